@@ -1,0 +1,2 @@
+//! The binary `trainyard`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tables: sources, splits, synthetic data

@@ -1,0 +1,1 @@
+//! Columns to a feature matrix: derived columns, fitted aggregates, transforms

@@ -1,0 +1,1 @@
+//! Atomic files, locks, digests and the content-addressed store, through one Io trait

@@ -1,0 +1,1 @@
+//! Learning over matrices: binned matrix, tree engine, linear models, metrics

@@ -1,0 +1,1 @@
+//! What is promoted: fitted features, estimator and threshold as one value, and its folder

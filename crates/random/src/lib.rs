@@ -1,0 +1,1 @@
+//! Counter-based randomness, keyed by seed, purpose and index

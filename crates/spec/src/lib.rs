@@ -1,0 +1,1 @@
+//! What a project asks for: typed specs with origins, versions, schemas
