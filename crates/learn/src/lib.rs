@@ -1,1 +1,27 @@
-//! Learning over matrices: binned matrix, tree engine, linear models, metrics
+//! Learning over matrices: binned matrix, tree engine, linear models, metrics.
+//!
+//! Everything here sees columns of `f64` and nothing else: no names, no tables, no files. Results are the same bytes at
+//! any thread count and on any machine: histograms are sums of integers, floating sums have a fixed order or an exact
+//! accumulator, `exp` and `log` come from `libm`, and randomness is keyed. Work runs on the current `rayon` pool.
+//!
+//! Never: a clock, a file, an unkeyed draw, a floating sum whose order depends on threads.
+
+mod binning;
+mod boosting;
+mod ensemble;
+mod error;
+mod folds;
+mod linear;
+mod matrix;
+pub mod metrics;
+mod objective;
+mod sum;
+
+pub use binning::{BinnedMatrix, Binning};
+pub use boosting::{BoostingFit, BoostingParameters, boost};
+pub use ensemble::{Node, Tree, TreeEnsemble};
+pub use error::Error;
+pub use folds::stratified_folds;
+pub use linear::{LinearModel, LogisticParameters, logistic_regression, ridge};
+pub use matrix::Matrix;
+pub use objective::{Objective, sigmoid};

@@ -1,0 +1,290 @@
+//! Doubles to at most 255 value bins and one bin for missing values.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use trainyard_random::Key;
+
+use crate::Matrix;
+use crate::ensemble::exact;
+
+/// The bin of a missing value (NaN), whatever the number of value bins.
+pub(crate) const MISSING: u8 = u8::MAX;
+
+/// The number of columns whose bins share one word.
+pub(crate) const BLOCK: usize = 8;
+
+/// The most rows that edges are fitted on; more are sampled, as LightGBM and scikit-learn do.
+const SAMPLE: usize = 200_000;
+
+/// Rows below this number are binned by one thread.
+const PARALLEL_CELLS: usize = 100_000;
+
+/// Knows the edges of each column's bins.
+///
+/// The bin of `x` is the number of edges below `x`: `x <= edges[b]` exactly when its bin is at most `b`, so that a tree
+/// grown on bins and one that compares doubles agree on every row. Infinities are ordinary extreme values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Binning {
+    columns: Vec<Edges>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Edges(#[serde(with = "exact")] Vec<f64>);
+
+/// Holds the bins of every row, eight columns in a word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinnedMatrix {
+    pub(crate) blocks: Vec<Vec<u64>>,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+impl Binning {
+    /// Fits at most `max_bins` (2 to 255) bins a column on all rows of `matrix`, and on no other.
+    ///
+    /// Up to `max_bins` distinct values get a bin each, with edges half-way between neighbours. More are shared out by
+    /// their counts: a value as frequent as a mean bin gets its own, the others fill bins of equal count. Above 200,000
+    /// rows one row of each of 200,000 equal stretches is used, drawn by a fixed key.
+    pub fn fit(matrix: &Matrix<'_>, max_bins: usize) -> Binning {
+        let max_bins = max_bins.clamp(2, 255);
+        let sample = sample(matrix.rows());
+        let fit = |column: &&[f64]| Edges(edges(column, sample.as_deref(), max_bins));
+        let columns = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+            matrix.columns().iter().map(fit).collect()
+        } else {
+            matrix.columns().par_iter().map(fit).collect()
+        };
+        Binning { columns }
+    }
+
+    /// Bins every row of `matrix`.
+    ///
+    /// # Panics
+    /// Panics when the number of columns is not that of the fit.
+    pub fn apply(&self, matrix: &Matrix<'_>) -> BinnedMatrix {
+        assert_eq!(matrix.columns().len(), self.columns.len(), "a binning is applied to the columns of its fit");
+        let blocks = self.columns.len().div_ceil(BLOCK);
+        let bin = |block: usize| {
+            let first = block * BLOCK;
+            let mut words = vec![0; matrix.rows()];
+            for (slot, (edges, values)) in
+                self.columns[first..].iter().zip(&matrix.columns()[first..]).take(BLOCK).enumerate()
+            {
+                edges.bin(values, slot * 8, &mut words);
+            }
+            words
+        };
+        let blocks = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+            (0..blocks).map(bin).collect()
+        } else {
+            (0..blocks).into_par_iter().map(bin).collect()
+        };
+        BinnedMatrix { blocks, columns: self.columns.len(), rows: matrix.rows() }
+    }
+
+    /// Gives the number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Gives the edges of a column: one fewer than its value bins, strictly increasing.
+    pub fn edges(&self, column: usize) -> &[f64] {
+        self.columns.get(column).map_or(&[], |edges| &edges.0)
+    }
+}
+
+impl BinnedMatrix {
+    /// Gives the number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Gives the number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Gives the bin of a cell; 255 is the bin of missing values.
+    ///
+    /// # Panics
+    /// Panics outside the matrix.
+    pub fn bin(&self, row: usize, column: usize) -> u8 {
+        (self.blocks[column / BLOCK][row] >> (column % BLOCK * 8)) as u8
+    }
+}
+
+impl Edges {
+    /// Writes the bin of each value into its byte of each word.
+    fn bin(&self, values: &[f64], shift: usize, words: &mut [u64]) {
+        // Padded with +∞, below which no value lies, so that every search takes the same steps without a branch.
+        let mut padded = [f64::INFINITY; 255];
+        padded[..self.0.len()].copy_from_slice(&self.0);
+        let first_step = (self.0.len() + 1).next_power_of_two() / 2;
+        for (word, &value) in words.iter_mut().zip(values) {
+            let mut bin = 0usize;
+            let mut step = first_step;
+            while step > 0 {
+                bin += if padded[(bin + step - 1).min(254)] < value { step } else { 0 };
+                step /= 2;
+            }
+            let bin = if value.is_nan() { MISSING } else { bin as u8 };
+            *word |= u64::from(bin) << shift;
+        }
+    }
+}
+
+/// Chooses the rows that edges are fitted on; `None` for all.
+fn sample(rows: usize) -> Option<Vec<usize>> {
+    if rows <= SAMPLE {
+        return None;
+    }
+    let key = Key::new(0, "learn/binning");
+    let start = |stretch: usize| (stretch as u128 * rows as u128 / SAMPLE as u128) as usize;
+    let draw = |stretch: usize| {
+        let (from, to) = (start(stretch), start(stretch + 1));
+        from + ((u128::from(key.at(stretch as u64)) * (to - from) as u128) >> 64) as usize
+    };
+    Some((0..SAMPLE).map(draw).collect())
+}
+
+/// Gives the edges of one column.
+fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> Vec<f64> {
+    let present = |value: &f64| !value.is_nan();
+    let mut order: Vec<u64> = match sample {
+        None => column.iter().copied().filter(present).map(sortable).collect(),
+        Some(rows) => rows.iter().map(|&row| column[row]).filter(present).map(sortable).collect(),
+    };
+    order.sort_unstable();
+    let mut distinct: Vec<(f64, usize)> = Vec::new();
+    for value in order.into_iter().map(unsortable) {
+        match distinct.last_mut() {
+            Some((last, count)) if *last == value => *count += 1,
+            _ => distinct.push((value, 1)),
+        }
+    }
+    if distinct.len() <= max_bins {
+        distinct.windows(2).map(|pair| between(pair[0].0, pair[1].0)).collect()
+    } else {
+        quantile_edges(&distinct, max_bins)
+    }
+}
+
+/// Shares `distinct` values out among `max_bins` bins by their counts.
+fn quantile_edges(distinct: &[(f64, usize)], max_bins: usize) -> Vec<f64> {
+    let total: usize = distinct.iter().map(|(_, count)| count).sum();
+    let mean = total as f64 / max_bins as f64;
+    let is_big = |count: usize| count as f64 >= mean;
+    // Values that fill a bin alone leave the rest of the rows to the rest of the bins.
+    let mut rows_left: usize = distinct.iter().map(|&(_, count)| if is_big(count) { 0 } else { count }).sum();
+    let mut bins_left = max_bins - distinct.iter().filter(|(_, count)| is_big(*count)).count();
+    let mut edges = Vec::with_capacity(max_bins - 1);
+    let mut filled = 0;
+    for pair in distinct.windows(2) {
+        let ((value, count), (next, next_count)) = (pair[0], pair[1]);
+        let big = is_big(count);
+        if !big {
+            filled += count;
+        }
+        let target = rows_left as f64 / bins_left.max(1) as f64;
+        let full = filled > 0 && (filled as f64 >= target || (is_big(next_count) && filled as f64 >= target * 0.5));
+        if (big || full || is_big(next_count)) && edges.len() < max_bins - 1 {
+            edges.push(between(value, next));
+            if !big {
+                rows_left -= filled;
+                bins_left = bins_left.saturating_sub(1);
+            }
+            filled = 0;
+        }
+    }
+    edges
+}
+
+/// Gives an edge `e` with `low <= e < high`, half-way where that exists.
+fn between(low: f64, high: f64) -> f64 {
+    let middle = low * 0.5 + high * 0.5;
+    if low <= middle && middle < high { middle } else { low }
+}
+
+/// Maps a double that is not NaN to an integer of the same order; -0 becomes 0.
+pub(crate) fn sortable(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// Inverts [`sortable`].
+pub(crate) fn unsortable(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(values: &[f64], max_bins: usize) -> Vec<f64> {
+        Binning::fit(&Matrix::new(vec![values], values.len()), max_bins).edges(0).to_vec()
+    }
+
+    #[test]
+    fn few_values_get_a_bin_each() {
+        assert_eq!(fit(&[3.0, 1.0, f64::NAN, 1.0, 2.0], 255), [1.5, 2.5]);
+        assert_eq!(fit(&[f64::NAN; 3], 255), [0.0; 0]);
+        assert_eq!(fit(&[7.0; 3], 255), [0.0; 0]);
+        assert_eq!(fit(&[-0.0, 0.0], 255), [0.0; 0]);
+    }
+
+    #[test]
+    fn infinities_are_ordinary_extremes() {
+        let values = [f64::INFINITY, 1.0, f64::NEG_INFINITY, f64::NAN, f64::MAX, f64::MIN];
+        let matrix = Matrix::new(vec![&values], values.len());
+        let binning = Binning::fit(&matrix, 255);
+        let binned = binning.apply(&matrix);
+        let bins: Vec<u8> = (0..values.len()).map(|row| binned.bin(row, 0)).collect();
+        assert_eq!(bins, [4, 2, 0, MISSING, 3, 1]);
+        let both = [f64::INFINITY, f64::NEG_INFINITY];
+        assert_eq!(fit(&both, 255), [f64::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn neighbouring_doubles_are_told_apart() {
+        let low = 1.0f64;
+        let high = f64::from_bits(low.to_bits() + 1);
+        assert_eq!(fit(&[low, high], 255), [low]);
+    }
+
+    #[test]
+    fn a_bin_counts_the_edges_below() {
+        let values: Vec<f64> = (0..10_000u64).map(|row| Key::new(1, "test").uniform(row)).collect();
+        for max_bins in [2, 3, 17, 128, 254, 255] {
+            let matrix = Matrix::new(vec![&values], values.len());
+            let binning = Binning::fit(&matrix, max_bins);
+            let (edges, binned) = (binning.edges(0), binning.apply(&matrix));
+            assert_eq!(edges.len() + 1, max_bins);
+            assert!(edges.windows(2).all(|pair| pair[0] < pair[1]));
+            let mut counts = vec![0usize; max_bins];
+            for (row, value) in values.iter().enumerate() {
+                assert_eq!(usize::from(binned.bin(row, 0)), edges.iter().filter(|edge| *edge < value).count());
+                counts[usize::from(binned.bin(row, 0))] += 1;
+            }
+            let fair = values.len() / max_bins;
+            assert!(counts.iter().all(|&count| count >= fair * 9 / 10 && count <= fair * 11 / 10 + 2), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn frequent_values_keep_their_own_bin() {
+        let mut values: Vec<f64> = (0..1_000).map(f64::from).collect();
+        values.extend([500.25; 5_000]);
+        let edges = fit(&values, 16);
+        assert!(edges.contains(&500.125) && edges.contains(&500.625), "{edges:?}");
+        assert_eq!(edges.len(), 15);
+    }
+
+    #[test]
+    fn sortable_keeps_the_order() {
+        let values = [f64::NEG_INFINITY, -1.5, -1e-310, 0.0, 1e-310, 2.0, f64::INFINITY];
+        assert!(values.windows(2).all(|pair| sortable(pair[0]) < sortable(pair[1])));
+        assert!(values.iter().all(|&value| unsortable(sortable(value)) == value));
+        assert_eq!(sortable(-0.0), sortable(0.0));
+    }
+}

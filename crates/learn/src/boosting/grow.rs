@@ -1,0 +1,279 @@
+//! Growth of one tree, best leaf first.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::gradients::{Gradients, Pair, Sums};
+use super::histogram::{self, Layout, Scratch};
+use super::parameters::BoostingParameters;
+use super::partition::Partition;
+use super::split::{Rules, Split};
+use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
+use crate::ensemble::Node;
+
+/// Grows the trees of one fit; keeps its working space from tree to tree.
+pub(crate) struct Grower<'a> {
+    matrix: &'a BinnedMatrix,
+    binning: &'a Binning,
+    parameters: &'a BoostingParameters,
+    partition: Partition,
+    gathered: Vec<Pair>,
+    scratch: Box<Scratch>,
+    spare: Vec<Vec<Sums>>,
+}
+
+/// A tree over bins and over doubles at once.
+#[derive(Debug)]
+pub(crate) struct Grown {
+    pub(crate) nodes: Vec<Node>,
+    /// The highest bin that goes left at each node.
+    bins: Vec<u8>,
+    /// The leaves: node, and the range of the partition that holds its rows.
+    pub(crate) leaves: Vec<(usize, std::ops::Range<usize>)>,
+}
+
+/// A leaf that may still be split.
+struct Leaf {
+    node: usize,
+    depth: usize,
+    rows: std::ops::Range<usize>,
+    split: Split,
+    total: Sums,
+    histogram: Vec<Sums>,
+}
+
+impl Ord for Leaf {
+    fn cmp(&self, other: &Leaf) -> Ordering {
+        // Of equal gains the older leaf goes first.
+        self.split.gain.total_cmp(&other.split.gain).then(other.node.cmp(&self.node))
+    }
+}
+
+impl PartialOrd for Leaf {
+    fn partial_cmp(&self, other: &Leaf) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Leaf {
+    fn eq(&self, other: &Leaf) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Leaf {}
+
+impl<'a> Grower<'a> {
+    pub(crate) fn new(
+        matrix: &'a BinnedMatrix,
+        binning: &'a Binning,
+        parameters: &'a BoostingParameters,
+    ) -> Grower<'a> {
+        Grower {
+            matrix,
+            binning,
+            parameters,
+            partition: Partition::default(),
+            gathered: Vec::new(),
+            scratch: histogram::new_scratch(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Grows a tree on `rows` (increasing) and the columns of `layout`.
+    pub(crate) fn grow(&mut self, layout: &Layout, rows: impl Iterator<Item = u32>, gradients: &Gradients) -> Grown {
+        let scale = gradients.scale;
+        let rules = Rules {
+            scale,
+            min_rows: self.parameters.min_samples_leaf as u64,
+            min_hessian: self.parameters.min_hessian,
+            l2: self.parameters.l2_regularization,
+        };
+        self.partition.reset(rows);
+        let all = 0..self.partition.rows().len();
+        let total = self.total(gradients);
+        let mut grown = Grown { nodes: Vec::new(), bins: Vec::new(), leaves: Vec::new() };
+        grown.push(scale.count(total));
+        let mut open = BinaryHeap::new();
+        if self.may_split(total, 0, &rules) {
+            let mut histogram = self.new_histogram(layout);
+            self.fill(layout, &mut histogram, all.clone(), gradients);
+            self.offer(layout, &rules, (0, 0, all.clone()), total, histogram, &mut open, &mut grown);
+        } else {
+            grown.leaves.push((0, all));
+        }
+        // A tree of one leaf adds nothing: the base already is the best constant.
+        let mut totals = vec![[0, total[1]]];
+        let mut leaves = 1;
+        while leaves < self.parameters.max_leaf_nodes {
+            let Some(leaf) = open.pop() else { break };
+            leaves += 1;
+            let is_last = leaves == self.parameters.max_leaf_nodes;
+            let split = leaf.split;
+            let middle = leaf.rows.start + self.cut(leaf.rows.clone(), &split);
+            let right_total = [leaf.total[0] - split.left[0], leaf.total[1].wrapping_sub(split.left[1])];
+            let (left, right) = grown.split(leaf.node, &split, self.binning, &scale, right_total);
+            totals.extend([split.left, right_total]);
+            let depth = leaf.depth + 1;
+            let sides = [
+                ((left, depth, leaf.rows.start..middle), split.left),
+                ((right, depth, middle..leaf.rows.end), right_total),
+            ];
+            let may = sides.each_ref().map(|(_, total)| !is_last && self.may_split(*total, depth, &rules));
+            if !may[0] && !may[1] {
+                self.spare.push(leaf.histogram);
+                grown.leaves.extend(sides.map(|((node, _, rows), _)| (node, rows)));
+                continue;
+            }
+            // Only the smaller child is counted; the larger one is what remains of the parent.
+            let smaller = usize::from(scale.count(right_total) < scale.count(split.left));
+            let mut small = self.new_histogram(layout);
+            self.fill(layout, &mut small, sides[smaller].0.2.clone(), gradients);
+            let mut large = leaf.histogram;
+            histogram::subtract(&mut large, &small);
+            let histograms = if smaller == 0 { [small, large] } else { [large, small] };
+            for (((place, total), may), histogram) in sides.into_iter().zip(may).zip(histograms) {
+                if may {
+                    self.offer(layout, &rules, place, total, histogram, &mut open, &mut grown);
+                } else {
+                    self.spare.push(histogram);
+                    grown.leaves.push((place.0, place.2));
+                }
+            }
+        }
+        for leaf in open.into_vec() {
+            grown.leaves.push((leaf.node, leaf.rows));
+            self.spare.push(leaf.histogram);
+        }
+        grown.leaves.sort_unstable_by_key(|(node, _)| *node);
+        for (node, _) in &grown.leaves {
+            let sums = totals[*node];
+            let hessian = scale.hessian(sums) + self.parameters.l2_regularization;
+            let step = if hessian > 0.0 { -(sums[0] as f64 * scale.gradient_unit) / hessian } else { 0.0 };
+            grown.nodes[*node].value = step * self.parameters.learning_rate;
+        }
+        grown
+    }
+
+    /// Adds each leaf's value to the margins of its rows.
+    pub(crate) fn add_to(&self, grown: &Grown, margins: &mut [f64]) {
+        self.partition.add_to(&grown.leaves, &grown.nodes, margins);
+    }
+
+    fn may_split(&self, total: Sums, depth: usize, rules: &Rules) -> bool {
+        rules.scale.count(total) >= 2 * rules.min_rows && self.parameters.max_depth.is_none_or(|most| depth < most)
+    }
+
+    /// Puts a leaf on the heap if a split of it gains anything.
+    #[expect(clippy::too_many_arguments, reason = "the state of a growing tree, used in one place")]
+    fn offer(
+        &mut self,
+        layout: &Layout,
+        rules: &Rules,
+        (node, depth, rows): (usize, usize, std::ops::Range<usize>),
+        total: Sums,
+        histogram: Vec<Sums>,
+        open: &mut BinaryHeap<Leaf>,
+        grown: &mut Grown,
+    ) {
+        match rules.best(layout, &histogram, total) {
+            Some(split) => open.push(Leaf { node, depth, rows, split, total, histogram }),
+            None => {
+                self.spare.push(histogram);
+                grown.leaves.push((node, rows));
+            }
+        }
+    }
+
+    fn new_histogram(&mut self, layout: &Layout) -> Vec<Sums> {
+        let mut histogram = self.spare.pop().unwrap_or_default();
+        // Filling writes every bin, so old sums need not be cleared.
+        histogram.resize(layout.length, [0; 2]);
+        histogram
+    }
+
+    fn fill(&mut self, layout: &Layout, histogram: &mut [Sums], range: std::ops::Range<usize>, gradients: &Gradients) {
+        let rows = &self.partition.rows()[range];
+        let one_row = gradients.scale.one_row();
+        if rows.len() == gradients.pairs.len() {
+            layout.fill(histogram, self.matrix, rows, &gradients.pairs, one_row, &mut self.scratch);
+        } else {
+            self.gathered.clear();
+            self.gathered.extend(rows.iter().map(|&row| gradients.pairs[row as usize]));
+            layout.fill(histogram, self.matrix, rows, &self.gathered, one_row, &mut self.scratch);
+        }
+    }
+
+    /// Reorders the rows of a leaf by `split`; gives the number that goes left.
+    fn cut(&mut self, range: std::ops::Range<usize>, split: &Split) -> usize {
+        let words = &self.matrix.blocks[split.column / BLOCK];
+        let shift = split.column % BLOCK * 8;
+        let goes_left = |row: u32| goes_left((words[row as usize] >> shift) as u8, split.bin, split.missing_left);
+        self.partition.cut(range, goes_left)
+    }
+
+    fn total(&self, gradients: &Gradients) -> Sums {
+        let one_row = gradients.scale.one_row();
+        self.partition.rows().iter().fold([0, 0], |total, &row| {
+            let pair = gradients.pairs[row as usize];
+            [total[0] + i64::from(pair.gradient), total[1].wrapping_add(i64::from(pair.hessian) | one_row)]
+        })
+    }
+}
+
+#[inline]
+fn goes_left(bin: u8, highest: u8, missing_left: bool) -> bool {
+    (bin <= highest) | ((bin == MISSING) & missing_left)
+}
+
+impl Grown {
+    fn push(&mut self, rows: u64) -> usize {
+        self.nodes.push(Node {
+            threshold: 0.0,
+            value: 0.0,
+            gain: 0.0,
+            rows,
+            feature: 0,
+            left: 0,
+            right: 0,
+            missing_left: false,
+        });
+        self.bins.push(0);
+        self.nodes.len() - 1
+    }
+
+    fn split(
+        &mut self,
+        node: usize,
+        split: &Split,
+        binning: &Binning,
+        scale: &super::gradients::Scale,
+        right: Sums,
+    ) -> (usize, usize) {
+        let (left, right) = (self.push(scale.count(split.left)), self.push(scale.count(right)));
+        self.bins[node] = split.bin;
+        let parent = &mut self.nodes[node];
+        parent.feature = split.column as u32;
+        parent.left = left as u32;
+        parent.right = right as u32;
+        parent.missing_left = split.missing_left;
+        let edges = binning.edges(split.column);
+        parent.threshold = if split.all_values { f64::INFINITY } else { edges[usize::from(split.bin)] };
+        // Half of the drop of the second-order loss, as LightGBM reports it but for the factor.
+        parent.gain = split.gain * scale.gradient_unit * scale.gradient_unit;
+        (left, right)
+    }
+
+    /// Gives the value of the leaf that a binned row falls into.
+    pub(crate) fn value(&self, matrix: &BinnedMatrix, row: usize) -> f64 {
+        let mut at = 0;
+        loop {
+            let node = &self.nodes[at];
+            if node.is_leaf() {
+                return node.value;
+            }
+            let bin = matrix.bin(row, node.feature as usize);
+            at = if goes_left(bin, self.bins[at], node.missing_left) { node.left } else { node.right } as usize;
+        }
+    }
+}

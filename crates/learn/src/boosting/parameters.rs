@@ -1,0 +1,87 @@
+//! What a boosted fit may be told.
+
+use crate::Error;
+
+/// Says how to boost; the names and defaults are those of scikit-learn's `HistGradientBoosting*`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoostingParameters {
+    /// The share of each tree's values that is added; above 0.
+    pub learning_rate: f64,
+    /// The number of trees; at least 1.
+    pub max_iter: usize,
+    /// The most leaves of a tree; at least 2.
+    pub max_leaf_nodes: usize,
+    /// The most splits above a leaf; at least 1, `None` for no limit.
+    pub max_depth: Option<usize>,
+    /// The fewest rows of a leaf; at least 1.
+    pub min_samples_leaf: usize,
+    /// The L2 penalty on leaf values; at least 0.
+    pub l2_regularization: f64,
+    /// The least sum of hessians of a leaf (LightGBM's `min_child_weight`); at least 0.
+    pub min_hessian: f64,
+    /// The most value bins of a column, 2 to 255: what the caller passes to [`crate::Binning::fit`].
+    pub max_bins: usize,
+    /// The share of rows that each tree sees; above 0, at most 1.
+    pub subsample: f64,
+    /// The share of columns that each tree sees; above 0, at most 1.
+    pub colsample_bytree: f64,
+    /// Whether to stop when the validation loss no longer falls; needs validation rows.
+    pub early_stopping: bool,
+    /// The iterations without a fall by more than `tol` after which to stop; at least 1.
+    pub n_iter_no_change: usize,
+    /// The least fall of the validation loss that counts; at least 0.
+    pub tol: f64,
+    /// The seed of `subsample` and `colsample_bytree`.
+    pub seed: u64,
+}
+
+impl Default for BoostingParameters {
+    fn default() -> BoostingParameters {
+        BoostingParameters {
+            learning_rate: 0.1,
+            max_iter: 100,
+            max_leaf_nodes: 31,
+            max_depth: None,
+            min_samples_leaf: 20,
+            l2_regularization: 0.0,
+            min_hessian: 1e-3,
+            max_bins: 255,
+            subsample: 1.0,
+            colsample_bytree: 1.0,
+            early_stopping: false,
+            n_iter_no_change: 10,
+            tol: 1e-7,
+            seed: 0,
+        }
+    }
+}
+
+impl BoostingParameters {
+    /// Refuses values outside their range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let share = |value: f64| value > 0.0 && value <= 1.0;
+        let finite_from_zero = |value: f64| value.is_finite() && value >= 0.0;
+        let rules = [
+            (
+                "learning_rate",
+                self.learning_rate,
+                self.learning_rate.is_finite() && self.learning_rate > 0.0,
+                "above 0",
+            ),
+            ("max_iter", self.max_iter as f64, self.max_iter >= 1, "at least 1"),
+            ("max_leaf_nodes", self.max_leaf_nodes as f64, self.max_leaf_nodes >= 2, "at least 2"),
+            ("max_depth", self.max_depth.unwrap_or(1) as f64, self.max_depth != Some(0), "at least 1, or none"),
+            ("min_samples_leaf", self.min_samples_leaf as f64, self.min_samples_leaf >= 1, "at least 1"),
+            ("l2_regularization", self.l2_regularization, finite_from_zero(self.l2_regularization), "at least 0"),
+            ("min_hessian", self.min_hessian, finite_from_zero(self.min_hessian), "at least 0"),
+            ("subsample", self.subsample, share(self.subsample), "above 0 and at most 1"),
+            ("colsample_bytree", self.colsample_bytree, share(self.colsample_bytree), "above 0 and at most 1"),
+            ("n_iter_no_change", self.n_iter_no_change as f64, self.n_iter_no_change >= 1, "at least 1"),
+            ("tol", self.tol, finite_from_zero(self.tol), "at least 0"),
+        ];
+        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
+            Some((name, value, _, allowed)) => Err(Error::Parameter { name, value, allowed }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The best split of a node.
+
+use rayon::prelude::*;
+
+use super::gradients::{Scale, Sums};
+use super::histogram::{Column, Layout};
+
+/// Bins of a node below which one thread is faster than several.
+const PARALLEL_BINS: usize = 16_384;
+
+/// A gain below this share of the children's scores is rounding, not structure.
+const NOISE: f64 = 1e-12;
+
+/// What a split must leave on each side, and how it is scored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) scale: Scale,
+    pub(crate) min_rows: u64,
+    pub(crate) min_hessian: f64,
+    pub(crate) l2: f64,
+}
+
+/// A split of a node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Split {
+    /// The gain in units of squared quantised gradients: comparable within a tree.
+    pub(crate) gain: f64,
+    pub(crate) column: usize,
+    /// Value bins up to this one go left.
+    pub(crate) bin: u8,
+    /// Whether that is every value bin, so that only missing values go right.
+    pub(crate) all_values: bool,
+    pub(crate) missing_left: bool,
+    pub(crate) left: Sums,
+}
+
+impl Rules {
+    fn score(&self, sums: Sums) -> f64 {
+        let gradient = sums[0] as f64;
+        let hessian = self.scale.hessian(sums) + self.l2;
+        if hessian > 0.0 { gradient * gradient / hessian } else { 0.0 }
+    }
+
+    /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
+    pub(crate) fn best(&self, layout: &Layout, histogram: &[Sums], total: Sums) -> Option<Split> {
+        let of = |column: &Column| {
+            let bins = &histogram[column.first..column.first + column.value_bins + 1];
+            self.best_of_column(column.index, bins, total)
+        };
+        // A later column must be strictly better, so the order of columns decides ties, never that of threads.
+        let better = |best: Option<Split>, other: Option<Split>| match (best, other) {
+            (Some(best), Some(other)) => Some(if other.gain > best.gain { other } else { best }),
+            (best, other) => best.or(other),
+        };
+        if layout.length < PARALLEL_BINS || rayon::current_num_threads() == 1 {
+            layout.columns.iter().map(of).fold(None, better)
+        } else {
+            layout.columns.par_iter().with_min_len(16).map(of).reduce(|| None, better)
+        }
+    }
+
+    fn best_of_column(&self, column: usize, bins: &[Sums], total: Sums) -> Option<Split> {
+        let (missing, values) = bins.split_last()?;
+        let rows = self.scale.count(total);
+        let has_missing = self.scale.count(*missing) > 0;
+        if !has_missing && values.len() < 2 {
+            return None;
+        }
+        let mut best: Option<(f64, usize, bool, Sums)> = None;
+        // With missing rows the last value bin is a split too: values to the left, missing to the right.
+        let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
+        for (missing_left, end) in [(false, ends[0]), (true, ends[1])] {
+            if missing_left && !has_missing {
+                break;
+            }
+            let mut left = if missing_left { *missing } else { [0; 2] };
+            for (bin, sums) in values[..end].iter().enumerate() {
+                if sums[1] == 0 {
+                    continue;
+                }
+                left = [left[0] + sums[0], left[1].wrapping_add(sums[1])];
+                let left_rows = self.scale.count(left);
+                if left_rows < self.min_rows {
+                    continue;
+                }
+                if rows - left_rows < self.min_rows {
+                    break;
+                }
+                let right = [total[0] - left[0], total[1].wrapping_sub(left[1])];
+                let (left_hessian, right_hessian) = (self.scale.hessian(left), self.scale.hessian(right));
+                if left_hessian < self.min_hessian {
+                    continue;
+                }
+                if right_hessian < self.min_hessian {
+                    break;
+                }
+                let (left_hessian, right_hessian) = (left_hessian + self.l2, right_hessian + self.l2);
+                if left_hessian <= 0.0 || right_hessian <= 0.0 {
+                    continue;
+                }
+                let (left_gradient, right_gradient) = (left[0] as f64, right[0] as f64);
+                let score =
+                    left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian;
+                let is_better =
+                    best.is_none_or(|(highest, lowest, _, _)| score > highest || (score == highest && bin < lowest));
+                if is_better {
+                    best = Some((score, bin, missing_left, left));
+                }
+            }
+        }
+        let (score, bin, missing_left, left) = best?;
+        let gain = score - self.score(total);
+        if gain.is_nan() || gain <= score * NOISE {
+            return None;
+        }
+        // Without missing rows there is nothing to learn: they follow the larger side.
+        let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
+        let all_values = has_missing && !missing_left && bin + 1 == values.len();
+        Some(Split { gain, column, bin: bin as u8, all_values, missing_left, left })
+    }
+}

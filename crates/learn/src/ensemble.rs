@@ -1,0 +1,292 @@
+//! Trees that were grown: prediction, importance, and their stored form.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Matrix};
+
+/// Rows that walk one tree after another together, while the tree lies in the cache.
+const BLOCK_ROWS: usize = 256;
+
+/// Holds boosted trees; a row's margin is the base plus one leaf of each tree, added in the order of the trees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredEnsemble")]
+pub struct TreeEnsemble {
+    features: usize,
+    base: f64,
+    trees: Vec<Tree>,
+}
+
+/// Holds one binary tree; node 0 is the root, and children follow their parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "StoredTree", try_from = "StoredTree")]
+pub struct Tree {
+    nodes: Vec<Node>,
+}
+
+/// Holds a split, or a leaf when both children are 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Node {
+    /// `x <= threshold` goes left.
+    pub threshold: f64,
+    /// The value of a leaf, learning rate included; 0 in a split.
+    pub value: f64,
+    /// The loss that the split takes away, in units of the objective summed over rows; 0 in a leaf.
+    pub gain: f64,
+    /// The training rows that came here.
+    pub rows: u64,
+    /// The column that a split looks at.
+    pub feature: u32,
+    /// The child of lower values.
+    pub left: u32,
+    /// The child of higher values.
+    pub right: u32,
+    /// Whether a missing value goes left.
+    pub missing_left: bool,
+}
+
+impl Node {
+    /// Says whether the node is a leaf.
+    pub fn is_leaf(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl Tree {
+    /// Makes a tree of its nodes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a child does not exist or does not follow its parent, so that a walk always ends.
+    pub fn new(nodes: Vec<Node>) -> Result<Tree, Error> {
+        if nodes.is_empty() {
+            return Err(Error::Damaged { what: "a tree has no nodes" });
+        }
+        for (index, node) in nodes.iter().enumerate() {
+            let follows = |child: u32| child as usize > index && (child as usize) < nodes.len();
+            let is_leaf = node.left == 0 && node.right == 0;
+            let is_split = follows(node.left) && follows(node.right);
+            if !(is_leaf || is_split) {
+                return Err(Error::Damaged { what: "a tree's child does not follow its parent" });
+            }
+        }
+        Ok(Tree { nodes })
+    }
+
+    /// Gives the nodes, the root first.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Gives the leaf that `cell`, which maps a column to its value, leads to.
+    #[inline]
+    fn leaf(&self, cell: impl Fn(usize) -> f64) -> f64 {
+        let mut node = &self.nodes[0];
+        while !node.is_leaf() {
+            let value = cell(node.feature as usize);
+            let left = if value.is_nan() { node.missing_left } else { value <= node.threshold };
+            node = &self.nodes[if left { node.left } else { node.right } as usize];
+        }
+        node.value
+    }
+}
+
+impl TreeEnsemble {
+    /// Makes an ensemble over `features` columns.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a tree looks at a column that is not there.
+    pub fn new(features: usize, base: f64, trees: Vec<Tree>) -> Result<TreeEnsemble, Error> {
+        let mut nodes = trees.iter().flat_map(Tree::nodes);
+        if nodes.any(|node| !node.is_leaf() && node.feature as usize >= features) {
+            return Err(Error::Damaged { what: "a tree looks at a column that is not there" });
+        }
+        Ok(TreeEnsemble { features, base, trees })
+    }
+
+    /// Gives the number of columns it was fitted on.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Gives the margin before any tree.
+    pub fn base(&self) -> f64 {
+        self.base
+    }
+
+    /// Gives the trees in the order in which they were grown.
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// Keeps the first `trees` trees.
+    pub fn truncate(&mut self, trees: usize) {
+        self.trees.truncate(trees);
+    }
+
+    /// Predicts the margin of every row: a log-odds or a value, after the objective.
+    ///
+    /// # Panics
+    /// Panics when the matrix has fewer columns than [`TreeEnsemble::features`].
+    pub fn predict_margin(&self, matrix: &Matrix<'_>) -> Vec<f64> {
+        assert!(matrix.columns().len() >= self.features, "the matrix has the columns of the fit");
+        let mut margins = vec![self.base; matrix.rows()];
+        let columns = matrix.columns();
+        let predict = |(block, margins): (usize, &mut [f64])| {
+            let first = block * BLOCK_ROWS;
+            for tree in &self.trees {
+                for (row, margin) in margins.iter_mut().enumerate() {
+                    *margin += tree.leaf(|column| columns[column][first + row]);
+                }
+            }
+        };
+        if matrix.rows() <= BLOCK_ROWS {
+            margins.chunks_mut(BLOCK_ROWS).enumerate().for_each(predict);
+        } else {
+            margins.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(predict);
+        }
+        margins
+    }
+
+    /// Predicts the margin of one row, with the bits of [`TreeEnsemble::predict_margin`]; an absent cell is missing.
+    pub fn predict_margin_row(&self, row: &[f64]) -> f64 {
+        let cell = |column: usize| row.get(column).copied().unwrap_or(f64::NAN);
+        self.trees.iter().fold(self.base, |margin, tree| margin + tree.leaf(cell))
+    }
+
+    /// Gives, for each column, the sum of the gains of its splits.
+    pub fn importance_gain(&self) -> Vec<f64> {
+        let mut importance = vec![0.0; self.features];
+        for node in self.trees.iter().flat_map(Tree::nodes).filter(|node| !node.is_leaf()) {
+            importance[node.feature as usize] += node.gain;
+        }
+        importance
+    }
+}
+
+/// What is read from a file, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredEnsemble {
+    features: usize,
+    base: f64,
+    trees: Vec<Tree>,
+}
+
+impl TryFrom<StoredEnsemble> for TreeEnsemble {
+    type Error = Error;
+
+    fn try_from(stored: StoredEnsemble) -> Result<TreeEnsemble, Error> {
+        TreeEnsemble::new(stored.features, stored.base, stored.trees)
+    }
+}
+
+/// The stored form of a tree: one list a field, short and quick to read; leaves have 0 in `left` and `right`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredTree {
+    feature: Vec<u32>,
+    #[serde(with = "exact")]
+    threshold: Vec<f64>,
+    missing_left: Vec<u8>,
+    left: Vec<u32>,
+    right: Vec<u32>,
+    #[serde(with = "exact")]
+    value: Vec<f64>,
+    #[serde(with = "exact")]
+    gain: Vec<f64>,
+    rows: Vec<u64>,
+}
+
+impl From<Tree> for StoredTree {
+    fn from(tree: Tree) -> StoredTree {
+        let nodes = tree.nodes;
+        StoredTree {
+            feature: nodes.iter().map(|node| node.feature).collect(),
+            threshold: nodes.iter().map(|node| node.threshold).collect(),
+            missing_left: nodes.iter().map(|node| u8::from(node.missing_left)).collect(),
+            left: nodes.iter().map(|node| node.left).collect(),
+            right: nodes.iter().map(|node| node.right).collect(),
+            value: nodes.iter().map(|node| node.value).collect(),
+            gain: nodes.iter().map(|node| node.gain).collect(),
+            rows: nodes.iter().map(|node| node.rows).collect(),
+        }
+    }
+}
+
+impl TryFrom<StoredTree> for Tree {
+    type Error = Error;
+
+    fn try_from(stored: StoredTree) -> Result<Tree, Error> {
+        let nodes = stored.feature.len();
+        let lengths = [
+            stored.threshold.len(),
+            stored.missing_left.len(),
+            stored.left.len(),
+            stored.right.len(),
+            stored.value.len(),
+            stored.gain.len(),
+            stored.rows.len(),
+        ];
+        if lengths.iter().any(|&length| length != nodes) {
+            return Err(Error::Damaged { what: "the lists of a tree differ in length" });
+        }
+        let node = |index: usize| Node {
+            threshold: stored.threshold[index],
+            value: stored.value[index],
+            gain: stored.gain[index],
+            rows: stored.rows[index],
+            feature: stored.feature[index],
+            left: stored.left[index],
+            right: stored.right[index],
+            missing_left: stored.missing_left[index] != 0,
+        };
+        Tree::new((0..nodes).map(node).collect())
+    }
+}
+
+/// Stores doubles exactly in formats such as JSON that have no infinities: those become text.
+pub(crate) mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Number(f64),
+        Text(Text),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    enum Text {
+        #[serde(rename = "inf")]
+        Infinity,
+        #[serde(rename = "-inf")]
+        NegativeInfinity,
+        #[serde(rename = "nan")]
+        NaN,
+    }
+
+    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|&value| {
+            if value.is_finite() {
+                Stored::Number(value)
+            } else if value.is_nan() {
+                Stored::Text(Text::NaN)
+            } else if value > 0.0 {
+                Stored::Text(Text::Infinity)
+            } else {
+                Stored::Text(Text::NegativeInfinity)
+            }
+        }))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let stored = Vec::<Stored>::deserialize(deserializer)?;
+        let value = |stored| match stored {
+            Stored::Number(value) => value,
+            Stored::Text(Text::Infinity) => f64::INFINITY,
+            Stored::Text(Text::NegativeInfinity) => f64::NEG_INFINITY,
+            Stored::Text(Text::NaN) => f64::NAN,
+        };
+        Ok(stored.into_iter().map(value).collect())
+    }
+}

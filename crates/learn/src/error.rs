@@ -1,0 +1,228 @@
+//! What can be wrong with what a learner or a metric is given.
+
+use std::fmt;
+
+use trainyard_diagnostics::{Diagnostic, Fault};
+
+/// Says why a learner or a metric cannot work with its input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// There are no rows.
+    Empty {
+        /// What was asked for, such as `gradient boosting`.
+        operation: &'static str,
+    },
+    /// Two inputs that belong together differ in length.
+    Length {
+        /// What was asked for.
+        operation: &'static str,
+        /// The input that does not fit, such as `weights`.
+        input: &'static str,
+        /// The length that the other inputs have.
+        expected: usize,
+        /// The length it has.
+        got: usize,
+    },
+    /// A matrix has another number of columns than the model or binning.
+    Columns {
+        /// What was asked for.
+        operation: &'static str,
+        /// The number of columns of the fit.
+        expected: usize,
+        /// The number of columns given.
+        got: usize,
+    },
+    /// A cell is NaN or infinite where the learner needs a finite number.
+    NotFinite {
+        /// What was asked for.
+        operation: &'static str,
+        /// The column's index.
+        column: usize,
+        /// The first such row.
+        row: usize,
+        /// The cell.
+        value: f64,
+    },
+    /// A target is not finite (or beyond 1e150, whose square is not), or is neither 0 nor 1 where the task is binary.
+    Target {
+        /// What was asked for.
+        operation: &'static str,
+        /// The first such row.
+        row: usize,
+        /// The target.
+        value: f64,
+    },
+    /// A prediction is NaN, or not a probability where one is needed.
+    Prediction {
+        /// What was asked for.
+        operation: &'static str,
+        /// The first such row.
+        row: usize,
+        /// The prediction.
+        value: f64,
+    },
+    /// A weight is negative or not finite, or all are zero (then `row` is the number of rows).
+    Weight {
+        /// What was asked for.
+        operation: &'static str,
+        /// The first such row.
+        row: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// All targets are of one class.
+    OneClass {
+        /// What was asked for.
+        operation: &'static str,
+        /// The class: 0 or 1.
+        class: f64,
+    },
+    /// A parameter lies outside its range.
+    Parameter {
+        /// The parameter's name.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed, such as `above 0`.
+        allowed: &'static str,
+    },
+    /// No metric of the task has this name.
+    UnknownMetric {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: &'static [&'static str],
+    },
+    /// The caller's progress function asked to stop.
+    Stopped {
+        /// The number of finished iterations.
+        iterations: usize,
+    },
+    /// A stored model contradicts itself, such as a child that is not there.
+    Damaged {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    /// Gives the code of the diagnostic: `learn/` and what is wrong.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Empty { .. } => "learn/no-rows",
+            Error::Length { .. } => "learn/lengths-differ",
+            Error::Columns { .. } => "learn/columns-differ",
+            Error::NotFinite { .. } => "learn/not-finite",
+            Error::Target { .. } => "learn/bad-target",
+            Error::Prediction { .. } => "learn/bad-prediction",
+            Error::Weight { .. } => "learn/bad-weight",
+            Error::OneClass { .. } => "learn/one-class",
+            Error::Parameter { .. } => "learn/parameter-out-of-range",
+            Error::UnknownMetric { .. } => "learn/unknown-metric",
+            Error::Stopped { .. } => "learn/stopped",
+            Error::Damaged { .. } => "learn/damaged-model",
+        }
+    }
+
+    /// Says the same to a user, with one thing to do.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let diagnostic = Diagnostic::error(self.code(), self.to_string());
+        match self {
+            Error::Empty { .. } => diagnostic.help("look at the split: every part that is used needs rows"),
+            Error::NotFinite { value, .. } if value.is_nan() => {
+                diagnostic.help("give the column an `impute:`; only trees take missing values as they are")
+            }
+            Error::NotFinite { .. } => {
+                diagnostic.help("guard the column's expression against division by zero or overflow")
+            }
+            Error::Target { .. } => diagnostic.help("look at the target column, and at `data.target`"),
+            Error::OneClass { .. } => diagnostic.help("stratify the split, use fewer folds, or bring more rows"),
+            Error::Parameter { name, allowed, .. } => diagnostic.help(format!("set `{name}` to a value {allowed}")),
+            Error::UnknownMetric { name, known } => match trainyard_diagnostics::nearest(name, known.iter().copied()) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help(format!("the metrics of this task are {}", known.join(", "))),
+            },
+            Error::Stopped { .. } => diagnostic.with_fault(Fault::Interrupted),
+            Error::Damaged { .. } => diagnostic.help("fetch the model again from where it was registered"),
+            Error::Length { .. } | Error::Columns { .. } | Error::Prediction { .. } | Error::Weight { .. } => {
+                diagnostic.with_fault(Fault::Internal)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Empty { operation } => write!(out, "{operation} needs at least one row"),
+            Error::Length { operation, input, expected, got } => {
+                write!(out, "{operation}: there are {got} {input} for {expected} rows")
+            }
+            Error::Columns { operation, expected, got } => {
+                write!(out, "{operation}: expected {expected} columns, got {got}")
+            }
+            Error::NotFinite { operation, column, row, value } => {
+                write!(out, "{operation} needs finite numbers, but column {column} has {value} in row {row}")
+            }
+            Error::Target { operation, row, value } => {
+                write!(out, "{operation} cannot work with the target {value} of row {row}")
+            }
+            Error::Prediction { operation, row, value } => {
+                write!(out, "{operation} cannot work with the prediction {value} of row {row}")
+            }
+            Error::Weight { operation, row, value } => {
+                write!(out, "{operation} cannot work with the weight {value} (row {row})")
+            }
+            Error::OneClass { operation, class } => {
+                write!(out, "{operation} needs rows of both classes, but every row is of class {class}")
+            }
+            Error::Parameter { name, value, allowed } => write!(out, "`{name}` is {value}, but must be {allowed}"),
+            Error::UnknownMetric { name, .. } => write!(out, "there is no metric `{name}` for this task"),
+            Error::Stopped { iterations } => write!(out, "stopped after {iterations} iterations, as asked"),
+            Error::Damaged { what } => write!(out, "the stored model is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Diagnostic {
+        error.diagnostic()
+    }
+}
+
+/// Refuses targets of the wrong number or kind.
+pub(crate) fn check_targets(operation: &'static str, targets: &[f64], rows: usize, binary: bool) -> Result<(), Error> {
+    check_length(operation, "targets", rows, targets.len())?;
+    if rows == 0 {
+        return Err(Error::Empty { operation });
+    }
+    let is_good = |value: f64| if binary { value == 0.0 || value == 1.0 } else { value.abs() <= 1e150 };
+    // Beyond 1e150 a squared error is no longer a double.
+    match targets.iter().position(|&value| !is_good(value)) {
+        Some(row) => Err(Error::Target { operation, row, value: targets[row] }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses weights of the wrong number, negative or not finite ones, and a sum of zero.
+pub(crate) fn check_weights(operation: &'static str, weights: Option<&[f64]>, rows: usize) -> Result<(), Error> {
+    let Some(weights) = weights else { return Ok(()) };
+    check_length(operation, "weights", rows, weights.len())?;
+    if let Some(row) = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+        return Err(Error::Weight { operation, row, value: weights[row] });
+    }
+    let total: f64 = weights.iter().sum();
+    if total > 0.0 && total.is_finite() { Ok(()) } else { Err(Error::Weight { operation, row: rows, value: total }) }
+}
+
+/// Refuses an input whose length differs from that of the others.
+pub(crate) fn check_length(
+    operation: &'static str,
+    input: &'static str,
+    expected: usize,
+    got: usize,
+) -> Result<(), Error> {
+    if expected == got { Ok(()) } else { Err(Error::Length { operation, input, expected, got }) }
+}

@@ -1,0 +1,49 @@
+//! Columns of doubles.
+
+use crate::Error;
+
+/// Borrows the columns of a table of doubles; NaN means missing.
+#[derive(Debug, Clone)]
+pub struct Matrix<'a> {
+    columns: Vec<&'a [f64]>,
+    rows: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// Makes a matrix of `columns`, each `rows` long.
+    ///
+    /// # Panics
+    /// Panics when a column has another length: that is the caller's mistake, never a user's.
+    pub fn new(columns: Vec<&'a [f64]>, rows: usize) -> Matrix<'a> {
+        assert!(columns.iter().all(|column| column.len() == rows), "every column of a matrix has {rows} rows");
+        Matrix { columns, rows }
+    }
+
+    /// Makes a matrix of owned columns, such as those of a feature table.
+    ///
+    /// # Panics
+    /// Panics as [`Matrix::new`] does.
+    pub fn of(columns: &'a [Vec<f64>], rows: usize) -> Matrix<'a> {
+        Matrix::new(columns.iter().map(Vec::as_slice).collect(), rows)
+    }
+
+    /// Gives the number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Gives the columns.
+    pub fn columns(&self) -> &[&'a [f64]] {
+        &self.columns
+    }
+
+    /// Refuses the first cell that is NaN or infinite.
+    pub(crate) fn check_finite(&self, operation: &'static str) -> Result<(), Error> {
+        for (column, values) in self.columns.iter().enumerate() {
+            if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::NotFinite { operation, column, row, value: values[row] });
+            }
+        }
+        Ok(())
+    }
+}
