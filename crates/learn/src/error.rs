@@ -32,7 +32,7 @@ pub enum Error {
         /// The number of columns given.
         got: usize,
     },
-    /// A cell is NaN or infinite where the learner needs a finite number.
+    /// A cell is NaN, infinite or beyond 1e150 where the learner needs a finite number.
     NotFinite {
         /// What was asked for.
         operation: &'static str,

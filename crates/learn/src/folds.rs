@@ -1,5 +1,6 @@
 //! Folds for cross-validation.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use trainyard_random::Key;
@@ -16,28 +17,38 @@ use trainyard_random::Key;
 pub fn stratified_folds(strata: &[u32], groups: &[u64], k: usize, seed: u64) -> Vec<u32> {
     assert_eq!(strata.len(), groups.len(), "each row has a stratum and a group");
     let key = Key::new(seed, "learn/folds");
-    let mut sizes: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
-    for (&stratum, &group) in strata.iter().zip(groups) {
-        sizes.entry(group).or_insert((stratum, 0)).1 += 1;
-    }
-    let mut by_stratum: BTreeMap<u32, Vec<(usize, u64, u64)>> = BTreeMap::new();
-    for (&group, &(stratum, rows)) in &sizes {
-        by_stratum.entry(stratum).or_default().push((rows, key.at(group), group));
+    let mut rows: Vec<usize> = (0..groups.len()).collect();
+    rows.sort_unstable_by_key(|&row| (groups[row], row));
+    let mut by_stratum: BTreeMap<u32, Vec<Group<'_>>> = BTreeMap::new();
+    for rows in rows.chunk_by(|&a, &b| groups[a] == groups[b]) {
+        let first = rows[0];
+        by_stratum.entry(strata[first]).or_default().push(Group {
+            hash: key.at(groups[first]),
+            id: groups[first],
+            rows,
+        });
     }
     let k = k.max(1);
     let mut loads = vec![0; k];
-    let mut folds: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut folds = vec![0; groups.len()];
     for members in by_stratum.values_mut() {
-        members.sort_unstable_by_key(|&(rows, hash, group)| (std::cmp::Reverse(rows), hash, group));
+        members.sort_unstable_by_key(|group| (Reverse(group.rows.len()), group.hash, group.id));
         let mut stratum_loads = vec![0; k];
-        for &(rows, _, group) in members.iter() {
+        for group in members.iter() {
             let fold = (0..k).min_by_key(|&fold| (stratum_loads[fold], loads[fold], fold)).unwrap_or(0);
-            stratum_loads[fold] += rows;
-            loads[fold] += rows;
-            folds.insert(group, fold as u32);
+            stratum_loads[fold] += group.rows.len();
+            loads[fold] += group.rows.len();
+            group.rows.iter().for_each(|&row| folds[row] = fold as u32);
         }
     }
-    groups.iter().map(|group| folds.get(group).copied().unwrap_or(0)).collect()
+    folds
+}
+
+/// The rows that share a group.
+struct Group<'a> {
+    hash: u64,
+    id: u64,
+    rows: &'a [usize],
 }
 
 #[cfg(test)]

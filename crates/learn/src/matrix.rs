@@ -37,10 +37,10 @@ impl<'a> Matrix<'a> {
         &self.columns
     }
 
-    /// Refuses the first cell that is NaN or infinite.
+    /// Refuses the first cell that is NaN, infinite or beyond 1e150, whose square is no longer a double.
     pub(crate) fn check_finite(&self, operation: &'static str) -> Result<(), Error> {
         for (column, values) in self.columns.iter().enumerate() {
-            if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            if let Some(row) = values.iter().position(|value| value.is_nan() || value.abs() > 1e150) {
                 return Err(Error::NotFinite { operation, column, row, value: values[row] });
             }
         }

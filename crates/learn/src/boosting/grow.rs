@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::gradients::{Gradients, Pair, Sums};
+use rayon::prelude::*;
+
+use super::gradients::{Gradients, Sums};
 use super::histogram::{self, Layout, Scratch};
 use super::parameters::BoostingParameters;
 use super::partition::Partition;
@@ -11,13 +13,16 @@ use super::split::{Rules, Split};
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
 use crate::ensemble::Node;
 
+/// Rows that one thread gathers faster than several.
+const PARALLEL_ROWS: usize = 1 << 15;
+
 /// Grows the trees of one fit; keeps its working space from tree to tree.
 pub(crate) struct Grower<'a> {
     matrix: &'a BinnedMatrix,
     binning: &'a Binning,
     parameters: &'a BoostingParameters,
     partition: Partition,
-    gathered: Vec<Pair>,
+    gathered: Vec<Sums>,
     scratch: Box<Scratch>,
     spare: Vec<Vec<Sums>>,
 }
@@ -194,13 +199,17 @@ impl<'a> Grower<'a> {
 
     fn fill(&mut self, layout: &Layout, histogram: &mut [Sums], range: std::ops::Range<usize>, gradients: &Gradients) {
         let rows = &self.partition.rows()[range];
-        let one_row = gradients.scale.one_row();
         if rows.len() == gradients.pairs.len() {
-            layout.fill(histogram, self.matrix, rows, &gradients.pairs, one_row, &mut self.scratch);
+            layout.fill(histogram, self.matrix, rows, &gradients.pairs, &mut self.scratch);
         } else {
-            self.gathered.clear();
-            self.gathered.extend(rows.iter().map(|&row| gradients.pairs[row as usize]));
-            layout.fill(histogram, self.matrix, rows, &self.gathered, one_row, &mut self.scratch);
+            self.gathered.resize(rows.len(), [0; 2]);
+            let gather = |(pair, row): (&mut Sums, &u32)| *pair = gradients.pairs[*row as usize];
+            if rows.len() < PARALLEL_ROWS || rayon::current_num_threads() == 1 {
+                self.gathered.iter_mut().zip(rows).for_each(gather);
+            } else {
+                self.gathered.par_iter_mut().zip(rows).with_min_len(PARALLEL_ROWS / 4).for_each(gather);
+            }
+            layout.fill(histogram, self.matrix, rows, &self.gathered, &mut self.scratch);
         }
     }
 
@@ -213,10 +222,9 @@ impl<'a> Grower<'a> {
     }
 
     fn total(&self, gradients: &Gradients) -> Sums {
-        let one_row = gradients.scale.one_row();
         self.partition.rows().iter().fold([0, 0], |total, &row| {
             let pair = gradients.pairs[row as usize];
-            [total[0] + i64::from(pair.gradient), total[1].wrapping_add(i64::from(pair.hessian) | one_row)]
+            [total[0] + pair[0], total[1].wrapping_add(pair[1])]
         })
     }
 }

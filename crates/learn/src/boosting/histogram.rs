@@ -4,7 +4,7 @@ use std::mem;
 
 use rayon::prelude::*;
 
-use super::gradients::{Pair, Sums};
+use super::gradients::Sums;
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
 
 /// Cells of work below which one thread is faster than several.
@@ -69,15 +69,14 @@ impl Layout {
         histogram: &mut [Sums],
         matrix: &BinnedMatrix,
         rows: &[u32],
-        pairs: &[Pair],
-        one_row: i64,
+        pairs: &[Sums],
         scratch: &mut Scratch,
     ) {
         let threads = rayon::current_num_threads();
         if threads == 1 || rows.len() * self.columns.len() < PARALLEL_CELLS {
             for block in &self.blocks {
                 let region = &mut histogram[block.first..block.first + block.length];
-                block.fill(region, matrix, rows, pairs, one_row, scratch);
+                block.fill(region, matrix, rows, pairs, scratch);
             }
             return;
         }
@@ -92,13 +91,13 @@ impl Layout {
             rest = after;
         }
         regions.into_par_iter().for_each(|(block, region)| {
-            let partial = |(rows, pairs): (&[u32], &[Pair])| {
+            let partial = |(rows, pairs): (&[u32], &[Sums])| {
                 let mut sums = vec![[0; 2]; block.length];
-                block.fill(&mut sums, matrix, rows, pairs, one_row, &mut new_scratch());
+                block.fill(&mut sums, matrix, rows, pairs, &mut new_scratch());
                 sums
             };
             if parts == 1 {
-                block.fill(region, matrix, rows, pairs, one_row, &mut new_scratch());
+                block.fill(region, matrix, rows, pairs, &mut new_scratch());
                 return;
             }
             let partials: Vec<Vec<Sums>> =
@@ -128,17 +127,9 @@ pub(crate) fn subtract(parent: &mut [Sums], child: &[Sums]) {
 }
 
 impl Block {
-    fn fill(
-        &self,
-        region: &mut [Sums],
-        matrix: &BinnedMatrix,
-        rows: &[u32],
-        pairs: &[Pair],
-        one_row: i64,
-        scratch: &mut Scratch,
-    ) {
+    fn fill(&self, region: &mut [Sums], matrix: &BinnedMatrix, rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
         let words = &matrix.blocks[self.index];
-        let task = Task { words, rows, pairs, one_row };
+        let task = Task { words, rows, pairs };
         match self.shifts.len() {
             1 => task.run::<1>(&self.shifts, scratch),
             2 => task.run::<2>(&self.shifts, scratch),
@@ -164,8 +155,7 @@ impl Block {
 struct Task<'a> {
     words: &'a [u64],
     rows: &'a [u32],
-    pairs: &'a [Pair],
-    one_row: i64,
+    pairs: &'a [Sums],
 }
 
 impl Task<'_> {
@@ -192,13 +182,10 @@ impl Task<'_> {
         shift: impl Fn(usize) -> u32,
         scratch: &mut [[Sums; 256]; COLUMNS],
     ) {
-        for (word, pair) in words.zip(self.pairs) {
-            let gradient = i64::from(pair.gradient);
-            let hessian = i64::from(pair.hessian) | self.one_row;
+        for (word, &[gradient, hessian]) in words.zip(self.pairs) {
             for (place, sums) in scratch.iter_mut().enumerate() {
                 let sums = &mut sums[usize::from((word >> shift(place)) as u8)];
-                sums[0] = sums[0].wrapping_add(gradient);
-                sums[1] = sums[1].wrapping_add(hessian);
+                *sums = [sums[0].wrapping_add(gradient), sums[1].wrapping_add(hessian)];
             }
         }
     }

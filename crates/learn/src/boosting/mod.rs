@@ -94,6 +94,10 @@ pub fn boost(
             grown
         };
         let loss = gradients.update(objective, targets, weights);
+        if !loss.is_finite() {
+            let allowed = "small enough that the loss stays finite";
+            return Err(Error::Parameter { name: "learning_rate", value: parameters.learning_rate, allowed });
+        }
         fit.train_loss.push(loss);
         if let Some((matrix, targets, margins)) = &mut validation {
             add_tree(&grown, matrix, margins);

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use crate::ensemble::Node;
 
 /// Rows of a cut below which one thread is faster than several.
-const PARALLEL_ROWS: usize = 1 << 17;
+const PARALLEL_ROWS: usize = 1 << 15;
 
 /// Rows that one thread cuts at a time.
-const CHUNK: usize = 1 << 15;
+const CHUNK: usize = 1 << 13;
 
 /// Holds the rows of each leaf next to each other, in increasing order.
 #[derive(Debug, Default)]

@@ -212,6 +212,15 @@ impl Sample {
     }
 }
 
+impl BinaryRow {
+    /// Gives `count` to the row's class: negatives, positives.
+    #[inline]
+    fn split(&self, count: u32) -> [u64; 2] {
+        let positives = u64::from(count) * u64::from(self.is_positive);
+        [u64::from(count) - positives, positives]
+    }
+}
+
 impl BinarySample {
     fn new(targets: &[f64], predictions: &[f64], threshold: f64) -> BinarySample {
         let places = sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])));
@@ -233,32 +242,40 @@ impl BinarySample {
     fn metrics(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; BINARY.len()] {
         work.clear();
         work.extend(self.places.iter().map(|&place| counts[place as usize]));
-        let mut confusion = [[0; 2]; 2];
         let (mut log_loss, mut brier) = (0.0, 0.0);
+        let (mut true_positives, mut false_positives) = (0, 0);
         let mut area = Area::default();
-        let mut level = [0; 2];
+        let (mut negatives, mut positives) = (0, 0);
+        // No branch depends on a count or a class: in a resample it would be taken at random.
         for (rank, (row, &count)) in self.rows.iter().zip(&*work).enumerate() {
-            let (weight, count) = (f64::from(count), u64::from(count));
+            let weight = f64::from(count);
             log_loss += weight * row.log_loss;
             brier += weight * row.brier;
-            confusion[usize::from(row.is_positive)][usize::from(rank >= self.first_positive)] += count;
-            level[usize::from(row.is_positive)] += count;
+            let [more_negatives, more_positives] = row.split(count);
+            let predicted = u64::from(rank >= self.first_positive);
+            true_positives += predicted * more_positives;
+            false_positives += predicted * more_negatives;
+            negatives += more_negatives;
+            positives += more_positives;
             if row.ends_level {
-                area.rise(level[0], level[1]);
-                level = [0; 2];
+                area.rise(negatives, positives);
+                (negatives, positives) = (0, 0);
             }
         }
         let mut steps = Steps::default();
         for (row, &count) in self.rows.iter().zip(&*work).rev() {
-            // A level is complete when the next lower one ends.
-            if row.ends_level && level != [0; 2] {
-                steps.fall(level[0], level[1]);
-                level = [0; 2];
+            // A level is complete where the next lower one ends.
+            if row.ends_level {
+                steps.fall(negatives, positives);
+                (negatives, positives) = (0, 0);
             }
-            level[usize::from(row.is_positive)] += u64::from(count);
+            let [more_negatives, more_positives] = row.split(count);
+            negatives += more_negatives;
+            positives += more_positives;
         }
-        steps.fall(level[0], level[1]);
-        let positives = confusion[1][0] + confusion[1][1];
+        steps.fall(negatives, positives);
+        let [negatives, positives] = area.classes();
+        let confusion = [[negatives - false_positives, false_positives], [positives - true_positives, true_positives]];
         let rows = counts.len() as f64;
         [
             accuracy_of(confusion),

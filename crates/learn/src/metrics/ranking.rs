@@ -61,10 +61,11 @@ impl Ranking {
     }
 }
 
-/// The share of pairs of a positive and a negative that are in order, ties one half (Mann and Whitney), in integers.
+/// The share of pairs of a positive and a negative that are in order, ties one half (Mann and Whitney), in integers
+/// that hold up to 2^32 rows.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Area {
-    doubled: u128,
+    doubled: u64,
     negatives: u64,
     positives: u64,
 }
@@ -73,14 +74,19 @@ impl Area {
     /// Takes the rows of the next higher prediction.
     #[inline]
     pub(super) fn rise(&mut self, negatives: u64, positives: u64) {
-        self.doubled += u128::from(positives) * u128::from(2 * self.negatives + negatives);
+        self.doubled += positives * (2 * self.negatives + negatives);
         self.negatives += negatives;
         self.positives += positives;
     }
 
+    /// Gives the number of negatives and of positives so far.
+    pub(super) fn classes(self) -> [u64; 2] {
+        [self.negatives, self.positives]
+    }
+
     /// Gives the area, NaN when there is one class.
     pub(super) fn value(self) -> f64 {
-        let pairs = u128::from(self.negatives) * u128::from(self.positives);
+        let pairs = self.negatives * self.positives;
         if pairs == 0 { f64::NAN } else { self.doubled as f64 / (2 * pairs) as f64 }
     }
 }
@@ -99,9 +105,8 @@ impl Steps {
     pub(super) fn fall(&mut self, negatives: u64, positives: u64) {
         self.predicted += negatives + positives;
         self.positives += positives;
-        if positives > 0 {
-            self.sum += positives as f64 * (self.positives as f64 / self.predicted as f64);
-        }
+        // Without a branch: in a resample it would be taken at random.
+        self.sum += positives as f64 * (self.positives as f64 / self.predicted.max(1) as f64);
     }
 
     /// Gives the average precision, 0 when there are no positives.

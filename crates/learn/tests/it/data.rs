@@ -1,0 +1,112 @@
+//! Real tables as columns of doubles, and keyed synthetic ones.
+
+use std::path::Path;
+
+use serde_json::Value;
+use trainyard_judges::json_number;
+use trainyard_learn::Matrix;
+use trainyard_random::Key;
+
+/// Columns of doubles and a target.
+pub(crate) struct Table {
+    pub(crate) columns: Vec<Vec<f64>>,
+    pub(crate) targets: Vec<f64>,
+}
+
+impl Table {
+    /// Reads the columns whose every cell is a number or empty; the target is 1 where it is `positive`, or a number.
+    pub(crate) fn read(path: &Path, target: &str, positive: Option<&str>) -> Table {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).expect("the data is there");
+        let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+        let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+        let number = |cell: &str| if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() };
+        let column = |index: usize| records.iter().map(|record| number(&record[index])).collect::<Option<Vec<f64>>>();
+        let at = names.iter().position(|name| name == target).expect("the target is a column");
+        let targets = match positive {
+            Some(positive) => records.iter().map(|record| f64::from(u8::from(&record[at] == positive))).collect(),
+            None => column(at).expect("a numeric target"),
+        };
+        let columns = (0..names.len()).filter(|&index| index != at).filter_map(column).collect();
+        Table { columns, targets }
+    }
+
+    /// Reads a table of the shared data; `None` where that is absent.
+    pub(crate) fn shared(path: &str, target: &str, positive: Option<&str>) -> Option<Table> {
+        Some(Table::read(&trainyard_judges::shared(path)?, target, positive))
+    }
+
+    pub(crate) fn breast_cancer() -> Option<Table> {
+        Table::shared("data/sklearn_tables/breast_cancer.csv", "target", Some("benign"))
+    }
+
+    pub(crate) fn german_credit() -> Option<Table> {
+        Table::shared("data/german_credit/german_credit.csv", "class", Some("2"))
+    }
+
+    pub(crate) fn adult() -> Option<Table> {
+        Table::shared("data/adult/adult.csv", "income", Some(">50K"))
+    }
+
+    pub(crate) fn diabetes() -> Option<Table> {
+        Table::shared("data/sklearn_tables/diabetes.csv", "target", None)
+    }
+
+    pub(crate) fn california_housing() -> Option<Table> {
+        Table::shared("data/california_housing/housing.csv", "median_house_value", None)
+    }
+
+    /// Makes a table of uniform columns, every third with missing cells; targets are 0 or 1.
+    pub(crate) fn synthetic(rows: usize, columns: usize, seed: u64) -> Table {
+        let key = Key::new(seed, "learn/tests");
+        let cell = |row: usize, column: usize| {
+            let key = key.derive(column as u64);
+            if column % 3 == 2 && key.uniform(1 << 40 | row as u64) < 0.1 { f64::NAN } else { key.uniform(row as u64) }
+        };
+        let columns: Vec<Vec<f64>> =
+            (0..columns).map(|column| (0..rows).map(|row| cell(row, column)).collect()).collect();
+        let score = |row: usize| columns[0][row] + 0.5 * columns[1][row] + 0.3 * key.uniform(row as u64);
+        let targets = (0..rows).map(|row| f64::from(u8::from(score(row) > 0.9))).collect();
+        Table { columns, targets }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.targets.len()
+    }
+
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        Matrix::of(&self.columns, self.rows())
+    }
+
+    /// Takes the rows where `keep` holds.
+    pub(crate) fn filter(&self, keep: impl Fn(usize) -> bool) -> Table {
+        let take = |values: &Vec<f64>| -> Vec<f64> {
+            values.iter().enumerate().filter(|(row, _)| keep(*row)).map(|(_, value)| *value).collect()
+        };
+        Table { columns: self.columns.iter().map(take).collect(), targets: take(&self.targets) }
+    }
+
+    /// Drops the columns that have missing cells.
+    pub(crate) fn complete(mut self) -> Table {
+        self.columns.retain(|column| column.iter().all(|value| value.is_finite()));
+        self
+    }
+
+    pub(crate) fn row(&self, row: usize) -> Vec<f64> {
+        self.columns.iter().map(|column| column[row]).collect()
+    }
+}
+
+/// Writes numbers so that a judge reads them back exactly.
+pub(crate) fn json(values: &[f64]) -> Value {
+    values.iter().map(|&value| json_number(value)).collect()
+}
+
+/// Writes columns so that a judge reads them back exactly.
+pub(crate) fn json_columns(columns: &[Vec<f64>]) -> Value {
+    columns.iter().map(|column| json(column)).collect()
+}
+
+/// Runs `work` on a pool of `threads`.
+pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool").install(work)
+}

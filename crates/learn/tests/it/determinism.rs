@@ -1,0 +1,132 @@
+//! The same bytes at any number of threads.
+
+use trainyard_learn::{
+    Binning, BoostingParameters, LogisticParameters, Matrix, Objective, boost, logistic_regression, metrics, ridge,
+};
+
+use crate::data::{Table, with_threads};
+
+/// Runs `work` with 1, 2 and 8 threads and asks for the same answer.
+fn same<T: PartialEq + Send>(what: &str, work: impl Fn() -> T + Sync) {
+    let alone = with_threads(1, &work);
+    for threads in [2, 8] {
+        assert!(with_threads(threads, &work) == alone, "{what} differs with {threads} threads");
+    }
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn boosting() {
+    let table = Table::synthetic(150_000, 12, 1);
+    let held_out = Table::synthetic(20_000, 12, 2);
+    let run = |parameters: &BoostingParameters, objective| {
+        let binning = Binning::fit(&table.matrix(), 255);
+        let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
+        let validation = Some((&binned_held_out, held_out.targets.as_slice()));
+        let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_, _, _| true)
+            .expect("a fit");
+        let text = serde_json::to_string(&fit.ensemble).expect("JSON");
+        (text, bits(&fit.train_loss), bits(&fit.validation_loss), bits(&fit.ensemble.predict_margin(&table.matrix())))
+    };
+    let usual = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };
+    same("boosting", || run(&usual, Objective::BinaryLogLoss));
+    let sampled = BoostingParameters { subsample: 0.7, colsample_bytree: 0.6, ..usual.clone() };
+    same("boosting on samples", || run(&sampled, Objective::SquaredError));
+}
+
+#[test]
+fn wide_boosting() {
+    // More bins than one thread searches alone.
+    let table = Table::synthetic(3_000, 120, 3);
+    same("boosting of many columns", || {
+        let binning = Binning::fit(&table.matrix(), 255);
+        let binned = binning.apply(&table.matrix());
+        let parameters = BoostingParameters { max_iter: 4, ..BoostingParameters::default() };
+        let objective = Objective::BinaryLogLoss;
+        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true).expect("a fit")
+    });
+}
+
+#[test]
+fn linear_models() {
+    let table = Table::synthetic(30_000, 20, 4).complete();
+    let matrix = table.matrix();
+    same("logistic regression", || {
+        let model = logistic_regression(&matrix, &table.targets, None, &LogisticParameters::default()).expect("a fit");
+        (bits(&model.coefficients), model.intercept.to_bits(), bits(&model.predict(&matrix)))
+    });
+    same("ridge", || {
+        let model = ridge(&matrix, &table.targets, None, 0.5).expect("a fit");
+        (bits(&model.coefficients), model.intercept.to_bits())
+    });
+    let wide = Table::synthetic(3_000, 450, 5).complete();
+    same("logistic regression of many columns", || {
+        let parameters = LogisticParameters { max_iter: 30, ..LogisticParameters::default() };
+        let model = logistic_regression(&wide.matrix(), &wide.targets, None, &parameters).expect("a fit");
+        bits(&model.coefficients)
+    });
+}
+
+#[test]
+fn a_row_is_predicted_as_in_a_table() {
+    let table = Table::synthetic(20_000, 6, 6).complete();
+    let model = ridge(&table.matrix(), &table.targets, None, 1.0).expect("a fit");
+    for (row, value) in model.predict(&table.matrix()).iter().enumerate() {
+        assert_eq!(value.to_bits(), model.predict_row(&table.row(row)).to_bits());
+    }
+}
+
+#[test]
+fn bootstrap() {
+    let table = Table::synthetic(2_000, 4, 7);
+    let (a, b) = (&table.columns[0], &table.columns[1]);
+    same("bootstrap", || {
+        let intervals = metrics::bootstrap(metrics::Task::Binary, &table.targets, a, 0.5, 200, 1).expect("intervals");
+        let paired = metrics::paired_bootstrap("roc_auc", metrics::Task::Binary, &table.targets, a, b, 0.5, 200, 1)
+            .expect("a pair");
+        (intervals, paired)
+    });
+}
+
+#[test]
+fn metrics_do_not_depend_on_the_order_of_rows() {
+    let table = Table::synthetic(5_000, 4, 8);
+    let values: Vec<f64> = table.columns[0].iter().map(|value| (value * 300.0).round() / 300.0).collect();
+    let mut order: Vec<usize> = (0..5_000).collect();
+    trainyard_random::Key::new(1, "learn/tests/order").stream().shuffle(&mut order);
+    let take = |values: &[f64]| order.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+    let (targets, shuffled) = (take(&table.targets), take(&values));
+    let all = |y: &[f64], p: &[f64]| {
+        let mut all = metrics::binary(y, p, 0.5).expect("metrics");
+        all.extend(metrics::regression(y, p).expect("metrics"));
+        bits(&all.into_values().collect::<Vec<f64>>())
+    };
+    assert_eq!(all(&table.targets, &values), all(&targets, &shuffled));
+    let intervals =
+        |y: &[f64], p: &[f64]| metrics::bootstrap(metrics::Task::Binary, y, p, 0.5, 50, 3).expect("intervals");
+    assert_eq!(intervals(&table.targets, &values), intervals(&targets, &shuffled));
+    let regression =
+        |y: &[f64], p: &[f64]| metrics::bootstrap(metrics::Task::Regression, y, p, 0.5, 50, 3).expect("intervals");
+    assert_eq!(regression(&table.targets, &values), regression(&targets, &shuffled));
+}
+
+#[test]
+fn a_fit_on_copied_columns_is_the_same() {
+    let table = Table::synthetic(1_000, 3, 9);
+    let copy = table.columns.clone();
+    let fit = |matrix: &Matrix<'_>| {
+        let binning = Binning::fit(matrix, 64);
+        let parameters = BoostingParameters { max_iter: 3, ..BoostingParameters::default() };
+        let objective = Objective::BinaryLogLoss;
+        boost(&binning.apply(matrix), &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true)
+            .expect("a fit")
+    };
+    // Of two equal columns the first is always chosen.
+    let doubled: Vec<&[f64]> = table.columns.iter().chain(&copy).map(Vec::as_slice).collect();
+    let importance = fit(&Matrix::new(doubled, 1_000)).ensemble.importance_gain();
+    assert_eq!(importance[..3], fit(&table.matrix()).ensemble.importance_gain());
+    assert_eq!(importance[3..], [0.0; 3]);
+}

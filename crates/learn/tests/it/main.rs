@@ -1,0 +1,9 @@
+//! The learners and metrics against scikit-learn and LightGBM, and against their own promises.
+
+mod boosting;
+mod data;
+mod determinism;
+mod lightgbm;
+mod linear;
+mod metrics;
+mod stored;
