@@ -86,7 +86,12 @@ impl<'a> Grower<'a> {
     }
 
     /// Grows a tree on `rows` (increasing) and the columns of `layout`.
-    pub(crate) fn grow(&mut self, layout: &Layout, rows: impl Iterator<Item = u32>, gradients: &Gradients) -> Grown {
+    pub(crate) fn grow(
+        &mut self,
+        layout: &Layout<'_>,
+        rows: impl Iterator<Item = u32>,
+        gradients: &Gradients,
+    ) -> Grown {
         let scale = gradients.scale;
         let rules = Rules {
             scale,
@@ -173,7 +178,7 @@ impl<'a> Grower<'a> {
     #[expect(clippy::too_many_arguments, reason = "the state of a growing tree, used in one place")]
     fn offer(
         &mut self,
-        layout: &Layout,
+        layout: &Layout<'_>,
         rules: &Rules,
         (node, depth, rows): (usize, usize, std::ops::Range<usize>),
         total: Sums,
@@ -190,17 +195,23 @@ impl<'a> Grower<'a> {
         }
     }
 
-    fn new_histogram(&mut self, layout: &Layout) -> Vec<Sums> {
+    fn new_histogram(&mut self, layout: &Layout<'_>) -> Vec<Sums> {
         let mut histogram = self.spare.pop().unwrap_or_default();
         // Filling writes every bin, so old sums need not be cleared.
         histogram.resize(layout.length, [0; 2]);
         histogram
     }
 
-    fn fill(&mut self, layout: &Layout, histogram: &mut [Sums], range: std::ops::Range<usize>, gradients: &Gradients) {
+    fn fill(
+        &mut self,
+        layout: &Layout<'_>,
+        histogram: &mut [Sums],
+        range: std::ops::Range<usize>,
+        gradients: &Gradients,
+    ) {
         let rows = &self.partition.rows()[range];
         if rows.len() == gradients.pairs.len() {
-            layout.fill(histogram, self.matrix, rows, &gradients.pairs, &mut self.scratch);
+            layout.fill(histogram, rows, &gradients.pairs, &mut self.scratch);
         } else {
             self.gathered.resize(rows.len(), [0; 2]);
             let gather = |(pair, row): (&mut Sums, &u32)| *pair = gradients.pairs[*row as usize];
@@ -209,7 +220,7 @@ impl<'a> Grower<'a> {
             } else {
                 self.gathered.par_iter_mut().zip(rows).with_min_len(PARALLEL_ROWS / 4).for_each(gather);
             }
-            layout.fill(histogram, self.matrix, rows, &self.gathered, &mut self.scratch);
+            layout.fill(histogram, rows, &self.gathered, &mut self.scratch);
         }
     }
 

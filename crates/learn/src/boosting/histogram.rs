@@ -5,7 +5,8 @@ use std::mem;
 use rayon::prelude::*;
 
 use super::gradients::Sums;
-use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
+use super::lanes::{Lane, Lanes, fold};
+use crate::binning::{BLOCK, MISSING};
 
 /// Cells of work below which one thread is faster than several.
 const PARALLEL_CELLS: usize = 1 << 19;
@@ -13,12 +14,14 @@ const PARALLEL_CELLS: usize = 1 << 19;
 /// The fewest rows worth a thread of their own.
 const PARALLEL_ROWS: usize = 1 << 15;
 
-/// One full-width histogram a column of a block, so that a byte can never index outside.
+/// One full-width histogram a lane of a block, so that a byte can never index outside.
 pub(crate) type Scratch = [[Sums; 256]; BLOCK];
 
 /// Knows which columns a tree looks at and where each one's bins lie in a histogram.
-#[derive(Debug, Clone)]
-pub(crate) struct Layout {
+#[derive(Debug)]
+pub(crate) struct Layout<'a> {
+    lanes: &'a Lanes<'a>,
+    /// In increasing order of their index.
     pub(crate) columns: Vec<Column>,
     blocks: Vec<Block>,
     pub(crate) length: usize,
@@ -32,51 +35,57 @@ pub(crate) struct Column {
     pub(crate) value_bins: usize,
 }
 
-/// The columns that share a word.
-#[derive(Debug, Clone)]
+/// The lanes of one word that hold chosen columns, and the part of the histogram that they fill.
+#[derive(Debug)]
 struct Block {
     index: usize,
     first: usize,
     length: usize,
-    shifts: Vec<u32>,
-    value_bins: Vec<usize>,
+    lanes: Vec<usize>,
+    /// Where the histogram of each column begins, after that of the block; a column that is not chosen has none.
+    places: Vec<Option<usize>>,
 }
 
-impl Layout {
-    /// Lays out the columns in `chosen`, which are in increasing order.
-    pub(crate) fn new(binning: &Binning, chosen: &[usize]) -> Layout {
-        let mut layout = Layout { columns: Vec::with_capacity(chosen.len()), blocks: Vec::new(), length: 0 };
-        for &index in chosen {
-            let value_bins = binning.edges(index).len() + 1;
-            if layout.blocks.last().is_none_or(|block| block.index != index / BLOCK) {
-                let (shifts, value_bins) = (Vec::new(), Vec::new());
-                layout.blocks.push(Block { index: index / BLOCK, first: layout.length, length: 0, shifts, value_bins });
+impl<'a> Layout<'a> {
+    /// Lays out the columns for which `chosen` holds.
+    pub(crate) fn new(lanes: &'a Lanes<'a>, chosen: impl Fn(usize) -> bool) -> Layout<'a> {
+        let mut layout = Layout { lanes, columns: Vec::new(), blocks: Vec::new(), length: 0 };
+        for (index, members) in lanes.lanes.chunks(BLOCK).enumerate() {
+            let first = layout.length;
+            let mut block = Block { index, first, length: 0, lanes: Vec::new(), places: Vec::new() };
+            for (slot, lane) in members.iter().enumerate() {
+                let mut place = |index: usize, value_bins: usize| {
+                    chosen(index).then(|| {
+                        layout.columns.push(Column { index, first: layout.length, value_bins });
+                        layout.length += value_bins + 1;
+                        layout.length - value_bins - 1 - first
+                    })
+                };
+                let places: Vec<Option<usize>> = match lane {
+                    Lane::Column { index, value_bins } => vec![place(*index, *value_bins)],
+                    Lane::Shared(fields) => fields.iter().map(|field| place(field.index, field.value_bins)).collect(),
+                };
+                if places.iter().any(Option::is_some) {
+                    block.lanes.push(slot);
+                    block.places.extend(places);
+                }
             }
-            if let Some(block) = layout.blocks.last_mut() {
-                block.shifts.push((index % BLOCK * 8) as u32);
-                block.value_bins.push(value_bins);
-                block.length += value_bins + 1;
+            block.length = layout.length - first;
+            if !block.lanes.is_empty() {
+                layout.blocks.push(block);
             }
-            layout.columns.push(Column { index, first: layout.length, value_bins });
-            layout.length += value_bins + 1;
         }
+        layout.columns.sort_unstable_by_key(|column| column.index);
         layout
     }
 
     /// Fills `histogram` from `rows`, whose pairs are `pairs` in the same order.
-    pub(crate) fn fill(
-        &self,
-        histogram: &mut [Sums],
-        matrix: &BinnedMatrix,
-        rows: &[u32],
-        pairs: &[Sums],
-        scratch: &mut Scratch,
-    ) {
+    pub(crate) fn fill(&self, histogram: &mut [Sums], rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
         let threads = rayon::current_num_threads();
-        if threads == 1 || rows.len() * self.columns.len() < PARALLEL_CELLS {
+        if threads == 1 || rows.len() * self.lanes.lanes.len() < PARALLEL_CELLS {
             for block in &self.blocks {
                 let region = &mut histogram[block.first..block.first + block.length];
-                block.fill(region, matrix, rows, pairs, scratch);
+                block.fill(region, self.lanes, rows, pairs, scratch);
             }
             return;
         }
@@ -93,11 +102,11 @@ impl Layout {
         regions.into_par_iter().for_each(|(block, region)| {
             let partial = |(rows, pairs): (&[u32], &[Sums])| {
                 let mut sums = vec![[0; 2]; block.length];
-                block.fill(&mut sums, matrix, rows, pairs, &mut new_scratch());
+                block.fill(&mut sums, self.lanes, rows, pairs, &mut new_scratch());
                 sums
             };
             if parts == 1 {
-                block.fill(region, matrix, rows, pairs, &mut new_scratch());
+                block.fill(region, self.lanes, rows, pairs, &mut new_scratch());
                 return;
             }
             let partials: Vec<Vec<Sums>> =
@@ -127,31 +136,39 @@ pub(crate) fn subtract(parent: &mut [Sums], child: &[Sums]) {
 }
 
 impl Block {
-    fn fill(&self, region: &mut [Sums], matrix: &BinnedMatrix, rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
-        let words = &matrix.blocks[self.index];
-        let task = Task { words, rows, pairs };
-        match self.shifts.len() {
-            1 => task.run::<1>(&self.shifts, scratch),
-            2 => task.run::<2>(&self.shifts, scratch),
-            3 => task.run::<3>(&self.shifts, scratch),
-            4 => task.run::<4>(&self.shifts, scratch),
-            5 => task.run::<5>(&self.shifts, scratch),
-            6 => task.run::<6>(&self.shifts, scratch),
-            7 => task.run::<7>(&self.shifts, scratch),
-            _ => task.run::<8>(&self.shifts, scratch),
+    fn fill(&self, region: &mut [Sums], lanes: &Lanes<'_>, rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
+        let task = Task { words: &lanes.blocks[self.index], rows, pairs };
+        match self.lanes.len() {
+            1 => task.run::<1>(&self.lanes, scratch),
+            2 => task.run::<2>(&self.lanes, scratch),
+            3 => task.run::<3>(&self.lanes, scratch),
+            4 => task.run::<4>(&self.lanes, scratch),
+            5 => task.run::<5>(&self.lanes, scratch),
+            6 => task.run::<6>(&self.lanes, scratch),
+            7 => task.run::<7>(&self.lanes, scratch),
+            _ => task.run::<8>(&self.lanes, scratch),
         }
-        let mut at = 0;
-        for (full, &value_bins) in scratch.iter_mut().zip(&self.value_bins) {
-            for (target, sums) in region[at..at + value_bins].iter_mut().zip(full.iter_mut()) {
-                *target = mem::take(sums);
+        let mut places = self.places.iter();
+        for (full, slot) in scratch.iter_mut().zip(&self.lanes) {
+            match &lanes.lanes[self.index * BLOCK + slot] {
+                Lane::Column { value_bins, .. } => {
+                    let Some(Some(at)) = places.next() else { continue };
+                    for (target, sums) in region[*at..at + value_bins].iter_mut().zip(full.iter_mut()) {
+                        *target = mem::take(sums);
+                    }
+                    region[at + value_bins] = mem::take(&mut full[usize::from(MISSING)]);
+                }
+                Lane::Shared(fields) => fold(fields, full, |_, sums| {
+                    if let Some(Some(at)) = places.next() {
+                        region[*at..at + sums.len()].copy_from_slice(sums);
+                    }
+                }),
             }
-            region[at + value_bins] = mem::take(&mut full[usize::from(MISSING)]);
-            at += value_bins + 1;
         }
     }
 }
 
-/// One pass over the rows of a node for the columns of one block.
+/// One pass over the rows of a node for the lanes of one block.
 struct Task<'a> {
     words: &'a [u64],
     rows: &'a [u32],
@@ -159,28 +176,28 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run<const COLUMNS: usize>(&self, shifts: &[u32], scratch: &mut Scratch) {
-        let Some((scratch, _)) = scratch.split_first_chunk_mut::<COLUMNS>() else { return };
-        let mut fixed = [0; COLUMNS];
-        fixed.copy_from_slice(&shifts[..COLUMNS]);
+    fn run<const LANES: usize>(&self, slots: &[usize], scratch: &mut Scratch) {
+        let Some((scratch, _)) = scratch.split_first_chunk_mut::<LANES>() else { return };
+        let mut shifts = [0; LANES];
+        shifts.iter_mut().zip(slots).for_each(|(shift, slot)| *shift = 8 * *slot as u32);
         let all_rows = self.rows.len() == self.words.len();
-        let adjacent = fixed.iter().enumerate().all(|(place, &shift)| shift as usize == 8 * place);
+        let adjacent = slots.iter().enumerate().all(|(place, slot)| place == *slot);
         let gathered = self.rows.iter().map(|&row| self.words[row as usize]);
         // Four copies of one loop: with constant shifts, and without the look-up where every row takes part.
         match (all_rows, adjacent) {
             (true, true) => self.add(self.words.iter().copied(), |place| 8 * place as u32, scratch),
             (false, true) => self.add(gathered, |place| 8 * place as u32, scratch),
-            (true, false) => self.add(self.words.iter().copied(), |place| fixed[place], scratch),
-            (false, false) => self.add(gathered, |place| fixed[place], scratch),
+            (true, false) => self.add(self.words.iter().copied(), |place| shifts[place], scratch),
+            (false, false) => self.add(gathered, |place| shifts[place], scratch),
         }
     }
 
     #[inline(always)]
-    fn add<const COLUMNS: usize>(
+    fn add<const LANES: usize>(
         &self,
         words: impl Iterator<Item = u64>,
         shift: impl Fn(usize) -> u32,
-        scratch: &mut [[Sums; 256]; COLUMNS],
+        scratch: &mut [[Sums; 256]; LANES],
     ) {
         for (word, &[gradient, hessian]) in words.zip(self.pairs) {
             for (place, sums) in scratch.iter_mut().enumerate() {

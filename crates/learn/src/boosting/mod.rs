@@ -7,6 +7,7 @@
 mod gradients;
 mod grow;
 mod histogram;
+mod lanes;
 mod parameters;
 mod partition;
 mod split;
@@ -19,6 +20,7 @@ pub use self::parameters::BoostingParameters;
 use self::gradients::Gradients;
 use self::grow::{Grower, Grown};
 use self::histogram::Layout;
+use self::lanes::Lanes;
 use crate::ensemble::{Tree, TreeEnsemble};
 use crate::{BinnedMatrix, Binning, Error, Objective};
 
@@ -75,13 +77,15 @@ pub fn boost(
     let mut fit = Course { trees: Vec::new(), train_loss: Vec::new(), validation_loss: Vec::new() };
     let key = Key::new(parameters.seed, "learn/boosting");
     let mut grower = Grower::new(train, binning, parameters);
-    let mut layout = Layout::new(binning, &(0..binning.columns()).collect::<Vec<_>>());
+    let lanes = Lanes::new(train, binning);
+    let mut layout = Layout::new(&lanes, |_| true);
     gradients.update(objective, targets, weights);
     let mut best = (f64::INFINITY, 0);
     for iteration in 0..parameters.max_iter {
         let key = key.derive(iteration as u64);
         if parameters.colsample_bytree < 1.0 {
-            layout = Layout::new(binning, &sample_columns(&key, binning.columns(), parameters.colsample_bytree));
+            let chosen = sample_columns(&key, binning.columns(), parameters.colsample_bytree);
+            layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
         }
         let grown = if parameters.subsample < 1.0 {
             let rows = sample_rows(&key, train.rows(), parameters.subsample);

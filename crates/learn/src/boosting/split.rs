@@ -42,7 +42,7 @@ impl Rules {
     }
 
     /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
-    pub(crate) fn best(&self, layout: &Layout, histogram: &[Sums], total: Sums) -> Option<Split> {
+    pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums) -> Option<Split> {
         let of = |column: &Column| {
             let bins = &histogram[column.first..column.first + column.value_bins + 1];
             self.best_of_column(column.index, bins, total)
