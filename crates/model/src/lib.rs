@@ -1,1 +1,35 @@
-//! What is promoted: fitted features, estimator and threshold as one value, and its folder
+//! What is promoted: fitted features, estimator and threshold as one value, and its folder.
+//!
+//! [`train`] cross-validates, fits and chooses; [`Model`] predicts tables and rows with the same bits, and is written
+//! to and read from a folder of files; [`compare`] puts a candidate beside the incumbent on rows that neither has seen,
+//! and [`decide`] says what becomes of it. [`pictures`] draws what a reviewer looks at.
+//!
+//! Never: a file system, a clock, an id or a path inside a model; a row that was held out in anything fitted.
+
+mod compare;
+mod cross_validation;
+mod decision;
+mod error;
+mod estimator;
+mod fit;
+mod folder;
+mod folds;
+mod model;
+mod nan;
+pub mod pictures;
+mod prepared;
+mod progress;
+mod report;
+mod seen;
+mod train;
+
+pub use compare::{CompareRequest, Comparison, Incumbent, Measured, compare};
+pub use cross_validation::{FoldFit, FoldFits, fit_fold};
+pub use decision::{Decision, Loss, Reason, Rules, Verdict, decide};
+pub use error::Error;
+pub use estimator::{Estimator, Link};
+pub use model::{Model, Target, Versions};
+pub use progress::{Part, Progress, Report};
+pub use report::{CandidateReport, ChosenBy, Spread, TrainReport};
+pub use seen::SeenRows;
+pub use train::{TrainRequest, Trained, train, train_baseline};

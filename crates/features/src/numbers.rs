@@ -1,0 +1,168 @@
+//! Numeric columns: what is learned about one, and how a value becomes a feature.
+
+use serde::{Deserialize, Serialize};
+use trainyard_spec::{Impute, Scale};
+
+use crate::{Error, exact};
+
+/// Maps one numeric column to one feature: `(x - center) / scale`, a missing `x` first replaced by `fill`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Number {
+    /// The column, raw or derived.
+    pub(crate) column: String,
+    /// What replaces a missing value; `None` leaves it missing.
+    #[serde(with = "exact::option")]
+    pub(crate) fill: Option<f64>,
+    /// What is subtracted.
+    #[serde(with = "exact")]
+    pub(crate) center: f64,
+    /// What the difference is divided by; never 0.
+    #[serde(with = "exact")]
+    pub(crate) scale: f64,
+}
+
+impl Number {
+    /// Learns the column from the training rows; NaN is missing, infinities were refused before.
+    ///
+    /// A column without any value is filled with 0 by mean and median, as scikit-learn's `keep_empty_features` does.
+    pub(crate) fn fit(column: &str, values: &[f64], impute: &Impute, scale: &Scale) -> Result<Number, Error> {
+        let present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        let fill = match impute {
+            Impute::None => None,
+            Impute::Constant(value) => Some(*value),
+            Impute::Mean => Some(mean(&present)),
+            Impute::Median => Some(median(&present)),
+        };
+        let missing = values.len() - present.len();
+        let mut filled = present;
+        if let Some(fill) = fill {
+            filled.resize(filled.len() + missing, fill);
+        }
+        let (center, scale) = match scale {
+            Scale::None => (0.0, 1.0),
+            Scale::Standard => standard(&filled),
+            Scale::MinMax => min_max(&filled),
+        };
+        if !center.is_finite() || !scale.is_finite() {
+            return Err(Error::TooWide { column: column.to_owned() });
+        }
+        Ok(Number { column: column.to_owned(), fill, center, scale })
+    }
+
+    /// Gives the feature of one value.
+    #[inline]
+    pub(crate) fn apply(&self, value: f64) -> f64 {
+        let value = match self.fill {
+            Some(fill) if value.is_nan() => fill,
+            _ => value,
+        };
+        (value - self.center) / self.scale
+    }
+
+    /// Says whether the stored numbers can have come from a fit.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.center.is_finite()
+            && self.scale.is_finite()
+            && self.scale != 0.0
+            && self.fill.is_none_or(|fill| fill.is_finite())
+    }
+}
+
+/// Sums in the order of the values with a second number that carries the lost low bits (Neumaier, 1974).
+fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut total, mut lost) = (0.0_f64, 0.0_f64);
+    for value in values {
+        let next = total + value;
+        lost += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
+        total = next;
+    }
+    // Beyond the range of doubles the carry is NaN; the sum itself then says which infinity it is.
+    if total.is_finite() { total + lost } else { total }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let count = values.len() as f64;
+    let mean = sum(values.iter().copied()) / count;
+    // A sum beyond the range of doubles still has a mean inside it.
+    if mean.is_finite() { mean } else { sum(values.iter().map(|value| value / count)) }
+}
+
+fn median(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let mut sorted = values.to_vec();
+    let middle = sorted.len() / 2;
+    let (below, upper, _) = sorted.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    if values.len() % 2 == 1 {
+        return upper;
+    }
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = (lower + upper) / 2.0;
+    if middle.is_finite() { middle } else { lower / 2.0 + upper / 2.0 }
+}
+
+/// Gives mean and population standard deviation; 1 for a column that is constant up to rounding.
+///
+/// When a column counts as constant is scikit-learn's `_is_constant_feature`.
+fn standard(values: &[f64]) -> (f64, f64) {
+    if values.is_empty() {
+        return (0.0, 1.0);
+    }
+    let count = values.len() as f64;
+    let center = mean(values);
+    let deviation = sum(values.iter().map(|value| value - center));
+    let squares = sum(values.iter().map(|value| (value - center) * (value - center)));
+    let variance = (squares - deviation * deviation / count) / count;
+    let rounding = count * center * f64::EPSILON;
+    let is_constant = variance <= count * f64::EPSILON * variance + rounding * rounding;
+    (center, not_zero(if is_constant { 1.0 } else { variance.sqrt() }, is_constant))
+}
+
+fn min_max(values: &[f64]) -> (f64, f64) {
+    if values.is_empty() {
+        return (0.0, 1.0);
+    }
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let range = most - least;
+    (least, not_zero(range, range < 10.0 * f64::EPSILON))
+}
+
+fn not_zero(scale: f64, is_constant: bool) -> f64 {
+    if is_constant || scale == 0.0 { 1.0 } else { scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extremes_stay_finite_or_are_refused() {
+        assert_eq!(mean(&[f64::MAX, f64::MAX]), f64::MAX);
+        assert_eq!(median(&[f64::MAX, f64::MAX]), f64::MAX);
+        let wide = Number::fit("x", &[-f64::MAX, f64::MAX], &Impute::None, &Scale::Standard);
+        assert_eq!(wide, Err(Error::TooWide { column: "x".into() }));
+        let wide = Number::fit("x", &[-f64::MAX, f64::MAX], &Impute::None, &Scale::MinMax);
+        assert_eq!(wide, Err(Error::TooWide { column: "x".into() }));
+    }
+
+    #[test]
+    fn a_column_without_values_is_filled_with_zero() {
+        let number = Number::fit("x", &[f64::NAN; 3], &Impute::Median, &Scale::Standard).unwrap();
+        assert_eq!(number.apply(f64::NAN), 0.0);
+        let number = Number::fit("x", &[], &Impute::None, &Scale::MinMax).unwrap();
+        assert!(number.apply(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn a_constant_column_is_only_centred() {
+        let number = Number::fit("x", &[0.1; 10], &Impute::None, &Scale::Standard).unwrap();
+        assert_eq!((number.center, number.scale), (0.1, 1.0));
+    }
+}

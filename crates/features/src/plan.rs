@@ -1,0 +1,373 @@
+//! A feature version checked against the columns of a table, and its fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+use rayon::prelude::*;
+use trainyard_diagnostics::{Diagnostic, Problems, nearest};
+use trainyard_expression::{Column, Expression, Problem, ProblemKind, Settings, Type, compile};
+use trainyard_spec::{CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale};
+
+use crate::categories::Category;
+use crate::columns::{self, Input, is_number};
+use crate::derived::{Columns, Derived};
+use crate::fitted::Feature;
+use crate::numbers::Number;
+use crate::problems::{self, Context};
+use crate::{Error, FittedFeatures};
+
+/// Says how raw columns become features; made by [`plan`], fitted by [`Plan::fit`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    inputs: Vec<Input>,
+    derived: Vec<(String, Expression)>,
+    recipes: Vec<Recipe>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// What is to be learned about one column.
+#[derive(Debug, Clone)]
+enum Recipe {
+    Number { column: String, impute: Impute, scale: Scale },
+    Category { column: String, encode: Encode, min_frequency: Option<u32>, impute: CategoricalImpute },
+}
+
+impl Recipe {
+    fn column(&self) -> &str {
+        match self {
+            Recipe::Number { column, .. } | Recipe::Category { column, .. } => column,
+        }
+    }
+}
+
+/// Checks a feature version against the columns of a table.
+///
+/// Derived columns may use one another in any order. One that no group and no other derived column uses becomes a
+/// feature as it is, if it is a number or a boolean.
+///
+/// # Errors
+/// All problems at once: unknown, forbidden and repeated columns, types that do not fit, and what is wrong in SQL.
+pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan, Problems> {
+    let mut found = Problems::default();
+    let raw = raw_columns(schema, data);
+    let context = Context::new(spec, data, schema.fields().len());
+    let derived = compile_derived(spec, &raw, data, &context, &mut found);
+    let mut known = raw.clone();
+    known.extend(derived.iter().map(|(name, expression)| Column { name: name.clone(), kind: expression.kind() }));
+
+    let mut recipes = Vec::new();
+    let mut numbers: BTreeMap<&str, &Located<String>> = BTreeMap::new();
+    let mut one_hot: BTreeMap<&str, &Located<String>> = BTreeMap::new();
+    for group in &spec.groups {
+        let names = match group {
+            Group::Numeric { columns, .. } | Group::Categorical { columns, .. } => columns,
+        };
+        for name in names {
+            let seen = match group {
+                Group::Categorical { encode: Encode::OneHot, .. } => &mut one_hot,
+                Group::Numeric { .. } | Group::Categorical { encode: Encode::Ordinal, .. } => &mut numbers,
+            };
+            if let Some(first) = seen.insert(&name.value, name) {
+                found.push(problems::twice(name, first));
+                continue;
+            }
+            let Some(kind) = column_kind(name, &known, spec, data, &context, &mut found) else { continue };
+            match group {
+                Group::Numeric { impute, scale, .. } if is_number(kind) => recipes.push(Recipe::Number {
+                    column: name.value.clone(),
+                    impute: impute.clone(),
+                    scale: scale.clone(),
+                }),
+                Group::Numeric { .. } => found.push(problems::not_numeric(name, kind)),
+                Group::Categorical { encode, min_frequency, impute, .. } if is_category(kind) => {
+                    recipes.push(Recipe::Category {
+                        column: name.value.clone(),
+                        encode: encode.clone(),
+                        min_frequency: min_frequency.as_ref().map(|least| least.value),
+                        impute: impute.clone(),
+                    });
+                }
+                Group::Categorical { .. } => found.push(problems::not_categorical(name, kind)),
+            }
+        }
+    }
+    let mut warnings = Vec::new();
+    add_unused(spec, &derived, &mut recipes, &mut warnings);
+    if recipes.is_empty() && found.errors() == 0 {
+        found.push(problems::no_features(spec, &context));
+    }
+    found.into_result(Plan::new(raw, derived, recipes, warnings))
+}
+
+impl Plan {
+    /// Keeps of the raw and derived columns those that the recipes need.
+    fn new(
+        raw: Vec<Column>,
+        derived: Vec<(String, Expression)>,
+        recipes: Vec<Recipe>,
+        warnings: Vec<Diagnostic>,
+    ) -> Plan {
+        let mut needed: BTreeSet<String> = recipes.iter().map(|recipe| recipe.column().to_owned()).collect();
+        let mut exact: BTreeSet<String> = recipes
+            .iter()
+            .filter(|recipe| matches!(recipe, Recipe::Category { .. }))
+            .map(|recipe| recipe.column().to_owned())
+            .collect();
+        let mut kept = Vec::new();
+        // A derived column stands behind those that it reads, so that one walk from the end finds all that is needed.
+        for (name, expression) in derived.into_iter().rev() {
+            if needed.contains(&name) {
+                let reads = expression.columns();
+                exact.extend(reads.iter().cloned());
+                needed.extend(reads);
+                kept.push((name, expression));
+            }
+        }
+        kept.reverse();
+        let input = |column: Column| Input {
+            any_number: is_number(column.kind) && !exact.contains(&column.name),
+            name: column.name,
+            kind: column.kind,
+        };
+        let inputs = raw.into_iter().filter(|column| needed.contains(&column.name)).map(input).collect();
+        Plan { inputs, derived: kept, recipes, warnings }
+    }
+
+    /// Gives the raw columns that the features read, with their types, in the order of the table.
+    pub fn inputs(&self) -> Vec<(String, Type)> {
+        self.inputs.iter().map(|input| (input.name.clone(), input.kind)).collect()
+    }
+
+    /// Gives what deserves attention but keeps nothing from running.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Learns everything that is learned from data from the rows of `train`, and from no other.
+    ///
+    /// # Errors
+    /// No rows, columns that are absent or of another type, infinite numbers, columns that cannot be scaled or have too
+    /// many categories, and expressions that fail for a row.
+    pub fn fit(&self, train: &RecordBatch) -> Result<FittedFeatures, Error> {
+        if train.num_rows() == 0 {
+            return Err(Error::NoRows);
+        }
+        let arrays = columns::of_table(&self.inputs, train)?;
+        let names = self.inputs.iter().map(|input| input.name.clone());
+        let mut columns = Columns::new(names, arrays, train.num_rows());
+        let mut derived = Vec::with_capacity(self.derived.len());
+        for (name, expression) in &self.derived {
+            let column = Derived::fit(name, expression, &columns)?;
+            let array = column.evaluate(&columns)?;
+            columns.insert(name, array);
+            derived.push(column);
+        }
+        let fit = |recipe: &Recipe| -> Result<Feature, Error> {
+            let array = columns.get(recipe.column())?;
+            match recipe {
+                Recipe::Number { column, impute, scale } => {
+                    let values = columns::numbers(column, array)?;
+                    Number::fit(column, &values, impute, scale).map(Feature::Number)
+                }
+                Recipe::Category { column, encode, min_frequency, impute } => {
+                    Category::fit(column, array, encode, *min_frequency, impute).map(Feature::Category)
+                }
+            }
+        };
+        let features: Vec<Result<Feature, Error>> = self.recipes.par_iter().map(fit).collect();
+        // In the order of the columns, so that of several failures the first is named.
+        let features = features.into_iter().collect::<Result<Vec<Feature>, Error>>()?;
+        Ok(FittedFeatures::new(self.inputs.clone(), derived, features))
+    }
+}
+
+/// Gives the columns of the table that features may read, by name and type.
+fn raw_columns(schema: &Schema, data: &DataSpec) -> Vec<Column> {
+    let fields = schema.fields().iter().filter(|field| {
+        !is_reserved(field.name(), data) && !data.drop.iter().any(|dropped| dropped.value == *field.name())
+    });
+    fields
+        .filter_map(|field| Some(Column { name: field.name().clone(), kind: Type::of_arrow(field.data_type())? }))
+        .collect()
+}
+
+fn is_reserved(name: &str, data: &DataSpec) -> bool {
+    data.target.column.value == name || data.key.as_ref().is_some_and(|key| key.value == name)
+}
+
+fn is_category(kind: Type) -> bool {
+    matches!(kind, Type::Boolean | Type::Integer | Type::Text)
+}
+
+/// Compiles the derived columns, each after those that it reads.
+fn compile_derived(
+    spec: &FeatureSpec,
+    raw: &[Column],
+    data: &DataSpec,
+    context: &Context<'_>,
+    found: &mut Problems,
+) -> Vec<(String, Expression)> {
+    let mut pending: Vec<(&Located<String>, &Located<String>)> = Vec::new();
+    let mut seen: BTreeMap<&str, &Located<String>> = BTreeMap::new();
+    let names = raw.iter().map(|column| column.name.as_str());
+    let reserved = std::iter::once(&data.target.column).chain(&data.key).map(|name| name.value.as_str());
+    let taken: Vec<&str> = names.chain(reserved).collect();
+    for (name, sql) in &spec.columns {
+        // SQL reads names without regard to case, so that a difference in case alone would change what others mean.
+        if let Some(column) = taken.iter().find(|column| column.eq_ignore_ascii_case(&name.value)) {
+            found.push(problems::shadows(name, column, context));
+        } else if let Some(first) = seen.insert(&name.value, name) {
+            found.push(problems::twice(name, first));
+        } else {
+            pending.push((name, sql));
+        }
+    }
+    let forbidden: Vec<(&str, &str)> = std::iter::once((data.target.column.value.as_str(), "it is the target"))
+        .chain(data.key.iter().map(|key| (key.value.as_str(), "it is the key, which says nothing about a new row")))
+        .collect();
+    let mut known = raw.to_vec();
+    let mut compiled = Vec::new();
+    loop {
+        let before = pending.len();
+        let mut failed = Vec::new();
+        let mut waiting = Vec::new();
+        for (name, sql) in pending {
+            let settings = Settings { columns: &known, forbidden: &forbidden, fitted: true };
+            match compile(&sql.value, &settings) {
+                Ok(expression) => {
+                    known.push(Column { name: name.value.clone(), kind: expression.kind() });
+                    compiled.push((name.value.clone(), expression));
+                }
+                Err(problems) => {
+                    waiting.push((name, sql));
+                    failed.push(problems);
+                }
+            }
+        }
+        if waiting.is_empty() || waiting.len() == before {
+            report(&waiting, failed, spec, context, found);
+            return compiled;
+        }
+        pending = waiting;
+    }
+}
+
+/// Reports the problems of expressions that no order of compiling helps.
+fn report(
+    waiting: &[(&Located<String>, &Located<String>)],
+    failed: Vec<Vec<Problem>>,
+    spec: &FeatureSpec,
+    context: &Context<'_>,
+    found: &mut Problems,
+) {
+    let pending = |name: &str| {
+        waiting.iter().find(|(column, _)| column.value.eq_ignore_ascii_case(name)).map(|(column, _)| *column)
+    };
+    let reads_pending = |problem: &Problem| match &problem.kind {
+        ProblemKind::UnknownColumn { name, .. } => pending(name),
+        _ => None,
+    };
+    let mut reads: BTreeMap<&str, Vec<(&Located<String>, Range<usize>)>> = BTreeMap::new();
+    for ((name, sql), problems) in waiting.iter().zip(&failed) {
+        for problem in problems {
+            match reads_pending(problem) {
+                Some(other) => reads.entry(&name.value).or_default().push((other, problem.span.clone())),
+                None => {
+                    let near_derived = match &problem.kind {
+                        ProblemKind::UnknownColumn { name: wanted, .. } => {
+                            nearest(wanted, spec.columns.iter().map(|(column, _)| column.value.as_str()))
+                        }
+                        _ => None,
+                    };
+                    found.push(problems::in_sql(name, sql, problem, near_derived, context));
+                }
+            }
+        }
+    }
+    // Who waits for a column that has problems of its own is not to blame; who waits for itself is.
+    for (name, sql) in waiting {
+        if let Some(path) = cycle(&name.value, &reads) {
+            let is_first = path.iter().min() == Some(&name.value.as_str());
+            let span = reads
+                .get(name.value.as_str())
+                .and_then(|reads| reads.iter().find(|(other, _)| path.contains(&other.value.as_str())));
+            if let (true, Some((_, span))) = (is_first, span) {
+                found.push(problems::cycle(name, sql, &path, span, context));
+            }
+        }
+    }
+}
+
+/// Finds a way from a column back to itself: the names along it.
+fn cycle<'a>(
+    from: &'a str,
+    reads: &BTreeMap<&'a str, Vec<(&'a Located<String>, Range<usize>)>>,
+) -> Option<Vec<&'a str>> {
+    let mut paths = vec![vec![from]];
+    let mut seen = BTreeSet::new();
+    while let Some(path) = paths.pop() {
+        let last = path.last().copied().unwrap_or(from);
+        for (next, _) in reads.get(last).into_iter().flatten() {
+            if next.value == from {
+                return Some(path);
+            }
+            if seen.insert(next.value.as_str()) {
+                let mut longer = path.clone();
+                longer.push(&next.value);
+                paths.push(longer);
+            }
+        }
+    }
+    None
+}
+
+/// Gives the type of a column that a group names, or says why it cannot be used.
+fn column_kind(
+    name: &Located<String>,
+    known: &[Column],
+    spec: &FeatureSpec,
+    data: &DataSpec,
+    context: &Context<'_>,
+    found: &mut Problems,
+) -> Option<Type> {
+    if let Some(column) = known.iter().find(|column| column.name == name.value) {
+        return Some(column.kind);
+    }
+    if data.target.column.value == name.value {
+        found.push(problems::target_used(name));
+    } else if data.key.as_ref().is_some_and(|key| key.value == name.value) {
+        found.push(problems::key_used(name));
+    } else if data.drop.iter().any(|dropped| dropped.value == name.value) {
+        found.push(problems::dropped(name));
+    } else if !spec.columns.iter().any(|(column, _)| column.value == name.value) {
+        // A derived column that does not compile has been reported where it stands.
+        let names = known.iter().map(|column| column.name.as_str());
+        let names = names.chain(spec.columns.iter().map(|(column, _)| column.value.as_str()));
+        found.push(problems::unknown_column(name, nearest(&name.value, names), context));
+    }
+    None
+}
+
+/// Makes features of the derived columns that nothing uses, where they are numbers.
+fn add_unused(
+    spec: &FeatureSpec,
+    derived: &[(String, Expression)],
+    recipes: &mut Vec<Recipe>,
+    warnings: &mut Vec<Diagnostic>,
+) {
+    let mut used: BTreeSet<String> = recipes.iter().map(|recipe| recipe.column().to_owned()).collect();
+    used.extend(derived.iter().flat_map(|(_, expression)| expression.columns()));
+    for (name, _) in &spec.columns {
+        let Some((_, expression)) = derived.iter().find(|(column, _)| *column == name.value) else { continue };
+        if used.contains(&name.value) {
+            continue;
+        }
+        if is_number(expression.kind()) {
+            recipes.push(Recipe::Number { column: name.value.clone(), impute: Impute::None, scale: Scale::None });
+        } else {
+            warnings.push(problems::unused(name, expression.kind()));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What must hold for any data: nothing leaks, nothing depends on threads, files and rows give the same bits.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, UInt64Array};
+use trainyard_features::{FeatureTable, FittedFeatures, row_of};
+
+use crate::given::{EVERYTHING, customers, floats, integers, planned, table, texts};
+
+fn bits(features: &FeatureTable) -> Vec<Vec<u64>> {
+    features.columns.iter().map(|column| column.iter().map(|value| value.to_bits()).collect()).collect()
+}
+
+#[test]
+fn rows_not_given_to_fit_leave_no_trace() {
+    let customers = customers(400, 1);
+    let train = customers.slice(0, 250);
+    let before = planned(EVERYTHING, &customers).fit(&train).unwrap().to_json();
+    // Every cell of the other rows changes, target and key included.
+    let rows = 150;
+    let other = table(vec![
+        ("id", texts(&vec![Some("x"); rows])),
+        ("tenure", integers(&vec![Some(i64::from(u32::MAX)); rows])),
+        ("MonthlyCharges", floats(&vec![Some(-1e300); rows])),
+        ("Contract", texts(&vec![Some("never seen"); rows])),
+        ("zone", integers(&vec![None; rows])),
+        ("senior", crate::given::booleans(&vec![None; rows])),
+        ("internal", floats(&vec![None; rows])),
+        ("Churn", texts(&vec![Some("No"); rows])),
+    ]);
+    let changed = arrow_select::concat::concat_batches(&customers.schema(), [&train, &other]).unwrap();
+    let fitted = planned(EVERYTHING, &changed).fit(&changed.slice(0, 250)).unwrap();
+    assert_eq!(fitted.to_json(), before);
+    // The test would notice: one training cell is enough to change the bytes.
+    let rows: UInt64Array = (1..250).collect();
+    let fewer = arrow_select::take::take_record_batch(&customers, &rows).unwrap();
+    assert_ne!(planned(EVERYTHING, &customers).fit(&fewer).unwrap().to_json(), before);
+}
+
+#[test]
+fn the_target_leaves_no_trace() {
+    let customers = customers(200, 2);
+    let before = planned(EVERYTHING, &customers).fit(&customers).unwrap().to_json();
+    let at = customers.schema().index_of("Churn").unwrap();
+    let mut columns: Vec<ArrayRef> = customers.columns().to_vec();
+    columns[at] = texts(&vec![Some("Yes"); 200]);
+    let changed = RecordBatch::try_new(customers.schema(), columns).unwrap();
+    assert_eq!(planned(EVERYTHING, &changed).fit(&changed).unwrap().to_json(), before);
+}
+
+#[test]
+fn one_row_and_a_table_give_the_same_bits() {
+    let customers = customers(300, 3);
+    let fitted = planned(EVERYTHING, &customers).fit(&customers.slice(0, 200)).unwrap();
+    let whole = fitted.transform(&customers).unwrap();
+    assert_eq!(whole.names, fitted.names());
+    assert_eq!(whole.columns.len(), whole.names.len());
+    for row in 0..300 {
+        let single = fitted.transform_row(&row_of(&customers, row)).unwrap();
+        let of_table: Vec<u64> = whole.columns.iter().map(|column| column[row].to_bits()).collect();
+        assert_eq!(single.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), of_table, "row {row}");
+    }
+}
+
+#[test]
+fn json_keeps_every_bit() {
+    let customers = customers(300, 4);
+    let fitted = planned(EVERYTHING, &customers).fit(&customers).unwrap();
+    let text = fitted.to_json();
+    let read = FittedFeatures::from_json(&text).unwrap();
+    assert_eq!(read, fitted);
+    assert_eq!(read.to_json(), text);
+    assert_eq!(bits(&read.transform(&customers).unwrap()), bits(&fitted.transform(&customers).unwrap()));
+}
+
+#[test]
+fn threads_change_nothing() {
+    // More rows than one thread evaluates at a time.
+    let customers = customers(140_000, 5);
+    let with_threads = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let fitted = planned(EVERYTHING, &customers).fit(&customers.slice(0, 100_000)).unwrap();
+            (fitted.to_json(), bits(&fitted.transform(&customers).unwrap()))
+        })
+    };
+    let one = with_threads(1);
+    assert!(one == with_threads(2));
+    assert!(one == with_threads(8));
+}
+
+#[test]
+fn the_order_of_rows_changes_no_category_and_no_extreme() {
+    let customers = customers(300, 6);
+    let features = "groups: [{categorical: [Contract], encode: one_hot, min_frequency: 30}, {numeric: [tenure], impute: median, scale: min_max}]";
+    let fitted = planned(features, &customers).fit(&customers).unwrap();
+    let backwards: UInt64Array = (0..300).rev().collect();
+    let turned = arrow_select::take::take_record_batch(&customers, &backwards).unwrap();
+    assert_eq!(planned(features, &customers).fit(&turned).unwrap().to_json(), fitted.to_json());
+}
+
+#[test]
+fn names_say_what_a_feature_is() {
+    let colors = texts(&[Some("red"), Some("red"), Some("blue"), None, None, Some("green")]);
+    let sizes = texts(&[Some("S"), Some("M"), Some("M"), Some("S"), Some("S"), Some("L")]);
+    let numbers = floats(&[Some(1.0); 6]);
+    let table =
+        table(vec![("color", colors), ("size", sizes), ("x", numbers), ("color=red", Arc::new(floats(&[None; 6])))]);
+    let features = "\
+columns:
+  positive: x > 0
+  hidden: x + 1
+  shown: hidden * 2
+groups:
+  - {categorical: [color], encode: one_hot, min_frequency: 2}
+  - {categorical: [size], encode: ordinal}
+  - {numeric: [x, 'color=red']}
+";
+    let fitted = planned(features, &table).fit(&table).unwrap();
+    // A derived column that nothing else uses is a feature as it is; one that another uses is not.
+    let expected = ["color=red", "color=(missing)", "color=(rare)", "size", "x", "color=red#2", "positive", "shown"];
+    assert_eq!(fitted.names(), expected);
+    let inputs: Vec<String> = fitted.inputs().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(inputs, ["color", "size", "x", "color=red"]);
+}

@@ -1,0 +1,131 @@
+//! The fold runner: every candidate on every fold, everything fitted on the fold's training part alone.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{RecordBatch, UInt64Array};
+use rayon::prelude::*;
+use trainyard_features::FittedFeatures;
+
+use crate::fit::stops_early;
+use crate::prepared::{Prepared, Rows};
+use crate::progress::Part;
+use crate::report::Spread;
+use crate::train::{Course, TrainRequest, arrow};
+use crate::{Error, Estimator, folds};
+
+/// What one fold gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoldFits {
+    /// The features, fitted on the rows outside the fold.
+    pub features: FittedFeatures,
+    /// The fold's rows, in the order of the table.
+    pub rows: Vec<usize>,
+    /// Every candidate, in the order of the spec.
+    pub candidates: Vec<FoldFit>,
+}
+
+/// One candidate in one fold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoldFit {
+    /// Fitted on the rows outside the fold.
+    pub estimator: Estimator,
+    /// Its predictions for the fold's rows.
+    pub predictions: Vec<f64>,
+    /// Every metric on the fold's rows.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Fits every candidate on the training rows outside one fold and measures it inside.
+///
+/// `folds` gives each training row its fold, of which there are `of`. Binned rows are made once and shared by the
+/// candidates. With `early_stopping` the fold's rows say when to stop; nothing else of them reaches a fit.
+///
+/// # Errors
+/// See [`Error`]; among them a fold or a rest without rows.
+pub fn fit_fold(request: &TrainRequest<'_>, folds: &[u32], fold: usize, of: usize) -> Result<FoldFits, Error> {
+    let candidates = request.spec.candidates.iter().map(|(name, spec)| (name.value.as_str(), spec)).collect();
+    Course::new(request, candidates, of)?.fit_fold(folds, fold)
+}
+
+/// What folds say about one candidate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Validated {
+    pub(crate) cross_validation: BTreeMap<String, Spread>,
+    pub(crate) out_of_fold: BTreeMap<String, f64>,
+    pub(crate) trees: Option<usize>,
+}
+
+impl Course<'_> {
+    /// Fits and measures every candidate in every fold, the folds side by side.
+    pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
+        let request = self.request;
+        let (task, classes) = (request.target.task, request.target.classes.as_ref());
+        let seed = request.spec.seed.value;
+        let fold_of = folds::assign(&self.targets, &self.digests, task, classes, self.folds, seed)?;
+        let run = |fold| self.fit_fold(&fold_of, fold);
+        let results: Vec<Result<FoldFits, Error>> = (0..self.folds).into_par_iter().map(run).collect();
+        let results = results.into_iter().collect::<Result<Vec<FoldFits>, Error>>()?;
+        let mut validated = Vec::with_capacity(self.candidates.len());
+        for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
+            let mut out_of_fold = vec![0.0; self.targets.len()];
+            let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+            let mut trees = 0;
+            for (rows, fit) in results.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?))) {
+                for (row, prediction) in rows.iter().zip(&fit.predictions) {
+                    out_of_fold[*row] = *prediction;
+                }
+                for (metric, value) in &fit.metrics {
+                    values.entry(metric.clone()).or_default().push(*value);
+                }
+                trees += fit.estimator.trees().unwrap_or(0);
+            }
+            validated.push(Validated {
+                cross_validation: values.into_iter().map(|(metric, folds)| (metric, Spread::of(folds))).collect(),
+                out_of_fold: self.metrics(name, &self.targets, &out_of_fold)?,
+                // Rounded half up in whole numbers, so that no machine rounds otherwise.
+                trees: stops_early(spec).then(|| ((2 * trees + self.folds) / (2 * self.folds)).max(1)),
+            });
+        }
+        Ok(validated)
+    }
+
+    fn fit_fold(&self, fold_of: &[u32], fold: usize) -> Result<FoldFits, Error> {
+        let rows_where = |is_in: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            let rows = fold_of.iter().take(self.targets.len()).enumerate();
+            rows.filter(|(_, of)| is_in(**of as usize)).map(|(row, _)| row).collect()
+        };
+        let (train_rows, rows) = (rows_where(&|of| of != fold), rows_where(&|of| of == fold));
+        if train_rows.is_empty() || rows.is_empty() {
+            return Err(Error::TooFewForFolds {
+                folds: self.folds,
+                what: "rows that differ".into(),
+                found: rows.len().min(train_rows.len()),
+            });
+        }
+        let table = self.request.train;
+        let (train, train_targets) = (take(table, &train_rows)?, pick(&self.targets, &train_rows));
+        let (held, held_targets) = (take(table, &rows)?, pick(&self.targets, &rows));
+        let train = Rows { table: &train, targets: &train_targets };
+        let held = Rows { table: &held, targets: &held_targets };
+        let prepared = Prepared::new(self.request.plan, train, Some(held), &self.max_bins)?;
+        let part = Part::Fold { fold, of: self.folds };
+        let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
+            let estimator = self.job(name, spec, part, None).fit(&prepared)?.estimator;
+            let predictions = prepared.held.as_ref().map(|held| estimator.predict(&held.matrix())).unwrap_or_default();
+            let metrics = self.metrics(name, &held_targets, &predictions)?;
+            Ok(FoldFit { estimator, predictions, metrics })
+        };
+        let candidates: Vec<Result<FoldFit, Error>> = self.candidates.par_iter().map(fit).collect();
+        let candidates = candidates.into_iter().collect::<Result<Vec<FoldFit>, Error>>()?;
+        Ok(FoldFits { features: prepared.features, rows, candidates })
+    }
+}
+
+fn take(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {
+    let rows: UInt64Array = rows.iter().map(|row| *row as u64).collect();
+    arrow_select::take::take_record_batch(table, &rows).map_err(arrow)
+}
+
+fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
+    rows.iter().map(|row| values[*row]).collect()
+}

@@ -1,0 +1,191 @@
+//! What can keep a model from being trained, read or used.
+
+use std::fmt;
+
+use trainyard_diagnostics::Diagnostic;
+
+/// Says why a model cannot be trained, read or used.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// Rows do not become features.
+    Features(trainyard_features::Error),
+    /// Rows do not become targets.
+    Data(Box<Diagnostic>),
+    /// A learner or a metric refused.
+    Learn {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// Where: `fold 2`, `train`, …
+        part: String,
+        /// What it said.
+        error: trainyard_learn::Error,
+    },
+    /// An estimator is not made for the task.
+    WrongTask {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// The estimator.
+        estimator: String,
+        /// The task: `binary` or `regression`.
+        task: &'static str,
+    },
+    /// There are too few rows for the folds.
+    TooFewForFolds {
+        /// The folds asked for.
+        folds: usize,
+        /// What is too few: `rows that differ`, `rows of class …`.
+        what: String,
+        /// How many there are.
+        found: usize,
+    },
+    /// Early stopping needs folds, whose mean best iteration is the number of trees.
+    EarlyStoppingWithoutFolds {
+        /// The candidate, or `baseline`.
+        candidate: String,
+    },
+    /// Several candidates, and neither validation rows nor folds to choose by.
+    NothingToChooseBy {
+        /// The candidates.
+        candidates: Vec<String>,
+    },
+    /// No candidate has a value of the metric that chooses.
+    NoChoice {
+        /// The metric.
+        metric: String,
+    },
+    /// There are no candidates.
+    NoCandidates,
+    /// A fit ended in numbers that are not finite.
+    NotFinite {
+        /// The candidate, or `baseline`.
+        candidate: String,
+    },
+    /// Rows could not be taken out of or put into a table.
+    Table {
+        /// What Arrow says.
+        what: String,
+    },
+    /// The listener asked to stop.
+    Stopped,
+    /// A file of a model folder is absent.
+    MissingFile {
+        /// Its path in the folder.
+        path: String,
+    },
+    /// A model folder was written by a later version.
+    Format {
+        /// Its path in the folder.
+        path: String,
+        /// The format it has.
+        found: u64,
+        /// The latest format that is understood.
+        known: u64,
+    },
+    /// A file of a model folder is not what was written.
+    Damaged {
+        /// Its path in the folder.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Error {
+    /// Tells the user what is wrong and what to do.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let error = |code: &str| Diagnostic::error(format!("model/{code}"), self.to_string());
+        match self {
+            Error::Features(error) => error.diagnostic(),
+            Error::Data(diagnostic) => (**diagnostic).clone(),
+            Error::Learn { candidate, part, error } => {
+                error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
+            }
+            Error::WrongTask { task, .. } => error("wrong-task").help(match *task {
+                "binary" => "use logistic_regression, gradient_boosting or dummy",
+                _ => "use ridge, gradient_boosting or dummy",
+            }),
+            Error::TooFewForFolds { .. } => error("too-few-for-folds")
+                .help("set `cross_validation: {folds: …}` lower, or 0 to leave it out, or train on more rows"),
+            Error::EarlyStoppingWithoutFolds { .. } => error("early-stopping-without-folds")
+                .help("set `cross_validation: {folds: 5}`, or `early_stopping: false` with a fixed `max_iter`"),
+            Error::NothingToChooseBy { .. } => error("nothing-to-choose-by")
+                .help("give the split a validation share, or set `cross_validation: {folds: 5}`"),
+            Error::NoChoice { metric } => {
+                error("no-choice").help(format!("look at the validation rows: `{metric}` may need both classes"))
+            }
+            Error::NoCandidates => error("no-candidates").help("add one under `candidates`"),
+            Error::NotFinite { .. } => {
+                error("not-finite").help("look for extreme values in the target and in unscaled features")
+            }
+            Error::Table { .. } => error("table").with_fault(trainyard_diagnostics::Fault::Internal),
+            Error::Stopped => Diagnostic::error("model/stopped", self.to_string())
+                .with_fault(trainyard_diagnostics::Fault::Interrupted)
+                .help("`trainyard resume` goes on from the last finished step"),
+            Error::MissingFile { .. } => error("missing-file").help("fetch the model again, or train it again"),
+            Error::Format { .. } => {
+                error("format").help("use the version of trainyard that wrote the model, or a later one")
+            }
+            Error::Damaged { .. } => error("damaged").help("fetch the model again, or train it again"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Features(error) => error.fmt(formatter),
+            Error::Data(diagnostic) => formatter.write_str(&diagnostic.title),
+            Error::Learn { candidate, part, error } => {
+                write!(formatter, "`{candidate}` cannot be fitted ({part}): {error}")
+            }
+            Error::WrongTask { candidate, estimator, task } => {
+                write!(formatter, "`{candidate}` is a {estimator}, which is not made for the task {task}")
+            }
+            Error::TooFewForFolds { folds, what, found } => {
+                write!(formatter, "{folds} folds need at least {folds} {what}; there are {found}")
+            }
+            Error::EarlyStoppingWithoutFolds { candidate } => write!(
+                formatter,
+                "`{candidate}` stops early, but without folds there is nothing to take its number of trees from"
+            ),
+            Error::NothingToChooseBy { candidates } => write!(
+                formatter,
+                "there are {} candidates ({}) and neither validation rows nor folds to choose by",
+                candidates.len(),
+                candidates.join(", ")
+            ),
+            Error::NoChoice { metric } => write!(formatter, "no candidate has a value of `{metric}` to be chosen by"),
+            Error::NoCandidates => formatter.write_str("there is no candidate to train"),
+            Error::NotFinite { candidate } => {
+                write!(formatter, "the fit of `{candidate}` ended in numbers that are not finite")
+            }
+            Error::Table { what } => write!(formatter, "rows cannot be taken out of the table: {what}"),
+            Error::Stopped => formatter.write_str("training was stopped"),
+            Error::MissingFile { path } => write!(formatter, "the model folder lacks {path}"),
+            Error::Format { path, found, known } => {
+                write!(formatter, "{path} has format {found}; this version of trainyard reads up to format {known}")
+            }
+            Error::Damaged { path, what } => write!(formatter, "{path} of the model folder is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Diagnostic {
+        error.diagnostic()
+    }
+}
+
+impl From<trainyard_features::Error> for Error {
+    fn from(error: trainyard_features::Error) -> Error {
+        Error::Features(error)
+    }
+}
+
+impl From<trainyard_data::Error> for Error {
+    fn from(error: trainyard_data::Error) -> Error {
+        Error::Data(Box::new(error.diagnostic()))
+    }
+}

@@ -1,0 +1,172 @@
+//! One fit of one estimator.
+
+use trainyard_learn::{BoostingParameters, LogisticParameters, Matrix, Objective, boost, logistic_regression, ridge};
+use trainyard_spec::{BoostingSpec, EstimatorSpec, Task};
+
+use crate::estimator::{Filled, Link, means};
+use crate::model::name_of_task;
+use crate::prepared::Prepared;
+use crate::progress::{Part, Progress, Report};
+use crate::{Error, Estimator};
+
+/// What a fit gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitted {
+    pub(crate) estimator: Estimator,
+    pub(crate) train_loss: Vec<f64>,
+    pub(crate) held_loss: Vec<f64>,
+    /// Whether an iterative fit reached its tolerance.
+    pub(crate) converged: bool,
+}
+
+/// A candidate and where its fit belongs.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) spec: &'a EstimatorSpec,
+    pub(crate) part: Part,
+    pub(crate) task: Task,
+    pub(crate) seed: u64,
+    /// The number of trees where folds have found it: then nothing stops early.
+    pub(crate) trees: Option<usize>,
+    pub(crate) progress: &'a Report<'a>,
+}
+
+impl Job<'_> {
+    /// Refuses estimators that are not made for the task.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let fits = match self.spec {
+            EstimatorSpec::LogisticRegression { .. } => self.task == Task::Binary,
+            EstimatorSpec::Ridge { .. } => self.task == Task::Regression,
+            EstimatorSpec::GradientBoosting(_) | EstimatorSpec::Dummy { .. } => true,
+        };
+        let wrong = || Error::WrongTask {
+            candidate: self.name.to_owned(),
+            estimator: self.spec.name().to_owned(),
+            task: name_of_task(self.task),
+        };
+        if fits { Ok(()) } else { Err(wrong()) }
+    }
+
+    /// Fits the estimator on the training part of `rows`; the held part is only watched.
+    pub(crate) fn fit(&self, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+        self.check()?;
+        let link = match self.task {
+            Task::Binary => Link::Logit,
+            Task::Regression => Link::Identity,
+        };
+        let targets = rows.train.targets;
+        let (estimator, converged) = match self.spec {
+            EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows, link),
+            EstimatorSpec::LogisticRegression { c, max_iter, tol } => {
+                let parameters = LogisticParameters { c: c.value, max_iter: max_iter.value as usize, tol: tol.value };
+                self.linear(rows, link, |matrix| logistic_regression(matrix, targets, None, &parameters))?
+            }
+            EstimatorSpec::Ridge { alpha } => {
+                self.linear(rows, link, |matrix| ridge(matrix, targets, None, alpha.value))?
+            }
+            EstimatorSpec::Dummy { .. } => {
+                let count = targets.len() as f64;
+                (Estimator::Constant { value: targets.iter().map(|target| target / count).sum() }, true)
+            }
+        };
+        if !(self.progress)(&Progress::Fitted { candidate: self.name, part: self.part }) {
+            return Err(Error::Stopped);
+        }
+        self.checked(Fitted { estimator, train_loss: Vec::new(), held_loss: Vec::new(), converged }, rows)
+    }
+
+    fn linear(
+        &self,
+        rows: &Prepared<'_>,
+        link: Link,
+        fit: impl Fn(&Matrix<'_>) -> Result<trainyard_learn::LinearModel, trainyard_learn::Error>,
+    ) -> Result<(Estimator, bool), Error> {
+        let matrix = rows.train.matrix();
+        let fill = means(&matrix);
+        let filled = Filled::new(&matrix, &fill);
+        let model = fit(&filled.matrix(&matrix)).map_err(|error| self.failed(error))?;
+        let converged = model.converged;
+        Ok((Estimator::Linear { model, fill, link }, converged))
+    }
+
+    fn boost(&self, spec: &BoostingSpec, rows: &Prepared<'_>, link: Link) -> Result<Fitted, Error> {
+        let mut parameters = boosting_parameters(spec, self.seed);
+        if let Some(trees) = self.trees {
+            parameters.early_stopping = false;
+            parameters.max_iter = trees;
+        }
+        let Some(binned) = rows.binned(parameters.max_bins) else {
+            return Err(self.failed(trainyard_learn::Error::Parameter {
+                name: "max_bins",
+                value: parameters.max_bins as f64,
+                allowed: "one that bins were made for",
+            }));
+        };
+        let objective = match self.task {
+            Task::Binary => Objective::BinaryLogLoss,
+            Task::Regression => Objective::SquaredError,
+        };
+        let held = binned.held.as_ref().zip(rows.held.as_ref()).map(|(matrix, held)| (matrix, held.targets));
+        let report = |done: usize, of: usize, loss: f64| {
+            (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
+        };
+        let targets = rows.train.targets;
+        let fit = boost(&binned.train, &binned.binning, targets, None, &parameters, objective, held, &report)
+            .map_err(|error| self.failed(error))?;
+        let fitted = Fitted {
+            estimator: Estimator::Boosting { ensemble: fit.ensemble, link },
+            train_loss: fit.train_loss,
+            held_loss: fit.validation_loss,
+            converged: true,
+        };
+        self.checked(fitted, rows)
+    }
+
+    fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+        if fitted.estimator.is_sound(rows.features.names().len()) {
+            Ok(fitted)
+        } else {
+            Err(Error::NotFinite { candidate: self.name.to_owned() })
+        }
+    }
+
+    fn failed(&self, error: trainyard_learn::Error) -> Error {
+        match error {
+            trainyard_learn::Error::Stopped { .. } => Error::Stopped,
+            error => Error::Learn { candidate: self.name.to_owned(), part: self.part.to_string(), error },
+        }
+    }
+}
+
+/// Says how many bins an estimator wants, where it wants any.
+pub(crate) fn max_bins(spec: &EstimatorSpec) -> Option<usize> {
+    match spec {
+        EstimatorSpec::GradientBoosting(spec) => Some(spec.max_bins.value as usize),
+        EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy { .. } => None,
+    }
+}
+
+/// Says whether folds decide the number of trees.
+pub(crate) fn stops_early(spec: &EstimatorSpec) -> bool {
+    matches!(spec, EstimatorSpec::GradientBoosting(spec) if spec.early_stopping.value)
+}
+
+fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
+    BoostingParameters {
+        learning_rate: spec.learning_rate.value,
+        max_iter: spec.max_iter.value as usize,
+        max_leaf_nodes: spec.max_leaf_nodes.value as usize,
+        max_depth: spec.max_depth.as_ref().map(|depth| depth.value as usize),
+        min_samples_leaf: spec.min_samples_leaf.value as usize,
+        l2_regularization: spec.l2_regularization.value,
+        max_bins: spec.max_bins.value as usize,
+        subsample: spec.subsample.value,
+        colsample_bytree: spec.colsample_bytree.value,
+        early_stopping: spec.early_stopping.value,
+        n_iter_no_change: spec.n_iter_no_change.value as usize,
+        tol: spec.tol.value,
+        seed,
+        ..BoostingParameters::default()
+    }
+}

@@ -1,0 +1,145 @@
+//! A model as files: exact, in a fixed order, with nothing of time, identity or place inside.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use trainyard_features::FittedFeatures;
+use trainyard_files::{Digest, Digester};
+
+use crate::model::{Target, Versions, name_of_task};
+use crate::{Error, Estimator, Model, SeenRows};
+
+/// The format that this version writes.
+const FORMAT: u64 = 1;
+
+const MODEL: &str = "model.json";
+const SIGNATURE: &str = "signature.json";
+const SEEN: &str = "seen_rows.bin";
+
+/// The stored form of a model but its seen rows.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format: u64,
+    name: String,
+    estimator_name: String,
+    parameters: BTreeMap<String, String>,
+    versions: Versions,
+    target: Target,
+    threshold: f64,
+    features: FittedFeatures,
+    estimator: Estimator,
+}
+
+impl Model {
+    /// Writes the model: its files by their path in the folder.
+    ///
+    /// `model.json` is the exact native form, `seen_rows.bin` the digests of the rows that may not judge it, and
+    /// `signature.json` says what it takes and gives and holds the digests of the other two. Equal models give equal
+    /// bytes.
+    pub fn to_folder(&self) -> BTreeMap<String, Vec<u8>> {
+        let stored = Stored {
+            format: FORMAT,
+            name: self.name.clone(),
+            estimator_name: self.estimator_name.clone(),
+            parameters: self.parameters.clone(),
+            versions: self.versions,
+            target: self.target.clone(),
+            threshold: self.threshold,
+            features: self.features.clone(),
+            estimator: self.estimator.clone(),
+        };
+        // Maps have text for keys and memory can be written to: this does not fail.
+        let mut model = serde_json::to_vec(&stored).unwrap_or_default();
+        model.push(b'\n');
+        let seen = self.seen.to_bytes();
+        let signature = self.signature(&model, &seen);
+        BTreeMap::from([(MODEL.into(), model), (SEEN.into(), seen), (SIGNATURE.into(), signature)])
+    }
+
+    /// Reads a folder that [`Model::to_folder`] wrote; further files in it do not matter.
+    ///
+    /// # Errors
+    /// A file that is absent, of a later format, cut, altered, or that contradicts itself or another one.
+    pub fn from_folder(folder: &BTreeMap<String, Vec<u8>>) -> Result<Model, Error> {
+        let file = |path: &str| folder.get(path).ok_or_else(|| Error::MissingFile { path: path.to_owned() });
+        let damaged = |path: &str, what: String| Error::Damaged { path: path.to_owned(), what };
+        let (model, signature, seen) = (file(MODEL)?, file(SIGNATURE)?, file(SEEN)?);
+        for (path, bytes) in [(MODEL, model), (SIGNATURE, signature)] {
+            check_format(path, bytes)?;
+        }
+        let stated: serde_json::Value =
+            serde_json::from_slice(signature).map_err(|error| damaged(SIGNATURE, error.to_string()))?;
+        for (path, bytes) in [(MODEL, model), (SEEN, seen)] {
+            let digest = stated.get("files").and_then(|files| files.get(path)).and_then(serde_json::Value::as_str);
+            if digest != Some(Digest::of(bytes).to_string().as_str()) {
+                return Err(damaged(path, format!("its bytes are not those that {SIGNATURE} states")));
+            }
+        }
+        let stored: Stored = serde_json::from_slice(model).map_err(|error| damaged(MODEL, error.to_string()))?;
+        if !stored.estimator.is_sound(stored.features.names().len()) {
+            return Err(damaged(MODEL, "its estimator does not fit its features".into()));
+        }
+        let seen = SeenRows::from_bytes(seen).map_err(|what| damaged(SEEN, what.into()))?;
+        let read = Model {
+            target: stored.target,
+            features: stored.features,
+            estimator: stored.estimator,
+            threshold: stored.threshold,
+            name: stored.name,
+            estimator_name: stored.estimator_name,
+            parameters: stored.parameters,
+            versions: stored.versions,
+            seen,
+        };
+        if read.signature(model, &folder[SEEN]) != *signature {
+            return Err(damaged(SIGNATURE, format!("it is not the signature of {MODEL}")));
+        }
+        Ok(read)
+    }
+
+    /// Gives the digest of a model folder: of its sorted paths and their bytes.
+    pub fn digest(folder: &BTreeMap<String, Vec<u8>>) -> Digest {
+        let mut digester = Digester::new("trainyard model folder");
+        for (path, bytes) in folder {
+            digester = digester.text(path).bytes(bytes);
+        }
+        digester.finish()
+    }
+
+    fn signature(&self, model: &[u8], seen: &[u8]) -> Vec<u8> {
+        let inputs = self.features.inputs();
+        let inputs = inputs.iter().map(|(name, kind)| json!({"name": name, "type": kind.name()}));
+        let output = match &self.target.classes {
+            Some([_, positive]) => json!({"name": "probability", "type": "float", "of": positive}),
+            None => json!({"name": "prediction", "type": "float"}),
+        };
+        let signature = json!({
+            "format": FORMAT,
+            "task": name_of_task(self.target.task),
+            "target": self.target.column,
+            "inputs": inputs.collect::<Vec<_>>(),
+            "outputs": [output],
+            "files": {MODEL: Digest::of(model).to_string(), SEEN: Digest::of(seen).to_string()},
+        });
+        let mut bytes = serde_json::to_vec_pretty(&signature).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// Refuses a file of another format before its other fields are looked at, since they may have changed.
+fn check_format(path: &str, bytes: &[u8]) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u64,
+    }
+    let head: Head = serde_json::from_slice(bytes)
+        .map_err(|error| Error::Damaged { path: path.to_owned(), what: error.to_string() })?;
+    if head.format == FORMAT {
+        Ok(())
+    } else {
+        Err(Error::Format { path: path.to_owned(), found: head.format, known: FORMAT })
+    }
+}

@@ -1,0 +1,152 @@
+//! What is promoted: fitted features, estimator and threshold as one value.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
+use trainyard_features::FittedFeatures;
+use trainyard_features::{Row, Type};
+use trainyard_learn::{Matrix, metrics};
+use trainyard_spec::Task;
+
+use crate::{Error, Estimator, SeenRows};
+
+/// What a model predicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The column.
+    pub column: String,
+    /// Binary classification or regression.
+    #[serde(with = "task_name")]
+    pub task: Task,
+    /// The negative and the positive class, as text; only in classification.
+    pub classes: Option<[String; 2]>,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.classes {
+            Some([_, positive]) => write!(formatter, "{} = {positive}", self.column),
+            None => formatter.write_str(&self.column),
+        }
+    }
+}
+
+/// The versions that a model comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// Of the split.
+    pub split: u32,
+    /// Of the features.
+    pub features: u32,
+    /// Of the model.
+    pub model: u32,
+}
+
+/// Predicts from raw columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What it predicts.
+    pub target: Target,
+    /// From raw columns to features.
+    pub features: FittedFeatures,
+    /// From features to predictions.
+    pub estimator: Estimator,
+    /// The probability from which on a row counts as positive.
+    pub threshold: f64,
+    /// The candidate's name, or `baseline`.
+    pub name: String,
+    /// The estimator's name as specs spell it.
+    pub estimator_name: String,
+    /// All hyper-parameters, and `trees` where their number was fitted.
+    pub parameters: BTreeMap<String, String>,
+    /// The versions that it comes from.
+    pub versions: Versions,
+    /// The rows that may not judge it.
+    pub seen: SeenRows,
+}
+
+impl Model {
+    /// Predicts every row: the probability of the positive class, or a value.
+    ///
+    /// # Errors
+    /// As [`FittedFeatures::transform`].
+    pub fn predict(&self, table: &RecordBatch) -> Result<Vec<f64>, Error> {
+        let features = self.features.transform(table)?;
+        Ok(self.estimator.predict(&Matrix::of(&features.columns, features.rows)))
+    }
+
+    /// Predicts one row, with the bits of [`Model::predict`].
+    ///
+    /// # Errors
+    /// As [`FittedFeatures::transform_row`].
+    pub fn predict_row(&self, row: &Row) -> Result<f64, Error> {
+        Ok(self.estimator.predict_row(&self.features.transform_row(row)?))
+    }
+
+    /// Gives the class of a probability; `None` in regression.
+    pub fn class(&self, probability: f64) -> Option<&str> {
+        let [negative, positive] = self.target.classes.as_ref()?;
+        Some(if probability >= self.threshold { positive } else { negative })
+    }
+
+    /// Computes every metric of the task, with the model's own threshold.
+    ///
+    /// # Errors
+    /// No rows, lengths that differ, targets that do not fit the task.
+    pub fn metrics(&self, targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<String, f64>, Error> {
+        let metrics = match self.target.task {
+            Task::Binary => metrics::binary(targets, predictions, self.threshold),
+            Task::Regression => metrics::regression(targets, predictions),
+        };
+        metrics.map_err(|error| Error::Learn { candidate: self.name.clone(), part: "metrics".into(), error })
+    }
+
+    /// Gives the importance of each feature, by name, in the order of the features.
+    pub fn importance(&self) -> Vec<(String, f64)> {
+        let names = self.features.names();
+        names.iter().cloned().zip(self.estimator.importance(names.len())).collect()
+    }
+
+    /// Gives the raw columns that it reads, with their types in the training rows.
+    pub fn inputs(&self) -> Vec<(String, Type)> {
+        self.features.inputs()
+    }
+}
+
+/// Gives the task as the learners spell it.
+pub(crate) fn learn_task(task: Task) -> metrics::Task {
+    match task {
+        Task::Binary => metrics::Task::Binary,
+        Task::Regression => metrics::Task::Regression,
+    }
+}
+
+/// Gives the task's name in specs.
+pub(crate) fn name_of_task(task: Task) -> &'static str {
+    match task {
+        Task::Binary => "binary",
+        Task::Regression => "regression",
+    }
+}
+
+/// A task in JSON, by its name.
+mod task_name {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use trainyard_spec::Task;
+
+    pub(super) fn serialize<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(super::name_of_task(*task))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Task, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "binary" => Ok(Task::Binary),
+            "regression" => Ok(Task::Regression),
+            _ => Err(serde::de::Error::unknown_variant(&name, &["binary", "regression"])),
+        }
+    }
+}

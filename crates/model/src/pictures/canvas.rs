@@ -1,0 +1,115 @@
+//! A canvas of rectangles and text, written as PNG.
+
+use std::io::Write;
+
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
+
+use super::font::Font;
+
+/// Red, green, blue.
+pub(super) type Color = [u8; 3];
+
+/// Where a text lies beside its point.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Middle,
+    Right,
+}
+
+/// Holds the pixels of a picture.
+pub(super) struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<Color>,
+}
+
+impl Canvas {
+    pub(super) fn new(width: usize, height: usize, background: Color) -> Canvas {
+        Canvas { width, height, pixels: vec![background; width * height] }
+    }
+
+    /// Fills a rectangle, its left and upper edges inside, its right and lower ones outside.
+    pub(super) fn fill(&mut self, left: usize, top: usize, right: usize, bottom: usize, color: Color) {
+        let (left, right) = (left.min(self.width), right.min(self.width));
+        let rows = self.pixels.chunks_mut(self.width.max(1)).take(bottom).skip(top);
+        for row in rows {
+            if let Some(part) = row.get_mut(left..right) {
+                part.fill(color);
+            }
+        }
+    }
+
+    /// Writes a line of text, `y` its middle between base line and the height of an `x`.
+    pub(super) fn text(&mut self, font: &Font, text: &str, x: f32, y: f32, align: Align, color: Color) {
+        self.write(font, text, x, y, align, color, false);
+    }
+
+    /// Writes a line of text that reads from below, centred on the point.
+    pub(super) fn text_upwards(&mut self, font: &Font, text: &str, x: f32, y: f32, color: Color) {
+        self.write(font, text, x, y, Align::Middle, color, true);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a text, where and how; a struct would be built at each call")]
+    fn write(&mut self, font: &Font, text: &str, x: f32, y: f32, align: Align, color: Color, upwards: bool) {
+        let drawn = font.draw(text);
+        let length = drawn.width as f32;
+        let before = match align {
+            Align::Left => 1.0,
+            Align::Middle => length / 2.0,
+            Align::Right => length - 1.0,
+        };
+        let above = drawn.base as f32 - font.x_height() / 2.0;
+        for (at, &coverage) in drawn.cells.iter().enumerate() {
+            if coverage <= 0.0 {
+                continue;
+            }
+            let (along, across) = ((at % drawn.width) as f32 - before, (at / drawn.width) as f32 - above);
+            let (column, row) = if upwards { (x + across, y - along) } else { (x + along, y + across) };
+            self.blend(column.round(), row.round(), color, coverage);
+        }
+    }
+
+    fn blend(&mut self, column: f32, row: f32, color: Color, coverage: f32) {
+        if column < 0.0 || row < 0.0 || column as usize >= self.width || row as usize >= self.height {
+            return;
+        }
+        if let Some(pixel) = self.pixels.get_mut(row as usize * self.width + column as usize) {
+            for (old, new) in pixel.iter_mut().zip(color) {
+                *old = (f32::from(*old) + (f32::from(new) - f32::from(*old)) * coverage).round() as u8;
+            }
+        }
+    }
+
+    /// Writes the picture as PNG: eight bits a colour, nothing that depends on time or machine.
+    pub(super) fn to_png(&self) -> Vec<u8> {
+        let mut raw = Vec::with_capacity((self.width * 3 + 1) * self.height);
+        for row in self.pixels.chunks(self.width.max(1)) {
+            raw.push(0);
+            raw.extend(row.iter().flatten());
+        }
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        // Writing into memory does not fail.
+        let written = encoder.write_all(&raw).and_then(|()| encoder.finish());
+        let mut header = Vec::with_capacity(13);
+        header.extend((self.width as u32).to_be_bytes());
+        header.extend((self.height as u32).to_be_bytes());
+        header.extend([8, 2, 0, 0, 0]);
+        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+        chunk(&mut png, b"IHDR", &header);
+        chunk(&mut png, b"IDAT", &written.unwrap_or_default());
+        chunk(&mut png, b"IEND", &[]);
+        png
+    }
+}
+
+fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
+    png.extend((data.len() as u32).to_be_bytes());
+    let mut check = Crc::new();
+    check.update(kind);
+    check.update(data);
+    png.extend(kind);
+    png.extend(data);
+    png.extend(check.sum().to_be_bytes());
+}

@@ -1,0 +1,155 @@
+//! Pictures of a model, as PNG with a font inside: the same bytes on any machine.
+
+mod canvas;
+mod font;
+
+use self::canvas::{Align, Canvas, Color};
+use self::font::Font;
+
+/// The most features that a picture shows.
+const TOP: usize = 20;
+
+const PAPER: Color = [255, 255, 255];
+const INK: Color = [31, 41, 55];
+const FAINT: Color = [107, 114, 128];
+const GRID: Color = [229, 231, 235];
+const AXIS: Color = [156, 163, 175];
+const BAR: Color = [37, 99, 178];
+
+const MARGIN: usize = 32;
+
+/// Draws the features of most importance as bars, the largest on top.
+///
+/// A bar shows a feature's share of the sum of all importances; numbers that are not finite or not above 0 count as 0.
+/// At most 20 features are shown, ties in the order of their names; long names are cut.
+pub fn feature_importance(importance: &[(String, f64)]) -> Vec<u8> {
+    let counted = |value: f64| if value.is_finite() && value > 0.0 { value } else { 0.0 };
+    let total: f64 = importance.iter().map(|(_, value)| counted(*value)).sum();
+    let share = |value: f64| if total > 0.0 { counted(value) / total } else { 0.0 };
+    let mut bars: Vec<(&str, f64)> = importance.iter().map(|(name, value)| (name.as_str(), share(*value))).collect();
+    bars.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    bars.truncate(TOP);
+
+    let (title, small, label) = (Font::new(26.0), Font::new(16.0), Font::new(18.0));
+    let pitch = 34;
+    let names = bars.iter().map(|(name, _)| label.width(name)).fold(60.0, f32::max).min(360.0);
+    let left = MARGIN + names.ceil() as usize + 14;
+    let right = left + 620;
+    let top = 116;
+    let bottom = top + pitch * bars.len().max(1);
+    let mut canvas = Canvas::new(right + 92, bottom + 86, PAPER);
+    canvas.text(&title, "Feature importance", MARGIN as f32, 40.0, Align::Left, INK);
+    let subtitle = if bars.len() < importance.len() {
+        format!("the {} of {} features with the largest share", bars.len(), importance.len())
+    } else {
+        format!("{} features", bars.len())
+    };
+    canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
+
+    let largest = bars.first().map_or(0.0, |bar| bar.1);
+    let step = tick(largest);
+    let ticks = (largest / step).ceil().max(1.0) as usize;
+    let scale = (right - left) as f64 / (ticks as f64 * step);
+    let column = |value: f64| left + (value * scale).round() as usize;
+    for number in 0..=ticks {
+        let value = number as f64 * step;
+        let x = column(value);
+        canvas.fill(x, top - 6, x + 1, bottom + 6, if number == 0 { AXIS } else { GRID });
+        canvas.text(&small, &percent(value, step < 0.01), x as f32, (bottom + 24) as f32, Align::Middle, FAINT);
+    }
+    let middle = (left + right) as f32 / 2.0;
+    canvas.text(&small, "share of the total importance", middle, (bottom + 58) as f32, Align::Middle, FAINT);
+    for (row, (name, value)) in bars.iter().enumerate() {
+        let y = top + row * pitch;
+        let end = column(*value);
+        let center = (y + pitch / 2) as f32;
+        canvas.fill(left, y + 5, end.max(left + 1), y + pitch - 5, BAR);
+        canvas.text(&label, &label.cut(name, names), (left - 12) as f32, center, Align::Right, INK);
+        canvas.text(&small, &percent(*value, true), (end + 8) as f32, center, Align::Left, INK);
+    }
+    canvas.to_png()
+}
+
+/// Draws how many rows of each class were predicted as each, with their share of the actual class.
+///
+/// `counts[actual][predicted]`, the negative class first, as [`trainyard_learn::metrics::confusion`] gives them.
+pub fn confusion_matrix(counts: &[[u64; 2]; 2], classes: &[String; 2]) -> Vec<u8> {
+    let (title, small, label, large) = (Font::new(26.0), Font::new(16.0), Font::new(18.0), Font::new(34.0));
+    let cell = 210;
+    let names = classes.iter().map(|name| label.width(name)).fold(40.0, f32::max).min(180.0);
+    let left = MARGIN + 40 + names.ceil() as usize + 14;
+    let top = 150;
+    let (right, bottom) = (left + 2 * cell, top + 2 * cell);
+    let mut canvas = Canvas::new(right + MARGIN, bottom + MARGIN, PAPER);
+    let rows: u64 = counts.iter().flatten().sum();
+    let correct = counts[0][0] + counts[1][1];
+    canvas.text(&title, "Confusion matrix", MARGIN as f32, 40.0, Align::Left, INK);
+    let subtitle = format!("{} of {} rows predicted correctly", thousands(correct), thousands(rows));
+    canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
+    canvas.text(&small, "predicted", (left + cell) as f32, (top - 46) as f32, Align::Middle, FAINT);
+    canvas.text_upwards(&small, "actual", (MARGIN + 8) as f32, (top + cell) as f32, FAINT);
+    for (index, name) in classes.iter().enumerate() {
+        let middle = (index * cell + cell / 2) as f32;
+        let above = label.cut(name, cell as f32 - 20.0);
+        canvas.text(&label, &above, left as f32 + middle, (top - 16) as f32, Align::Middle, INK);
+        canvas.text(&label, &label.cut(name, names), (left - 12) as f32, top as f32 + middle, Align::Right, INK);
+    }
+    for (actual, row) in counts.iter().enumerate() {
+        let of_class: u64 = row.iter().sum();
+        for (predicted, &count) in row.iter().enumerate() {
+            let share = if of_class > 0 { count as f64 / of_class as f64 } else { 0.0 };
+            let (x, y) = (left + predicted * cell, top + actual * cell);
+            canvas.fill(x + 1, y + 1, x + cell - 1, y + cell - 1, shade(share));
+            let (strong, soft) = match share {
+                share if share > 0.55 => (PAPER, PAPER),
+                share if share > 0.25 => (INK, INK),
+                _ => (INK, FAINT),
+            };
+            let (center, middle) = ((x + cell / 2) as f32, (y + cell / 2) as f32);
+            let number = thousands(count);
+            let font = if large.width(&number) < cell as f32 - 24.0 { &large } else { &label };
+            canvas.text(font, &number, center, middle - 14.0, Align::Middle, strong);
+            let name = small.cut(&classes[actual], 110.0);
+            let share = if of_class > 0 { format!("{} of {name}", percent(share, true)) } else { "–".into() };
+            canvas.text(&small, &share, center, middle + 26.0, Align::Middle, soft);
+        }
+    }
+    canvas.to_png()
+}
+
+/// Gives a round distance between at most six marks up to `largest`.
+fn tick(largest: f64) -> f64 {
+    let mut step = 0.0001;
+    for factor in [2.0, 2.5, 2.0].into_iter().cycle() {
+        if largest <= step * 6.0 || step >= 1.0 {
+            break;
+        }
+        step *= factor;
+    }
+    step
+}
+
+fn percent(share: f64, with_tenths: bool) -> String {
+    if with_tenths { format!("{:.1} %", share * 100.0) } else { format!("{:.0} %", share * 100.0) }
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Mixes paper and bar colour by a share.
+fn shade(share: f64) -> Color {
+    let mut color = PAPER;
+    for ((part, paper), bar) in color.iter_mut().zip([240.0, 244.0, 250.0]).zip(BAR) {
+        *part = (paper + (f64::from(bar) - paper) * share).round() as u8;
+    }
+    color
+}

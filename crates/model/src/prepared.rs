@@ -1,0 +1,80 @@
+//! The rows of one fit: features, targets and bins, made once and shared by all candidates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow_array::RecordBatch;
+use trainyard_features::{FeatureTable, FittedFeatures, Plan};
+use trainyard_learn::{BinnedMatrix, Binning, Matrix};
+
+use crate::Error;
+
+/// Rows with their targets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) table: &'a RecordBatch,
+    pub(crate) targets: &'a [f64],
+}
+
+/// Everything that fits need and that depends on no candidate; fitted on the training rows only.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) features: FittedFeatures,
+    pub(crate) train: Part<'a>,
+    /// The rows that watch the fit: the rest of a fold, or the validation share.
+    pub(crate) held: Option<Part<'a>>,
+    binned: BTreeMap<usize, Binned>,
+}
+
+/// Features and targets of some rows.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    table: FeatureTable,
+    pub(crate) targets: &'a [f64],
+}
+
+/// The bins of one `max_bins`.
+#[derive(Debug)]
+pub(crate) struct Binned {
+    pub(crate) binning: Binning,
+    pub(crate) train: BinnedMatrix,
+    pub(crate) held: Option<BinnedMatrix>,
+}
+
+impl Part<'_> {
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        Matrix::of(&self.table.columns, self.table.rows)
+    }
+}
+
+impl<'a> Prepared<'a> {
+    /// Fits features and bins on `train`, and applies them to both parts.
+    pub(crate) fn new(
+        plan: &Plan,
+        train: Rows<'a>,
+        held: Option<Rows<'a>>,
+        max_bins: &BTreeSet<usize>,
+    ) -> Result<Prepared<'a>, Error> {
+        let features = plan.fit(train.table)?;
+        let part = |rows: Rows<'a>| -> Result<Part<'a>, Error> {
+            Ok(Part { table: features.transform(rows.table)?, targets: rows.targets })
+        };
+        let train = part(train)?;
+        let held = held.map(part).transpose()?;
+        let bin = |max_bins: &usize| {
+            let binning = Binning::fit(&train.matrix(), *max_bins);
+            let binned = Binned {
+                train: binning.apply(&train.matrix()),
+                held: held.as_ref().map(|held| binning.apply(&held.matrix())),
+                binning,
+            };
+            (*max_bins, binned)
+        };
+        let binned = max_bins.iter().map(bin).collect();
+        Ok(Prepared { features, train, held, binned })
+    }
+
+    /// Gives the bins that were made for `max_bins`.
+    pub(crate) fn binned(&self, max_bins: usize) -> Option<&Binned> {
+        self.binned.get(&max_bins)
+    }
+}

@@ -1,0 +1,288 @@
+//! Training: all candidates by cross-validation and on the training rows, then the choice among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow_array::RecordBatch;
+use rayon::prelude::*;
+use trainyard_data::rows::{self, RowDigest};
+use trainyard_features::Plan;
+use trainyard_learn::metrics;
+use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, metric_higher_is_better};
+
+use crate::cross_validation::Validated;
+use crate::fit::{Fitted, Job, max_bins, stops_early};
+use crate::model::{Target, Versions, learn_task};
+use crate::prepared::{Prepared, Rows};
+use crate::progress::{Part, Report};
+use crate::report::{CandidateReport, ChosenBy, TrainReport};
+use crate::{Error, Model, SeenRows};
+
+/// What training needs.
+pub struct TrainRequest<'a> {
+    /// The training rows.
+    pub train: &'a RecordBatch,
+    /// The validation rows, where the split has a share for them.
+    pub validation: Option<&'a RecordBatch>,
+    /// Where key and target are.
+    pub data: &'a DataSpec,
+    /// What is predicted.
+    pub target: &'a Target,
+    /// From columns to features.
+    pub plan: &'a Plan,
+    /// Baseline, candidates and how they are chosen.
+    pub spec: &'a ModelSpec,
+    /// The versions, which the model remembers.
+    pub versions: Versions,
+    /// Hears of progress, and may stop.
+    pub progress: &'a Report<'a>,
+}
+
+/// What training gives.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The chosen model.
+    pub model: Model,
+    /// How it came about.
+    pub report: TrainReport,
+}
+
+/// Trains every candidate and gives the best.
+///
+/// Every candidate is cross-validated on the training rows, everything that is learned from data being fitted on each
+/// fold's training part alone; rows equal in all but the key are never cut. With `early_stopping` the number of trees is
+/// the mean best iteration over the folds, and only then fixed for the fit on all training rows. The candidate is chosen
+/// on the validation rows, or, without any, on the out-of-fold predictions. With `refit: train_and_validation` the chosen
+/// one is fitted again on both, its number of trees kept.
+///
+/// Work runs on the current `rayon` pool; the model's bytes do not depend on its threads.
+///
+/// # Errors
+/// See [`Error`]; the first of several in the order of the candidates.
+pub fn train(request: &TrainRequest<'_>) -> Result<Trained, Error> {
+    let candidates: Vec<(&str, &EstimatorSpec)> =
+        request.spec.candidates.iter().map(|(name, spec)| (name.value.as_str(), spec)).collect();
+    Course::new(request, candidates, request.spec.cross_validation.folds as usize)?.run()
+}
+
+/// Trains the baseline on the training rows.
+///
+/// Folds are made only where a baseline that stops early needs them; it is never fitted again on validation rows.
+///
+/// # Errors
+/// See [`Error`].
+pub fn train_baseline(request: &TrainRequest<'_>) -> Result<Trained, Error> {
+    let baseline = &request.spec.baseline.value;
+    let folds = if stops_early(baseline) { request.spec.cross_validation.folds as usize } else { 0 };
+    let mut course = Course::new(request, vec![("baseline", baseline)], folds)?;
+    course.refit = false;
+    course.run()
+}
+
+/// One training.
+pub(crate) struct Course<'a> {
+    pub(crate) request: &'a TrainRequest<'a>,
+    pub(crate) candidates: Vec<(&'a str, &'a EstimatorSpec)>,
+    pub(crate) folds: usize,
+    pub(crate) refit: bool,
+    pub(crate) max_bins: BTreeSet<usize>,
+    pub(crate) targets: Vec<f64>,
+    pub(crate) validation_targets: Option<Vec<f64>>,
+    pub(crate) digests: Vec<RowDigest>,
+}
+
+impl<'a> Course<'a> {
+    pub(crate) fn new(
+        request: &'a TrainRequest<'a>,
+        candidates: Vec<(&'a str, &'a EstimatorSpec)>,
+        folds: usize,
+    ) -> Result<Course<'a>, Error> {
+        let task = request.target.task;
+        let targets = |table: &RecordBatch| trainyard_data::targets(table, &request.data.target, task);
+        let course = Course {
+            request,
+            folds,
+            refit: request.spec.refit == Refit::TrainAndValidation,
+            max_bins: candidates.iter().filter_map(|(_, spec)| max_bins(spec)).collect(),
+            candidates,
+            targets: targets(request.train)?,
+            validation_targets: request.validation.map(targets).transpose()?,
+            digests: course_digests(request.train, request.data),
+        };
+        course.check()?;
+        Ok(course)
+    }
+
+    /// Refuses what can be seen before anything is fitted.
+    fn check(&self) -> Result<(), Error> {
+        if self.candidates.is_empty() {
+            return Err(Error::NoCandidates);
+        }
+        for (name, spec) in &self.candidates {
+            self.job(name, spec, Part::Train, None).check()?;
+            if stops_early(spec) && self.folds < 2 {
+                return Err(Error::EarlyStoppingWithoutFolds { candidate: (*name).to_owned() });
+            }
+        }
+        if self.chosen_by() == ChosenBy::OutOfFold && self.folds < 2 {
+            let candidates = self.candidates.iter().map(|(name, _)| (*name).to_owned()).collect();
+            return Err(Error::NothingToChooseBy { candidates });
+        }
+        Ok(())
+    }
+
+    fn chosen_by(&self) -> ChosenBy {
+        if self.candidates.len() == 1 {
+            ChosenBy::OnlyCandidate
+        } else if self.request.validation.is_some() {
+            ChosenBy::Validation
+        } else {
+            ChosenBy::OutOfFold
+        }
+    }
+
+    pub(crate) fn job(&self, name: &'a str, spec: &'a EstimatorSpec, part: Part, trees: Option<usize>) -> Job<'a> {
+        let request = self.request;
+        Job {
+            name,
+            spec,
+            part,
+            task: request.target.task,
+            seed: request.spec.seed.value,
+            trees,
+            progress: request.progress,
+        }
+    }
+
+    fn run(&self) -> Result<Trained, Error> {
+        let validated =
+            if self.folds >= 2 { self.cross_validate()? } else { vec![Validated::default(); self.candidates.len()] };
+        let train = Rows { table: self.request.train, targets: &self.targets };
+        let held = self.validation();
+        let prepared = Prepared::new(self.request.plan, train, held, &self.max_bins)?;
+        let fit = |(&(name, spec), validated): (&(&'a str, &'a EstimatorSpec), &Validated)| {
+            self.job(name, spec, Part::Train, validated.trees).fit(&prepared)
+        };
+        let fitted: Vec<Result<Fitted, Error>> = self.candidates.par_iter().zip(&validated).map(fit).collect();
+        let fitted = fitted.into_iter().collect::<Result<Vec<Fitted>, Error>>()?;
+        let mut reports = Vec::with_capacity(fitted.len());
+        for (((name, spec), validated), fitted) in self.candidates.iter().zip(&validated).zip(&fitted) {
+            let validation = match &prepared.held {
+                Some(held) => self.metrics(name, held.targets, &fitted.estimator.predict(&held.matrix()))?,
+                None => BTreeMap::new(),
+            };
+            reports.push(CandidateReport {
+                name: (*name).to_owned(),
+                estimator: spec.name().to_owned(),
+                parameters: spec.parameters(),
+                trees: fitted.estimator.trees(),
+                converged: fitted.converged,
+                cross_validation: validated.cross_validation.clone(),
+                out_of_fold: validated.out_of_fold.clone(),
+                validation,
+                train_loss: fitted.train_loss.clone(),
+                validation_loss: fitted.held_loss.clone(),
+            });
+        }
+        let chosen = self.choose(&reports)?;
+        let (name, spec) = self.candidates[chosen];
+        let (features, estimator) = match self.refit_rows()? {
+            None => (prepared.features, fitted[chosen].estimator.clone()),
+            Some((table, targets)) => {
+                drop(prepared);
+                let rows = Rows { table: &table, targets: &targets };
+                let bins = max_bins(spec).into_iter().collect();
+                let prepared = Prepared::new(self.request.plan, rows, None, &bins)?;
+                let trees = fitted[chosen].estimator.trees();
+                let estimator = self.job(name, spec, Part::Refit, trees).fit(&prepared)?.estimator;
+                (prepared.features, estimator)
+            }
+        };
+        let mut parameters = spec.parameters();
+        if let Some(trees) = estimator.trees() {
+            parameters.insert("trees".into(), trees.to_string());
+        }
+        let model = Model {
+            target: self.request.target.clone(),
+            features,
+            estimator,
+            threshold: self.request.spec.threshold.value,
+            name: name.to_owned(),
+            estimator_name: spec.name().to_owned(),
+            parameters,
+            versions: self.request.versions,
+            seen: self.seen(),
+        };
+        let report = TrainReport {
+            chosen: name.to_owned(),
+            chosen_by: self.chosen_by(),
+            metric: self.request.spec.metric.value.clone(),
+            candidates: reports,
+        };
+        Ok(Trained { model, report })
+    }
+
+    fn validation(&self) -> Option<Rows<'_>> {
+        let targets = self.validation_targets.as_deref()?;
+        self.request.validation.map(|table| Rows { table, targets })
+    }
+
+    pub(crate) fn metrics(
+        &self,
+        name: &str,
+        targets: &[f64],
+        predictions: &[f64],
+    ) -> Result<BTreeMap<String, f64>, Error> {
+        let metrics = match learn_task(self.request.target.task) {
+            metrics::Task::Binary => metrics::binary(targets, predictions, self.request.spec.threshold.value),
+            metrics::Task::Regression => metrics::regression(targets, predictions),
+        };
+        metrics.map_err(|error| Error::Learn { candidate: name.to_owned(), part: "metrics".into(), error })
+    }
+
+    /// Gives the best candidate; of equal ones the first.
+    fn choose(&self, reports: &[CandidateReport]) -> Result<usize, Error> {
+        let metric = &self.request.spec.metric.value;
+        let higher = metric_higher_is_better(metric).unwrap_or(true);
+        let score = |report: &CandidateReport| {
+            let value = match self.chosen_by() {
+                ChosenBy::OnlyCandidate => return Some(0.0),
+                ChosenBy::Validation => report.validation.get(metric),
+                ChosenBy::OutOfFold => report.out_of_fold.get(metric),
+            };
+            value.filter(|value| !value.is_nan()).map(|value| if higher { *value } else { -value })
+        };
+        let mut best: Option<(usize, f64)> = None;
+        for (index, report) in reports.iter().enumerate() {
+            if let Some(score) = score(report) {
+                if best.is_none_or(|(_, best)| score > best) {
+                    best = Some((index, score));
+                }
+            }
+        }
+        best.map(|(index, _)| index).ok_or_else(|| Error::NoChoice { metric: metric.clone() })
+    }
+
+    /// Gives training and validation rows as one table, where the chosen candidate is to be fitted on both.
+    fn refit_rows(&self) -> Result<Option<(RecordBatch, Vec<f64>)>, Error> {
+        let Some(validation) = self.validation().filter(|_| self.refit) else { return Ok(None) };
+        let train = self.request.train;
+        let table = arrow_select::concat::concat_batches(&train.schema(), [train, validation.table]).map_err(arrow)?;
+        Ok(Some((table, [&self.targets, validation.targets].concat())))
+    }
+
+    /// Gives the rows that fitted the model or chose it.
+    fn seen(&self) -> SeenRows {
+        let used = self.refit || self.chosen_by() == ChosenBy::Validation;
+        let validation = self.request.validation.filter(|_| used);
+        let validation = validation.map(|table| course_digests(table, self.request.data)).unwrap_or_default();
+        SeenRows::new(self.digests.iter().copied().chain(validation))
+    }
+}
+
+fn course_digests(table: &RecordBatch, data: &DataSpec) -> Vec<RowDigest> {
+    rows::digests(table, data.key.as_ref().map(|key| key.value.as_str()))
+}
+
+pub(crate) fn arrow(error: arrow_schema::ArrowError) -> Error {
+    Error::Table { what: error.to_string() }
+}

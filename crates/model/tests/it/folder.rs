@@ -1,0 +1,106 @@
+//! Model folders: exact, checked, and honest about what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use trainyard_data::synth;
+use trainyard_features::row_of;
+use trainyard_model::{Error, Estimator, Model};
+
+use crate::given::{MODELS, bits, churn, fifths};
+
+type Folder = BTreeMap<String, Vec<u8>>;
+
+fn model() -> (Model, arrow_array::RecordBatch) {
+    let table = synth::churn(800, 1);
+    let project = churn(MODELS, &table);
+    (project.train(&fifths(&table, &[0, 1, 2]), Some(&fifths(&table, &[3]))).unwrap().model, fifths(&table, &[4]))
+}
+
+#[test]
+fn a_folder_gives_the_same_model_and_the_same_bits() {
+    let (model, table) = model();
+    let folder = model.to_folder();
+    assert_eq!(folder.keys().collect::<Vec<_>>(), ["model.json", "seen_rows.bin", "signature.json"]);
+    let read = Model::from_folder(&folder).unwrap();
+    assert_eq!(read, model);
+    assert_eq!(read.to_folder(), folder);
+    assert_eq!(Model::digest(&read.to_folder()), Model::digest(&folder));
+    let predictions = model.predict(&table).unwrap();
+    assert_eq!(bits(&read.predict(&table).unwrap()), bits(&predictions));
+    for (row, prediction) in predictions.iter().enumerate() {
+        assert_eq!(read.predict_row(&row_of(&table, row)).unwrap().to_bits(), prediction.to_bits());
+    }
+}
+
+#[test]
+fn the_baseline_and_a_constant_round_trip_too() {
+    let table = synth::churn(600, 2);
+    for models in [MODELS, "baseline: {dummy: {}}\ncandidates: {only: {dummy: {}}}\n"] {
+        let model = churn(models, &table).baseline(&table).unwrap().model;
+        let read = Model::from_folder(&model.to_folder()).unwrap();
+        assert_eq!(read, model);
+        assert_eq!(bits(&read.predict(&table).unwrap()), bits(&model.predict(&table).unwrap()));
+    }
+}
+
+#[test]
+fn another_path_or_byte_is_another_digest() {
+    let folder = Folder::from([("a".into(), vec![1, 2]), ("b".into(), vec![3])]);
+    let digest = Model::digest(&folder);
+    assert_ne!(Model::digest(&Folder::from([("a".into(), vec![1, 2]), ("c".into(), vec![3])])), digest);
+    assert_ne!(Model::digest(&Folder::from([("a".into(), vec![1]), ("b".into(), vec![2, 3])])), digest);
+    assert_ne!(Model::digest(&Folder::from([("a".into(), vec![1, 2])])), digest);
+}
+
+#[test]
+fn every_damage_is_a_typed_error() {
+    let folder = model().0.to_folder();
+    for path in folder.keys() {
+        let mut without = folder.clone();
+        without.remove(path);
+        assert_eq!(Model::from_folder(&without), Err(Error::MissingFile { path: path.clone() }));
+        let length = folder[path].len();
+        for at in [0, 1, 7, length / 3, length / 2, length - 2, length - 1] {
+            let mut cut = folder.clone();
+            cut.get_mut(path).unwrap().truncate(at);
+            assert!(matches!(Model::from_folder(&cut), Err(Error::Damaged { .. })), "{path} cut to {at}");
+            let mut altered = folder.clone();
+            altered.get_mut(path).unwrap()[at] ^= 1;
+            let read = Model::from_folder(&altered);
+            assert!(
+                matches!(read, Err(Error::Damaged { .. } | Error::Format { .. })),
+                "{path} altered at {at}: {read:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_later_format_is_named() {
+    let mut folder = model().0.to_folder();
+    // Other fields may be unknown then: the format is looked at first.
+    folder.insert("model.json".into(), br#"{"format": 2, "anything": []}"#.to_vec());
+    let expected = Error::Format { path: "model.json".into(), found: 2, known: 1 };
+    assert_eq!(Model::from_folder(&folder), Err(expected.clone()));
+    assert_eq!(expected.to_string(), "model.json has format 2; this version of trainyard reads up to format 1");
+}
+
+#[test]
+fn an_estimator_that_does_not_fit_its_features_is_refused() {
+    let (mut model, _) = model();
+    model.estimator = Estimator::Linear {
+        model: trainyard_learn::LinearModel { coefficients: vec![1.0], intercept: 0.0, converged: true, iterations: 1 },
+        fill: vec![0.0],
+        link: trainyard_model::Link::Logit,
+    };
+    assert!(matches!(Model::from_folder(&model.to_folder()), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn the_signature_says_what_goes_in_and_out() {
+    let (model, _) = model();
+    let signature: serde_json::Value = serde_json::from_slice(&model.to_folder()["signature.json"]).unwrap();
+    let tenure = serde_json::json!({"name": "tenure", "type": "integer"});
+    assert!(signature["inputs"].as_array().unwrap().contains(&tenure), "{signature}");
+    assert_eq!(signature["outputs"], serde_json::json!([{"name": "probability", "type": "float", "of": "Yes"}]));
+}

@@ -1,0 +1,155 @@
+//! Which rows decide what, and what training says.
+
+use std::sync::Mutex;
+
+use trainyard_data::synth;
+use trainyard_model::{ChosenBy, Error, Estimator, Part, Progress, Spread, TrainRequest, train};
+
+use crate::given::{MODELS, Project, churn, fifths};
+
+#[test]
+fn validation_chooses_where_there_is_any() {
+    let table = synth::churn(1500, 7);
+    let project = churn(MODELS, &table);
+    let (rows, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
+    let trained = project.train(&rows, Some(&validation)).unwrap();
+    let report = &trained.report;
+    assert_eq!(report.chosen_by, ChosenBy::Validation);
+    let best = report.candidates.iter().max_by(|a, b| a.validation["roc_auc"].total_cmp(&b.validation["roc_auc"]));
+    assert_eq!(report.chosen, best.unwrap().name);
+    let predicted = trained.model.predict(&validation).unwrap();
+    let metrics = trained.model.metrics(&project.targets(&validation), &predicted).unwrap();
+    assert_eq!(metrics, best.unwrap().validation);
+    // The rows that chose have been seen; those of the reference have not.
+    let seen = |table: &arrow_array::RecordBatch| {
+        let digests = trainyard_data::rows::digests(table, Some("customerID"));
+        digests.iter().filter(|row| trained.model.seen.contains(row)).count()
+    };
+    assert_eq!((seen(&rows), seen(&validation), seen(&fifths(&table, &[4]))), (900, 300, 0));
+}
+
+#[test]
+fn out_of_fold_predictions_choose_where_there_is_no_validation() {
+    let table = synth::churn(1200, 8);
+    let trained = churn(MODELS, &table).train(&table, None).unwrap();
+    let report = &trained.report;
+    assert_eq!(report.chosen_by, ChosenBy::OutOfFold);
+    let best = report.candidates.iter().max_by(|a, b| a.out_of_fold["roc_auc"].total_cmp(&b.out_of_fold["roc_auc"]));
+    assert_eq!(report.chosen, best.unwrap().name);
+    for candidate in &report.candidates {
+        assert!(candidate.validation.is_empty());
+        assert_eq!(candidate.train_loss.len(), candidate.trees.unwrap());
+        let Spread { mean, std, folds } = &candidate.cross_validation["roc_auc"];
+        assert_eq!(folds.len(), 3);
+        assert!((mean - folds.iter().sum::<f64>() / 3.0).abs() < 1e-15);
+        let variance = folds.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / 3.0;
+        assert!((std - variance.sqrt()).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn one_candidate_needs_no_choice() {
+    let table = synth::churn(600, 9);
+    let models = "baseline: {logistic_regression: {}}\ncandidates: {only: {gradient_boosting: {max_iter: 5}}}\ncross_validation: {folds: 0}\n";
+    let (rows, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
+    let trained = churn(models, &table).train(&rows, Some(&validation)).unwrap();
+    assert_eq!(trained.report.chosen_by, ChosenBy::OnlyCandidate);
+    assert!(trained.report.candidates[0].cross_validation.is_empty());
+    // Nothing was chosen on the validation rows, so they may judge the model.
+    assert_eq!(trained.model.seen.len(), 360);
+}
+
+#[test]
+fn early_stopping_takes_its_trees_from_the_folds() {
+    let table = synth::churn(1500, 10);
+    let models = "\
+seed: 7
+baseline: {logistic_regression: {}}
+candidates: {only: {gradient_boosting: {max_iter: 300, learning_rate: 0.3, early_stopping: true, n_iter_no_change: 5}}}
+cross_validation: {folds: 4}
+";
+    let project = churn(models, &table);
+    let last = Mutex::new([0_usize; 4]);
+    let listen = |progress: &Progress<'_>| {
+        if let Progress::Iteration { part: Part::Fold { fold, .. }, done, .. } = progress {
+            last.lock().unwrap()[*fold] = *done;
+        }
+        true
+    };
+    let trained = train(&TrainRequest { progress: &listen, ..project.request(&table, None) }).unwrap();
+    // Each fold went five iterations beyond its best one.
+    let best: Vec<usize> = last.into_inner().unwrap().iter().map(|done| done - 5).collect();
+    let mean = (best.iter().sum::<usize>() as f64 / 4.0 + 0.5).floor() as usize;
+    assert!(mean < 200, "{best:?}");
+    assert_eq!(trained.model.estimator.trees(), Some(mean), "{best:?}");
+    assert_eq!(trained.model.parameters["trees"], mean.to_string());
+    assert_eq!(trained.report.candidates[0].train_loss.len(), mean);
+    // A refit keeps the trees.
+    let project = churn(&format!("{models}refit: train_and_validation\n"), &table);
+    let (rows, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
+    let trained = project.train(&rows, Some(&validation)).unwrap();
+    assert_eq!(trained.model.estimator.trees(), trained.report.candidates[0].trees);
+    assert_eq!(trained.model.seen.len(), 1200);
+}
+
+#[test]
+fn threads_change_no_byte() {
+    let table = synth::churn(1000, 11);
+    let project = churn(MODELS, &table);
+    let with_threads = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let trained = project.train(&fifths(&table, &[0, 1, 2]), Some(&fifths(&table, &[3]))).unwrap();
+            let baseline = project.baseline(&fifths(&table, &[0, 1, 2])).unwrap();
+            (trained.model.to_folder(), serde_json::to_string(&trained.report).unwrap(), baseline.model.to_folder())
+        })
+    };
+    let one = with_threads(1);
+    assert!(one == with_threads(2));
+    assert!(one == with_threads(8));
+}
+
+#[test]
+fn a_linear_baseline_takes_missing_values() {
+    let table = synth::churn(800, 12);
+    let features = "groups: [{numeric: [tenure, TotalCharges]}]\n";
+    let project = Project::new(crate::given::CHURN, features, MODELS, &table);
+    let model = project.baseline(&table).unwrap().model;
+    let Estimator::Linear { fill, .. } = &model.estimator else { panic!("not linear") };
+    assert_eq!(fill.len(), 2);
+    let predicted = model.predict(&table).unwrap();
+    assert!(predicted.iter().all(|value| value.is_finite()));
+    for (row, value) in predicted.iter().enumerate() {
+        let single = model.predict_row(&trainyard_features::row_of(&table, row)).unwrap();
+        assert_eq!(single.to_bits(), value.to_bits(), "row {row}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_said_before_anything_is_fitted() {
+    let table = synth::churn(300, 13);
+    let candidates = |candidates: &str, more: &str| {
+        let models = format!("baseline: {{logistic_regression: {{}}}}\ncandidates: {candidates}\n{more}");
+        churn(&models, &table).train(&table, None).unwrap_err()
+    };
+    let two = "{a: {gradient_boosting: {}}, b: {dummy: {}}}";
+    let error = candidates(two, "cross_validation: {folds: 0}\n");
+    assert_eq!(error, Error::NothingToChooseBy { candidates: vec!["a".into(), "b".into()] });
+    let early = "{a: {gradient_boosting: {early_stopping: true}}}";
+    let error = candidates(early, "cross_validation: {folds: 0}\n");
+    assert_eq!(error, Error::EarlyStoppingWithoutFolds { candidate: "a".into() });
+    let error = candidates("{a: {ridge: {}}}", "");
+    assert!(matches!(error, Error::WrongTask { task: "binary", .. }), "{error:?}");
+    let few = table.slice(0, 4);
+    let error = churn(MODELS, &table).train(&few, None).unwrap_err();
+    assert!(matches!(error, Error::TooFewForFolds { folds: 3, .. } | Error::Data(_)), "{error:?}");
+}
+
+#[test]
+fn a_listener_can_stop() {
+    let table = synth::churn(500, 14);
+    let project = churn(MODELS, &table);
+    let stop = |_: &Progress<'_>| false;
+    let request = TrainRequest { progress: &stop, ..project.request(&table, None) };
+    assert_eq!(train(&request).unwrap_err(), Error::Stopped);
+}
