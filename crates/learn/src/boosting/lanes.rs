@@ -152,7 +152,7 @@ mod tests {
         let states = [2, 2, 3, 2, 2, 5, 2, 16, 300, 1, 2, 4];
         let cell = |column: usize, row: usize| {
             let value = (key.derive(column as u64).uniform(row as u64) * states[column] as f64).floor();
-            if column % 3 == 1 && row % 11 == 0 { f64::NAN } else { value }
+            if column % 3 == 1 && row.is_multiple_of(11) { f64::NAN } else { value }
         };
         let columns: Vec<Vec<f64>> =
             (0..states.len()).map(|column| (0..rows).map(|row| cell(column, row)).collect()).collect();
