@@ -18,6 +18,7 @@ mod error;
 mod exact;
 mod fitted;
 mod numbers;
+mod order;
 mod plan;
 mod problems;
 mod scalar;

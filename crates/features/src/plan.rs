@@ -1,13 +1,12 @@
 //! A feature version checked against the columns of a table, and its fit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use rayon::prelude::*;
 use trainyard_diagnostics::{Diagnostic, Problems, nearest};
-use trainyard_expression::{Column, Expression, Problem, ProblemKind, Settings, Type, compile};
+use trainyard_expression::{Column, Expression, Type};
 use trainyard_spec::{CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale};
 
 use crate::categories::Category;
@@ -15,6 +14,7 @@ use crate::columns::{self, Input, is_number};
 use crate::derived::{Columns, Derived};
 use crate::fitted::Feature;
 use crate::numbers::Number;
+use crate::order::compile_derived;
 use crate::problems::{self, Context};
 use crate::{Error, FittedFeatures};
 
@@ -199,128 +199,6 @@ fn is_reserved(name: &str, data: &DataSpec) -> bool {
 
 fn is_category(kind: Type) -> bool {
     matches!(kind, Type::Boolean | Type::Integer | Type::Text)
-}
-
-/// Compiles the derived columns, each after those that it reads.
-fn compile_derived(
-    spec: &FeatureSpec,
-    raw: &[Column],
-    data: &DataSpec,
-    context: &Context<'_>,
-    found: &mut Problems,
-) -> Vec<(String, Expression)> {
-    let mut pending: Vec<(&Located<String>, &Located<String>)> = Vec::new();
-    let mut seen: BTreeMap<&str, &Located<String>> = BTreeMap::new();
-    let names = raw.iter().map(|column| column.name.as_str());
-    let reserved = std::iter::once(&data.target.column).chain(&data.key).map(|name| name.value.as_str());
-    let taken: Vec<&str> = names.chain(reserved).collect();
-    for (name, sql) in &spec.columns {
-        // SQL reads names without regard to case, so that a difference in case alone would change what others mean.
-        if let Some(column) = taken.iter().find(|column| column.eq_ignore_ascii_case(&name.value)) {
-            found.push(problems::shadows(name, column, context));
-        } else if let Some(first) = seen.insert(&name.value, name) {
-            found.push(problems::twice(name, first));
-        } else {
-            pending.push((name, sql));
-        }
-    }
-    let forbidden: Vec<(&str, &str)> = std::iter::once((data.target.column.value.as_str(), "it is the target"))
-        .chain(data.key.iter().map(|key| (key.value.as_str(), "it is the key, which says nothing about a new row")))
-        .collect();
-    let mut known = raw.to_vec();
-    let mut compiled = Vec::new();
-    loop {
-        let before = pending.len();
-        let mut failed = Vec::new();
-        let mut waiting = Vec::new();
-        for (name, sql) in pending {
-            let settings = Settings { columns: &known, forbidden: &forbidden, fitted: true };
-            match compile(&sql.value, &settings) {
-                Ok(expression) => {
-                    known.push(Column { name: name.value.clone(), kind: expression.kind() });
-                    compiled.push((name.value.clone(), expression));
-                }
-                Err(problems) => {
-                    waiting.push((name, sql));
-                    failed.push(problems);
-                }
-            }
-        }
-        if waiting.is_empty() || waiting.len() == before {
-            report(&waiting, failed, spec, context, found);
-            return compiled;
-        }
-        pending = waiting;
-    }
-}
-
-/// Reports the problems of expressions that no order of compiling helps.
-fn report(
-    waiting: &[(&Located<String>, &Located<String>)],
-    failed: Vec<Vec<Problem>>,
-    spec: &FeatureSpec,
-    context: &Context<'_>,
-    found: &mut Problems,
-) {
-    let pending = |name: &str| {
-        waiting.iter().find(|(column, _)| column.value.eq_ignore_ascii_case(name)).map(|(column, _)| *column)
-    };
-    let reads_pending = |problem: &Problem| match &problem.kind {
-        ProblemKind::UnknownColumn { name, .. } => pending(name),
-        _ => None,
-    };
-    let mut reads: BTreeMap<&str, Vec<(&Located<String>, Range<usize>)>> = BTreeMap::new();
-    for ((name, sql), problems) in waiting.iter().zip(&failed) {
-        for problem in problems {
-            match reads_pending(problem) {
-                Some(other) => reads.entry(&name.value).or_default().push((other, problem.span.clone())),
-                None => {
-                    let near_derived = match &problem.kind {
-                        ProblemKind::UnknownColumn { name: wanted, .. } => {
-                            nearest(wanted, spec.columns.iter().map(|(column, _)| column.value.as_str()))
-                        }
-                        _ => None,
-                    };
-                    found.push(problems::in_sql(name, sql, problem, near_derived, context));
-                }
-            }
-        }
-    }
-    // Who waits for a column that has problems of its own is not to blame; who waits for itself is.
-    for (name, sql) in waiting {
-        if let Some(path) = cycle(&name.value, &reads) {
-            let is_first = path.iter().min() == Some(&name.value.as_str());
-            let span = reads
-                .get(name.value.as_str())
-                .and_then(|reads| reads.iter().find(|(other, _)| path.contains(&other.value.as_str())));
-            if let (true, Some((_, span))) = (is_first, span) {
-                found.push(problems::cycle(name, sql, &path, span, context));
-            }
-        }
-    }
-}
-
-/// Finds a way from a column back to itself: the names along it.
-fn cycle<'a>(
-    from: &'a str,
-    reads: &BTreeMap<&'a str, Vec<(&'a Located<String>, Range<usize>)>>,
-) -> Option<Vec<&'a str>> {
-    let mut paths = vec![vec![from]];
-    let mut seen = BTreeSet::new();
-    while let Some(path) = paths.pop() {
-        let last = path.last().copied().unwrap_or(from);
-        for (next, _) in reads.get(last).into_iter().flatten() {
-            if next.value == from {
-                return Some(path);
-            }
-            if seen.insert(next.value.as_str()) {
-                let mut longer = path.clone();
-                longer.push(&next.value);
-                paths.push(longer);
-            }
-        }
-    }
-    None
 }
 
 /// Gives the type of a column that a group names, or says why it cannot be used.

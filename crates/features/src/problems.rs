@@ -20,7 +20,7 @@ impl<'a> Context<'a> {
     pub(crate) fn new(spec: &FeatureSpec, data: &'a DataSpec, columns: usize) -> Context<'a> {
         let source = data.source.value.as_str();
         let source = source.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(source);
-        let file = spec.columns.iter().map(|(name, _)| name).find_map(|name| place(name));
+        let file = spec.columns.iter().map(|(name, _)| name).find_map(place);
         Context { source, columns, file }
     }
 }

@@ -184,7 +184,7 @@ pub fn decide(rules: &Rules, failed_gates: &[String], comparison: &Comparison) -
     match (rules.when, rules.significant) {
         (When::NotWorse, _) if by >= -ROUNDING => Verdict { decision: Decision::Promoted, reason: Reason::NotWorse },
         // A p-value that is not known is no evidence.
-        (When::Better, Some(limit)) if by > 0.0 && !(measured.p_value < limit) => {
+        (When::Better, Some(limit)) if by > 0.0 && (measured.p_value >= limit || measured.p_value.is_nan()) => {
             kept(Reason::NotSignificant { metric, by, p_value: measured.p_value, limit })
         }
         (When::Better, _) if by > 0.0 => {

@@ -253,10 +253,10 @@ impl<'a> Course<'a> {
         };
         let mut best: Option<(usize, f64)> = None;
         for (index, report) in reports.iter().enumerate() {
-            if let Some(score) = score(report) {
-                if best.is_none_or(|(_, best)| score > best) {
-                    best = Some((index, score));
-                }
+            if let Some(score) = score(report)
+                && best.is_none_or(|(_, best)| score > best)
+            {
+                best = Some((index, score));
             }
         }
         best.map(|(index, _)| index).ok_or_else(|| Error::NoChoice { metric: metric.clone() })

@@ -113,3 +113,42 @@ fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
     png.extend(data);
     png.extend(check.sum().to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_png_holds_its_pixels() {
+        let mut canvas = Canvas::new(3, 2, [1, 2, 3]);
+        canvas.fill(1, 0, 9, 1, [7, 8, 9]);
+        let png = canvas.to_png();
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        let mut rest = &png[8..];
+        let mut chunks = Vec::new();
+        while !rest.is_empty() {
+            let length = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+            let mut check = Crc::new();
+            check.update(&rest[4..8 + length]);
+            assert_eq!(check.sum().to_be_bytes(), rest[8 + length..12 + length]);
+            chunks.push((rest[4..8].to_vec(), rest[8..8 + length].to_vec()));
+            rest = &rest[12 + length..];
+        }
+        let kinds: Vec<&[u8]> = chunks.iter().map(|(kind, _)| kind.as_slice()).collect();
+        assert_eq!(kinds, [b"IHDR".as_slice(), b"IDAT", b"IEND"]);
+        assert_eq!(chunks[0].1, [0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
+        let mut raw = Vec::new();
+        flate2::read::ZlibDecoder::new(chunks[1].1.as_slice()).read_to_end(&mut raw).unwrap();
+        assert_eq!(raw, [0, 1, 2, 3, 7, 8, 9, 7, 8, 9, 0, 1, 2, 3, 1, 2, 3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn text_is_cut_at_the_edges_of_the_canvas() {
+        let mut canvas = Canvas::new(20, 10, [255; 3]);
+        canvas.text(&Font::new(30.0), "Wide text", -5.0, 5.0, Align::Left, [0; 3]);
+        canvas.text_upwards(&Font::new(30.0), "Wide text", 15.0, 5.0, [0; 3]);
+        assert!(canvas.pixels.iter().any(|pixel| *pixel != [255; 3]));
+    }
+}

@@ -137,7 +137,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -152,4 +152,44 @@ fn shade(share: f64) -> Color {
         *part = (paper + (f64::from(bar) - paper) * share).round() as u8;
     }
     color
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_the_same_each_time_and_differ_where_numbers_do() {
+        let classes = ["No".to_owned(), "Yes".to_owned()];
+        let picture = confusion_matrix(&[[900, 100], [50, 50]], &classes);
+        assert_eq!(confusion_matrix(&[[900, 100], [50, 50]], &classes), picture);
+        assert_ne!(confusion_matrix(&[[900, 100], [50, 51]], &classes), picture);
+        // Frozen: another value is another set of bytes for every model that is trained.
+        assert_eq!(crc(&picture), 1_849_420_593);
+    }
+
+    #[test]
+    fn odd_importances_are_drawn_too() {
+        for importance in
+            [vec![], vec![("a\n\u{0}客".repeat(90), f64::NAN)], vec![("x".into(), -1.0), ("y".into(), f64::INFINITY)]]
+        {
+            assert!(feature_importance(&importance).ends_with(b"IEND\xaeB`\x82"));
+        }
+        assert!(confusion_matrix(&[[0; 2]; 2], &[String::new(), "x".repeat(500)]).len() > 1000);
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_marks_are_round() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        for largest in [0.0003, 0.02, 0.26, 0.5, 1.0] {
+            let step = tick(largest);
+            assert!(largest / step <= 6.0 && step <= 1.0, "{largest} gives {step}");
+        }
+    }
+
+    fn crc(bytes: &[u8]) -> u32 {
+        let mut check = flate2::Crc::new();
+        check.update(bytes);
+        check.sum()
+    }
 }
