@@ -21,7 +21,6 @@ mod numbers;
 mod order;
 mod plan;
 mod problems;
-mod scalar;
 
 pub use columns::Input;
 pub use error::{Error, MissingColumn};

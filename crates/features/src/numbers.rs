@@ -119,6 +119,9 @@ fn standard(values: &[f64]) -> (f64, f64) {
     let deviation = sum(values.iter().map(|value| value - center));
     let squares = sum(values.iter().map(|value| (value - center) * (value - center)));
     let variance = (squares - deviation * deviation / count) / count;
+    if !variance.is_finite() {
+        return (center, f64::INFINITY);
+    }
     let rounding = count * center * f64::EPSILON;
     let is_constant = variance <= count * f64::EPSILON * variance + rounding * rounding;
     (center, not_zero(if is_constant { 1.0 } else { variance.sqrt() }, is_constant))

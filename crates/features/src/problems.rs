@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use trainyard_diagnostics::{Diagnostic, Place};
 use trainyard_expression::{Problem, ProblemKind, Type};
-use trainyard_spec::{DataSpec, FeatureSpec, Located, Origin};
-
-use crate::scalar;
+use trainyard_spec::{DataSpec, FeatureSpec, Located};
 
 /// What messages say about the data and the version file.
 pub(crate) struct Context<'a> {
@@ -20,25 +18,14 @@ impl<'a> Context<'a> {
     pub(crate) fn new(spec: &FeatureSpec, data: &'a DataSpec, columns: usize) -> Context<'a> {
         let source = data.source.value.as_str();
         let source = source.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(source);
-        let file = spec.columns.iter().map(|(name, _)| name).find_map(place);
+        let file = spec.columns.iter().map(|(name, _)| name).find_map(Located::place);
         Context { source, columns, file }
-    }
-}
-
-/// Gives the place of a value in a file.
-fn place<T>(located: &Located<T>) -> Option<Place> {
-    match &located.origin {
-        Origin::File(place) => Some(place.clone()),
-        Origin::Flag(_) | Origin::Environment(_) | Origin::Default => None,
     }
 }
 
 /// Points at a value, or says where it comes from.
 fn at<T>(diagnostic: Diagnostic, located: &Located<T>, text: impl Into<String>) -> Diagnostic {
-    match place(located) {
-        Some(place) => diagnostic.at(place, text),
-        None => diagnostic.note(text),
-    }
+    located.origin.point(diagnostic, text)
 }
 
 pub(crate) fn unknown_column(name: &Located<String>, nearest: Option<&str>, context: &Context<'_>) -> Diagnostic {
@@ -97,7 +84,7 @@ pub(crate) fn not_categorical(name: &Located<String>, kind: Type) -> Diagnostic 
 pub(crate) fn twice(name: &Located<String>, first: &Located<String>) -> Diagnostic {
     let diagnostic = Diagnostic::error("features/duplicate-column", format!("`{}` is named twice", name.value));
     let diagnostic = at(diagnostic, name, "would become the same feature again");
-    match place(first) {
+    match first.place() {
         Some(place) => diagnostic.also(place, "first named here"),
         None => diagnostic,
     }
@@ -123,13 +110,12 @@ pub(crate) fn in_sql(
     context: &Context<'_>,
 ) -> Diagnostic {
     let subject = format!("the derived column `{}`", name.value);
-    let narrowed = |part: Range<usize>| place(sql).map(|whole| scalar::narrow(&whole, &sql.value, &part));
     if let ProblemKind::UnknownColumn { nearest, .. } = &problem.kind {
         // The same words as for a group, and derived columns count among the near names.
         let diagnostic =
             Diagnostic::error("features/unknown-column", "the features want a column that the data does not have");
         let text = format!("not among the {} columns of {}", context.columns, context.source);
-        let diagnostic = match narrowed(problem.span.clone()) {
+        let diagnostic = match sql.place_of(problem.span.clone()) {
             Some(place) => diagnostic.at(place, text),
             None => diagnostic.note(text),
         };
@@ -138,7 +124,7 @@ pub(crate) fn in_sql(
             None => diagnostic.help("text stands in single quotes: 'Two year'"),
         };
     }
-    problem.diagnostic(narrowed, &subject)
+    problem.diagnostic(|part| sql.place_of(part), &subject)
 }
 
 pub(crate) fn cycle(
@@ -151,7 +137,7 @@ pub(crate) fn cycle(
     let diagnostic = Diagnostic::error("features/cycle", "derived columns need one another");
     let round: Vec<String> = path.iter().chain(path.first()).map(|name| format!("`{name}`")).collect();
     let text = if path.len() == 1 { format!("`{}` reads itself", name.value) } else { round.join(" reads ") };
-    let place = place(sql).map(|whole| scalar::narrow(&whole, &sql.value, span)).or_else(|| context.file.clone());
+    let place = sql.place_of(span.clone()).or_else(|| context.file.clone());
     let diagnostic = match place {
         Some(place) => diagnostic.at(place, text),
         None => diagnostic.note(text),
