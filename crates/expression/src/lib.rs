@@ -16,9 +16,16 @@
 //! as they are errors in DuckDB. This crate never reads a file, a clock, the environment or a random number.
 
 mod aggregate;
+mod check;
+mod explain;
 mod expression;
 mod functions;
+mod kernel;
+mod lifted;
+mod operation;
+mod parse;
 mod problem;
+mod program;
 mod runtime;
 mod value;
 
