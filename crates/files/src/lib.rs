@@ -1,1 +1,20 @@
-//! Atomic files, locks, digests and the content-addressed store, through one Io trait
+//! Atomic files, locks, digests and the content-addressed store, through one [`Io`] trait.
+//!
+//! Everything that Trainyard leaves on a disk passes through here, so that a test can replace the disk by one
+//! that fails, or that stops after any operation. The kernel's file locks are the only exception.
+
+mod atomic;
+mod digest;
+mod error;
+mod io;
+mod lock;
+mod store;
+mod temporary;
+
+pub use atomic::{create_folder, write_atomic};
+pub use digest::{Digest, Digester, ParseDigestError, hash_file};
+pub use error::{Cause, Error, Operation};
+pub use io::{DiskIo, Io, Metadata, ReadSeek, WriteSync};
+pub use lock::{Holder, ProjectLock, host_name};
+pub use store::ObjectStore;
+pub use temporary::sweep_temporaries;

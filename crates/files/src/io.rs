@@ -1,0 +1,130 @@
+//! The disk as a trait, so that a test can make it fail or stop it anywhere.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Reads a file from any position.
+pub trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// Writes a file that can be forced to the disk.
+pub trait WriteSync: Write + Send {
+    /// Returns once everything written so far has reached the disk.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Describes what lies at a path; links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The length in bytes; meaningless for a folder.
+    pub len: u64,
+    /// Whether a folder lies there.
+    pub is_dir: bool,
+    /// Whether nobody may write it.
+    pub readonly: bool,
+}
+
+/// Stands for the disk.
+pub trait Io: Send + Sync + Debug {
+    /// Reads a whole file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Opens a file for reading.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadSeek>>;
+    /// Creates a file that did not exist; `AlreadyExists` where one does.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteSync>>;
+    /// Opens a file for writing at its end, and creates it where there is none.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>>;
+    /// Moves a file to another name and replaces what lies there, in one step.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder and everything in it.
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Creates a folder and those above it; one that exists is left as it is.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Returns once the folder's entries (new names, moved names) have reached the disk.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Lists a folder's entries as full paths, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Describes what lies at a path.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    /// Takes everybody's permission to write a file: mode 0444.
+    fn set_readonly(&self, path: &Path) -> io::Result<()>;
+    /// Says whether anything lies at a path; not to be known counts as no.
+    fn exists(&self, path: &Path) -> bool;
+}
+
+/// Is the real disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskIo;
+
+impl WriteSync for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+impl Io for DiskIo {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        Ok(Box::new(OpenOptions::new().append(true).create(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        match File::open(path)?.sync_all() {
+            // Some network file systems have no fsync of a folder; there a rename is as durable as it gets.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let metadata = fs::metadata(path)?;
+        Ok(Metadata { len: metadata.len(), is_dir: metadata.is_dir(), readonly: metadata.permissions().readonly() })
+    }
+
+    fn set_readonly(&self, path: &Path) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(0o444))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+}

@@ -1,0 +1,210 @@
+//! The project's lock: held by a living process or by nobody.
+//!
+//! Two files. `<path>` carries the flock(2) that decides, which the kernel drops with the process, and the holders'
+//! names as JSON. `<path>.gate` is locked for the moment in which a process takes or leaves the first, so that what
+//! is written there always fits who holds it. Neither file is ever removed: a removed file could be locked twice.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::atomic::folder_of;
+use crate::temporary::is_alive;
+use crate::{DiskIo, Error, Operation, create_folder};
+
+/// How often, and how long, a lock that somebody has for a moment is tried again: two seconds in all.
+const ATTEMPTS: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(5);
+/// A reader of [`ProjectLock::holder`] has the lock for microseconds; a run has it for longer than this many attempts.
+const PROBE_ATTEMPTS: u32 = 10;
+
+/// Names the process that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process; 0 where it is not known.
+    pub pid: u32,
+    /// The host that it runs on.
+    pub host: String,
+    /// The command line, for people.
+    pub command: String,
+    /// The run that it works for; may be empty.
+    pub run: String,
+    /// When it took the lock, in seconds since 1970.
+    pub since_unix: i64,
+}
+
+impl Holder {
+    fn unknown() -> Self {
+        Self { pid: 0, host: String::new(), command: String::new(), run: String::new(), since_unix: 0 }
+    }
+}
+
+/// Returns the name of this host.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Holds a project until it is dropped or its process dies, however it dies.
+#[derive(Debug)]
+pub struct ProjectLock {
+    file: File,
+    path: PathBuf,
+    holder: Holder,
+}
+
+impl ProjectLock {
+    /// Takes the lock for this process alone, or says who holds it: [`Error::Held`].
+    pub fn exclusive(path: &Path, holder: Holder) -> Result<Self, Error> {
+        Self::acquire(path, holder, false)
+    }
+
+    /// Takes the lock together with other processes that name the same run; any other holder refuses it.
+    pub fn shared_by_run(path: &Path, holder: Holder) -> Result<Self, Error> {
+        Self::acquire(path, holder, true)
+    }
+
+    /// Returns who holds the lock at this moment; what a dead process left in the file counts for nothing.
+    pub fn holder(path: &Path) -> Result<Option<Holder>, Error> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(Operation::Open, path, error)),
+        };
+        if names(&file).is_empty() {
+            return Ok(None);
+        }
+        // A shared lock would succeed beside the `step` processes of a run: only the exclusive one tells.
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(None),
+            Err(Errno::WOULDBLOCK) => Ok(Some(living(names(&file)))),
+            Err(error) => Err(Error::io(Operation::Lock, path, error.into())),
+        }
+    }
+
+    /// Returns what this process wrote beside the lock.
+    pub fn held_as(&self) -> &Holder {
+        &self.holder
+    }
+
+    fn acquire(path: &Path, holder: Holder, shared: bool) -> Result<Self, Error> {
+        create_folder(&DiskIo, folder_of(path))?;
+        let _gate = Gate::enter(path)?;
+        let file = open(path)?;
+        let failed = |error: Errno| Error::io(Operation::Lock, path, error.into());
+        let mut attempt = 0;
+        let others = loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    if shared {
+                        // Not in one step for the kernel, but the gate keeps everybody else out meanwhile.
+                        flock(&file, FlockOperation::LockShared).map_err(failed)?;
+                    }
+                    break Vec::new();
+                }
+                Err(Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            let found = names(&file);
+            if shared && found.iter().any(|other| other.run == holder.run) {
+                match flock(&file, FlockOperation::NonBlockingLockShared) {
+                    Ok(()) => break found,
+                    Err(Errno::WOULDBLOCK) => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+            attempt += 1;
+            if attempt == PROBE_ATTEMPTS {
+                return Err(Error::Held(living(found)));
+            }
+            sleep(PAUSE);
+        };
+        let mut names: Vec<Holder> = others.into_iter().filter(is_living).collect();
+        names.push(holder.clone());
+        write_names(&file, &names).map_err(|error| Error::io(Operation::Write, path, error))?;
+        Ok(Self { file, path: path.to_path_buf(), holder })
+    }
+}
+
+impl Drop for ProjectLock {
+    /// Takes this process's name out of the file. Where that fails the name stays, without meaning once unlocked.
+    fn drop(&mut self) {
+        if let Ok(_gate) = Gate::enter(&self.path) {
+            let mut names = names(&self.file);
+            if let Some(place) = names.iter().position(|name| *name == self.holder) {
+                names.remove(place);
+                let _ = write_names(&self.file, &names);
+            }
+            let _ = flock(&self.file, FlockOperation::Unlock);
+        }
+    }
+}
+
+/// Keeps every other process from taking or leaving the lock.
+struct Gate {
+    _file: File,
+}
+
+impl Gate {
+    fn enter(path: &Path) -> Result<Self, Error> {
+        let mut name = OsString::from(path.as_os_str());
+        name.push(".gate");
+        let path = PathBuf::from(name);
+        let file = open(&path)?;
+        for _ in 0..ATTEMPTS {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(Errno::WOULDBLOCK) => sleep(PAUSE),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::io(Operation::Lock, &path, error.into())),
+            }
+        }
+        // Somebody was stopped in the very moment of taking the lock.
+        Err(Error::Held(Holder::unknown()))
+    }
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| Error::io(Operation::Lock, path, error))
+}
+
+/// Reads the names in a lock's file; what is not JSON names nobody.
+fn names(file: &File) -> Vec<Holder> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    while let Ok(count) = file.read_at(&mut buffer, bytes.len() as u64) {
+        match buffer.get(..count) {
+            Some(read) if count > 0 => bytes.extend_from_slice(read),
+            _ => break,
+        }
+    }
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Replaces the names in one write, padded over the old ones, so that a killed process leaves no half of them.
+fn write_names(file: &File, names: &[Holder]) -> io::Result<()> {
+    let mut text = serde_json::to_vec(names)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    if text.len() < length {
+        text.resize(length, b' ');
+    }
+    file.write_all_at(&text, 0)
+}
+
+/// Says whether a holder can still be alive; of another host that is not known.
+fn is_living(holder: &Holder) -> bool {
+    holder.host != host_name() || is_alive(holder.pid)
+}
+
+/// Picks the holder to show: one that lives, or nobody known.
+fn living(names: Vec<Holder>) -> Holder {
+    names.into_iter().find(is_living).unwrap_or_else(Holder::unknown)
+}
