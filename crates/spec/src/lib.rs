@@ -1,1 +1,38 @@
-//! What a project asks for: typed specs with origins, versions, schemas
+//! What a project asks for: typed specs with origins, versions, schemas.
+//!
+//! [`resolve`] takes the texts of a project's files and gives a [`Resolved`] configuration or all that is wrong with it.
+//! No file, clock, variable of the environment or random number is read here.
+
+mod data;
+mod declare;
+mod error;
+mod estimator;
+mod features;
+mod gates;
+mod lock;
+mod metric;
+mod model;
+mod name;
+mod origin;
+mod project;
+mod promote;
+mod record;
+mod resolve;
+pub mod schema;
+mod split;
+mod tree;
+
+pub use data::{ColumnType, DataSpec, TargetSpec, Task};
+pub use declare::Spot;
+pub use error::Error;
+pub use estimator::{BoostingSpec, EstimatorSpec};
+pub use features::{CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
+pub use gates::{Bound, Gate, Gates};
+pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
+pub use metric::{metric_higher_is_better, metrics};
+pub use model::{CrossValidation, ModelSpec, Refit};
+pub use origin::{Located, Origin};
+pub use project::{Active, Project, TrackingSpec};
+pub use promote::{PromoteSpec, Stage, When};
+pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve};
+pub use split::{Shares, SplitSpec};

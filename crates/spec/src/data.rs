@@ -1,0 +1,158 @@
+//! The data of a project: where it is, what its columns are, what is to be predicted.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::declare::{
+    Decoder, Definitions, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty, rec,
+    record, required, sorted_map, text,
+};
+use crate::error::Error;
+use crate::tree::{Content, Node};
+use crate::{Located, Origin};
+
+named! {
+    /// The type of a column.
+    pub enum ColumnType {
+        /// True or false.
+        Boolean = "boolean",
+        /// A whole number of 64 bits.
+        Integer = "integer",
+        /// A number in double precision.
+        Float = "float",
+        /// Text.
+        Text = "text",
+        /// A day.
+        Date = "date",
+        /// A moment to the microsecond, without a time zone.
+        Timestamp = "timestamp",
+    }
+}
+
+named! {
+    /// What is to be predicted.
+    pub enum Task {
+        /// The probability of one of two classes.
+        Binary = "binary",
+        /// A number.
+        Regression = "regression",
+    }
+}
+
+record! {
+    /// The column to predict.
+    pub struct TargetSpec {
+        /// The name of the column.
+        column: Located<String> = required(text(), "Churn"),
+        /// The class whose probability is predicted, as the data writes it. Makes the task binary.
+        positive: Option<Located<String>> = optional(text()),
+        /// The task; needed only where `positive` is not given and the task is not regression.
+        task: Option<Located<Task>> = optional(choice()),
+    }
+    check check_target
+}
+
+impl TargetSpec {
+    /// Gives the task as far as the spec alone tells it.
+    pub fn known_task(&self) -> Option<Task> {
+        match (&self.task, &self.positive) {
+            (Some(task), _) => Some(task.value),
+            (None, Some(_)) => Some(Task::Binary),
+            (None, None) => None,
+        }
+    }
+
+    /// Gives the value that says which task it is.
+    pub(crate) fn task_origin(&self) -> Origin {
+        match (&self.task, &self.positive) {
+            (Some(task), _) => task.origin.clone(),
+            (None, Some(positive)) => positive.origin.clone(),
+            (None, None) => self.column.origin.clone(),
+        }
+    }
+}
+
+fn check_target(target: &mut TargetSpec, _: &Section<'_>, decoder: &mut Decoder) {
+    if let (Some(task), Some(positive)) = (&target.task, &target.positive) {
+        if task.value == Task::Regression {
+            decoder.errors.push(Error::TargetConflict { positive: positive.clone(), task: task.origin.clone() });
+        }
+    }
+}
+
+/// The target: a section, or the name of the column alone.
+pub(crate) struct Target;
+
+impl Shape for Target {
+    type Value = TargetSpec;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<TargetSpec> {
+        match &node.content {
+            Content::Scalar(_) => {
+                Some(TargetSpec { column: text().decode(node, decoder)?, positive: None, task: None })
+            }
+            Content::Mapping(_) => rec::<TargetSpec>().decode(node, decoder),
+            Content::Sequence(_) => {
+                decoder.wrong_type(node, "the name of a column, or a section with `column`");
+                None
+            }
+        }
+    }
+
+    fn encode(&self, value: &TargetSpec) -> Value {
+        rec().encode(value)
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "anyOf": [rec::<TargetSpec>().schema(definitions), text().schema(definitions)] })
+    }
+}
+
+record! {
+    /// The table to learn from.
+    pub struct DataSpec {
+        /// The file, relative to the project: .csv, .tsv, .txt or .parquet.
+        source: Located<String> = required(text(), "data/raw/customers.csv"),
+        /// The column that identifies a row. It keeps a row on its side of the split as the data grows.
+        key: Option<Located<String>> = optional(text()),
+        /// The column to predict: `{column: Churn, positive: "Yes"}`, `{column: price, task: regression}`, or its name.
+        target: TargetSpec = required(Target, "{column: Churn, positive: \"Yes\"}"),
+        /// The types of columns where they are not to be inferred.
+        types: BTreeMap<String, Located<ColumnType>> = or_empty(sorted_map(choice())),
+        /// Cells that count as missing; blank cells always do.
+        missing: Vec<String> = or_empty(list(bare(text()))),
+        /// The character between the cells of a line; a tab for .tsv files.
+        delimiter: Located<char> = defaulted(character(), ','),
+        /// Columns to leave out.
+        drop: Vec<Located<String>> = or_empty(list(text())),
+    }
+    check check_data
+}
+
+fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder) {
+    let written = section.entries.iter().any(|(key, value)| key.value == "delimiter" && !value.is_null());
+    if !written && data.source.value.to_ascii_lowercase().ends_with(".tsv") {
+        data.delimiter.value = '\t';
+    }
+    let target = &data.target.column;
+    let conflict = |name: &Located<String>, first: &Located<String>, second_role, first_role| Error::ColumnConflict {
+        name: name.clone(),
+        first: first.clone(),
+        second_role,
+        first_role,
+    };
+    if let Some(key) = data.key.as_ref().filter(|key| key.value == target.value) {
+        decoder.errors.push(conflict(target, key, "the target", "the key"));
+    }
+    for (index, name) in data.drop.iter().enumerate() {
+        let before = data.drop.iter().take(index).find(|before| before.value == name.value);
+        if let Some(first) = before {
+            decoder.errors.push(conflict(name, first, "dropped", "dropped"));
+        } else if name.value == target.value {
+            decoder.errors.push(conflict(name, target, "dropped", "the target"));
+        } else if let Some(key) = data.key.as_ref().filter(|key| key.value == name.value) {
+            decoder.errors.push(conflict(name, key, "dropped", "the key"));
+        }
+    }
+}

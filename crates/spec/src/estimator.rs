@@ -1,0 +1,325 @@
+//! Estimators with their parameters, named and bounded as in scikit-learn.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::Located;
+use crate::declare::{Decoder, Definitions, Record, Shape, boolean, defaulted, integer, number, optional, rec, record};
+use crate::error::Error;
+use crate::tree::{Content, Node, Scalar};
+
+/// Whose bounds messages name.
+const LIBRARY: &str = "scikit-learn";
+
+/// An estimator with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EstimatorSpec {
+    /// A logistic regression with an L2 penalty.
+    LogisticRegression {
+        /// The inverse of the strength of the penalty.
+        c: Located<f64>,
+        /// The most iterations.
+        max_iter: Located<u32>,
+        /// The slope at which a fit counts as converged.
+        tol: Located<f64>,
+    },
+    /// A linear regression with an L2 penalty.
+    Ridge {
+        /// The strength of the penalty.
+        alpha: Located<f64>,
+    },
+    /// The mean of the target, whatever the row.
+    Dummy {},
+    /// Boosted trees.
+    GradientBoosting(BoostingSpec),
+}
+
+record! {
+    /// A logistic regression with an L2 penalty; for binary classification.
+    pub(crate) struct LogisticSpec {
+        /// The inverse of the strength of the penalty.
+        c as "C": Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1.0),
+        /// The most iterations.
+        max_iter: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 100),
+        /// The slope at which a fit counts as converged.
+        tol: Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1e-4),
+    }
+}
+
+record! {
+    /// A linear regression with an L2 penalty; for regression.
+    pub(crate) struct RidgeSpec {
+        /// The strength of the penalty.
+        alpha: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1.0),
+    }
+}
+
+/// Parameters of an estimator that has none.
+struct NoParameters;
+
+impl Shape for NoParameters {
+    type Value = ();
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<()> {
+        decoder.section(node, &[]).map(|_| ())
+    }
+
+    fn encode(&self, (): &()) -> Value {
+        Value::Object(Map::new())
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "type": "object", "properties": {}, "additionalProperties": false })
+    }
+}
+
+record! {
+    /// Boosted trees over binned columns; names and defaults are those of scikit-learn's HistGradientBoosting.
+    pub struct BoostingSpec {
+        /// The share of each tree's values that is added.
+        learning_rate: Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 0.1),
+        /// The number of trees.
+        max_iter or ["n_estimators"]: Located<u32> = defaulted(integer(1, 1_000_000).of(LIBRARY), 100),
+        /// The most leaves of a tree.
+        max_leaf_nodes or ["num_leaves"]: Located<u32> = defaulted(integer(2, 65_536).of(LIBRARY), 31),
+        /// The most splits above a leaf; no limit where it is left out.
+        max_depth: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX)).of(LIBRARY)),
+        /// The fewest rows of a leaf.
+        min_samples_leaf or ["min_child_samples"]: Located<u32> =
+            defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 20),
+        /// The L2 penalty on the values of leaves.
+        l2_regularization or ["reg_lambda"]: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 0.0),
+        /// The most bins of a column; missing values have one of their own.
+        max_bins: Located<u32> = defaulted(integer(2, 255).of(LIBRARY), 255),
+        /// Whether to stop when the validation loss no longer falls.
+        early_stopping: Located<bool> = defaulted(boolean(), false),
+        /// The trees without a fall after which to stop.
+        n_iter_no_change: Located<u32> = defaulted(integer(1, 1_000_000).of(LIBRARY), 10),
+        /// The least fall of the loss that counts.
+        tol: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1e-7),
+        /// The share of rows that each tree sees.
+        subsample: Located<f64> = defaulted(number().above(0.0).at_most(1.0).of("LightGBM"), 1.0),
+        /// The share of columns that each tree sees.
+        colsample_bytree: Located<f64> = defaulted(number().above(0.0).at_most(1.0).of("LightGBM"), 1.0),
+    }
+}
+
+const LOGISTIC: &str = "logistic_regression";
+const RIDGE: &str = "ridge";
+const DUMMY: &str = "dummy";
+const BOOSTING: &str = "gradient_boosting";
+
+impl EstimatorSpec {
+    /// The names of all estimators.
+    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, DUMMY, BOOSTING];
+
+    /// Gives the name of the estimator.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EstimatorSpec::LogisticRegression { .. } => LOGISTIC,
+            EstimatorSpec::Ridge { .. } => RIDGE,
+            EstimatorSpec::Dummy {} => DUMMY,
+            EstimatorSpec::GradientBoosting(_) => BOOSTING,
+        }
+    }
+
+    /// Gives every parameter by its own name, defaults included; `None` for one that sets no limit.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        let mut known = Definitions::new();
+        let fields = match self {
+            EstimatorSpec::LogisticRegression { .. } => LogisticSpec::fields(&mut known),
+            EstimatorSpec::Ridge { .. } => RidgeSpec::fields(&mut known),
+            EstimatorSpec::Dummy {} => Vec::new(),
+            EstimatorSpec::GradientBoosting(_) => BoostingSpec::fields(&mut known),
+        };
+        let values = self.encode();
+        let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
+        fields.iter().map(|field| (field.key.to_owned(), value(field.key))).collect()
+    }
+
+    fn encode(&self) -> Map<String, Value> {
+        match self.clone() {
+            EstimatorSpec::LogisticRegression { c, max_iter, tol } => LogisticSpec { c, max_iter, tol }.encode(),
+            EstimatorSpec::Ridge { alpha } => RidgeSpec { alpha }.encode(),
+            EstimatorSpec::Dummy {} => Map::new(),
+            EstimatorSpec::GradientBoosting(spec) => spec.encode(),
+        }
+    }
+
+    /// Decodes the parameters of a known estimator.
+    fn decode(name: &str, node: &Node, decoder: &mut Decoder) -> Option<EstimatorSpec> {
+        Some(match name {
+            LOGISTIC => {
+                let LogisticSpec { c, max_iter, tol } = Record::decode(node, decoder)?;
+                EstimatorSpec::LogisticRegression { c, max_iter, tol }
+            }
+            RIDGE => {
+                let RidgeSpec { alpha } = Record::decode(node, decoder)?;
+                EstimatorSpec::Ridge { alpha }
+            }
+            DUMMY => {
+                NoParameters.decode(node, decoder)?;
+                EstimatorSpec::Dummy {}
+            }
+            _ => EstimatorSpec::GradientBoosting(Record::decode(node, decoder)?),
+        })
+    }
+
+    fn schema(name: &str, definitions: &mut Definitions) -> Value {
+        match name {
+            LOGISTIC => rec::<LogisticSpec>().schema(definitions),
+            RIDGE => rec::<RidgeSpec>().schema(definitions),
+            DUMMY => NoParameters.schema(definitions),
+            _ => rec::<BoostingSpec>().schema(definitions),
+        }
+    }
+}
+
+fn unknown(name: &str, node: &Node, decoder: &mut Decoder) {
+    let known = EstimatorSpec::NAMES.iter().map(|name| (*name).to_owned()).collect();
+    let spot = decoder.here(node);
+    decoder.errors.push(Error::UnknownEstimator { spot, name: name.to_owned(), known });
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+/// The baseline: one estimator by name, with its parameters.
+pub(crate) struct Baseline;
+
+impl Shape for Baseline {
+    type Value = Located<EstimatorSpec>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<EstimatorSpec>> {
+        let entries = match &node.content {
+            Content::Mapping(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        let [(name, parameters)] = entries else {
+            decoder.wrong_type(node, "one estimator with its parameters, such as {logistic_regression: {}}");
+            return None;
+        };
+        let spec = decoder.under(name, |decoder| {
+            if EstimatorSpec::NAMES.contains(&name.value.as_str()) {
+                EstimatorSpec::decode(&name.value, parameters, decoder)
+            } else {
+                unknown(&name.value, parameters, decoder);
+                None
+            }
+        })?;
+        Some(Located::new(spec, name.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<EstimatorSpec>) -> Value {
+        json!({ value.name(): value.value.encode() })
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let known = EstimatorSpec::NAMES.iter();
+        let properties: Map<String, Value> =
+            known.map(|name| ((*name).to_owned(), or_null(EstimatorSpec::schema(name, definitions)))).collect();
+        json!({
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
+    }
+}
+
+/// The candidates: estimators by their own name, or by another with `estimator` beside the parameters.
+pub(crate) struct Candidates;
+
+impl Shape for Candidates {
+    type Value = Vec<(Located<String>, EstimatorSpec)>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Self::Value> {
+        let entries = decoder.entries(node, "estimators with their parameters, such as {gradient_boosting: {}}")?;
+        if entries.is_empty() {
+            let spot = decoder.here(node);
+            decoder.errors.push(Error::Empty { spot, what: "section of candidates" });
+            return None;
+        }
+        let decoded: Vec<Option<_>> = entries
+            .iter()
+            .map(|(name, node)| {
+                decoder.under(name, |decoder| candidate(name, node, decoder)).map(|spec| (name.clone(), spec))
+            })
+            .collect();
+        decoded.into_iter().collect()
+    }
+
+    fn encode(&self, value: &Self::Value) -> Value {
+        let entry = |name: &Located<String>, spec: &EstimatorSpec| {
+            let mut parameters = spec.encode();
+            if name.value != spec.name() {
+                parameters.insert("estimator".into(), spec.name().into());
+            }
+            (name.value.clone(), Value::Object(parameters))
+        };
+        Value::Object(value.iter().map(|(name, spec)| entry(name, spec)).collect())
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let mut properties = Map::new();
+        let mut named = Vec::new();
+        for name in EstimatorSpec::NAMES {
+            let parameters = EstimatorSpec::schema(name, definitions);
+            properties.insert((*name).to_owned(), or_null(parameters));
+            // A reference cannot be widened by a key, so that the record's own schema is written out here.
+            let mut schema = match *name {
+                LOGISTIC => LogisticSpec::schema(definitions),
+                RIDGE => RidgeSpec::schema(definitions),
+                DUMMY => NoParameters.schema(definitions),
+                _ => BoostingSpec::schema(definitions),
+            };
+            schema["properties"]["estimator"] = json!({ "const": name, "description": "The estimator." });
+            schema["required"] = json!(["estimator"]);
+            named.push(schema);
+        }
+        json!({
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": { "anyOf": named },
+            "minProperties": 1,
+        })
+    }
+}
+
+/// Decodes one candidate: `gradient_boosting: {…}`, or `deep: {estimator: gradient_boosting, …}`.
+fn candidate(name: &Located<String>, node: &Node, decoder: &mut Decoder) -> Option<EstimatorSpec> {
+    if EstimatorSpec::NAMES.contains(&name.value.as_str()) {
+        return EstimatorSpec::decode(&name.value, node, decoder);
+    }
+    let chosen = match &node.content {
+        Content::Mapping(entries) => entries.iter().find(|(key, _)| key.value == "estimator"),
+        Content::Scalar(_) | Content::Sequence(_) => None,
+    };
+    let Some((key, estimator)) = chosen else {
+        unknown(&name.value, node, decoder);
+        return None;
+    };
+    let known = match &estimator.content {
+        Content::Scalar(Scalar { text, .. }) => EstimatorSpec::NAMES.iter().find(|name| *name == text),
+        Content::Sequence(_) | Content::Mapping(_) => None,
+    };
+    let Some(known) = known else {
+        decoder.under(key, |decoder| match &estimator.content {
+            Content::Scalar(Scalar { text, .. }) if !text.is_empty() => {
+                let spot = decoder.spot(estimator);
+                let known = EstimatorSpec::NAMES.iter().map(|name| (*name).to_owned()).collect();
+                decoder.errors.push(Error::UnknownEstimator { spot, name: text.clone(), known });
+            }
+            _ => decoder.wrong_type(estimator, "the name of an estimator"),
+        });
+        return None;
+    };
+    let mut parameters = node.clone();
+    if let Content::Mapping(entries) = &mut parameters.content {
+        entries.retain(|(key, _)| key.value != "estimator");
+    }
+    EstimatorSpec::decode(known, &parameters, decoder)
+}

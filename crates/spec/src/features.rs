@@ -1,0 +1,270 @@
+//! A feature version: which columns are derived, and how columns become numbers.
+
+use serde_json::{Map, Value, json};
+
+use crate::Located;
+use crate::declare::{
+    Decoder, Definitions, Named, Record, Shape, bare, choice, integer, list, map, named, number, optional, or_empty,
+    record, required, text, unless_given,
+};
+use crate::error::Error;
+use crate::tree::{Content, Node};
+
+record! {
+    /// Which columns are derived, and how columns become numbers.
+    pub struct FeatureSpec {
+        /// Derived columns, each by a row-wise SQL expression: `total_amount: "tenure * MonthlyCharges"`.
+        columns: Vec<(Located<String>, Located<String>)> = or_empty(map(text())),
+        /// Columns that are treated alike.
+        groups: Vec<Group> = required(list(GroupShape).filled(), "[{numeric: [tenure], impute: median}]"),
+    }
+}
+
+/// What stands for a missing number.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Impute {
+    /// Nothing: it stays missing.
+    #[default]
+    None,
+    /// The mean of the training rows.
+    Mean,
+    /// The median of the training rows.
+    Median,
+    /// This number.
+    Constant(f64),
+}
+
+named! {
+    /// How numbers are scaled.
+    pub enum Scale {
+        /// Not at all.
+        None = "none",
+        /// To mean 0 and standard deviation 1 over the training rows.
+        Standard = "standard",
+        /// To 0 at the least and 1 at the most of the training rows.
+        MinMax = "min_max",
+    }
+}
+
+named! {
+    /// How categories become numbers.
+    pub enum Encode {
+        /// One feature per category, 1 where the row has it.
+        OneHot = "one_hot",
+        /// One feature, the position of the category in sorted order.
+        Ordinal = "ordinal",
+    }
+}
+
+/// What stands for a missing category.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum CategoricalImpute {
+    /// Nothing: missing is a category of its own.
+    #[default]
+    None,
+    /// The most frequent category of the training rows.
+    MostFrequent,
+    /// This category.
+    Constant(String),
+}
+
+/// Columns that are treated alike.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Group {
+    /// Numbers.
+    Numeric {
+        /// The columns, of the data or derived.
+        columns: Vec<Located<String>>,
+        /// What stands for a missing number.
+        impute: Impute,
+        /// How the numbers are scaled.
+        scale: Scale,
+    },
+    /// Categories.
+    Categorical {
+        /// The columns, of the data or derived.
+        columns: Vec<Located<String>>,
+        /// How categories become numbers.
+        encode: Encode,
+        /// The number of training rows below which categories count as rare, and as one.
+        min_frequency: Option<Located<u32>>,
+        /// What stands for a missing category.
+        impute: CategoricalImpute,
+    },
+}
+
+record! {
+    /// Columns of numbers.
+    pub(crate) struct NumericGroup {
+        /// The columns, of the data or derived.
+        columns as "numeric": Vec<Located<String>> = required(list(text()).filled(), "[tenure]"),
+        /// What stands for a missing number; fitted on training rows only.
+        impute: Impute = unless_given(ImputeShape, Impute::None),
+        /// How the numbers are scaled; fitted on training rows only.
+        scale: Scale = unless_given(bare(choice()), Scale::None),
+    }
+}
+
+record! {
+    /// Columns of categories.
+    pub(crate) struct CategoricalGroup {
+        /// The columns, of the data or derived.
+        columns as "categorical": Vec<Located<String>> = required(list(text()).filled(), "[Contract]"),
+        /// How categories become numbers; the categories are those of training rows.
+        encode: Encode = unless_given(bare(choice()), Encode::OneHot),
+        /// The number of training rows below which categories count as rare, and as one.
+        min_frequency: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX))),
+        /// What stands for a missing category.
+        impute: CategoricalImpute = unless_given(CategoricalImputeShape, CategoricalImpute::None),
+    }
+}
+
+/// A group: the key that lists its columns says its kind.
+struct GroupShape;
+
+impl Shape for GroupShape {
+    type Value = Group;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Group> {
+        if !matches!(node.content, Content::Mapping(_)) {
+            decoder.wrong_type(node, "a section with `numeric` or `categorical`");
+            return None;
+        }
+        match (node.get("numeric"), node.get("categorical")) {
+            (Some(_), None) => {
+                let NumericGroup { columns, impute, scale } = Record::decode(node, decoder)?;
+                Some(Group::Numeric { columns, impute, scale })
+            }
+            (None, Some(_)) => {
+                let CategoricalGroup { columns, encode, min_frequency, impute } = Record::decode(node, decoder)?;
+                Some(Group::Categorical { columns, encode, min_frequency, impute })
+            }
+            (numeric, _) => {
+                let (spot, both) = (decoder.here(node), numeric.is_some());
+                decoder.errors.push(Error::GroupKind { spot, both });
+                None
+            }
+        }
+    }
+
+    fn encode(&self, value: &Group) -> Value {
+        Value::Object(match value.clone() {
+            Group::Numeric { columns, impute, scale } => NumericGroup { columns, impute, scale }.encode(),
+            Group::Categorical { columns, encode, min_frequency, impute } => {
+                CategoricalGroup { columns, encode, min_frequency, impute }.encode()
+            }
+        })
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let kinds = [
+            crate::declare::rec::<NumericGroup>().schema(definitions),
+            crate::declare::rec::<CategoricalGroup>().schema(definitions),
+        ];
+        json!({ "anyOf": kinds })
+    }
+}
+
+named! {
+    /// What stands for a missing number.
+    enum Statistic {
+        /// Nothing, it stays missing.
+        None = "none",
+        /// The mean of the training rows.
+        Mean = "mean",
+        /// The median of the training rows.
+        Median = "median",
+    }
+}
+
+named! {
+    /// What stands for a missing category.
+    enum Filling {
+        /// Nothing, missing is a category of its own.
+        None = "none",
+        /// The most frequent category of the training rows.
+        MostFrequent = "most_frequent",
+    }
+}
+
+record! {
+    /// A number for what is missing.
+    pub(crate) struct ConstantNumber {
+        /// The number.
+        constant: Located<f64> = required(number(), "0"),
+    }
+}
+
+record! {
+    /// A category for what is missing.
+    pub(crate) struct ConstantText {
+        /// The category.
+        constant: Located<String> = required(text().or_empty(), "unknown"),
+    }
+}
+
+struct ImputeShape;
+
+impl Shape for ImputeShape {
+    type Value = Impute;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Impute> {
+        if let Content::Mapping(_) = node.content {
+            let ConstantNumber { constant } = Record::decode(node, decoder)?;
+            return Some(Impute::Constant(constant.value));
+        }
+        Some(match choice::<Statistic>().decode(node, decoder)?.value {
+            Statistic::None => Impute::None,
+            Statistic::Mean => Impute::Mean,
+            Statistic::Median => Impute::Median,
+        })
+    }
+
+    fn encode(&self, value: &Impute) -> Value {
+        match value {
+            Impute::None => Statistic::None.named().into(),
+            Impute::Mean => Statistic::Mean.named().into(),
+            Impute::Median => Statistic::Median.named().into(),
+            Impute::Constant(constant) => constant_of(Value::from(*constant)),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let constant = crate::declare::rec::<ConstantNumber>().schema(definitions);
+        json!({ "anyOf": [choice::<Statistic>().schema(definitions), constant] })
+    }
+}
+
+struct CategoricalImputeShape;
+
+impl Shape for CategoricalImputeShape {
+    type Value = CategoricalImpute;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<CategoricalImpute> {
+        if let Content::Mapping(_) = node.content {
+            let ConstantText { constant } = Record::decode(node, decoder)?;
+            return Some(CategoricalImpute::Constant(constant.value));
+        }
+        Some(match choice::<Filling>().decode(node, decoder)?.value {
+            Filling::None => CategoricalImpute::None,
+            Filling::MostFrequent => CategoricalImpute::MostFrequent,
+        })
+    }
+
+    fn encode(&self, value: &CategoricalImpute) -> Value {
+        match value {
+            CategoricalImpute::None => Filling::None.named().into(),
+            CategoricalImpute::MostFrequent => Filling::MostFrequent.named().into(),
+            CategoricalImpute::Constant(constant) => constant_of(Value::from(constant.clone())),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let constant = crate::declare::rec::<ConstantText>().schema(definitions);
+        json!({ "anyOf": [choice::<Filling>().schema(definitions), constant] })
+    }
+}
+
+fn constant_of(value: Value) -> Value {
+    Value::Object(Map::from_iter([("constant".to_owned(), value)]))
+}

@@ -1,0 +1,44 @@
+//! A model version: which estimators compete, and how one is chosen.
+
+use crate::Located;
+use crate::declare::{bare, choice, decided, defaulted, integer, named, number, rec, record, required, unless_given};
+use crate::estimator::{Baseline, Candidates, EstimatorSpec};
+use crate::metric::Metric;
+
+named! {
+    /// The rows of the final fit.
+    pub enum Refit {
+        /// Train alone.
+        Train = "train",
+        /// Train and validation; what was chosen on validation stays.
+        TrainAndValidation = "train_and_validation",
+    }
+}
+
+record! {
+    /// Which estimators compete, and how one is chosen.
+    pub struct ModelSpec {
+        /// The seed of every random choice in training.
+        seed: Located<u64> = defaulted(integer(0, u64::MAX), 0),
+        /// The estimator that every number stands beside. Default: dummy, which predicts the mean.
+        baseline: Located<EstimatorSpec> = defaulted(Baseline, EstimatorSpec::Dummy {}),
+        /// The estimators that compete, by name; a name of your own needs `estimator: NAME` beside the parameters.
+        candidates: Vec<(Located<String>, EstimatorSpec)> = required(Candidates, "{gradient_boosting: {}}"),
+        /// The folds of train that tell how much a metric varies.
+        cross_validation: CrossValidation = unless_given(rec(), CrossValidation { folds: 5 }),
+        /// The rows of the final fit.
+        refit: Refit = unless_given(bare(choice()), Refit::Train),
+        /// The metric by which a candidate is chosen. Default: roc_auc, in regression rmse.
+        metric: Located<String> = decided(Metric),
+        /// The probability from which a row counts as positive.
+        threshold: Located<f64> = defaulted(number().at_least(0.0).at_most(1.0), 0.5),
+    }
+}
+
+record! {
+    /// Cross-validation within train.
+    pub struct CrossValidation {
+        /// The number of folds; 0 turns cross-validation off.
+        folds: u32 = unless_given(bare(integer(2, 100).or(0)), 5),
+    }
+}

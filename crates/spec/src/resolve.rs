@@ -1,0 +1,274 @@
+//! From the texts of a project's files to one configuration.
+
+mod context;
+mod version;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trainyard_diagnostics::{Diagnostic, Problems, Source};
+
+use crate::declare::{Decoder, Record, named, optional, record, text};
+use crate::error::Error;
+use crate::tree::{self, Node};
+use crate::{FeatureSpec, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
+
+use version::Chosen;
+
+/// The texts that a configuration is made of.
+#[derive(Debug, Clone)]
+pub struct SpecFiles {
+    /// trainyard.yaml.
+    pub project: Arc<Source>,
+    /// The chosen environment: its name and environments/NAME.yaml; for a name that is not known any text.
+    pub environment: Option<(String, Arc<Source>)>,
+    /// The names of the environments that there are.
+    pub known_environments: Vec<String>,
+    /// `--set key=value`, in the order given.
+    pub overrides: Vec<(String, String)>,
+    /// versions/splits/v*.yaml.
+    pub splits: BTreeMap<u32, Arc<Source>>,
+    /// versions/features/v*.yaml.
+    pub features: BTreeMap<u32, Arc<Source>>,
+    /// versions/models/v*.yaml.
+    pub models: BTreeMap<u32, Arc<Source>>,
+    /// versions/lock.yaml, if there is one.
+    pub lock: Option<Arc<Source>>,
+    /// The versions that flags choose.
+    pub choose: Choice,
+}
+
+/// The versions that the flags `--split`, `--features` and `--model` choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// `--split`.
+    pub split: Option<u32>,
+    /// `--features`.
+    pub features: Option<u32>,
+    /// `--model`.
+    pub model: Option<u32>,
+}
+
+/// A part of a project that has versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// versions/splits.
+    Split,
+    /// versions/features.
+    Features,
+    /// versions/models.
+    Model,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Part; 3] = [Part::Split, Part::Features, Part::Model];
+
+    /// Gives the key under `active`, which is the name of the flag, too.
+    pub fn key(self) -> &'static str {
+        match self {
+            Part::Split => "split",
+            Part::Features => "features",
+            Part::Model => "model",
+        }
+    }
+
+    /// Gives the folder under `versions`, which is the key in the lock, too.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Part::Split => "splits",
+            Part::Features => "features",
+            Part::Model => "models",
+        }
+    }
+
+    /// Gives the path of a version file.
+    pub fn path(self, version: u32) -> String {
+        format!("versions/{}/v{version}.yaml", self.folder())
+    }
+
+    fn file(self) -> &'static str {
+        match self {
+            Part::Split => "a split version",
+            Part::Features => "a feature version",
+            Part::Model => "a model version",
+        }
+    }
+}
+
+named! {
+    /// Whether a version may be used.
+    pub enum Status {
+        /// It may.
+        Active = "active",
+        /// It may not any more.
+        Retired = "retired",
+    }
+}
+
+record! {
+    /// What every version file may say about itself; not part of its digest.
+    pub(crate) struct Header {
+        /// Whether the version may be used; a retired one is refused.
+        status: Option<Located<Status>> = optional(crate::declare::choice()),
+        /// What the version is for, in words.
+        description: Option<Located<String>> = optional(text()),
+    }
+}
+
+/// A version of a part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned<T> {
+    /// The number.
+    pub version: u32,
+    /// What it says.
+    pub spec: T,
+    /// The file.
+    pub source: Arc<Source>,
+    /// BLAKE3 in hexadecimal of what the file says: comments, layout, `status` and `description` do not count.
+    pub digest: String,
+}
+
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The project file, with the environment and the overrides laid over it.
+    pub project: Project,
+    /// The split version.
+    pub split: Versioned<SplitSpec>,
+    /// The feature version.
+    pub features: Versioned<FeatureSpec>,
+    /// The model version.
+    pub model: Versioned<ModelSpec>,
+    /// What runs have used so far.
+    pub lock: Lock,
+    /// The chosen environment.
+    pub environment: Option<String>,
+    /// `--set key=value`, in the order given.
+    pub overrides: Vec<(String, String)>,
+    /// What deserves attention but keeps nothing from running.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Makes one configuration of the files of a project: the project file, over it the environment, over it the overrides,
+/// and the versions that flags choose, else the environment, else `active`.
+///
+/// # Errors
+/// All problems in one pass: what is no YAML, what no key or value can be, then what needs the whole to be seen.
+pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
+    let mut errors = Vec::new();
+    let tree = layered(files, &mut errors);
+    let project = tree.as_ref().and_then(|tree| {
+        let mut decoder = Decoder::new("trainyard.yaml");
+        let project = Project::decode(tree, &mut decoder);
+        errors.append(&mut decoder.errors);
+        project
+    });
+    let lock = match &files.lock {
+        Some(source) => Lock::read(source).map_err(|found| errors.extend(found)).ok(),
+        None => Some(Lock::default()),
+    };
+    let known_lock = lock.clone().unwrap_or_default();
+    let chosen = |part| chosen(files, tree.as_ref(), part);
+    let split = version::load(Part::Split, chosen(Part::Split), &files.splits, &known_lock, &mut errors);
+    let features = version::load(Part::Features, chosen(Part::Features), &files.features, &known_lock, &mut errors);
+    let model = version::load(Part::Model, chosen(Part::Model), &files.models, &known_lock, &mut errors);
+    if let (Some(project), Some(tree), Some(chosen)) = (&project, &tree, chosen(Part::Split)) {
+        context::check_split_lock(project, tree, chosen.version, files, &known_lock, &mut errors);
+    }
+    let mut model = model;
+    let mut project = project;
+    if let Some(project) = &mut project {
+        context::check_project(project, &mut errors);
+        if let Some(model) = &mut model {
+            context::check_model(project, &mut model.spec, &mut errors);
+        }
+    }
+    let mut problems: Problems = errors.iter().map(Error::diagnostic).collect();
+    let warnings = project.as_ref().map(context::warnings).unwrap_or_default();
+    match (project, split, features, model, lock) {
+        (Some(project), Some(split), Some(features), Some(model), Some(lock)) if problems.errors() == 0 => {
+            Ok(Resolved {
+                project,
+                split,
+                features,
+                model,
+                lock,
+                environment: files.environment.as_ref().map(|(name, _)| name.clone()),
+                overrides: files.overrides.clone(),
+                warnings,
+            })
+        }
+        _ => {
+            problems.extend(warnings);
+            Err(problems)
+        }
+    }
+}
+
+/// Lays the environment, the overrides and the flags over the project file.
+fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
+    let mut read = |source| tree::parse(source).map_err(|found| errors.extend(found)).ok();
+    let base = read(&files.project);
+    let above = match &files.environment {
+        Some((name, source)) if files.known_environments.contains(name) => read(source),
+        _ => None,
+    };
+    if let Some((name, _)) = &files.environment {
+        if !files.known_environments.contains(name) {
+            errors.push(Error::UnknownEnvironment { name: name.clone(), known: files.known_environments.clone() });
+        }
+    }
+    let mut tree = base?;
+    if let Some(above) = above {
+        let mut decoder = Decoder::new("an environment");
+        if decoder.entries(&above, "a section of keys of trainyard.yaml").is_some() {
+            tree::merge(&mut tree, above);
+        }
+        errors.append(&mut decoder.errors);
+    }
+    for (key, value) in &files.overrides {
+        let flag = Origin::Flag(format!("--set {key}={value}"));
+        match tree::parse(&Source::new("command line", value.clone())) {
+            Ok(node) => {
+                let node = if value.trim().is_empty() { Node::plain("", flag.clone()) } else { node.moved_to(&flag) };
+                errors.extend(tree::set(&mut tree, key, node, &flag).err());
+            }
+            Err(_) => errors.push(Error::SetValue { flag }),
+        }
+    }
+    for part in Part::ALL {
+        if let Some(version) = files.choose.of(part) {
+            let flag = Origin::Flag(format!("--{} {version}", part.key()));
+            let node = Node::plain(version.to_string(), flag.clone());
+            errors.extend(tree::set(&mut tree, &format!("active.{}", part.key()), node, &flag).err());
+        }
+    }
+    Some(tree)
+}
+
+impl Choice {
+    fn of(&self, part: Part) -> Option<u32> {
+        match part {
+            Part::Split => self.split,
+            Part::Features => self.features,
+            Part::Model => self.model,
+        }
+    }
+}
+
+/// Finds the chosen version, also where the rest of the project file is wrong.
+fn chosen(files: &SpecFiles, tree: Option<&Node>, part: Part) -> Option<Chosen> {
+    let node = tree.and_then(|tree| tree.get("active")).and_then(|active| active.get(part.key()));
+    match (node, files.choose.of(part)) {
+        (_, Some(version)) => Some(Chosen { version, origin: Origin::Flag(format!("--{} {version}", part.key())) }),
+        (Some(node), None) => match &node.content {
+            tree::Content::Scalar(scalar) => {
+                let version = scalar.text.parse().ok().filter(|version| *version > 0)?;
+                Some(Chosen { version, origin: node.origin.clone() })
+            }
+            tree::Content::Sequence(_) | tree::Content::Mapping(_) => None,
+        },
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! What only the whole project tells.
+
+use trainyard_diagnostics::Diagnostic;
+
+use crate::declare::Spot;
+use crate::error::Error;
+use crate::metric::{self, default_metric};
+use crate::resolve::version::next_version;
+use crate::tree::{Content, Node};
+use crate::{Bound, EstimatorSpec, Located, Lock, ModelSpec, Part, Project, SpecFiles, TargetSpec, Task};
+
+/// Fills the metric of promotion, and refuses metrics of the other task.
+pub(super) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
+    let target = &project.data.target;
+    for gate in &project.gates {
+        let path = format!("gates.{}.{}", gate.bound.name(), gate.metric.value);
+        other_task(&gate.metric, path, target, true, errors);
+    }
+    if let Some(promote) = &mut project.promote {
+        decide(&mut promote.metric, target);
+        other_task(&promote.metric, "promote.metric".to_owned(), target, false, errors);
+        for (metric, _) in &promote.may_lose {
+            other_task(metric, format!("promote.may_lose.{}", metric.value), target, false, errors);
+        }
+    }
+}
+
+/// Fills the metric that chooses a candidate, and refuses metrics and estimators of the other task.
+pub(super) fn check_model(project: &Project, model: &mut ModelSpec, errors: &mut Vec<Error>) {
+    let target = &project.data.target;
+    decide(&mut model.metric, target);
+    other_task(&model.metric, "metric".to_owned(), target, false, errors);
+    let baseline = &model.baseline;
+    let name = Located::new(baseline.name().to_owned(), baseline.origin.clone());
+    wrong_estimator(&name, &baseline.value, format!("baseline.{}", name.value), target, errors);
+    for (name, spec) in &model.candidates {
+        wrong_estimator(name, spec, format!("candidates.{}", name.value), target, errors);
+    }
+}
+
+fn decide(metric: &mut Located<String>, target: &TargetSpec) {
+    if metric.is_empty() {
+        metric.value = default_metric(target.known_task()).to_owned();
+    }
+}
+
+fn other_task(name: &Located<String>, path: String, target: &TargetSpec, measured: bool, errors: &mut Vec<Error>) {
+    let Some(task) = target.known_task() else { return };
+    let Some(of) = metric::find(&name.value).and_then(|metric| metric.task).filter(|of| *of != task) else { return };
+    let mut known: Vec<String> = metric::metrics(Some(task)).map(str::to_owned).collect();
+    if measured {
+        let clocks = metric::METRICS.iter().filter(|metric| metric.task.is_none());
+        known.extend(clocks.map(|metric| metric.name.to_owned()));
+    }
+    let spot = Spot { path, origin: name.origin.clone() };
+    let (name, because) = (name.value.clone(), target.task_origin());
+    errors.push(Error::OtherTask { spot, name, what: "metric", of, task, because, known });
+}
+
+fn wrong_estimator(
+    name: &Located<String>,
+    spec: &EstimatorSpec,
+    path: String,
+    target: &TargetSpec,
+    errors: &mut Vec<Error>,
+) {
+    let Some(task) = target.known_task() else { return };
+    let of = match spec {
+        EstimatorSpec::LogisticRegression { .. } => Task::Binary,
+        EstimatorSpec::Ridge { .. } => Task::Regression,
+        EstimatorSpec::Dummy {} | EstimatorSpec::GradientBoosting(_) => return,
+    };
+    if of == task {
+        return;
+    }
+    let fits =
+        |name: &&&str| !matches!((task, **name), (Task::Binary, "ridge") | (Task::Regression, "logistic_regression"));
+    let known = EstimatorSpec::NAMES.iter().filter(fits).map(|name| (*name).to_owned()).collect();
+    let spot = Spot { path, origin: name.origin.clone() };
+    let (name, because) = (spec.name().to_owned(), target.task_origin());
+    errors.push(Error::OtherTask { spot, name, what: "estimator", of, task, because, known });
+}
+
+/// Refuses another key or target under a split that a run has used: its reference was frozen with the old ones.
+pub(super) fn check_split_lock(
+    project: &Project,
+    tree: &Node,
+    version: u32,
+    files: &SpecFiles,
+    lock: &Lock,
+    errors: &mut Vec<Error>,
+) {
+    let Some(used) = lock.splits.get(&version) else { return };
+    let data = match &tree.content {
+        Content::Mapping(entries) => entries.iter().find(|(key, _)| key.value == "data").map(|(key, _)| key),
+        Content::Scalar(_) | Content::Sequence(_) => None,
+    };
+    let target = &project.data.target.column;
+    let key = project.data.key.as_ref();
+    let key_origin = key.map(|key| &key.origin).or(data.map(|data| &data.origin)).unwrap_or(&target.origin);
+    let now = [
+        ("data.key", used.key.clone(), key.map(|key| key.value.clone()), key_origin),
+        ("data.target.column", Some(used.target.clone()), Some(target.value.clone()), &target.origin),
+    ];
+    for (what, was, is, origin) in now {
+        if was != is {
+            errors.push(Error::SplitUnder {
+                spot: Spot { path: what.to_owned(), origin: origin.clone() },
+                what,
+                was,
+                is,
+                version,
+                run: used.first_run.clone(),
+                next: next_version(Part::Split, &files.splits, lock),
+            });
+        }
+    }
+}
+
+/// Finds gates that hold back the better models.
+pub(super) fn warnings(project: &Project) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for gate in &project.gates {
+        let higher = crate::metric_higher_is_better(&gate.metric).unwrap_or(true);
+        let (wrong, right) = match (gate.bound, higher) {
+            (Bound::AtLeast, false) => ("less", Bound::AtMost),
+            (Bound::AtMost, true) => ("more", Bound::AtLeast),
+            _ => continue,
+        };
+        let metric = &gate.metric.value;
+        let title = format!("a gate holds back models whose `{metric}` is better");
+        let warning = Diagnostic::warning("spec/gate-direction", title);
+        let warning = gate.metric.origin.point(warning, format!("{wrong} `{metric}` is better"));
+        warnings.push(warning.help(format!("write it under `{}` if that is what you mean", right.name())));
+    }
+    warnings
+}

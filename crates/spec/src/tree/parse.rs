@@ -1,0 +1,232 @@
+//! From YAML's events to nodes, with bounds on everything that a text could blow up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use trainyard_diagnostics::{Place, Source};
+
+use crate::error::Error;
+use crate::tree::{Content, Node, Scalar};
+use crate::{Located, Origin};
+
+/// The longest text, in bytes.
+const LONGEST: usize = 4 << 20;
+/// The most nodes of a text, those that aliases repeat included.
+const MOST_NODES: usize = 100_000;
+/// The deepest nesting.
+const DEEPEST: usize = 64;
+
+/// A collection whose end has not come yet.
+struct Open {
+    content: Content,
+    /// The key that waits for its value.
+    key: Option<Located<String>>,
+    start: usize,
+    anchor: usize,
+}
+
+/// Reads one YAML document; an empty one is an empty mapping.
+///
+/// # Errors
+/// What is no YAML, more than one document, duplicate keys, and texts beyond the bounds.
+pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Error>> {
+    if source.text.len() > LONGEST {
+        return Err(vec![Error::TooLarge { place: Place::new(source.clone(), 0..0), limit: "4 MiB" }]);
+    }
+    let mut reader = Reader {
+        source,
+        offsets: Offsets::new(&source.text),
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        documents: 0,
+        root: None,
+        errors: Vec::new(),
+    };
+    let mut events = Parser::new_from_str(&source.text);
+    while let Some(event) = events.next_event() {
+        let outcome = match event {
+            Ok((event, span)) => reader.event(event, span),
+            Err(error) => {
+                let at = reader.offsets.byte(error.marker().index());
+                let conflict = source.text.lines().any(|line| line.starts_with("<<<<<<< "));
+                Err(Error::Syntax { place: reader.place(at, at), info: error.info().to_owned(), conflict })
+            }
+        };
+        if let Err(error) = outcome {
+            reader.errors.push(error);
+            return Err(reader.errors);
+        }
+    }
+    if !reader.errors.is_empty() {
+        return Err(reader.errors);
+    }
+    let empty = || Node::empty(Origin::File(Place::new(source.clone(), 0..0)));
+    Ok(match reader.root {
+        Some(node) if !node.is_null() => node,
+        _ => empty(),
+    })
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    offsets: Offsets<'a>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, (Node, usize)>,
+    nodes: usize,
+    documents: usize,
+    root: Option<Node>,
+    errors: Vec<Error>,
+}
+
+impl Reader<'_> {
+    fn place(&self, start: usize, end: usize) -> Place {
+        Place::new(self.source.clone(), start..end)
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
+        let (start, end) = (self.offsets.byte(span.start.index()), self.offsets.byte(span.end.index()));
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                match self.documents {
+                    1 => Ok(()),
+                    _ => Err(Error::ManyDocuments { place: self.place(start, end) }),
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let place = self.place(start, end);
+                let plain = match tag.as_deref() {
+                    None => style == ScalarStyle::Plain,
+                    Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => false,
+                    Some(tag) => return Err(unknown_tag(tag, place)),
+                };
+                let content = Content::Scalar(Scalar { text: text.into_owned(), plain });
+                self.finish(Node { content, origin: Origin::File(place) }, anchor, 1)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(Content::Sequence(Vec::new()), start, anchor, tag.as_deref())
+            }
+            Event::MappingStart(anchor, tag) => self.begin(Content::Mapping(Vec::new()), start, anchor, tag.as_deref()),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open { content, start, anchor, .. }) => {
+                    let count = if anchor == 0 { 0 } else { count(&content) };
+                    let node = Node { content, origin: Origin::File(self.place(start, end.max(start))) };
+                    self.finish(node, anchor, 1 + count)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => {
+                let place = self.place(start, end);
+                match self.anchors.get(&anchor) {
+                    Some((node, count)) => {
+                        self.nodes = self.nodes.saturating_add(*count);
+                        if self.nodes > MOST_NODES {
+                            return Err(Error::TooLarge { place, limit: "100,000 values" });
+                        }
+                        let node = node.clone();
+                        self.finish(node, 0, 1)
+                    }
+                    // An alias inside the collection that it names would never end.
+                    None => Err(Error::Syntax {
+                        place,
+                        info: "this alias is part of what it repeats".into(),
+                        conflict: false,
+                    }),
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, content: Content, start: usize, anchor: usize, tag: Option<&Tag>) -> Result<(), Error> {
+        if let Some(tag) = tag {
+            return Err(unknown_tag(tag, self.place(start, start)));
+        }
+        if let Some(Open { content: Content::Mapping(_), key: None, .. }) = self.open.last() {
+            return Err(Error::KeyNotText { place: self.place(start, start + 1) });
+        }
+        if self.open.len() >= DEEPEST {
+            return Err(Error::TooLarge { place: self.place(start, start + 1), limit: "64 levels" });
+        }
+        self.open.push(Open { content, key: None, start, anchor });
+        Ok(())
+    }
+
+    /// Puts a whole node where it belongs.
+    fn finish(&mut self, node: Node, anchor: usize, count: usize) -> Result<(), Error> {
+        self.nodes = self.nodes.saturating_add(1);
+        if self.nodes > MOST_NODES {
+            let place = node.origin.place().unwrap_or_else(|| self.place(0, 0));
+            return Err(Error::TooLarge { place, limit: "100,000 values" });
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), count));
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut open.content {
+            Content::Sequence(items) => items.push(node),
+            Content::Mapping(entries) => match open.key.take() {
+                Some(key) => match entries.iter().find(|(known, _)| known.value == key.value) {
+                    Some((first, _)) => self.errors.push(Error::DuplicateKey { first: first.origin.clone(), key }),
+                    None => entries.push((key, node)),
+                },
+                None => match node.content {
+                    Content::Scalar(scalar) => open.key = Some(Located::new(scalar.text, node.origin)),
+                    Content::Sequence(_) | Content::Mapping(_) => {
+                        let place = node.origin.place().unwrap_or_else(|| Place::new(self.source.clone(), 0..0));
+                        return Err(Error::KeyNotText { place });
+                    }
+                },
+            },
+            Content::Scalar(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn unknown_tag(tag: &Tag, place: Place) -> Error {
+    Error::Tag { place, tag: tag.to_string() }
+}
+
+/// Counts the nodes inside a collection.
+fn count(content: &Content) -> usize {
+    match content {
+        Content::Scalar(_) => 0,
+        Content::Sequence(items) => items.iter().map(|item| 1 + count(&item.content)).sum(),
+        Content::Mapping(entries) => entries.iter().map(|(_, value)| 2 + count(&value.content)).sum(),
+    }
+}
+
+/// Turns the parser's offsets, which count characters, into bytes.
+struct Offsets<'a> {
+    text: &'a str,
+    /// The byte of every 64th character; empty for ASCII, where characters are bytes.
+    marks: Vec<usize>,
+}
+
+impl<'a> Offsets<'a> {
+    const STEP: usize = 64;
+
+    fn new(text: &'a str) -> Offsets<'a> {
+        let marks = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().step_by(Offsets::STEP).map(|(byte, _)| byte).collect()
+        };
+        Offsets { text, marks }
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        if self.marks.is_empty() {
+            return character.min(self.text.len());
+        }
+        let Some(mark) = self.marks.get(character / Offsets::STEP) else { return self.text.len() };
+        let rest = self.text.get(*mark..).unwrap_or_default();
+        rest.char_indices().nth(character % Offsets::STEP).map_or(self.text.len(), |(byte, _)| mark + byte)
+    }
+}
