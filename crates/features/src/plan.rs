@@ -78,13 +78,13 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                 Group::Numeric { impute, scale, .. } if is_number(kind) => recipes.push(Recipe::Number {
                     column: name.value.clone(),
                     impute: impute.clone(),
-                    scale: scale.clone(),
+                    scale: *scale,
                 }),
                 Group::Numeric { .. } => found.push(problems::not_numeric(name, kind)),
                 Group::Categorical { encode, min_frequency, impute, .. } if is_category(kind) => {
                     recipes.push(Recipe::Category {
                         column: name.value.clone(),
-                        encode: encode.clone(),
+                        encode: *encode,
                         min_frequency: min_frequency.as_ref().map(|least| least.value),
                         impute: impute.clone(),
                     });

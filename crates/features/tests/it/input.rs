@@ -29,7 +29,8 @@ fn fitted() -> FittedFeatures {
 
 fn replaced(name: &str, array: ArrayRef) -> RecordBatch {
     let small = small();
-    let columns = small.schema().fields().iter().zip(small.columns()).map(|(field, column)| {
+    let schema = small.schema();
+    let columns = schema.fields().iter().zip(small.columns()).map(|(field, column)| {
         (field.name().clone(), if field.name() == name { array.clone() } else { column.clone() })
     });
     let columns: Vec<(String, ArrayRef)> = columns.collect();

