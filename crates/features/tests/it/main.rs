@@ -1,5 +1,7 @@
 //! Features against scikit-learn, against leakage, and in the words of their problems.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod given;
 mod input;
 mod problems;

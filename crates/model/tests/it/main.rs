@@ -1,9 +1,12 @@
 //! Training, folders, comparison and decision, on synthetic and on real tables.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod canary;
 mod comparison;
 mod decision;
 mod folder;
 mod given;
+mod judged;
 mod real;
 mod training;

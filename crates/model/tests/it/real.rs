@@ -45,13 +45,18 @@ candidates: {boosted: {estimator: gradient_boosting, learning_rate: 0.05, max_le
 cross_validation: {folds: 3}
 ";
 
-#[test]
-fn telco_customers() {
+/// Reads the Telco customers.
+pub(crate) fn telco() -> Option<RecordBatch> {
     let options = ReadOptions {
         types: [("TotalCharges".to_owned(), trainyard_spec::ColumnType::Float)].into(),
         ..ReadOptions::default()
     };
-    let Some(table) = load("data/telco_churn/customers.csv", &options) else { return };
+    load("data/telco_churn/customers.csv", &options)
+}
+
+#[test]
+fn telco_customers() {
+    let Some(table) = telco() else { return };
     assert_eq!((table.num_rows(), table.num_columns()), (7043, 21));
     let project = Project::new(CHURN, CHURN_FEATURES, BOOSTING, &table);
     let metrics = end_to_end(&project, &table);

@@ -138,8 +138,11 @@ fn what_cannot_be_trained_is_said_before_anything_is_fitted() {
     let early = "{a: {estimator: gradient_boosting, early_stopping: true}}";
     let error = candidates(early, "cross_validation: {folds: 0}\n");
     assert_eq!(error, Error::EarlyStoppingWithoutFolds { candidate: "a".into() });
-    let error = candidates("{a: {estimator: ridge}}", "");
-    assert!(matches!(error, Error::WrongTask { task: "binary", .. }), "{error:?}");
+    // A target whose task only the data tells: specs alone cannot see that the estimator does not fit.
+    let project = crate::given::CHURN.replace("{column: Churn, positive: \"Yes\"}", "MonthlyCharges");
+    let project = Project::new(&project, "groups: [{numeric: [tenure]}]\n", MODELS, &table);
+    let error = project.baseline(&table).unwrap_err();
+    assert!(matches!(error, Error::WrongTask { task: "regression", .. }), "{error:?}");
     let few = table.slice(0, 4);
     let error = churn(MODELS, &table).train(&few, None).unwrap_err();
     assert!(matches!(error, Error::TooFewForFolds { folds: 3, .. } | Error::Data(_)), "{error:?}");
