@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use crate::aggregate::Aggregate;
 use crate::check::Checker;
-use crate::parse::parse;
+use crate::parse::{STACK, parse};
 use crate::problem::{Problem, ProblemKind};
 use crate::program::{Block, Failure, run_batch, run_row};
 use crate::runtime::{Fault, RuntimeError};
@@ -57,6 +57,18 @@ struct Program {
 /// # Errors
 /// Gives every problem found, in the order of the text. A syntax error hides what comes after it.
 pub fn compile(sql: &str, settings: &Settings<'_>) -> Result<Expression, Vec<Problem>> {
+    // The parser and the check recurse as deep as the expression nests, and the caller's stack may be small.
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("expression".to_owned()).stack_size(STACK);
+        match builder.spawn_scoped(scope, || compile_here(sql, settings)).map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => compile_here(sql, settings),
+        }
+    })
+}
+
+fn compile_here(sql: &str, settings: &Settings<'_>) -> Result<Expression, Vec<Problem>> {
     let (tree, tokens) = parse(sql).map_err(|problem| vec![problem])?;
     let mut checker = Checker::new(&tokens, settings);
     let typed = checker.check(&tree);

@@ -9,8 +9,13 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use crate::problem::{Problem, ProblemKind};
 
-/// How deep an expression may nest. A parser's frame is large, and a test thread's stack holds two mebibytes.
-pub(crate) const DEEPEST: usize = 48;
+/// How deep parentheses, CASEs and prefix operators may nest.
+pub(crate) const DEEPEST: usize = 100;
+/// How deep the parser may recurse. Operators of rising precedence recurse too, at most a dozen in each parenthesis, so
+/// that the limit above always speaks first.
+const RECURSION: usize = 16 * DEEPEST;
+/// The stack on which an expression is parsed and checked: the parser's frames are large.
+pub(crate) const STACK: usize = 256 << 20;
 /// How many tokens an expression may have: a chain of operators becomes a tree as deep as it is long.
 const LONGEST: usize = 10_000;
 /// How many bytes an expression may have.
@@ -246,26 +251,31 @@ impl<'a> Tokens<'a> {
         if self.tokens.len() > LONGEST {
             return Err(self.problem(ProblemKind::TooLong { limit: LONGEST }, at(LONGEST)));
         }
-        let mut depth = 0_usize;
+        let mut nesting = Nesting::default();
         for (place, (token, _)) in self.tokens.iter().enumerate() {
             match token {
                 Token::LParen => {
-                    depth += 1;
-                    if depth > DEEPEST {
-                        return Err(self.problem(ProblemKind::TooDeep { limit: DEEPEST }, at(place)));
-                    }
+                    nesting.open();
                     if self.is_word(place + 1, "select") || self.is_word(place + 1, "with") {
                         let run = Run { first: place, last: self.closing(place) };
                         return Err(self.problem(ProblemKind::Subquery, run));
                     }
                 }
-                Token::RParen => depth = depth.saturating_sub(1),
+                Token::RParen => nesting.close(),
+                Token::Word(_) if self.is_word(place, "case") => nesting.open(),
+                Token::Word(_) if self.is_word(place, "end") => nesting.close(),
+                Token::Word(_) if self.is_word(place, "not") => nesting.prefix(),
+                Token::Minus | Token::Plus | Token::Tilde => nesting.prefix(),
+                Token::Word(_) | Token::Number(..) | Token::SingleQuotedString(_) => nesting.operand(),
                 Token::SemiColon => return Err(self.problem(ProblemKind::Statement, at(place))),
                 Token::LBracket | Token::LBrace => {
                     let what = if *token == Token::LBracket { "a list" } else { "a struct" };
                     return Err(self.problem(ProblemKind::Unsupported { what: what.to_owned() }, at(place)));
                 }
                 _ => {}
+            }
+            if nesting.depth > DEEPEST {
+                return Err(self.problem(ProblemKind::TooDeep { limit: DEEPEST }, at(place)));
             }
         }
         Ok(())
@@ -294,6 +304,40 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// Counts how deep the tokens read so far nest, before the parser recurses over them.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    /// The prefix operators that wait for their operand, outside each open parenthesis.
+    outside: Vec<usize>,
+    waiting: usize,
+}
+
+impl Nesting {
+    fn open(&mut self) {
+        self.depth += 1;
+        self.outside.push(std::mem::take(&mut self.waiting));
+    }
+
+    fn close(&mut self) {
+        self.operand();
+        if let Some(waiting) = self.outside.pop() {
+            self.depth -= 1;
+            self.waiting = waiting;
+            self.operand();
+        }
+    }
+
+    fn prefix(&mut self) {
+        self.depth += 1;
+        self.waiting += 1;
+    }
+
+    fn operand(&mut self) {
+        self.depth -= std::mem::take(&mut self.waiting);
+    }
+}
+
 /// Parses one expression, and nothing after it.
 pub(crate) fn parse(sql: &str) -> Result<(Expr, Tokens<'_>), Problem> {
     if sql.len() > LARGEST {
@@ -310,7 +354,7 @@ pub(crate) fn parse(sql: &str) -> Result<(Expr, Tokens<'_>), Problem> {
         TokenWithSpan { token: token.clone(), span: Span { start: location, end: location } }
     });
     let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEEPEST + 16)
+        .with_recursion_limit(RECURSION)
         .with_tokens_with_locations(placed.collect());
     let expr = parser.parse_expr().map_err(|error| tokens.parser_problem(error))?;
     let next = parser.index();

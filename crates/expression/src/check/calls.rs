@@ -521,15 +521,12 @@ impl Checker<'_> {
     fn part_of(&mut self, call: &Call<'_>, part: Part, date: Typed) -> Option<Typed> {
         let operation: Arc<dyn Operation> = match (date.kind, part.is_float()) {
             (Some(Type::Date) | None, false) => one::<D, I>(move |day| Ok(Some(part.integer(i64::from(day), 0)))),
-            (Some(Type::Date) | None, true) => one::<D, F>(move |day| Ok(Some(part.float(i64::from(day), 0)))),
+            (Some(Type::Date) | None, true) => one::<D, F>(move |day| Ok(Some(part.float_of_date(i64::from(day))))),
             (Some(Type::Timestamp), false) => one::<T, I>(move |moment| {
                 let (day, time) = split(moment);
                 Ok(Some(part.integer(day, time)))
             }),
-            (Some(Type::Timestamp), true) => one::<T, F>(move |moment| {
-                let (day, time) = split(moment);
-                Ok(Some(part.float(day, time)))
-            }),
+            (Some(Type::Timestamp), true) => one::<T, F>(move |moment| Ok(Some(part.float_of_timestamp(moment)))),
             _ => return self.wrong_types(call, &[date]),
         };
         let kind = if part.is_float() { Type::Float } else { Type::Integer };

@@ -5,7 +5,6 @@ mod literal;
 mod operators;
 mod shapes;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -83,7 +82,7 @@ impl<'a> Checker<'a> {
 
     /// Checks one node of the tree.
     pub(crate) fn check(&mut self, expr: &Expr) -> Option<Typed> {
-        if self.depth >= 2 * DEEPEST {
+        if self.depth >= 16 * DEEPEST {
             let run = self.tokens.run(expr).unwrap_or(self.tokens.all());
             return self.report(ProblemKind::TooDeep { limit: DEEPEST }, run);
         }
@@ -325,12 +324,6 @@ impl<'a> Checker<'a> {
             None | Some(Type::Boolean) => Some(part),
             Some(got) => self.report(ProblemKind::NotBoolean { construct: construct.to_owned(), got }, part.run),
         }
-    }
-
-    /// Gives every column that the program and its aggregates read.
-    pub(crate) fn column_names(&self) -> BTreeSet<String> {
-        let own = self.columns.iter().map(|column| column.name.clone());
-        own.chain(self.aggregates.iter().flat_map(|aggregate| aggregate.argument.columns())).collect()
     }
 }
 

@@ -159,7 +159,7 @@ fn regular() -> Vec<Function> {
         function(
             "regexp_matches",
             "regexp_matches(text, pattern[, options])",
-            "Whether a part of the text matches. The pattern is a literal in the syntax of Rust's `regex`, close to RE2; options are the letters `i` (any case), `s` (`.` matches line ends) and `l` (no pattern but plain text).",
+            "Whether a part of the text matches. The pattern is a literal in the syntax of Rust's `regex`, close to RE2; `\\d`, `\\s`, `\\w` and `\\b` mean ASCII. Options are the letters `i` (any case), `s` (`.` matches line ends) and `l` (no pattern but plain text).",
             "regexp_matches('abc', '^a.c$') → TRUE",
         )
         .special(Special::RegexpMatches),

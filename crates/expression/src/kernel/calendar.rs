@@ -199,11 +199,17 @@ impl Part {
         }
     }
 
-    /// Extracts a float part.
-    pub(crate) fn float(self, days: i64, time: i64) -> f64 {
+    /// Extracts a float part of a date.
+    pub(crate) fn float_of_date(self, days: i64) -> f64 {
+        self.integer(days, 0) as f64
+    }
+
+    /// Extracts a float part of a timestamp.
+    pub(crate) fn float_of_timestamp(self, timestamp: i64) -> f64 {
+        let (days, time) = split(timestamp);
         match self {
             Part::Julian => time as f64 / DAY as f64 + (days + 2_440_588) as f64,
-            Part::Epoch => (days as i128 * DAY as i128 + time as i128) as f64 / 1_000_000.0,
+            Part::Epoch => timestamp as f64 / 1_000_000.0,
             other => other.integer(days, time) as f64,
         }
     }
@@ -262,6 +268,8 @@ impl Part {
         let years = |unit: i64| Some(end.year / unit - start.year / unit);
         let months = |date: Civil| date.year * 12 + date.month - 1;
         let times = |unit: i64| (to - from).checked_mul(unit);
+        // The small units go through microseconds since 1970, which must not overflow for either date.
+        let both = || from.checked_mul(DAY).and(to.checked_mul(DAY));
         match self {
             Part::Era => None,
             Part::Millennium => years(1000),
@@ -276,8 +284,8 @@ impl Part {
             Part::Hour => times(24),
             Part::Minute => times(1440),
             Part::Second | Part::Epoch => times(86_400),
-            Part::Millisecond => times(86_400_000),
-            Part::Microsecond => times(DAY),
+            Part::Millisecond => both().and(times(86_400_000)),
+            Part::Microsecond => both().and(times(DAY)),
         }
     }
 }

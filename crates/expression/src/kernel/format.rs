@@ -118,9 +118,11 @@ fn write_field(field: char, bare: bool, date: Civil, day: i64, time: i64, out: &
         'd' => padded(date.day, 2),
         'm' => padded(date.month, 2),
         'y' => padded(date.year.abs() % 100, 2),
-        // DuckDB pads years from 0 to 9999 only.
-        'Y' if (0..=9999).contains(&date.year) => padded(date.year, 4),
-        'Y' => padded(date.year, 0),
+        'Y' | 'G' => {
+            let year = if field == 'Y' { date.year } else { iso_week(day).0 };
+            // DuckDB pads years from 0 to 9999 only.
+            padded(year, if (0..=9999).contains(&year) { 4 } else { 0 });
+        }
         'H' => padded(hour, 2),
         'I' => padded(twelve, 2),
         'M' => padded(time / 60_000_000 % 60, 2),
@@ -134,7 +136,6 @@ fn write_field(field: char, bare: bool, date: Civil, day: i64, time: i64, out: &
         'U' => padded((day_of_year(day) + 6 - iso_weekday(day) % 7) / 7, 2),
         'W' => padded((day_of_year(day) + 6 - (iso_weekday(day) - 1)) / 7, 2),
         'V' => padded(iso_week(day).1, 2),
-        'G' => padded(iso_week(day).0, 4),
         'a' => out.push_str(weekday_name(day).get(..3).unwrap_or_default()),
         'A' => out.push_str(weekday_name(day)),
         'b' | 'h' => out.push_str(month_name(date.month).get(..3).unwrap_or_default()),

@@ -97,6 +97,9 @@ fn power_of_ten(power: u64) -> f64 {
 /// Rounds to `digits` decimals, halves away from zero.
 #[inline]
 pub(crate) fn round_float(value: f64, digits: i64) -> f64 {
+    if !value.is_finite() {
+        return value;
+    }
     let power = power_of_ten(digits.unsigned_abs());
     if digits < 0 {
         let rounded = (value / power).round() * power;

@@ -31,7 +31,7 @@ impl Options {
 
     /// Compiles a pattern; gives what its parser says where it does not compile.
     pub(crate) fn compile(self, pattern: &str, whole: bool) -> Result<Regex, String> {
-        let pattern = if self.literal { regex::escape(pattern) } else { pattern.to_owned() };
+        let pattern = if self.literal { regex::escape(pattern) } else { plain_classes(pattern) };
         let built = |pattern: &str| {
             RegexBuilder::new(pattern).case_insensitive(self.fold).dot_matches_new_line(self.dot_all).build()
         };
@@ -39,6 +39,39 @@ impl Options {
         let alone = built(&pattern).map_err(|error| message(&error))?;
         if whole { built(&format!(r"\A(?:{pattern})\z")).map_err(|error| message(&error)) } else { Ok(alone) }
     }
+}
+
+/// Gives the pattern with `\d`, `\s`, `\w` and `\b` meaning ASCII, as they do in RE2.
+fn plain_classes(pattern: &str) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut in_class = false;
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            match character {
+                '[' => in_class = true,
+                ']' => in_class = false,
+                _ => {}
+            }
+            plain.push(character);
+            continue;
+        }
+        let Some(escaped) = characters.next() else {
+            plain.push('\\');
+            break;
+        };
+        match escaped {
+            'd' => plain.push_str("[0-9]"),
+            'D' => plain.push_str("[^0-9]"),
+            's' => plain.push_str(r"[\t\n\f\r ]"),
+            'S' => plain.push_str(r"[^\t\n\f\r ]"),
+            'w' => plain.push_str("[0-9A-Za-z_]"),
+            'W' => plain.push_str("[^0-9A-Za-z_]"),
+            'b' if !in_class => plain.push_str(r"(?-u:\b)"),
+            other => plain.extend(['\\', other]),
+        }
+    }
+    plain
 }
 
 /// Gives the last line of a regex error, which is the reason without the drawing.

@@ -41,6 +41,9 @@ pub(crate) fn upper(character: char) -> char {
     }
     match character {
         'ß' => 'ẞ',
+        // Greek letters with iota subscript: their simple mapping keeps the iota in one letter.
+        'ᾀ'..='ᾇ' | 'ᾐ'..='ᾗ' | 'ᾠ'..='ᾧ' => char::from_u32(u32::from(character) + 8).unwrap_or(character),
+        'ᾳ' | 'ῃ' | 'ῳ' => char::from_u32(u32::from(character) + 9).unwrap_or(character),
         _ => {
             let mut mapped = character.to_uppercase();
             match (mapped.next(), mapped.next()) {

@@ -1,0 +1,11 @@
+//! Tests of the expression language: known answers, problems as they are shown, and DuckDB as the judge.
+
+mod aggregates;
+mod differential;
+mod generator;
+mod known;
+mod letters;
+mod limits;
+mod nasty;
+mod problems;
+mod support;
