@@ -37,6 +37,7 @@ pub(crate) fn compile_derived(
     }
     let forbidden: Vec<(&str, &str)> = std::iter::once((data.target.column.value.as_str(), "it is the target"))
         .chain(data.key.iter().map(|key| (key.value.as_str(), "it is the key, which says nothing about a new row")))
+        .chain(data.drop.iter().map(|column| (column.value.as_str(), "`data.drop` names it")))
         .collect();
     let mut known = raw.to_vec();
     let mut compiled = Vec::new();

@@ -75,11 +75,9 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
             }
             let Some(kind) = column_kind(name, &known, spec, data, &context, &mut found) else { continue };
             match group {
-                Group::Numeric { impute, scale, .. } if is_number(kind) => recipes.push(Recipe::Number {
-                    column: name.value.clone(),
-                    impute: impute.clone(),
-                    scale: *scale,
-                }),
+                Group::Numeric { impute, scale, .. } if is_number(kind) => {
+                    recipes.push(Recipe::Number { column: name.value.clone(), impute: impute.clone(), scale: *scale })
+                }
                 Group::Numeric { .. } => found.push(problems::not_numeric(name, kind)),
                 Group::Categorical { encode, min_frequency, impute, .. } if is_category(kind) => {
                     recipes.push(Recipe::Category {

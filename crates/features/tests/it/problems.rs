@@ -155,6 +155,7 @@ fn forbidden_sql_points_into_the_scalar() {
         ("random()", "random()"),
         ("length(Churn)", "Churn"),
         ("length(id)", "id"),
+        ("internal + 1", "internal"),
         ("tenure +", ""),
     ] {
         let found = problems(&format!("columns:\n  bad: \"{sql}\"\ngroups:\n  - {{numeric: [bad, tenure]}}\n"));
