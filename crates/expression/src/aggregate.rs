@@ -72,7 +72,8 @@ impl Aggregate {
             AggregateFunction::Median => {
                 let sorted = sorted(&values);
                 let middle = sorted.len() / 2;
-                match (sorted.len() % 2, middle.checked_sub(1).and_then(|below| sorted.get(below)), sorted.get(middle)) {
+                match (sorted.len() % 2, middle.checked_sub(1).and_then(|below| sorted.get(below)), sorted.get(middle))
+                {
                     (_, _, None) => Value::Null,
                     (0, Some(below), Some(above)) => Value::Float(halfway(*below, *above)),
                     (_, _, Some(above)) => Value::Float(*above),

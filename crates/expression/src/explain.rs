@@ -45,8 +45,7 @@ impl Words {
         match place {
             Some(place) => diagnostic = diagnostic.at(place, self.label),
             None => {
-                diagnostic =
-                    diagnostic.note(format!("{} (byte {} of the expression)", self.label, span.start + 1));
+                diagnostic = diagnostic.note(format!("{} (byte {} of the expression)", self.label, span.start + 1));
             }
         }
         for note in self.notes {
@@ -57,6 +56,10 @@ impl Words {
             None => diagnostic,
         }
     }
+}
+
+fn article(kind: Type) -> &'static str {
+    if kind == Type::Integer { "an" } else { "a" }
 }
 
 fn named(kind: Option<Type>) -> &'static str {
@@ -128,14 +131,14 @@ impl Problem {
                 format!("the expression is complete before `{found}`"),
             )
             .help("write one expression; put a name with blanks in double quotes: \"Date Egg\""),
-            ProblemKind::Statement => {
-                words("expression/statement", "an expression is not a statement", "no `;` here")
-                    .help("remove the `;` and what follows it")
-            }
-            ProblemKind::ChainedComparison => {
-                words("expression/chained-comparison", "comparisons cannot be chained", "a second comparison of the first one's result")
-                    .help("join them with AND, as in `1 < x AND x < 3`, or use BETWEEN")
-            }
+            ProblemKind::Statement => words("expression/statement", "an expression is not a statement", "no `;` here")
+                .help("remove the `;` and what follows it"),
+            ProblemKind::ChainedComparison => words(
+                "expression/chained-comparison",
+                "comparisons cannot be chained",
+                "a second comparison of the first one's result",
+            )
+            .help("join them with AND, as in `1 < x AND x < 3`, or use BETWEEN"),
             ProblemKind::TooDeep { limit } => {
                 words("expression/too-deep", "the expression nests too deeply", format!("more than {limit} levels"))
                     .help("split it into several columns")
@@ -145,12 +148,18 @@ impl Problem {
                     .help("split it into several columns")
             }
             ProblemKind::Syntax { expected, found } => {
+                // A sign is quoted, a description is not.
+                let expected = match expected.chars().all(|character| character.is_ascii_punctuation()) {
+                    true => format!("`{expected}`"),
+                    false => expected.clone(),
+                };
                 let label = match (expected.as_str(), found.as_str()) {
                     (expected, "") => format!("expected {expected}, but the expression ends"),
                     (expected, found) => format!("expected {expected}, found `{found}`"),
                 };
-                words("expression/syntax", "not an SQL expression", label)
-                    .help("write text in single quotes 'like this' and names with blanks in double quotes \"like this\"")
+                words("expression/syntax", "not an SQL expression", label).help(
+                    "write text in single quotes 'like this' and names with blanks in double quotes \"like this\"",
+                )
             }
             _ => words("expression/syntax", "not an SQL expression", ""),
         }
@@ -223,10 +232,12 @@ impl Problem {
                 "the same data would give other features",
             )
             .help("write a fixed value, such as DATE '2024-02-29', or put it into the data as a column"),
-            ProblemKind::FittedNotAllowed { name } => {
-                words("expression/fitted-not-allowed", format!("`{name}` has no training rows here"), "nothing is fitted here")
-                    .help("write the value itself")
-            }
+            ProblemKind::FittedNotAllowed { name } => words(
+                "expression/fitted-not-allowed",
+                format!("`{name}` has no training rows here"),
+                "nothing is fitted here",
+            )
+            .help("write the value itself"),
             ProblemKind::FittedNested { name } => words(
                 "expression/fitted-nested",
                 format!("`{name}` stands inside another fitted aggregate"),
@@ -249,13 +260,21 @@ impl Problem {
             }
             ProblemKind::ArgumentCount { function, signature, got } => {
                 let arguments = if *got == 1 { "1 argument".to_owned() } else { format!("{got} arguments") };
-                words("expression/argument-count", format!("`{function}` got {arguments}"), format!("called with {arguments}"))
-                    .help(format!("call it as `{signature}`"))
+                words(
+                    "expression/argument-count",
+                    format!("`{function}` got {arguments}"),
+                    format!("called with {arguments}"),
+                )
+                .help(format!("call it as `{signature}`"))
             }
             ProblemKind::ArgumentTypes { function, signature, got } => {
                 let got = listed(got);
-                words("expression/argument-types", format!("`{function}` cannot take {got}"), format!("called with {got}"))
-                    .help(format!("call it as `{signature}`; `CAST(… AS …)` converts"))
+                words(
+                    "expression/argument-types",
+                    format!("`{function}` cannot take {got}"),
+                    format!("called with {got}"),
+                )
+                .help(format!("call it as `{signature}`; `CAST(… AS …)` converts"))
             }
             ProblemKind::OperandTypes { operator, got } => {
                 let help = cast_help(got);
@@ -288,8 +307,10 @@ impl Problem {
                 words("expression/impossible-cast", format!("{from} cannot become {to}"), "no such cast").help(help)
             }
             ProblemKind::UnknownType { name } => {
-                let refused = words("expression/unknown-type", format!("no column has the type `{name}`"), "unknown type");
-                let decimal = name.to_ascii_uppercase().starts_with("DEC") || name.to_ascii_uppercase().starts_with("NUM");
+                let refused =
+                    words("expression/unknown-type", format!("no column has the type `{name}`"), "unknown type");
+                let decimal =
+                    name.to_ascii_uppercase().starts_with("DEC") || name.to_ascii_uppercase().starts_with("NUM");
                 let help = if decimal {
                     "use DOUBLE, and `round(…, 2)` where decimals matter"
                 } else {
@@ -301,18 +322,26 @@ impl Problem {
                 let help = match kind {
                     Type::Date => "write it as '2024-02-29'",
                     Type::Timestamp => "write it as '2024-02-29 12:30:00'",
-                    Type::Integer => "whole numbers lie between -9223372036854775808 and 9223372036854775807; a point makes a float",
+                    Type::Integer => {
+                        "whole numbers lie between -9223372036854775808 and 9223372036854775807; a point makes a float"
+                    }
                     Type::Float => "write it as 1.5 or 1.5e-3",
                     Type::Boolean => "write TRUE or FALSE",
                     Type::Text => "write it in single quotes",
                 };
-                words("expression/bad-literal", format!("`{text}` cannot be read as {kind}"), format!("not a {kind}"))
-                    .help(help)
+                words(
+                    "expression/bad-literal",
+                    format!("`{text}` cannot be read as {kind}"),
+                    format!("not {} {kind}", article(*kind)),
+                )
+                .help(help)
             }
-            ProblemKind::BadInterval { text } => {
-                words("expression/bad-interval", format!("the interval `{text}` is not understood"), "not an interval")
-                    .help("write whole numbers of units: `INTERVAL 3 DAY`, `INTERVAL (n) HOUR`, `INTERVAL '1 month 3 days'`")
-            }
+            ProblemKind::BadInterval { text } => words(
+                "expression/bad-interval",
+                format!("the interval `{text}` is not understood"),
+                "not an interval",
+            )
+            .help("write whole numbers of units: `INTERVAL 3 DAY`, `INTERVAL (n) HOUR`, `INTERVAL '1 month 3 days'`"),
             ProblemKind::NotLiteral { function, argument } => words(
                 "expression/not-literal",
                 format!("the {argument} of `{function}` must be a literal"),
@@ -340,10 +369,12 @@ impl Problem {
                 "nothing follows the escape",
             )
             .help("write the escape twice for the character itself"),
-            ProblemKind::BadEscape { escape, .. } => {
-                words("expression/bad-escape", format!("the escape `{escape}` is not one character"), "more than one character")
-                    .help("write one character: ESCAPE '\\'")
-            }
+            ProblemKind::BadEscape { escape, .. } => words(
+                "expression/bad-escape",
+                format!("the escape `{escape}` is not one character"),
+                "more than one character",
+            )
+            .help("write one character: ESCAPE '\\'"),
             ProblemKind::BadArgument { function, argument, expected } => words(
                 "expression/bad-argument",
                 format!("`{function}` does not take `{argument}`"),
@@ -364,8 +395,9 @@ impl RuntimeError {
     pub fn diagnostic(&self, place_of: impl Fn(Range<usize>) -> Option<Place>, subject: &str) -> Diagnostic {
         let fault = self.fault.to_string();
         let found = match &self.fault {
-            Fault::Overflow { .. } => words("expression/overflow", fault, "overflows")
-                .help("compute with floats: `CAST(… AS DOUBLE)`"),
+            Fault::Overflow { .. } => {
+                words("expression/overflow", fault, "overflows").help("compute with floats: `CAST(… AS DOUBLE)`")
+            }
             Fault::DivisionByZero => words("expression/division-by-zero", fault, "divides by zero")
                 .help("divide by `nullif(…, 0)` for NULL; `/` gives infinity instead"),
             Fault::Cast { to, .. } => words("expression/cast", fault, format!("not {to}"))
@@ -373,8 +405,9 @@ impl RuntimeError {
             Fault::Domain { .. } => {
                 words("expression/domain", fault, "outside what it takes").help("sort such rows out with CASE")
             }
-            Fault::DateRange => words("expression/date-range", fault, "leaves the calendar")
-                .help("sort such rows out with CASE"),
+            Fault::DateRange => {
+                words("expression/date-range", fault, "leaves the calendar").help("sort such rows out with CASE")
+            }
             Fault::Format { .. } => words("expression/format", fault, "does not match")
                 .help("`try_strptime` gives NULL for what does not match"),
             Fault::MissingColumn { .. } => words("expression/missing-column", fault, "reads it")

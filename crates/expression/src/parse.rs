@@ -15,7 +15,7 @@ pub(crate) const DEEPEST: usize = 100;
 /// that the limit above always speaks first.
 const RECURSION: usize = 16 * DEEPEST;
 /// The stack on which an expression is parsed and checked: the parser's frames are large.
-pub(crate) const STACK: usize = 256 << 20;
+pub(crate) const STACK: usize = 64 << 20;
 /// How many tokens an expression may have: a chain of operators becomes a tree as deep as it is long.
 const LONGEST: usize = 10_000;
 /// How many bytes an expression may have.
@@ -126,17 +126,18 @@ impl<'a> Tokens<'a> {
         let dialect = ExpressionDialect;
         let places = Places::new(sql);
         let read = Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| {
-            let start = places.byte(error.location);
-            let kind = if error.message.contains("nterminated") || error.message.contains("EOF") {
-                let expected = match sql.get(start..).and_then(|rest| rest.chars().next()) {
-                    Some('"') => "a closing `\"`",
-                    Some('/') => "a closing `*/`",
-                    _ => "a closing `'`",
-                };
-                ProblemKind::Syntax { expected: expected.to_owned(), found: String::new() }
+            let mut start = places.byte(error.location);
+            let expected = if error.message.contains("comment") {
+                start = sql.rfind("/*").unwrap_or(start);
+                "a closing `*/`"
+            } else if sql.get(start..).is_some_and(|rest| rest.starts_with('"')) {
+                "a closing `\"`"
+            } else if error.message.contains("nterminated") {
+                "a closing `'`"
             } else {
-                ProblemKind::Syntax { expected: "an SQL expression".to_owned(), found: error.message }
+                "an SQL expression"
             };
+            let kind = ProblemKind::Syntax { expected: expected.to_owned(), found: String::new() };
             Problem { kind, span: start..sql.len() }
         })?;
         let tokens = read
@@ -353,9 +354,7 @@ pub(crate) fn parse(sql: &str) -> Result<(Expr, Tokens<'_>), Problem> {
         let location = Location { line: 1, column };
         TokenWithSpan { token: token.clone(), span: Span { start: location, end: location } }
     });
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(RECURSION)
-        .with_tokens_with_locations(placed.collect());
+    let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(placed.collect());
     let expr = parser.parse_expr().map_err(|error| tokens.parser_problem(error))?;
     let next = parser.index();
     if next < tokens.tokens.len() {

@@ -198,7 +198,9 @@ impl Checker<'_> {
         let (name, arguments): (&str, Vec<&Expr>) = match expr {
             Expr::Extract { field, expr, .. } => return self.extract(field, expr),
             Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => ("ceil", vec![expr]),
-            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => ("floor", vec![expr]),
+            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                ("floor", vec![expr])
+            }
             Expr::Ceil { .. } | Expr::Floor { .. } => {
                 return self.unsupported(expr, "CEIL and FLOOR with a second argument");
             }
@@ -275,7 +277,8 @@ impl Checker<'_> {
             let pairs = overload.arguments.iter().zip(&arguments);
             pairs.map(|(wanted, part)| conversion_cost(part.kind, *wanted)).sum::<Option<u32>>()
         };
-        let chosen = overloads.iter().filter_map(|overload| Some((cost(&overload)?, overload))).min_by_key(|(cost, _)| *cost);
+        let chosen =
+            overloads.iter().filter_map(|overload| Some((cost(&overload)?, overload))).min_by_key(|(cost, _)| *cost);
         let Some((_, overload)) = chosen else { return self.wrong_types(call, &arguments) };
         let pairs = arguments.into_iter().zip(&overload.arguments);
         let arguments: Vec<Typed> =
@@ -441,7 +444,11 @@ impl Checker<'_> {
                 match Options::parse(&letters, every) {
                     Ok(options) => options,
                     Err(letter) => {
-                        let expected = if every { "the letters `c`, `g`, `i`, `l`, `s`" } else { "the letters `c`, `i`, `l`, `s`" };
+                        let expected = if every {
+                            "the letters `c`, `g`, `i`, `l`, `s`"
+                        } else {
+                            "the letters `c`, `i`, `l`, `s`"
+                        };
                         let kind = ProblemKind::BadArgument {
                             function: call.name.to_owned(),
                             argument: letter.to_string(),

@@ -12,6 +12,7 @@ use sqlparser::ast::{Expr, Ident};
 use trainyard_diagnostics::nearest;
 
 use crate::aggregate::Aggregate;
+use crate::check::operators::Operand;
 use crate::expression::Settings;
 use crate::lifted;
 use crate::operation::Operation;
@@ -108,11 +109,10 @@ impl<'a> Checker<'a> {
             }
             Expr::Value(value) => self.value(value),
             Expr::TypedString(text) => self.typed_string(text),
-            Expr::Interval(_) => {
-                let run = self.tokens.run(expr).unwrap_or(self.tokens.all());
-                let what = "an interval outside `date + INTERVAL …`".to_owned();
-                self.report(ProblemKind::Unsupported { what }, Run { first: run.first.saturating_sub(1), ..run })
-            }
+            Expr::Interval(interval) => match self.interval(interval)? {
+                Operand::Value(typed) => Some(typed),
+                Operand::Interval { run, .. } => self.lone_interval(run),
+            },
             Expr::BinaryOp { .. } => self.chain(expr),
             Expr::UnaryOp { op, expr: inner } => self.unary(*op, inner),
             Expr::IsNull(inner) => self.is_null(inner, false),
@@ -151,7 +151,11 @@ impl<'a> Checker<'a> {
                 self.report(ProblemKind::Subquery, run)
             }
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => self.unsupported(expr, "`*`, all columns,"),
-            Expr::Tuple(_) => self.unsupported(expr, "a list of values in parentheses"),
+            Expr::Tuple(_) => {
+                let inside = self.tokens.run(expr).unwrap_or(self.tokens.all());
+                let run = Run { first: inside.first.saturating_sub(1), last: inside.last + 1 };
+                self.report(ProblemKind::Unsupported { what: "a list of values in parentheses".to_owned() }, run)
+            }
             Expr::AtTimeZone { .. } => self.unsupported(expr, "AT TIME ZONE"),
             Expr::Collate { .. } => self.unsupported(expr, "COLLATE"),
             Expr::SimilarTo { .. } => self.unsupported(expr, "SIMILAR TO"),
@@ -159,6 +163,11 @@ impl<'a> Checker<'a> {
             Expr::Convert { .. } => self.unsupported(expr, "CONVERT"),
             other => self.unsupported(other, "this syntax"),
         }
+    }
+
+    fn lone_interval<V>(&mut self, run: Run) -> Option<V> {
+        let what = "an interval outside `date + INTERVAL …`".to_owned();
+        self.report(ProblemKind::Unsupported { what }, run)
     }
 
     fn unsupported(&mut self, expr: &Expr, what: &str) -> Option<Typed> {

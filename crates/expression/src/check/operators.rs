@@ -56,10 +56,7 @@ impl Checker<'_> {
         }
         match whole? {
             Operand::Value(typed) => Some(typed),
-            Operand::Interval { run, .. } => {
-                let what = "an interval outside `date + INTERVAL …`".to_owned();
-                self.report(ProblemKind::Unsupported { what }, run)
-            }
+            Operand::Interval { run, .. } => self.lone_interval(run),
         }
     }
 

@@ -21,8 +21,14 @@ pub(super) fn all() -> Vec<Function> {
             "if(1 < 2, 'a', 'b') → 'a'",
         )
         .special(Special::If),
-        function("greatest", "greatest(value, …)", "The greatest value; skips NULL, and NaN is greatest.", "greatest(1, NULL, 3) → 3")
-            .special(Special::Greatest),
-        function("least", "least(value, …)", "The least value; skips NULL.", "least(1, NULL, 3) → 1").special(Special::Least),
+        function(
+            "greatest",
+            "greatest(value, …)",
+            "The greatest value; skips NULL, and NaN is greatest.",
+            "greatest(1, NULL, 3) → 3",
+        )
+        .special(Special::Greatest),
+        function("least", "least(value, …)", "The least value; skips NULL.", "least(1, NULL, 3) → 1")
+            .special(Special::Least),
     ]
 }

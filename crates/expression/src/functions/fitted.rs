@@ -21,8 +21,20 @@ pub(super) fn all() -> Vec<Function> {
             "coalesce(x, fitted_median(x))",
             Fitted::Median,
         ),
-        fitted("fitted_min", "fitted_min(x)", "The least value of the training rows, of any type.", "x - fitted_min(x)", Fitted::Minimum),
-        fitted("fitted_max", "fitted_max(x)", "The greatest value of the training rows, of any type.", "x / fitted_max(x)", Fitted::Maximum),
+        fitted(
+            "fitted_min",
+            "fitted_min(x)",
+            "The least value of the training rows, of any type.",
+            "x - fitted_min(x)",
+            Fitted::Minimum,
+        ),
+        fitted(
+            "fitted_max",
+            "fitted_max(x)",
+            "The greatest value of the training rows, of any type.",
+            "x / fitted_max(x)",
+            Fitted::Maximum,
+        ),
         fitted(
             "fitted_stddev",
             "fitted_stddev(x)",

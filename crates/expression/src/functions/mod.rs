@@ -114,10 +114,8 @@ impl Function {
 }
 
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
-    let mut functions: Vec<Function> = [numeric::all(), text::all(), time::all(), conditional::all(), fitted::all()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut functions: Vec<Function> =
+        [numeric::all(), text::all(), time::all(), conditional::all(), fitted::all()].into_iter().flatten().collect();
     functions.sort_by_key(|function| function.doc.name);
     functions
 });

@@ -74,14 +74,9 @@ fn transcendental() -> Vec<Function> {
         of_float("ln", "ln(x)", "The natural logarithm; -inf at 0, NaN below.", "ln(1) → 0.0", libm::log),
         of_float("log10", "log10(x)", "The decimal logarithm.", "log10(1000) → 3.0", libm::log10),
         of_float("log2", "log2(x)", "The binary logarithm.", "log2(8) → 3.0", libm::log2),
-        function(
-            "log",
-            "log([base, ]x)",
-            "The logarithm to a base; to the base 10 without one.",
-            "log(100) → 2.0",
-        )
-        .on(&[Float], Float, one::<F, F>(|x| Ok(Some(libm::log10(x)))))
-        .on(&[Float, Float], Float, two::<F, F, F>(|base, x| Ok(Some(libm::log10(x) / libm::log10(base))))),
+        function("log", "log([base, ]x)", "The logarithm to a base; to the base 10 without one.", "log(100) → 2.0")
+            .on(&[Float], Float, one::<F, F>(|x| Ok(Some(libm::log10(x)))))
+            .on(&[Float, Float], Float, two::<F, F, F>(|base, x| Ok(Some(libm::log10(x) / libm::log10(base))))),
         function("pow", "pow(x, y)", "x to the power of y, as a float; also `x ^ y`.", "pow(2, 10) → 1024.0")
             .alias(&["power"])
             .on(&[Float, Float], Float, two::<F, F, F>(|x, y| Ok(Some(libm::pow(x, y))))),
@@ -91,8 +86,11 @@ fn transcendental() -> Vec<Function> {
         of_float("asin", "asin(x)", "The angle whose sine is x; NaN outside [-1, 1].", "asin(0) → 0.0", libm::asin),
         of_float("acos", "acos(x)", "The angle whose cosine is x; NaN outside [-1, 1].", "acos(1) → 0.0", libm::acos),
         of_float("atan", "atan(x)", "The angle whose tangent is x.", "atan(0) → 0.0", libm::atan),
-        function("atan2", "atan2(y, x)", "The angle of the point (x, y).", "atan2(0, 1) → 0.0")
-            .on(&[Float, Float], Float, two::<F, F, F>(|y, x| Ok(Some(libm::atan2(y, x))))),
+        function("atan2", "atan2(y, x)", "The angle of the point (x, y).", "atan2(0, 1) → 0.0").on(
+            &[Float, Float],
+            Float,
+            two::<F, F, F>(|y, x| Ok(Some(libm::atan2(y, x)))),
+        ),
         of_float("sinh", "sinh(x)", "The hyperbolic sine.", "sinh(0) → 0.0", libm::sinh),
         of_float("cosh", "cosh(x)", "The hyperbolic cosine.", "cosh(0) → 1.0", libm::cosh),
         of_float("tanh", "tanh(x)", "The hyperbolic tangent.", "tanh(0) → 0.0", libm::tanh),

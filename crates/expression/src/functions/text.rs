@@ -22,8 +22,11 @@ fn measuring() -> Vec<Function> {
         function("length", "length(text)", "The number of characters (code points).", "length('héllo') → 5")
             .alias(&["len", "char_length", "character_length"])
             .on(&[Text], Integer, one::<S, I>(|a| Ok(Some(text::length(a) as i64)))),
-        function("strlen", "strlen(text)", "The number of bytes in UTF-8.", "strlen('héllo') → 6")
-            .on(&[Text], Integer, one::<S, I>(|a| Ok(Some(a.len() as i64)))),
+        function("strlen", "strlen(text)", "The number of bytes in UTF-8.", "strlen('héllo') → 6").on(
+            &[Text],
+            Integer,
+            one::<S, I>(|a| Ok(Some(a.len() as i64))),
+        ),
         function(
             "strpos",
             "strpos(text, part)",
@@ -32,20 +35,41 @@ fn measuring() -> Vec<Function> {
         )
         .alias(&["instr", "position"])
         .on(&[Text, Text], Integer, two::<S, S, I>(|a, b| Ok(Some(text::position(a, b))))),
-        test("contains", "contains(text, part)", "Whether the text contains a part.", "contains('hello', 'ell') → TRUE", |a, b| {
-            a.contains(b)
-        }),
-        test("starts_with", "starts_with(text, part)", "Whether the text starts with a part.", "starts_with('hello', 'he') → TRUE", |a, b| {
-            a.starts_with(b)
-        })
+        test(
+            "contains",
+            "contains(text, part)",
+            "Whether the text contains a part.",
+            "contains('hello', 'ell') → TRUE",
+            |a, b| a.contains(b),
+        ),
+        test(
+            "starts_with",
+            "starts_with(text, part)",
+            "Whether the text starts with a part.",
+            "starts_with('hello', 'he') → TRUE",
+            |a, b| a.starts_with(b),
+        )
         .alias(&["prefix"]),
-        test("ends_with", "ends_with(text, part)", "Whether the text ends with a part.", "ends_with('hello', 'lo') → TRUE", |a, b| {
-            a.ends_with(b)
-        })
+        test(
+            "ends_with",
+            "ends_with(text, part)",
+            "Whether the text ends with a part.",
+            "ends_with('hello', 'lo') → TRUE",
+            |a, b| a.ends_with(b),
+        )
         .alias(&["suffix"]),
-        function("ascii", "ascii(text)", "The code point of the first character; 0 for an empty text.", "ascii('A') → 65")
-            .alias(&["ord", "unicode"])
-            .on(&[Text], Integer, one::<S, I>(|a| Ok(Some(a.chars().next().map_or(0, |first| i64::from(u32::from(first))))))),
+        function(
+            "ascii",
+            "ascii(text)",
+            "The code point of the first character; 0 for an empty text.",
+            "ascii('A') → 65",
+        )
+        .alias(&["ord", "unicode"])
+        .on(
+            &[Text],
+            Integer,
+            one::<S, I>(|a| Ok(Some(a.chars().next().map_or(0, |first| i64::from(u32::from(first)))))),
+        ),
     ]
 }
 
@@ -110,9 +134,15 @@ fn cutting() -> Vec<Function> {
 }
 
 fn making() -> Vec<Function> {
-    let each = |name, signature, summary, example, kernel: fn(char) -> char| {
+    let each = |name, signature, summary, example, kernel: fn(char) -> char, ascii: fn(&mut str)| {
         let operation = one_text::<S>(move |a, out| {
-            out.extend(a.chars().map(kernel));
+            let start = out.len();
+            if a.is_ascii() {
+                out.push_str(a);
+                ascii(out.get_mut(start..).unwrap_or_default());
+            } else {
+                out.extend(a.chars().map(kernel));
+            }
             Ok(Some(()))
         });
         function(name, signature, summary, example).on(&[Text], Text, operation)
@@ -122,12 +152,38 @@ fn making() -> Vec<Function> {
         function(name, signature, summary, example).on(&[Text, Integer, Text], Text, operation)
     };
     vec![
-        each("lower", "lower(text)", "In lower case, letter by letter.", "lower('ÀB') → 'àb'", text::lower).alias(&["lcase"]),
-        each("upper", "upper(text)", "In upper case, letter by letter.", "upper('àb') → 'ÀB'", text::upper).alias(&["ucase"]),
-        function("replace", "replace(text, from, to)", "Replaces every occurrence.", "replace('banana', 'an', '-') → 'b--a'")
-            .on(&[Text, Text, Text], Text, three_text::<S, S, S>(text::replace)),
-        function("concat", "concat(value, …)", "Joins values of any type as text; skips NULL. See also `||`.", "concat('a', 1, NULL) → 'a1'")
-            .special(Special::Concat),
+        each(
+            "lower",
+            "lower(text)",
+            "In lower case, letter by letter.",
+            "lower('ÀB') → 'àb'",
+            text::lower,
+            str::make_ascii_lowercase,
+        )
+        .alias(&["lcase"]),
+        each(
+            "upper",
+            "upper(text)",
+            "In upper case, letter by letter.",
+            "upper('àb') → 'ÀB'",
+            text::upper,
+            str::make_ascii_uppercase,
+        )
+        .alias(&["ucase"]),
+        function(
+            "replace",
+            "replace(text, from, to)",
+            "Replaces every occurrence.",
+            "replace('banana', 'an', '-') → 'b--a'",
+        )
+        .on(&[Text, Text, Text], Text, three_text::<S, S, S>(text::replace)),
+        function(
+            "concat",
+            "concat(value, …)",
+            "Joins values of any type as text; skips NULL. See also `||`.",
+            "concat('a', 1, NULL) → 'a1'",
+        )
+        .special(Special::Concat),
         function(
             "concat_ws",
             "concat_ws(separator, value, …)",
@@ -135,22 +191,44 @@ fn making() -> Vec<Function> {
             "concat_ws('-', 'a', NULL, 'b') → 'a-b'",
         )
         .special(Special::ConcatSeparated),
-        function("repeat", "repeat(text, count)", "The text several times.", "repeat('ab', 2) → 'abab'")
-            .on(&[Text, Integer], Text, two_text::<S, I>(text::repeat)),
+        function("repeat", "repeat(text, count)", "The text several times.", "repeat('ab', 2) → 'abab'").on(
+            &[Text, Integer],
+            Text,
+            two_text::<S, I>(text::repeat),
+        ),
         function(
             "reverse",
             "reverse(text)",
             "From the last character to the first; what is read as one character stays whole.",
             "reverse('abc') → 'cba'",
         )
-        .on(&[Text], Text, one_text::<S>(|a, out| {
-            text::reverse(a, out);
-            Ok(Some(()))
-        })),
-        pad("lpad", "lpad(text, size, padding)", "Padded at the start, or cut at the end, to a size.", "lpad('7', 3, '0') → '007'", true),
-        pad("rpad", "rpad(text, size, padding)", "Padded or cut at the end to a size.", "rpad('a', 3, '.') → 'a..'", false),
-        function("chr", "chr(code)", "The character of a code point.", "chr(65) → 'A'")
-            .on(&[Integer], Text, one_text::<I>(text::character)),
+        .on(
+            &[Text],
+            Text,
+            one_text::<S>(|a, out| {
+                text::reverse(a, out);
+                Ok(Some(()))
+            }),
+        ),
+        pad(
+            "lpad",
+            "lpad(text, size, padding)",
+            "Padded at the start, or cut at the end, to a size.",
+            "lpad('7', 3, '0') → '007'",
+            true,
+        ),
+        pad(
+            "rpad",
+            "rpad(text, size, padding)",
+            "Padded or cut at the end to a size.",
+            "rpad('a', 3, '.') → 'a..'",
+            false,
+        ),
+        function("chr", "chr(code)", "The character of a code point.", "chr(65) → 'A'").on(
+            &[Integer],
+            Text,
+            one_text::<I>(text::character),
+        ),
     ]
 }
 

@@ -120,7 +120,13 @@ pub(crate) fn write_integer(value: i64, out: &mut String) {
 /// Appends a float: the fewest digits that read back as the same float, with an exponent from 1e16 and below 1e-4.
 pub(crate) fn write_float(value: f64, out: &mut String) {
     if !value.is_finite() {
-        out.push_str(if value.is_nan() { "nan" } else if value > 0.0 { "inf" } else { "-inf" });
+        out.push_str(if value.is_nan() {
+            "nan"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        });
         return;
     }
     let magnitude = value.abs();

@@ -85,7 +85,13 @@ pub(crate) fn substring(text: &str, offset: i64, count: Option<i64>) -> Result<&
         }
     }
     let size = length(text) as i64;
-    let start = if offset > 0 { offset - 1 } else if offset < 0 { size + offset } else { -1 };
+    let start = if offset > 0 {
+        offset - 1
+    } else if offset < 0 {
+        size + offset
+    } else {
+        -1
+    };
     let end = match count {
         Some(count) => start + count,
         None => size.max(start),

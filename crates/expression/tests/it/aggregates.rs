@@ -38,7 +38,14 @@ fn null_and_nan_are_missing() {
 #[test]
 fn nothing_gives_null() {
     let table = table(&[("x", Type::Float, floats(&[f64::NAN])), ("s", Type::Text, vec![Value::Null])]);
-    for sql in ["fitted_mean(x)", "fitted_median(x)", "fitted_min(s)", "fitted_max(x)", "fitted_stddev(x)", "fitted_quantile(x, 0.5)"] {
+    for sql in [
+        "fitted_mean(x)",
+        "fitted_median(x)",
+        "fitted_min(s)",
+        "fitted_max(x)",
+        "fitted_stddev(x)",
+        "fitted_quantile(x, 0.5)",
+    ] {
         assert_eq!(fit(sql, &table), Value::Null, "{sql}");
     }
     assert_eq!(fit("fitted_count(s)", &table), Value::Integer(0));
@@ -88,16 +95,21 @@ fn a_failing_argument_points_into_its_own_text() {
     let settings = Settings { columns: &columns, forbidden: &[], fitted: true };
     let expression = compile("1 + fitted_mean( 2 * CAST(s AS DOUBLE) )", &settings).unwrap();
     let error = expression.aggregates()[0].fit(&table).unwrap_err();
-    assert_eq!((error.row, error.sql.as_str(), &error.sql[error.span.clone()]), (Some(1), "2 * CAST(s AS DOUBLE)", "CAST(s AS DOUBLE)"));
+    assert_eq!(
+        (error.row, error.sql.as_str(), &error.sql[error.span.clone()]),
+        (Some(1), "2 * CAST(s AS DOUBLE)", "CAST(s AS DOUBLE)")
+    );
 }
 
 #[test]
 fn the_order_of_rows_does_not_matter() {
     let mut stream = Key::new(3, "expression: order").stream();
-    let mut values: Vec<f64> = (0..5_000).map(|_| (stream.uniform() - 0.5) * libm::pow(10.0, stream.below(40) as f64 - 20.0)).collect();
+    let mut values: Vec<f64> =
+        (0..5_000).map(|_| (stream.uniform() - 0.5) * libm::pow(10.0, stream.below(40) as f64 - 20.0)).collect();
     let fit_all = |values: &[f64]| {
         let table = table(&[("x", Type::Float, floats(values))]);
-        ["fitted_mean(x)", "fitted_stddev(x)", "fitted_median(x)", "fitted_min(x)", "fitted_quantile(x, 0.3)"].map(|sql| fit(sql, &table))
+        ["fitted_mean(x)", "fitted_stddev(x)", "fitted_median(x)", "fitted_min(x)", "fitted_quantile(x, 0.3)"]
+            .map(|sql| fit(sql, &table))
     };
     let first = fit_all(&values);
     for _ in 0..3 {
@@ -123,9 +135,20 @@ for case in data:
     x = np.array(case)
     answer.append([math.fsum(case) / len(case), np.median(x), x.std(ddof=1) if len(x) > 1 else None] + [np.quantile(x, q) for q in (0, 0.1, 0.25, 0.5, 0.9, 1)])
 "#;
-    let sent: Vec<Vec<serde_json::Value>> = cases.iter().map(|case| case.iter().map(|x| json_number(*x)).collect()).collect();
+    let sent: Vec<Vec<serde_json::Value>> =
+        cases.iter().map(|case| case.iter().map(|x| json_number(*x)).collect()).collect();
     let answer = judge.run(script, &json!(sent));
-    let calls = ["fitted_mean(x)", "fitted_median(x)", "fitted_stddev(x)", "fitted_quantile(x, 0)", "fitted_quantile(x, 0.1)", "fitted_quantile(x, 0.25)", "fitted_quantile(x, 0.5)", "fitted_quantile(x, 0.9)", "fitted_quantile(x, 1)"];
+    let calls = [
+        "fitted_mean(x)",
+        "fitted_median(x)",
+        "fitted_stddev(x)",
+        "fitted_quantile(x, 0)",
+        "fitted_quantile(x, 0.1)",
+        "fitted_quantile(x, 0.25)",
+        "fitted_quantile(x, 0.5)",
+        "fitted_quantile(x, 0.9)",
+        "fitted_quantile(x, 1)",
+    ];
     for (case, row) in cases.iter().zip(answer.as_array().unwrap()) {
         let table = table(&[("x", Type::Float, floats(case))]);
         for (call, theirs) in calls.iter().zip(row.as_array().unwrap()) {
@@ -137,7 +160,12 @@ for case in data:
                     assert!((ours - theirs).abs() <= 1e-14 * theirs.abs(), "{call}: {ours} {theirs}");
                 }
                 (Value::Float(ours), theirs) => {
-                    assert_eq!(ours.to_bits(), number(theirs).to_bits(), "{call} of {} values: {ours} {theirs}", case.len());
+                    assert_eq!(
+                        ours.to_bits(),
+                        number(theirs).to_bits(),
+                        "{call} of {} values: {ours} {theirs}",
+                        case.len()
+                    );
                 }
                 other => panic!("{call}: {other:?}"),
             }

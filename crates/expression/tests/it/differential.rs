@@ -107,8 +107,7 @@ fn judge(judge: &Judge, table: &RecordBatch, expressions: &[(String, Type)], ulp
             json!({"name": column.name, "kind": column.kind.name(), "values": values})
         })
         .collect();
-    let asked: Vec<Json> =
-        expressions.iter().map(|(sql, kind)| json!({"sql": sql, "kind": kind.name()})).collect();
+    let asked: Vec<Json> = expressions.iter().map(|(sql, kind)| json!({"sql": sql, "kind": kind.name()})).collect();
     let answers = judge.run(SCRIPT, &json!({"columns": columns, "expressions": asked}));
     let mut wrong = Vec::new();
     let mut clean = 0;
@@ -159,7 +158,10 @@ fn judge(judge: &Judge, table: &RecordBatch, expressions: &[(String, Type)], ulp
                     .filter(|(name, _)| sql.contains(name.as_str()))
                     .map(|(name, value)| format!("{name}={value:?}"))
                     .collect();
-                wrong.push(format!("{sql}\n    row {row}: {}\n    ours: {ours:?}\n    theirs: {theirs:?}", inputs.join(" ")));
+                wrong.push(format!(
+                    "{sql}\n    row {row}: {}\n    ours: {ours:?}\n    theirs: {theirs:?}",
+                    inputs.join(" ")
+                ));
                 break;
             }
         }
@@ -167,7 +169,13 @@ fn judge(judge: &Judge, table: &RecordBatch, expressions: &[(String, Type)], ulp
     assert!(passed_over.len() * 100 <= expressions.len(), "errors passed over: {passed_over:#?}");
     // The shortest says most.
     wrong.sort_by_key(String::len);
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), expressions.len(), wrong[..wrong.len().min(30)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ:\n{}",
+        wrong.len(),
+        expressions.len(),
+        wrong[..wrong.len().min(30)].join("\n")
+    );
     clean
 }
 
@@ -202,7 +210,8 @@ fn transcendental_functions_agree_within_two_ulps() {
     let Some(python) = python("core") else { return };
     let mut expressions = Vec::new();
     for name in [
-        "cbrt", "exp", "ln", "log10", "log2", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "degrees", "radians",
+        "cbrt", "exp", "ln", "log10", "log2", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+        "tanh", "degrees", "radians",
     ] {
         for argument in ["f1", "f2", "f1 / 1e300", "i1 / 1e19", "n1", "n1 / 8", "abs(f1)", "f1 * 1e-3"] {
             expressions.push((format!("{name}({argument})"), Type::Float));

@@ -53,11 +53,20 @@ impl Generator<'_> {
         let literals: &[&str] = match kind {
             Type::Boolean => &["TRUE", "FALSE"],
             Type::Integer => &[
-                "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)", "CAST(-3 AS BIGINT)", "CAST(7 AS BIGINT)", "CAST(9223372036854775807 AS BIGINT)",
-                "CAST(-9223372036854775808 AS BIGINT)", "CAST(2024 AS BIGINT)",
+                "CAST(0 AS BIGINT)",
+                "CAST(1 AS BIGINT)",
+                "CAST(-3 AS BIGINT)",
+                "CAST(7 AS BIGINT)",
+                "CAST(9223372036854775807 AS BIGINT)",
+                "CAST(-9223372036854775808 AS BIGINT)",
+                "CAST(2024 AS BIGINT)",
             ],
-            Type::Float => &["0e0", "-0e0", "1.5e0", "-2.5e0", "1e300", "3e-3", "CAST('nan' AS DOUBLE)", "CAST('-inf' AS DOUBLE)"],
-            Type::Text => &["''", "'a'", "'b'", "'%b%'", "'héllo'", "'12'", "'2024-02-29'", "'日本'", "'x_'", "'it''s'"],
+            Type::Float => {
+                &["0e0", "-0e0", "1.5e0", "-2.5e0", "1e300", "3e-3", "CAST('nan' AS DOUBLE)", "CAST('-inf' AS DOUBLE)"]
+            }
+            Type::Text => {
+                &["''", "'a'", "'b'", "'%b%'", "'héllo'", "'12'", "'2024-02-29'", "'日本'", "'x_'", "'it''s'"]
+            }
             Type::Date => &["DATE '2024-02-29'", "DATE '1969-12-31'", "DATE '2000-01-01'"],
             Type::Timestamp => &["TIMESTAMP '2024-02-29 12:30:15.123456'", "TIMESTAMP '1969-12-31 23:59:59.999999'"],
         };
@@ -115,10 +124,17 @@ impl Generator<'_> {
             }
             11 => {
                 let operator = *self.choose(&["LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE"]);
-                let pattern = *self.choose(&["'a%'", "'%b%'", "'_'", "'%'", "''", "'%é%'", "'__本%'", "'A_C'", "'%-_'", "'%a%b%'", "'h%o'", "'ẞ'", "s2"]);
+                let pattern = *self.choose(&[
+                    "'a%'", "'%b%'", "'_'", "'%'", "''", "'%é%'", "'__本%'", "'A_C'", "'%-_'", "'%a%b%'", "'h%o'",
+                    "'ẞ'", "s2",
+                ]);
                 format!("({} {operator} {pattern})", s(self))
             }
-            12 => format!("({} LIKE {} ESCAPE '!')", s(self), *self.choose(&["'a!%b'", "'%!%'", "'a!_b'", "'!!%'", "'%'"])),
+            12 => format!(
+                "({} LIKE {} ESCAPE '!')",
+                s(self),
+                *self.choose(&["'a!%b'", "'%!%'", "'a!_b'", "'!!%'", "'%'"])
+            ),
             13 => {
                 let test = *self.choose(&["contains", "starts_with", "ends_with"]);
                 format!("{test}({}, {})", s(self), s(self))
@@ -126,7 +142,18 @@ impl Generator<'_> {
             14 => format!("{}({})", *self.choose(&["isnan", "isinf", "isfinite"]), self.of(Type::Float, depth)),
             _ => {
                 let call = *self.choose(&["regexp_matches", "regexp_full_match"]);
-                let pattern = *self.choose(&["'a'", "'^a'", "'[0-9]+'", "'a.b'", "'b$'", "'(?i)h.l'", "'\\s'", "'^$'", "'\\w+'", "'é|日'"]);
+                let pattern = *self.choose(&[
+                    "'a'",
+                    "'^a'",
+                    "'[0-9]+'",
+                    "'a.b'",
+                    "'b$'",
+                    "'(?i)h.l'",
+                    "'\\s'",
+                    "'^$'",
+                    "'\\w+'",
+                    "'é|日'",
+                ]);
                 format!("{call}({}, {pattern})", s(self))
             }
         }
@@ -139,7 +166,12 @@ impl Generator<'_> {
             0..=4 => format!("({} {} {})", i(self), *self.choose(&["+", "-", "*", "//", "%"]), i(self)),
             5 => format!("(- {})", i(self)),
             6 => format!("{}({})", *self.choose(&["abs", "sign", "round", "trunc"]), i(self)),
-            7 => format!("{}({}, {})", *self.choose(&["round", "trunc"]), i(self), *self.choose(&["-1", "-3", "2", "0", "-18"])),
+            7 => format!(
+                "{}({}, {})",
+                *self.choose(&["round", "trunc"]),
+                i(self),
+                *self.choose(&["-1", "-3", "2", "0", "-18"])
+            ),
             8 => {
                 let from = *self.choose(&[Type::Boolean, Type::Float, Type::Text]);
                 format!("{}({} AS BIGINT)", *self.choose(&["CAST", "TRY_CAST"]), self.of(from, depth))
@@ -167,7 +199,12 @@ impl Generator<'_> {
             4 => format!("({} / {})", self.of(Type::Integer, depth), self.of(Type::Integer, depth)),
             5 => format!("({} {} {})", self.of(Type::Integer, depth), *self.choose(&["+", "-", "*"]), f(self)),
             6 => format!("{}({})", *self.choose(&["abs", "ceil", "floor", "round", "trunc", "sqrt"]), f(self)),
-            7 => format!("{}({}, {})", *self.choose(&["round", "trunc"]), f(self), *self.choose(&["1", "2", "-1", "0", "5", "-2"])),
+            7 => format!(
+                "{}({}, {})",
+                *self.choose(&["round", "trunc"]),
+                f(self),
+                *self.choose(&["1", "2", "-1", "0", "5", "-2"])
+            ),
             8 => format!("(- {})", f(self)),
             9 => {
                 let from = *self.choose(&[Type::Boolean, Type::Integer, Type::Text]);
@@ -194,22 +231,57 @@ impl Generator<'_> {
                 format!("concat({}, {})", s(self), self.shown(kind, depth))
             }
             3 => format!("{}({})", *self.choose(&["lower", "upper", "trim", "ltrim", "rtrim", "reverse"]), s(self)),
-            4 => format!("{}({}, {})", *self.choose(&["trim", "ltrim", "rtrim"]), s(self), *self.choose(&["'a'", "' x'", "''", "'é本'"])),
+            4 => format!(
+                "{}({}, {})",
+                *self.choose(&["trim", "ltrim", "rtrim"]),
+                s(self),
+                *self.choose(&["'a'", "' x'", "''", "'é本'"])
+            ),
             5 => format!("substring({}, {})", s(self), small(self)),
             6 => format!("substring({}, {}, {})", s(self), small(self), small(self)),
             7 => format!("{}({}, {})", *self.choose(&["left", "right"]), s(self), small(self)),
             8 => format!("replace({}, {}, {})", s(self), self.leaf(Type::Text), self.leaf(Type::Text)),
-            9 => format!("split_part({}, {}, {})", s(self), *self.choose(&["'-'", "'X'", "''", "' '", "s2"]), small(self)),
+            9 => format!(
+                "split_part({}, {}, {})",
+                s(self),
+                *self.choose(&["'-'", "'X'", "''", "' '", "s2"]),
+                small(self)
+            ),
             10 => format!("repeat({}, {})", self.leaf(Type::Text), small(self)),
-            11 => format!("{}({}, CAST({} AS INTEGER), {})", *self.choose(&["lpad", "rpad"]), s(self), small(self), *self.choose(&["'xy'", "'é'", "s2", "''"])),
-            12 => format!("regexp_extract({}, {})", s(self), *self.choose(&["'[a-z]+'", "'a.', 0", "'(a)(b)?', 2", "'-(.)', 1", "'x', 3"])),
+            11 => format!(
+                "{}({}, CAST({} AS INTEGER), {})",
+                *self.choose(&["lpad", "rpad"]),
+                s(self),
+                small(self),
+                *self.choose(&["'xy'", "'é'", "s2", "''"])
+            ),
+            12 => format!(
+                "regexp_extract({}, {})",
+                s(self),
+                *self.choose(&["'[a-z]+'", "'a.', 0", "'(a)(b)?', 2", "'-(.)', 1", "'x', 3"])
+            ),
             13 => {
-                let rest = *self.choose(&["'a', 'b'", "'[a-z]', '<\\0>', 'g'", "'(.)(.)', '\\2\\1'", "'', '-', 'g'", "'x*', '.', 'g'", "'B', '!', 'gi'"]);
+                let rest = *self.choose(&[
+                    "'a', 'b'",
+                    "'[a-z]', '<\\0>', 'g'",
+                    "'(.)(.)', '\\2\\1'",
+                    "'', '-', 'g'",
+                    "'x*', '.', 'g'",
+                    "'B', '!', 'gi'",
+                ]);
                 format!("regexp_replace({}, {rest})", s(self))
             }
             14 => {
                 let kind = *self.choose(&[Type::Date, Type::Timestamp]);
-                let format = *self.choose(&["%Y-%m-%d", "%y %-m %-d %j", "%H:%M:%S.%f %g", "%a %A %b %B", "%I %p %-I", "%U %W %V %G %u %w", "%c|%x|%X|%%|%-j"]);
+                let format = *self.choose(&[
+                    "%Y-%m-%d",
+                    "%y %-m %-d %j",
+                    "%H:%M:%S.%f %g",
+                    "%a %A %b %B",
+                    "%I %p %-I",
+                    "%U %W %V %G %u %w",
+                    "%c|%x|%X|%%|%-j",
+                ]);
                 format!("strftime({}, '{format}')", self.of(kind, depth))
             }
             _ => {
@@ -267,11 +339,27 @@ impl Generator<'_> {
             2 | 3 => format!("date_trunc('{}', {})", *self.choose(UNITS), date(self)),
             4 | 5 => {
                 let operator = *self.choose(&["+", "-"]);
-                let unit = *self.choose(&["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "QUARTER", "DECADE", "MILLISECOND", "MICROSECOND"]);
+                let unit = *self.choose(&[
+                    "YEAR",
+                    "MONTH",
+                    "DAY",
+                    "HOUR",
+                    "MINUTE",
+                    "SECOND",
+                    "WEEK",
+                    "QUARTER",
+                    "DECADE",
+                    "MILLISECOND",
+                    "MICROSECOND",
+                ]);
                 let count = *self.choose(&["1", "13", "(n1)", "(-5)"]);
                 format!("({} {operator} INTERVAL {count} {unit})", date(self))
             }
-            6 => format!("try_strptime({}, '{}')", self.of(Type::Text, depth), *self.choose(&["%Y-%m-%d", "%d %b %Y", "%Y-%m-%d %H:%M:%S.%f"])),
+            6 => format!(
+                "try_strptime({}, '{}')",
+                self.of(Type::Text, depth),
+                *self.choose(&["%Y-%m-%d", "%d %b %Y", "%Y-%m-%d %H:%M:%S.%f"])
+            ),
             _ => format!("make_timestamp({})", *self.choose(&["n1", "n1 * 1000000007", "CAST(0 AS BIGINT)"])),
         }
     }
@@ -279,12 +367,41 @@ impl Generator<'_> {
 
 /// Parts that `date_part` gives as integers.
 const PARTS: &[&str] = &[
-    "era", "millennium", "century", "decade", "year", "isoyear", "quarter", "month", "week", "yearweek", "day", "dow", "isodow",
-    "doy", "hour", "minute", "second", "millisecond", "microsecond",
+    "era",
+    "millennium",
+    "century",
+    "decade",
+    "year",
+    "isoyear",
+    "quarter",
+    "month",
+    "week",
+    "yearweek",
+    "day",
+    "dow",
+    "isodow",
+    "doy",
+    "hour",
+    "minute",
+    "second",
+    "millisecond",
+    "microsecond",
 ];
 
 /// Parts that `date_trunc` and `date_diff` take.
 const UNITS: &[&str] = &[
-    "millennium", "century", "decade", "year", "isoyear", "quarter", "month", "week", "day", "hour", "minute", "second",
-    "millisecond", "microsecond",
+    "millennium",
+    "century",
+    "decade",
+    "year",
+    "isoyear",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "millisecond",
+    "microsecond",
 ];

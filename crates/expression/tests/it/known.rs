@@ -194,7 +194,13 @@ fn a_table_without_rows_gives_no_rows() {
 #[test]
 fn columns_match_exactly_then_in_any_case() {
     let one = |value: i64| vec![Value::Integer(value)];
-    let table = table(&[("Date Egg", Type::Integer, one(1)), ("x", Type::Integer, one(2)), ("X", Type::Integer, one(3)), ("Year", Type::Integer, one(4)), ("größe", Type::Integer, one(5))]);
+    let table = table(&[
+        ("Date Egg", Type::Integer, one(1)),
+        ("x", Type::Integer, one(2)),
+        ("X", Type::Integer, one(3)),
+        ("Year", Type::Integer, one(4)),
+        ("größe", Type::Integer, one(5)),
+    ]);
     let value = |sql: &str| batch(&bound(sql, &table), &table).unwrap().remove(0);
     assert_eq!(value("\"Date Egg\" + 0"), Value::Integer(1));
     assert_eq!(value("\"DATE EGG\""), Value::Integer(1));

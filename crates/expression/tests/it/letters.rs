@@ -30,7 +30,8 @@ answer = [[c, l, u] for c, l, u in rows if l != chr(c) or u != chr(c)]
         let code = u64::from(u32::from(letter.chars().next().unwrap()));
         let theirs = changed.get(&code).cloned().unwrap_or((letter.clone(), letter.clone()));
         // Letters and pairs that Unicode gained after the version that DuckDB 2.0 knows: it leaves them as they are.
-        let newer = matches!(code, 0x19b | 0x264 | 0x1c89..=0x1c8a | 0xa7cb..=0xa7dc | 0x10d50..=0x10d85 | 0x16ea0..=0x16ed3);
+        let newer =
+            matches!(code, 0x19b | 0x264 | 0x1c89..=0x1c8a | 0xa7cb..=0xa7dc | 0x10d50..=0x10d85 | 0x16ea0..=0x16ed3);
         if newer && theirs == (letter.clone(), letter.clone()) {
             continue;
         }

@@ -46,7 +46,9 @@ pub(crate) fn table(columns: &[(&str, Type, Vec<Value>)]) -> RecordBatch {
 pub(crate) fn columns(table: &RecordBatch) -> Vec<Column> {
     let schema = table.schema();
     let fields = schema.fields().iter();
-    fields.map(|field| Column { name: field.name().clone(), kind: Type::of_arrow(field.data_type()).unwrap() }).collect()
+    fields
+        .map(|field| Column { name: field.name().clone(), kind: Type::of_arrow(field.data_type()).unwrap() })
+        .collect()
 }
 
 /// Compiles an expression over a table; panics with the problems.
