@@ -1,1 +1,21 @@
-//! Runs and the model registry: the embedded store behind one trait
+//! Runs and the model registry, behind one trait.
+//!
+//! Times are handed in by callers: nothing here reads a clock. Nothing is ever deleted.
+
+mod embedded;
+mod error;
+mod history;
+mod limits;
+mod reference;
+mod registry;
+mod run;
+mod tracking;
+
+pub use embedded::{EmbeddedStore, FILE_NAME, SCHEMA_VERSION};
+pub use error::{Error, HistoryFault};
+pub use history::{Action, Effect, HistoryEntry};
+pub use limits::{Field, check_artifact_path};
+pub use reference::{ModelReference, Which};
+pub use registry::{Change, ModelRecord, NewVersion, PREVIOUS, Promoted, Promotion, VersionRecord, parse_stage};
+pub use run::{ArtifactRecord, Input, Metric, NewRun, Reason, RunRecord, Status};
+pub use tracking::Tracking;

@@ -1,0 +1,246 @@
+//! Runs and models in one SQLite file, artifacts' bytes in the object store.
+
+mod fault;
+mod history;
+mod open;
+mod registry;
+mod runs;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use trainyard_files::{Digest, ObjectStore};
+use trainyard_spec::Stage;
+
+use crate::limits::{Field, check};
+use crate::{
+    ArtifactRecord, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
+    Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
+};
+use fault::Fault;
+
+pub use open::{FILE_NAME, SCHEMA_VERSION};
+
+/// Keeps runs and models in the file `tracking.db` of a folder.
+///
+/// The file is in SQLite's WAL mode with `synchronous=FULL`: what was written survives a power cut, readers and the
+/// writer do not wait for one another, and writers take turns. It may be used by many threads and processes.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+    objects: Arc<ObjectStore>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the folder `dir`, and makes one where there is none.
+    pub fn open(dir: &Path, objects: Arc<ObjectStore>) -> Result<Self, Error> {
+        let (connection, path) = open::writable(dir)?;
+        Ok(Self { connection: Mutex::new(connection), path, objects })
+    }
+
+    /// Opens the store in the folder `dir` for reading only, where there is one. The folder may be read-only.
+    pub fn open_existing(dir: &Path, objects: Arc<ObjectStore>) -> Result<Option<Self>, Error> {
+        let opened = open::readable(dir)?;
+        Ok(opened.map(|(connection, path)| Self { connection: Mutex::new(connection), path, objects }))
+    }
+
+    /// Returns the store's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks the whole file, and the registry's history: [`Error::Damaged`], [`Error::HistoryBroken`].
+    pub fn check(&self) -> Result<(), Error> {
+        let found: String = self.read(|tx| Ok(tx.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?))?;
+        if found != "ok" {
+            return Err(Error::Damaged { path: self.path.clone(), detail: found });
+        }
+        self.verify_history()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut short was rolled back; the connection is as good as before.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transaction<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let mut connection = self.lock();
+        let outcome = (|| {
+            let transaction = connection.transaction_with_behavior(behavior)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    /// Reads one state of the store, however many queries it takes.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.transaction(TransactionBehavior::Deferred, work)
+    }
+
+    /// Does all of it or nothing. The lock is taken at once, so that two writers wait instead of failing half-way.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        self.transaction(TransactionBehavior::Immediate, work)
+    }
+
+    /// Refuses a model whose files are not all stored and whole. Hashing them needs no lock.
+    fn check_complete(&self, version: &NewVersion) -> Result<(), Error> {
+        let folder = &version.artifact_path;
+        let mut paths = Vec::new();
+        let mut any = false;
+        for artifact in self.artifacts(&version.run)? {
+            let inside = artifact.path.strip_prefix(folder.as_str());
+            if !inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                continue;
+            }
+            any = true;
+            if !self.objects.verify(&artifact.digest)? {
+                paths.push(artifact.path);
+            }
+        }
+        if !any {
+            paths.push(folder.clone());
+        }
+        if paths.is_empty() { Ok(()) } else { Err(Error::IncompleteModel { run: version.run.clone(), paths }) }
+    }
+}
+
+impl Tracking for EmbeddedStore {
+    fn start_run(&self, run: &NewRun) -> Result<(), Error> {
+        check(Field::Run, &run.run)?;
+        check(Field::Experiment, &run.experiment)?;
+        check_tags(&run.tags)?;
+        self.write(|tx| runs::start(tx, run))
+    }
+
+    fn log_params(&self, run: &str, params: &BTreeMap<String, String>) -> Result<(), Error> {
+        for (key, value) in params {
+            check(Field::ParamKey, key)?;
+            check(Field::ParamValue, value)?;
+        }
+        self.write(|tx| runs::log_params(tx, run, params))
+    }
+
+    fn log_metrics(&self, run: &str, metrics: &[Metric]) -> Result<(), Error> {
+        for metric in metrics {
+            check(Field::MetricKey, &metric.key)?;
+        }
+        self.write(|tx| runs::log_metrics(tx, run, metrics))
+    }
+
+    fn set_tags(&self, run: &str, tags: &BTreeMap<String, String>) -> Result<(), Error> {
+        check_tags(tags)?;
+        self.write(|tx| runs::set_tags(tx, run, tags))
+    }
+
+    fn log_input(&self, run: &str, input: &Input) -> Result<(), Error> {
+        self.write(|tx| runs::log_input(tx, run, input))
+    }
+
+    fn log_artifact(&self, run: &str, path: &str, bytes: &[u8]) -> Result<Digest, Error> {
+        check(Field::ArtifactPath, path)?;
+        self.read(|tx| runs::expect_running(tx, run))?;
+        let digest = self.objects.put(bytes)?;
+        self.write(|tx| runs::log_artifact(tx, run, path, &digest, bytes.len()))?;
+        Ok(digest)
+    }
+
+    fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error> {
+        let digest = self.read(|tx| runs::artifact(tx, run, path))?;
+        Ok(self.objects.get(&digest)?)
+    }
+
+    fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRecord>, Error> {
+        self.read(|tx| runs::artifacts(tx, run))
+    }
+
+    fn end_run(&self, run: &str, status: Status, ended_ms: i64, reason: Option<&Reason>) -> Result<(), Error> {
+        self.write(|tx| runs::end(tx, run, status, ended_ms, reason))
+    }
+
+    fn run(&self, id: &str) -> Result<Option<RunRecord>, Error> {
+        self.read(|tx| runs::get(tx, id))
+    }
+
+    fn find_run(&self, id: &str) -> Result<RunRecord, Error> {
+        self.read(|tx| runs::find(tx, id))
+    }
+
+    fn runs(&self, limit: usize, status: Option<Status>) -> Result<Vec<RunRecord>, Error> {
+        self.read(|tx| runs::list(tx, limit, status))
+    }
+
+    fn metric_history(&self, run: &str, key: &str) -> Result<Vec<Metric>, Error> {
+        self.read(|tx| runs::metric_history(tx, run, key))
+    }
+
+    fn create_version(&self, model: &str, version: &NewVersion) -> Result<VersionRecord, Error> {
+        check(Field::ModelName, model)?;
+        self.check_complete(version)?;
+        self.write(|tx| registry::create_version(tx, model, version))
+    }
+
+    fn transition(&self, model: &str, version: u32, stage: Stage, change: &Change) -> Result<VersionRecord, Error> {
+        self.write(|tx| registry::transition(tx, model, version, stage, change))
+    }
+
+    fn set_alias(&self, model: &str, alias: &str, version: u32, change: &Change) -> Result<VersionRecord, Error> {
+        check(Field::Alias, alias)?;
+        self.write(|tx| registry::set_alias(tx, model, alias, version, change))
+    }
+
+    fn promote(&self, promotion: &Promotion) -> Result<Promoted, Error> {
+        check(Field::ModelName, &promotion.model)?;
+        check(Field::Alias, &promotion.alias)?;
+        self.check_complete(&promotion.version)?;
+        self.write(|tx| registry::promote(tx, promotion))
+    }
+
+    fn find_version(&self, reference: &ModelReference) -> Result<Option<VersionRecord>, Error> {
+        self.read(|tx| registry::find(tx, reference))
+    }
+
+    fn versions(&self, model: &str) -> Result<Vec<VersionRecord>, Error> {
+        self.read(|tx| registry::versions(tx, model))
+    }
+
+    fn models(&self) -> Result<Vec<ModelRecord>, Error> {
+        self.read(registry::models)
+    }
+
+    fn history(&self, model: &str) -> Result<Vec<HistoryEntry>, Error> {
+        self.read(|tx| history::entries(tx, model))
+    }
+
+    fn verify_history(&self) -> Result<(), Error> {
+        self.read(history::verify)
+    }
+
+    fn head(&self, model: &str) -> Result<Digest, Error> {
+        self.read(|tx| registry::head(tx, model))
+    }
+
+    fn count_reference_use(&self, split_version: u32, reference: &Digest, run: &str) -> Result<u64, Error> {
+        self.write(|tx| runs::count_reference_use(tx, split_version, reference, run))
+    }
+
+    fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error> {
+        self.read(|tx| runs::reference_uses(tx, split_version, reference))
+    }
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    for (key, value) in tags {
+        check(Field::TagKey, key)?;
+        check(Field::TagValue, value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Opening the file: a new one, one of ours, one of a later version, one that is none.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use trainyard_files::{DiskIo, create_folder};
+
+use super::fault::Fault;
+use crate::Error;
+
+/// The name of the store's file in its folder.
+pub const FILE_NAME: &str = "tracking.db";
+/// The version of the schema that this program writes.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Marks a file as ours: "TRYD".
+const APPLICATION_ID: i64 = 0x5452_5944;
+const SCHEMA: &str = include_str!("schema_v1.sql");
+/// How long a writer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The switch to WAL is the one thing that SQLite does not wait for by itself.
+const SWITCH_ATTEMPTS: u32 = 300;
+const SWITCH_PAUSE: Duration = Duration::from_millis(10);
+
+enum Found {
+    Nothing,
+    Ours,
+}
+
+/// Opens the store for reading and writing; makes it where there is none.
+pub(super) fn writable(dir: &Path) -> Result<(Connection, PathBuf), Error> {
+    create_folder(&DiskIo, dir)?;
+    let path = dir.join(FILE_NAME);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let outcome = (|| {
+        let mut connection = Connection::open_with_flags(&path, flags)?;
+        prepare(&connection)?;
+        if matches!(identify(&connection, &path)?, Found::Nothing) {
+            create(&mut connection, &path)?;
+        }
+        Ok(connection)
+    })();
+    let connection = outcome.map_err(|fault: Fault| fault.at(&path))?;
+    if connection.is_readonly(rusqlite::MAIN_DB).unwrap_or(false) {
+        return Err(Error::ReadOnly { path });
+    }
+    Ok((connection, path))
+}
+
+/// Opens the store for reading, where there is one.
+pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Error> {
+    let path = dir.join(FILE_NAME);
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(source) => {
+            return Err(trainyard_files::Error::io(trainyard_files::Operation::Open, &path, source).into());
+        }
+    }
+    let outcome = match read_only(&path) {
+        // In a folder that may not be written SQLite can't keep its notes of readers. Nobody else writes there either.
+        Err(Fault::Sqlite(error))
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
+        {
+            immutable(&path)
+        }
+        other => other,
+    };
+    match outcome {
+        Ok(Some(connection)) => Ok(Some((connection, path))),
+        Ok(None) => Ok(None),
+        Err(fault) => Err(fault.at(&path)),
+    }
+}
+
+fn read_only(path: &Path) -> Result<Option<Connection>, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    match identify(&connection, path)? {
+        Found::Ours => Ok(Some(connection)),
+        Found::Nothing => Ok(None),
+    }
+}
+
+fn immutable(path: &Path) -> Result<Option<Connection>, Fault> {
+    let mut uri = String::from("file:");
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            other => uri.push(other),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    match identify(&connection, path)? {
+        Found::Ours => Ok(Some(connection)),
+        Found::Nothing => Ok(None),
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), Fault> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Says what the file is, before anything is written to it.
+fn identify(connection: &Connection, path: &Path) -> Result<Found, Fault> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let application = number("SELECT application_id FROM pragma_application_id")?;
+    let version = number("SELECT user_version FROM pragma_user_version")?;
+    let objects = number("SELECT count(*) FROM sqlite_master")?;
+    match (application, version) {
+        (0, 0) if objects == 0 => Ok(Found::Nothing),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(Found::Ours),
+        (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
+            Err(Error::Later { path: path.to_path_buf(), found, known: SCHEMA_VERSION }.into())
+        }
+        (APPLICATION_ID, found) => Err(Fault::Content(format!("there is no schema version {found}"))),
+        _ => Err(Error::Foreign { path: path.to_path_buf() }.into()),
+    }
+}
+
+fn create(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
+    let mut attempt = 0;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Ok(()) => break,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempt < SWITCH_ATTEMPTS => {
+                attempt += 1;
+                sleep(SWITCH_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if matches!(identify(&transaction, path)?, Found::Nothing) {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

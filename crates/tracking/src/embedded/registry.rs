@@ -1,0 +1,280 @@
+//! The registry: versions, stages and aliases, each change with its entry in the history.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use trainyard_files::{Digest, Digester};
+use trainyard_spec::Stage;
+
+use super::fault::{Fault, digest, named};
+use super::history::{Entry, append};
+use super::runs::expect;
+use crate::registry::{PREVIOUS, has_one_holder, parse_stage};
+use crate::{
+    Action, Change, Effect, Error, ModelRecord, ModelReference, NewVersion, Promoted, Promotion, VersionRecord, Which,
+};
+
+pub(super) fn create_version(tx: &Transaction<'_>, model: &str, new: &NewVersion) -> Result<VersionRecord, Fault> {
+    if let Some(version) = made_by(tx, model, new)? {
+        return Ok(version);
+    }
+    let (version, effect) = insert(tx, model, new)?;
+    let change = Change {
+        at_ms: new.created_ms,
+        run: Some(new.run.clone()),
+        reason: String::new(),
+        decision: serde_json::Value::Null,
+    };
+    append(tx, &Entry { model, version, action: Action::Registered, effects: &[effect], change: &change })?;
+    get(tx, model, version)
+}
+
+pub(super) fn transition(
+    tx: &Transaction<'_>,
+    model: &str,
+    version: u32,
+    stage: Stage,
+    change: &Change,
+) -> Result<VersionRecord, Fault> {
+    get(tx, model, version)?;
+    let effects = stage_effects(tx, model, version, stage)?;
+    if !effects.is_empty() {
+        append(tx, &Entry { model, version, action: Action::Transitioned, effects: &effects, change })?;
+    }
+    get(tx, model, version)
+}
+
+pub(super) fn set_alias(
+    tx: &Transaction<'_>,
+    model: &str,
+    alias: &str,
+    version: u32,
+    change: &Change,
+) -> Result<VersionRecord, Fault> {
+    get(tx, model, version)?;
+    let effects = alias_effects(tx, model, alias, version)?;
+    if !effects.is_empty() {
+        append(tx, &Entry { model, version, action: Action::Aliased, effects: &effects, change })?;
+    }
+    get(tx, model, version)
+}
+
+pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Promoted, Fault> {
+    let (model, new) = (promotion.model.as_str(), &promotion.version);
+    let made = made_by(tx, model, new)?;
+    if let Some(version) = &made {
+        let done = tx
+            .prepare_cached("SELECT 1 FROM history WHERE model = ?1 AND version = ?2 AND run = ?3 AND action = ?4")?
+            .exists(params![model, version.version, new.run, Action::Promoted.name()])?;
+        if done {
+            return Ok(Promoted { version: version.clone(), newly: false });
+        }
+    }
+    if promotion.expected_head.is_some_and(|expected| head(tx, model).is_ok_and(|head| head != expected)) {
+        return Err(Error::HeadMoved { model: model.to_owned() }.into());
+    }
+    let mut effects = Vec::new();
+    let version = match made {
+        Some(version) => version.version,
+        None => {
+            let (version, effect) = insert(tx, model, new)?;
+            effects.push(effect);
+            version
+        }
+    };
+    effects.extend(stage_effects(tx, model, version, promotion.stage)?);
+    effects.extend(alias_effects(tx, model, &promotion.alias, version)?);
+    let change = Change {
+        at_ms: new.created_ms,
+        run: Some(new.run.clone()),
+        reason: promotion.reason.clone(),
+        decision: promotion.decision.clone(),
+    };
+    append(tx, &Entry { model, version, action: Action::Promoted, effects: &effects, change: &change })?;
+    Ok(Promoted { version: get(tx, model, version)?, newly: true })
+}
+
+/// Finds the version that the run has made before; another model by the same run is refused.
+fn made_by(tx: &Transaction<'_>, model: &str, new: &NewVersion) -> Result<Option<VersionRecord>, Fault> {
+    expect(tx, &new.run)?;
+    let found = tx
+        .prepare_cached("SELECT version FROM versions WHERE model = ?1 AND run = ?2")?
+        .query_row([model, &new.run], |row| row.get(0))
+        .optional()?;
+    let Some(number) = found else { return Ok(None) };
+    let version = get(tx, model, number)?;
+    if version.digest != new.digest {
+        let (stored, offered) = (version.digest, new.digest);
+        return Err(Error::VersionConflict { version: number, run: new.run.clone(), stored, offered }.into());
+    }
+    Ok(Some(version))
+}
+
+fn insert(tx: &Transaction<'_>, model: &str, new: &NewVersion) -> Result<(u32, Effect), Fault> {
+    tx.prepare_cached("INSERT INTO models (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![model, new.created_ms])?;
+    let version: u32 = tx
+        .prepare_cached("SELECT coalesce(max(version), 0) + 1 FROM versions WHERE model = ?1")?
+        .query_row([model], |row| row.get(0))?;
+    let rows = serde_json::to_string(&new.rows).map_err(|error| Fault::Content(error.to_string()))?;
+    tx.prepare_cached(
+        "INSERT INTO versions (model, version, run, digest, artifact_path, stage, rows, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'None', ?6, ?7)",
+    )?
+    .execute(params![model, version, new.run, new.digest.to_string(), new.artifact_path, rows, new.created_ms])?;
+    Ok((version, Effect::Created { version, digest: new.digest }))
+}
+
+/// Gives a version its stage; who held a stage that has one holder is archived first.
+fn stage_effects(tx: &Transaction<'_>, model: &str, version: u32, stage: Stage) -> Result<Vec<Effect>, Fault> {
+    let from = get(tx, model, version)?.stage;
+    if from == stage {
+        return Ok(Vec::new());
+    }
+    let mut effects = Vec::new();
+    if has_one_holder(stage) {
+        for former in at_stage(tx, model, stage)? {
+            effects.push(Effect::Staged { version: former, from: stage, to: Stage::Archived });
+        }
+    }
+    effects.push(Effect::Staged { version, from, to: stage });
+    let mut update = tx.prepare_cached("UPDATE versions SET stage = ?3 WHERE model = ?1 AND version = ?2")?;
+    for effect in &effects {
+        if let Effect::Staged { version, to, .. } = effect {
+            update.execute(params![model, version, to.name()])?;
+        }
+    }
+    Ok(effects)
+}
+
+/// Points an alias at a version, and `previous` at its former holder.
+fn alias_effects(tx: &Transaction<'_>, model: &str, alias: &str, version: u32) -> Result<Vec<Effect>, Fault> {
+    let from = aliased(tx, model, alias)?;
+    if from == Some(version) {
+        return Ok(Vec::new());
+    }
+    let mut effects = vec![Effect::Aliased { alias: alias.to_owned(), from, to: version }];
+    if let Some(former) = from.filter(|_| alias != PREVIOUS) {
+        let before = aliased(tx, model, PREVIOUS)?;
+        if before != Some(former) {
+            effects.push(Effect::Aliased { alias: PREVIOUS.to_owned(), from: before, to: former });
+        }
+    }
+    let mut update = tx.prepare_cached(
+        "INSERT INTO aliases (model, alias, version) VALUES (?1, ?2, ?3)
+         ON CONFLICT (model, alias) DO UPDATE SET version = excluded.version",
+    )?;
+    for effect in &effects {
+        if let Effect::Aliased { alias, to, .. } = effect {
+            update.execute(params![model, alias, to])?;
+        }
+    }
+    Ok(effects)
+}
+
+fn at_stage(tx: &Transaction<'_>, model: &str, stage: Stage) -> Result<Vec<u32>, Fault> {
+    let mut statement =
+        tx.prepare_cached("SELECT version FROM versions WHERE model = ?1 AND stage = ?2 ORDER BY version DESC")?;
+    let found = statement.query_map([model, stage.name()], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+fn aliased(tx: &Transaction<'_>, model: &str, alias: &str) -> Result<Option<u32>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT version FROM aliases WHERE model = ?1 AND alias = ?2")?
+        .query_row([model, alias], |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}
+
+pub(super) fn find(tx: &Transaction<'_>, reference: &ModelReference) -> Result<Option<VersionRecord>, Fault> {
+    let model = reference.model.as_str();
+    let latest = || -> Result<Option<u32>, Fault> { Ok(versions(tx, model)?.first().map(|version| version.version)) };
+    let holder = |stage| -> Result<Option<u32>, Fault> { Ok(at_stage(tx, model, stage)?.first().copied()) };
+    let number = match &reference.which {
+        Which::Version(version) => Some(*version),
+        Which::Alias(alias) => aliased(tx, model, alias)?,
+        Which::Stage(stage) => holder(*stage)?,
+        Which::Latest => latest()?,
+        Which::Default => match (aliased(tx, model, "champion")?, holder(Stage::Production)?) {
+            (Some(version), _) | (None, Some(version)) => Some(version),
+            (None, None) => latest()?,
+        },
+    };
+    let Some(number) = number else { return Ok(None) };
+    Ok(versions(tx, model)?.into_iter().find(|version| version.version == number))
+}
+
+fn get(tx: &Transaction<'_>, model: &str, version: u32) -> Result<VersionRecord, Fault> {
+    let known = versions(tx, model)?;
+    if let Some(found) = known.iter().find(|known| known.version == version) {
+        return Ok(found.clone());
+    }
+    let models = models(tx)?;
+    Err(match models.iter().find(|record| record.name == model) {
+        None => Error::unknown_model(model, models.iter().map(|record| record.name.as_str())).into(),
+        Some(record) => Error::UnknownVersion {
+            reference: ModelReference::version(model, version),
+            versions: known.iter().map(|version| version.version).collect(),
+            aliases: record.aliases.keys().cloned().collect(),
+        }
+        .into(),
+    })
+}
+
+/// Lists a model's versions, the newest first.
+pub(super) fn versions(tx: &Transaction<'_>, model: &str) -> Result<Vec<VersionRecord>, Fault> {
+    let aliases = aliases(tx, model)?;
+    let mut statement = tx.prepare_cached(
+        "SELECT version, run, digest, artifact_path, stage, rows, created_ms FROM versions WHERE model = ?1 ORDER BY version DESC",
+    )?;
+    let found = statement.query_map([model], |row| {
+        let version = row.get(0)?;
+        let held = aliases.iter().filter(|(_, holder)| **holder == version);
+        Ok(VersionRecord {
+            model: model.to_owned(),
+            version,
+            run: row.get(1)?,
+            digest: digest(row, 2)?,
+            artifact_path: row.get(3)?,
+            stage: named(row, 4, parse_stage)?,
+            aliases: held.map(|(alias, _)| alias.clone()).collect(),
+            rows: named(row, 5, |text| serde_json::from_str(text).ok())?,
+            created_ms: row.get(6)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Maps a model's aliases to the versions that hold them.
+pub(super) fn aliases(tx: &Transaction<'_>, model: &str) -> Result<BTreeMap<String, u32>, Fault> {
+    let mut statement = tx.prepare_cached("SELECT alias, version FROM aliases WHERE model = ?1 ORDER BY alias")?;
+    let found = statement.query_map([model], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn models(tx: &Transaction<'_>) -> Result<Vec<ModelRecord>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT name, created_ms, (SELECT coalesce(max(version), 0) FROM versions WHERE model = name) FROM models ORDER BY name",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(ModelRecord { name: row.get(0)?, created_ms: row.get(1)?, latest: row.get(2)?, aliases: BTreeMap::new() })
+    };
+    let mut found = statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    for model in &mut found {
+        model.aliases = aliases(tx, &model.name)?;
+    }
+    Ok(found)
+}
+
+pub(super) fn head(tx: &Transaction<'_>, model: &str) -> Result<Digest, Fault> {
+    let mut digester = Digester::new("trainyard registry head").text(model);
+    for version in versions(tx, model)? {
+        digester = digester.number(u64::from(version.version)).digest(&version.digest).text(version.stage.name());
+        digester = digester.number(version.aliases.len() as u64);
+        for alias in &version.aliases {
+            digester = digester.text(alias);
+        }
+    }
+    Ok(digester.finish())
+}

@@ -1,0 +1,306 @@
+//! Runs: what they were given, measured, read and made.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use trainyard_diagnostics::nearest;
+use trainyard_files::Digest;
+
+use super::fault::{Fault, count, digest, named, stored};
+use crate::{ArtifactRecord, Error, Input, Metric, NewRun, Reason, RunRecord, Status};
+
+/// How many ids an error may show, and how many it looks at for a near one.
+const SHOWN: usize = 5;
+const SEARCHED: i64 = 1000;
+
+pub(super) fn start(tx: &Transaction<'_>, run: &NewRun) -> Result<(), Fault> {
+    match status(tx, &run.run)? {
+        None => {
+            tx.prepare_cached(
+                "INSERT INTO runs (run, experiment, name, status, started_ms) VALUES (?1, ?2, ?3, 'RUNNING', ?4)",
+            )?
+            .execute(params![run.run, run.experiment, run.name, run.started_ms])?;
+        }
+        Some(status) if status.can_resume() => {
+            tx.prepare_cached(
+                "UPDATE runs SET status = 'RUNNING', ended_ms = NULL, reason_code = NULL, reason_message = NULL WHERE run = ?1",
+            )?
+            .execute([&run.run])?;
+        }
+        Some(status) => return Err(Error::RunEnded { run: run.run.clone(), status }.into()),
+    }
+    set_tags(tx, &run.run, &run.tags)
+}
+
+pub(super) fn log_params(tx: &Transaction<'_>, run: &str, params: &BTreeMap<String, String>) -> Result<(), Fault> {
+    expect_running(tx, run)?;
+    let mut find = tx.prepare_cached("SELECT value FROM params WHERE run = ?1 AND key = ?2")?;
+    let mut insert = tx.prepare_cached("INSERT INTO params (run, key, value) VALUES (?1, ?2, ?3)")?;
+    for (key, offered) in params {
+        match find.query_row([run, key], |row| row.get::<_, String>(0)).optional()? {
+            None => {
+                insert.execute([run, key, offered])?;
+            }
+            Some(stored) if stored == *offered => {}
+            Some(stored) => {
+                let (run, key, offered) = (run.to_owned(), key.clone(), offered.clone());
+                return Err(Error::ParamChanged { run, key, stored, offered }.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn log_metrics(tx: &Transaction<'_>, run: &str, metrics: &[Metric]) -> Result<(), Fault> {
+    expect_running(tx, run)?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO metrics (run, key, step, value, timestamp_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (run, key, step) DO UPDATE SET value = excluded.value, timestamp_ms = excluded.timestamp_ms",
+    )?;
+    for metric in metrics {
+        let value = (!metric.value.is_nan()).then_some(metric.value);
+        insert.execute(params![run, metric.key, metric.step, value, metric.timestamp_ms])?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_tags(tx: &Transaction<'_>, run: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    expect(tx, run)?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO tags (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+    )?;
+    for (key, value) in tags {
+        insert.execute([run, key, value])?;
+    }
+    Ok(())
+}
+
+pub(super) fn log_input(tx: &Transaction<'_>, run: &str, input: &Input) -> Result<(), Fault> {
+    expect_running(tx, run)?;
+    tx.prepare_cached(
+        "INSERT INTO inputs (run, name, digest, source, rows) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (run, name) DO UPDATE SET digest = excluded.digest, source = excluded.source, rows = excluded.rows",
+    )?
+    .execute(params![run, input.name, input.digest.to_string(), input.source, stored(input.rows)])?;
+    Ok(())
+}
+
+pub(super) fn log_artifact(
+    tx: &Transaction<'_>,
+    run: &str,
+    path: &str,
+    digest: &Digest,
+    size: usize,
+) -> Result<(), Fault> {
+    expect_running(tx, run)?;
+    tx.prepare_cached(
+        "INSERT INTO artifacts (run, path, digest, size) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (run, path) DO UPDATE SET digest = excluded.digest, size = excluded.size",
+    )?
+    .execute(params![run, path, digest.to_string(), stored(size as u64)])?;
+    Ok(())
+}
+
+pub(super) fn artifact(tx: &Transaction<'_>, run: &str, path: &str) -> Result<Digest, Fault> {
+    let found = tx
+        .prepare_cached("SELECT digest FROM artifacts WHERE run = ?1 AND path = ?2")?
+        .query_row([run, path], |row| digest(row, 0))
+        .optional()?;
+    match found {
+        Some(digest) => Ok(digest),
+        None => {
+            let known = artifacts(tx, run)?.into_iter().map(|artifact| artifact.path).collect();
+            Err(Error::UnknownArtifact { run: run.to_owned(), path: path.to_owned(), known }.into())
+        }
+    }
+}
+
+pub(super) fn artifacts(tx: &Transaction<'_>, run: &str) -> Result<Vec<ArtifactRecord>, Fault> {
+    expect(tx, run)?;
+    rows(tx, "SELECT path, digest, size FROM artifacts WHERE run = ?1 ORDER BY path", run, |row| {
+        Ok(ArtifactRecord { path: row.get(0)?, digest: digest(row, 1)?, size: count(row, 2)? })
+    })
+}
+
+pub(super) fn end(
+    tx: &Transaction<'_>,
+    run: &str,
+    status: Status,
+    ended_ms: i64,
+    reason: Option<&Reason>,
+) -> Result<(), Fault> {
+    let stands = expect(tx, run)?;
+    if stands == status {
+        return Ok(());
+    }
+    if stands != Status::Running {
+        return Err(Error::RunEnded { run: run.to_owned(), status: stands }.into());
+    }
+    tx.prepare_cached(
+        "UPDATE runs SET status = ?2, ended_ms = ?3, reason_code = ?4, reason_message = ?5 WHERE run = ?1",
+    )?
+    .execute(params![
+        run,
+        status.name(),
+        ended_ms,
+        reason.map(|reason| &reason.code),
+        reason.map(|reason| &reason.message)
+    ])?;
+    Ok(())
+}
+
+const RECORD: &str =
+    "SELECT run, experiment, name, status, reason_code, reason_message, started_ms, ended_ms FROM runs";
+
+pub(super) fn get(tx: &Transaction<'_>, id: &str) -> Result<Option<RunRecord>, Fault> {
+    let found = tx.prepare_cached(&format!("{RECORD} WHERE run = ?1"))?.query_row([id], record).optional()?;
+    found.map(|run| completed(tx, run)).transpose()
+}
+
+pub(super) fn find(tx: &Transaction<'_>, id: &str) -> Result<RunRecord, Fault> {
+    if let Some(run) = get(tx, id)? {
+        return Ok(run);
+    }
+    let beginning: Vec<String> = if id.is_empty() {
+        Vec::new()
+    } else {
+        let sql = "SELECT run FROM runs WHERE run >= ?1 AND substr(run, 1, length(?1)) = ?1 ORDER BY sequence DESC";
+        rows(tx, sql, id, |row| row.get(0))?
+    };
+    match beginning.as_slice() {
+        [only] => match get(tx, only)? {
+            Some(run) => Ok(run),
+            None => Err(unknown(tx, id)?),
+        },
+        [] => Err(unknown(tx, id)?),
+        _ => Err(Error::AmbiguousRun { asked: id.to_owned(), candidates: beginning }.into()),
+    }
+}
+
+pub(super) fn list(tx: &Transaction<'_>, limit: usize, status: Option<Status>) -> Result<Vec<RunRecord>, Fault> {
+    // Newest by the order of their start calls: a clock may go backwards.
+    let mut statement =
+        tx.prepare_cached(&format!("{RECORD} WHERE ?1 IS NULL OR status = ?1 ORDER BY sequence DESC LIMIT ?2"))?;
+    let found = statement
+        .query_map(params![status.map(Status::name), stored(limit as u64)], record)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    found.into_iter().map(|run| completed(tx, run)).collect()
+}
+
+pub(super) fn metric_history(tx: &Transaction<'_>, run: &str, key: &str) -> Result<Vec<Metric>, Fault> {
+    expect(tx, run)?;
+    let mut statement = tx.prepare_cached(
+        "SELECT key, value, step, timestamp_ms FROM metrics WHERE run = ?1 AND key = ?2 ORDER BY step",
+    )?;
+    let found = statement.query_map([run, key], |row| {
+        Ok(Metric {
+            key: row.get(0)?,
+            value: row.get::<_, Option<f64>>(1)?.unwrap_or(f64::NAN),
+            step: row.get(2)?,
+            timestamp_ms: row.get(3)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn count_reference_use(
+    tx: &Transaction<'_>,
+    split_version: u32,
+    reference: &Digest,
+    run: &str,
+) -> Result<u64, Fault> {
+    expect(tx, run)?;
+    tx.prepare_cached(
+        "INSERT INTO reference_uses (split_version, reference_digest, run) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![split_version, reference.to_string(), run])?;
+    reference_uses(tx, split_version, reference)
+}
+
+pub(super) fn reference_uses(tx: &Transaction<'_>, split_version: u32, reference: &Digest) -> Result<u64, Fault> {
+    let uses = tx
+        .prepare_cached("SELECT count(*) FROM reference_uses WHERE split_version = ?1 AND reference_digest = ?2")?
+        .query_row(params![split_version, reference.to_string()], |row| count(row, 0))?;
+    Ok(uses)
+}
+
+fn status(tx: &Transaction<'_>, run: &str) -> Result<Option<Status>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT status FROM runs WHERE run = ?1")?
+        .query_row([run], |row| named(row, 0, Status::parse))
+        .optional()?;
+    Ok(found)
+}
+
+/// Returns how a run stands, or says that there is none.
+pub(super) fn expect(tx: &Transaction<'_>, run: &str) -> Result<Status, Fault> {
+    match status(tx, run)? {
+        Some(status) => Ok(status),
+        None => Err(unknown(tx, run)?),
+    }
+}
+
+/// Refuses a run that has ended.
+pub(super) fn expect_running(tx: &Transaction<'_>, run: &str) -> Result<(), Fault> {
+    match expect(tx, run)? {
+        Status::Running => Ok(()),
+        status => Err(Error::RunEnded { run: run.to_owned(), status }.into()),
+    }
+}
+
+fn unknown(tx: &Transaction<'_>, asked: &str) -> Result<Fault, Fault> {
+    let mut statement = tx.prepare_cached("SELECT run FROM runs ORDER BY sequence DESC LIMIT ?1")?;
+    let mut recent: Vec<String> =
+        statement.query_map([SEARCHED], |row| row.get(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let near = nearest(asked, recent.iter().map(String::as_str)).map(str::to_owned);
+    recent.truncate(SHOWN);
+    Ok(Error::UnknownRun { asked: asked.to_owned(), nearest: near, recent }.into())
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let code: Option<String> = row.get(4)?;
+    let message: Option<String> = row.get(5)?;
+    Ok(RunRecord {
+        run: row.get(0)?,
+        experiment: row.get(1)?,
+        name: row.get(2)?,
+        status: named(row, 3, Status::parse)?,
+        reason: code.map(|code| Reason { code, message: message.unwrap_or_default() }),
+        started_ms: row.get(6)?,
+        ended_ms: row.get(7)?,
+        params: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        inputs: Vec::new(),
+    })
+}
+
+/// Adds what the other tables hold of a run.
+fn completed(tx: &Transaction<'_>, mut run: RunRecord) -> Result<RunRecord, Fault> {
+    let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    run.params.extend(rows(tx, "SELECT key, value FROM params WHERE run = ?1", &run.run, pair)?);
+    run.tags.extend(rows(tx, "SELECT key, value FROM tags WHERE run = ?1", &run.run, pair)?);
+    // SQLite takes the other columns of a max() from the row that has it.
+    run.metrics.extend(rows(
+        tx,
+        "SELECT key, value, max(step) FROM metrics WHERE run = ?1 GROUP BY key",
+        &run.run,
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<f64>>(1)?.unwrap_or(f64::NAN))),
+    )?);
+    run.inputs =
+        rows(tx, "SELECT name, digest, source, rows FROM inputs WHERE run = ?1 ORDER BY name", &run.run, |row| {
+            Ok(Input { name: row.get(0)?, digest: digest(row, 1)?, source: row.get(2)?, rows: count(row, 3)? })
+        })?;
+    Ok(run)
+}
+
+fn rows<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    parameter: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, Fault> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let found = statement.query_map([parameter], read)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,103 @@
+//! The trait behind which runs and models are kept.
+
+use std::collections::BTreeMap;
+
+use trainyard_files::Digest;
+use trainyard_spec::Stage;
+
+use crate::{
+    ArtifactRecord, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
+    Promoted, Promotion, Reason, RunRecord, Status, VersionRecord,
+};
+
+/// Keeps runs and registered models.
+///
+/// Every method that writes is one transaction, on the disk when it returns, and may be repeated after a crash:
+/// the same call again changes nothing.
+pub trait Tracking: Send + Sync {
+    /// Begins a run. One that is running, failed or was killed goes on; its status is RUNNING again.
+    /// [`Error::RunEnded`] for one that finished or was refused.
+    fn start_run(&self, run: &NewRun) -> Result<(), Error>;
+    /// Adds parameters. They never change: [`Error::ParamChanged`].
+    fn log_params(&self, run: &str, params: &BTreeMap<String, String>) -> Result<(), Error>;
+    /// Adds metrics; one value for each key and step, the last one logged.
+    fn log_metrics(&self, run: &str, metrics: &[Metric]) -> Result<(), Error>;
+    /// Sets tags, of an ended run too.
+    fn set_tags(&self, run: &str, tags: &BTreeMap<String, String>) -> Result<(), Error>;
+    /// Adds a data set that the run read.
+    fn log_input(&self, run: &str, input: &Input) -> Result<(), Error>;
+    /// Stores an artifact; one of the same path is replaced.
+    fn log_artifact(&self, run: &str, path: &str, bytes: &[u8]) -> Result<Digest, Error>;
+    /// Reads an artifact, verified.
+    fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error>;
+    /// Lists a run's artifacts, sorted by path.
+    fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRecord>, Error>;
+    /// Ends a run. [`Error::RunEnded`] for one that ended otherwise before.
+    fn end_run(&self, run: &str, status: Status, ended_ms: i64, reason: Option<&Reason>) -> Result<(), Error>;
+    /// Finds a run by its whole id.
+    fn run(&self, id: &str) -> Result<Option<RunRecord>, Error>;
+    /// Finds a run by its id or a beginning of it that no other shares.
+    /// [`Error::UnknownRun`] names near and recent ones, [`Error::AmbiguousRun`] the candidates.
+    fn find_run(&self, id: &str) -> Result<RunRecord, Error>;
+    /// Lists the newest runs first, at most `limit`, only those of a status where one is given.
+    fn runs(&self, limit: usize, status: Option<Status>) -> Result<Vec<RunRecord>, Error>;
+    /// Lists all values of a metric in the order of their steps.
+    fn metric_history(&self, run: &str, key: &str) -> Result<Vec<Metric>, Error>;
+
+    /// Registers a version in stage None. The same run again gets the version that it made;
+    /// [`Error::IncompleteModel`] until every file of it is stored and whole.
+    fn create_version(&self, model: &str, version: &NewVersion) -> Result<VersionRecord, Error>;
+    /// Changes a version's stage. Who held Staging or Production is archived.
+    fn transition(&self, model: &str, version: u32, stage: Stage, change: &Change) -> Result<VersionRecord, Error>;
+    /// Points an alias at a version, and [`PREVIOUS`](crate::PREVIOUS) at its former holder.
+    fn set_alias(&self, model: &str, alias: &str, version: u32, change: &Change) -> Result<VersionRecord, Error>;
+    /// Makes a version and gives it its stage and alias, with one entry in the history: all or nothing.
+    /// A promotion that the same run has done before is found done, whatever happened since.
+    fn promote(&self, promotion: &Promotion) -> Result<Promoted, Error>;
+    /// Finds the version that a reference points at, if there is one.
+    fn find_version(&self, reference: &ModelReference) -> Result<Option<VersionRecord>, Error>;
+    /// Lists a model's versions, the newest first; none for an unknown model.
+    fn versions(&self, model: &str) -> Result<Vec<VersionRecord>, Error>;
+    /// Lists the registered models by name.
+    fn models(&self) -> Result<Vec<ModelRecord>, Error>;
+    /// Lists what happened to a model, the oldest first.
+    fn history(&self, model: &str) -> Result<Vec<HistoryEntry>, Error>;
+    /// Checks that no entry of the history was altered, removed or put in, and that the registry is what it says:
+    /// [`Error::HistoryBroken`].
+    fn verify_history(&self) -> Result<(), Error>;
+    /// Digests a model's versions, stages and aliases, for cache keys; no times and no run ids.
+    fn head(&self, model: &str) -> Result<Digest, Error>;
+
+    /// Counts a run's use of a reference test, once a run; returns how many runs have used it.
+    fn count_reference_use(&self, split_version: u32, reference: &Digest, run: &str) -> Result<u64, Error>;
+    /// Returns how many runs have used a reference test.
+    fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error>;
+
+    /// Finds the version that a reference points at; [`Error::UnknownModel`] or [`Error::UnknownVersion`] otherwise.
+    fn version_by(&self, reference: &ModelReference) -> Result<VersionRecord, Error> {
+        if let Some(version) = self.find_version(reference)? {
+            return Ok(version);
+        }
+        let models = self.models()?;
+        match models.iter().find(|model| model.name == reference.model) {
+            None => Err(Error::unknown_model(&reference.model, models.iter().map(|model| model.name.as_str()))),
+            Some(model) => Err(Error::UnknownVersion {
+                reference: reference.clone(),
+                versions: self.versions(&reference.model)?.iter().map(|version| version.version).collect(),
+                aliases: model.aliases.keys().cloned().collect(),
+            }),
+        }
+    }
+
+    /// Reads the artifacts below a folder, under their paths inside it.
+    fn read_folder(&self, run: &str, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let mut files = BTreeMap::new();
+        for artifact in self.artifacts(run)? {
+            let inside = artifact.path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+            if let Some(inside) = inside {
+                files.insert(inside.to_owned(), self.read_artifact(run, &artifact.path)?);
+            }
+        }
+        Ok(files)
+    }
+}
