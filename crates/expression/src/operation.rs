@@ -421,7 +421,6 @@ macro_rules! lift {
         }
 
         /// Lifts a kernel that gives its result by value.
-        #[expect(clippy::extra_unused_type_parameters, reason = "the last arity may stay unused")]
         pub(crate) fn $make<$($A: Input,)+ R: Output>(
             kernel: impl for<'a> Fn($($A::Item<'a>),+) -> Outcome<R::Item> + Send + Sync + 'static,
         ) -> Arc<dyn Operation> {

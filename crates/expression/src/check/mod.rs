@@ -1,8 +1,12 @@
 //! From syntax tree to typed program, with every problem found in one pass.
 
 mod calls;
+mod dates;
+mod fitted;
 mod literal;
 mod operators;
+mod refused;
+mod regular;
 mod shapes;
 
 use std::ops::Range;
@@ -180,7 +184,7 @@ impl<'a> Checker<'a> {
         let run = self.tokens.run_of(name.span).unwrap_or(self.tokens.all());
         let written = name.value.as_str();
         // Words that are functions without parentheses in DuckDB.
-        if name.quote_style.is_none() && calls::is_volatile(written) && !self.is_column(written) {
+        if name.quote_style.is_none() && refused::is_volatile(written) && !self.is_column(written) {
             return self.report(ProblemKind::Volatile { name: written.to_owned() }, run);
         }
         let exact = self.settings.columns.iter().find(|column| column.name == written);

@@ -21,10 +21,7 @@ impl Checker<'_> {
         conditions: &[CaseWhen],
         otherwise: Option<&Expr>,
     ) -> Option<Typed> {
-        let operand = match operand {
-            Some(operand) => Some(self.check(operand)),
-            None => None,
-        };
+        let operand = operand.map(|operand| self.check(operand));
         let mut whens = Vec::new();
         let mut thens = Vec::new();
         for when in conditions {

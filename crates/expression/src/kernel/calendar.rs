@@ -154,8 +154,8 @@ const PARTS: &[(Part, &[&str])] = &[
 impl Part {
     /// Finds a part by any of its spellings, in any case.
     pub(crate) fn named(name: &str) -> Option<Part> {
-        let same = |spelling: &&str| spelling.eq_ignore_ascii_case(name);
-        PARTS.iter().find(|(_, spellings)| spellings.iter().any(|spelling| same(&spelling))).map(|(part, _)| *part)
+        let same = |spellings: &[&str]| spellings.iter().any(|spelling| spelling.eq_ignore_ascii_case(name));
+        PARTS.iter().find(|(_, spellings)| same(spellings)).map(|(part, _)| *part)
     }
 
     /// Gives the first spelling of every part.
