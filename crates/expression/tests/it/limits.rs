@@ -56,6 +56,9 @@ fn a_hundred_levels_are_fine() {
         let sql = format!("{}x{}", open.repeat(count), close.repeat(count));
         assert_eq!(check(&sql), Ok(()), "{open}");
     }
+    // Evaluation recurses too, on whatever stack the caller has.
+    let nested = format!("{}1{}", "CASE WHEN 1 < 2 THEN ".repeat(100), " END".repeat(100));
+    assert_eq!(constant(&nested).unwrap(), trainyard_expression::Value::Integer(1));
     assert!(check(&format!("x > 1 AND {} x > 1", "NOT ".repeat(100))).is_ok());
 }
 
