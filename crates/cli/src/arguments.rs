@@ -1,0 +1,420 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainyard",
+    version,
+    about = "From a table to a gated, compared and promoted model, the same way every time",
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "EXAMPLES:
+  trainyard init churn --from customers.csv --target Churn
+  trainyard run churn
+  trainyard predict --project churn --model churn --input new.csv
+
+Exit codes: 0 done, 1 something that you can fix, 2 wrong command line, 3 a gate said no,
+70 a defect of Trainyard, 130 interrupted."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The project's folder, or its trainyard.yaml [default: the current folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+    /// An environment out of environments/ [default: the variable TRAINYARD_ENV]
+    #[arg(long = "env", global = true, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Replaces a value of the spec, such as data.source=new.csv; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) overrides: Vec<(String, String)>,
+    /// How many threads work at most; results do not depend on it [default: one per processor]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Prints one JSON document on stdout, and events as JSON lines on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Prints no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Prints more of what happens
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, such as data.source=new.csv".to_owned()),
+    }
+}
+
+/// Which versions to use instead of the active ones.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Choose {
+    /// The version of the split [default: the active one]
+    #[arg(long, value_name = "N")]
+    pub(crate) split: Option<u32>,
+    /// The version of the features [default: the active one]
+    #[arg(long, value_name = "N")]
+    pub(crate) features: Option<u32>,
+    /// The version of the model [default: the active one]
+    #[arg(long, value_name = "N")]
+    pub(crate) model: Option<u32>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Writes a project for a table, complete and ready to run
+    #[command(after_help = "EXAMPLES:
+  trainyard init churn --from customers.csv --target Churn
+  trainyard init churn --from customers.csv --target Churn --positive Yes --key customerID")]
+    Init(Init),
+    /// Writes a synthetic table whose truth is known
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard synth churn --rows 7043 --seed 1 --output customers.csv
+  trainyard synth classification --rows 10000 --balance 0.1 --output rare.parquet"
+    )]
+    Synth {
+        #[command(subcommand)]
+        table: Synth,
+    },
+    /// Says whether the project could run: everything that is knowable without training
+    #[command(after_help = "EXAMPLES:
+  trainyard check
+  trainyard check --project examples/churn --set data.source=new.csv")]
+    Check(Choose),
+    /// Lists the steps, and which of them would run
+    #[command(after_help = "EXAMPLES:
+  trainyard plan
+  trainyard plan --features 2 --json")]
+    Plan(Choose),
+    /// Runs the project: split, features, training, evaluation, gates, comparison, promotion
+    #[command(after_help = "EXAMPLES:
+  trainyard run
+  trainyard run examples/churn
+  trainyard run --split 1 --features 2 --model 1
+  trainyard run --env production --json > result.json")]
+    Run(Run),
+    /// Goes on with a run that was interrupted or failed
+    #[command(after_help = "EXAMPLES:
+  trainyard resume
+  trainyard resume 7f3a")]
+    Resume {
+        /// The run [default: the latest that can go on]
+        run: Option<String>,
+    },
+    /// Runs one step of a run, for schedulers that drive the steps themselves
+    #[command(after_help = "EXAMPLES:
+  trainyard step ingest --run nightly-1
+  trainyard step train --run nightly-1 --json")]
+    Step {
+        /// The step
+        name: String,
+        /// The run that it belongs to; the first step of a new run makes it
+        #[arg(long)]
+        run: String,
+        #[command(flatten)]
+        choose: Choose,
+    },
+    /// Says why a step would run, or why not
+    #[command(after_help = "EXAMPLES:
+  trainyard why train
+  trainyard why features --features 2")]
+    Why {
+        /// The step
+        step: String,
+        #[command(flatten)]
+        choose: Choose,
+    },
+    /// Replays a run and compares every byte that it made
+    #[command(after_help = "EXAMPLES:
+  trainyard verify 7f3a
+  trainyard verify 7f3a --at 1,2,8")]
+    Verify {
+        /// The run
+        run: String,
+        /// The numbers of threads to replay at
+        #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2,8",
+              value_parser = clap::value_parser!(u16).range(1..=1024))]
+        at: Vec<u16>,
+    },
+    /// Looks at runs
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard runs list
+  trainyard runs show 7f3a
+  trainyard runs compare 7f3a 91c0"
+    )]
+    Runs {
+        #[command(subcommand)]
+        action: Runs,
+    },
+    /// Looks at registered models
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard models list
+  trainyard models show churn@champion
+  trainyard models history churn"
+    )]
+    Models {
+        #[command(subcommand)]
+        action: Models,
+    },
+    /// Predicts the rows of a table with a registered model
+    #[command(after_help = "EXAMPLES:
+  trainyard predict --model churn --input new.csv > predictions.csv
+  trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
+  trainyard predict --model churn/3 --input new.csv --json")]
+    Predict(Predict),
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder to make
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The table, as CSV or Parquet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// The column that names a row [default: found in the table]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) key: Option<String>,
+    /// The value of the target that is to be found [default: the rarer one]
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) positive: Option<String>,
+    /// The project's name [default: the folder's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The project's folder, the same as --project
+    #[arg(value_name = "DIR", conflicts_with = "project")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// The model: NAME, NAME@ALIAS, NAME/VERSION or NAME/STAGE
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The table, as CSV or Parquet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where predictions go, .csv or .parquet [default: CSV on stdout]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The kinds of synthetic tables.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Synth {
+    /// Customers of a telephone company, some of whom leave
+    #[command(after_help = "EXAMPLES:
+  trainyard synth churn --rows 7043 --seed 1 --output customers.csv")]
+    Churn(Target),
+    /// Two classes, with informative, redundant and noise columns
+    #[command(after_help = "EXAMPLES:
+  trainyard synth classification --rows 10000 --output table.parquet
+  trainyard synth classification --rows 10000 --separation 0.5 --balance 0.1 --output hard.csv")]
+    Classification(Classification),
+    /// A number to predict, with informative, redundant and noise columns
+    #[command(after_help = "EXAMPLES:
+  trainyard synth regression --rows 10000 --seed 2 --output table.csv")]
+    Regression(Regression),
+}
+
+/// How many rows, and where they go.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// How many rows
+    #[arg(long, value_name = "N", default_value_t = 7043, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rows: u64,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The file's format [default: by its ending: .csv, .parquet, .db]
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+/// The formats of a written table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// A SQLite database.
+    Sqlite,
+}
+
+/// The columns of a synthetic table.
+#[derive(Debug, Args)]
+pub(crate) struct Columns {
+    /// How many features
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) features: u16,
+    /// How many of them say something
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) informative: u16,
+    /// How many are mixed from those
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(crate) redundant: u16,
+    /// How far the features move away from where they were, in standard deviations
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = finite, allow_negative_numbers = true)]
+    pub(crate) drift: f64,
+}
+
+/// Arguments of `synth classification`.
+#[derive(Debug, Args)]
+pub(crate) struct Classification {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+    /// How far the classes are apart
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
+    pub(crate) separation: f64,
+    /// The share of the positive class
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+    pub(crate) balance: f64,
+}
+
+/// Arguments of `synth regression`.
+#[derive(Debug, Args)]
+pub(crate) struct Regression {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+    /// The standard deviation of the noise in the target
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = not_negative)]
+    pub(crate) noise: f64,
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| "expected a number".to_owned())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    finite(text).and_then(|value| if value > 0.0 { Ok(value) } else { Err("expected a number above 0".to_owned()) })
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    finite(text).and_then(|value| if value >= 0.0 { Ok(value) } else { Err("expected 0 or above".to_owned()) })
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value = finite(text)?;
+    if value > 0.0 && value < 1.0 { Ok(value) } else { Err("expected a share above 0 and below 1".to_owned()) }
+}
+
+/// What to see of runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// Lists runs, the newest first
+    #[command(after_help = "EXAMPLES:
+  trainyard runs list
+  trainyard runs list --limit 5 --status refused")]
+    List {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// Only those that stand so: running, finished, failed, killed or refused
+        #[arg(long, value_parser = status)]
+        status: Option<trainyard_tracking::Status>,
+    },
+    /// Shows a run's parameters, metrics, inputs and artifacts
+    #[command(after_help = "EXAMPLES:
+  trainyard runs show 7f3a")]
+    Show {
+        /// The run, or the beginning of its id
+        run: String,
+    },
+    /// Puts two runs side by side
+    #[command(after_help = "EXAMPLES:
+  trainyard runs compare 7f3a 91c0")]
+    Compare {
+        /// The one
+        a: String,
+        /// The other
+        b: String,
+    },
+}
+
+fn status(text: &str) -> Result<trainyard_tracking::Status, String> {
+    trainyard_tracking::Status::parse(text)
+        .ok_or_else(|| "expected running, finished, failed, killed or refused".to_owned())
+}
+
+/// What to see of models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// Lists registered models
+    #[command(after_help = "EXAMPLES:
+  trainyard models list")]
+    List,
+    /// Shows a model's versions, or one of them
+    #[command(after_help = "EXAMPLES:
+  trainyard models show churn
+  trainyard models show churn/3")]
+    Show {
+        /// The model: NAME, NAME@ALIAS, NAME/VERSION or NAME/STAGE
+        name: String,
+    },
+    /// Lists what happened to a model
+    #[command(after_help = "EXAMPLES:
+  trainyard models history churn")]
+    History {
+        /// The model's name
+        name: String,
+    },
+}

@@ -1,0 +1,93 @@
+//! One module per command: arguments to a call of a library, its answer to text and to a document.
+
+mod check;
+mod init;
+mod models;
+mod outcome;
+mod plan;
+mod predict;
+mod resume;
+mod run;
+mod runs;
+mod step;
+mod synth;
+mod verify;
+mod why;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
+use trainyard_spec::Choice;
+
+use crate::arguments::{Arguments, Choose, Command, Global};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::signal::{Current, watch};
+use crate::stop::{NOTHING, Stop};
+
+/// Runs a command and gives the exit code.
+pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Init(init) => init::run(init, printer),
+        Command::Synth { table } => synth::run(table, printer),
+        Command::Check(choose) => check::run(&request(global, None, *choose), printer),
+        Command::Plan(choose) => plan::run(&request(global, None, *choose), printer),
+        Command::Run(run) => run::run(&request(global, run.folder.as_deref(), run.choose), printer),
+        Command::Resume { run } => resume::run(&request(global, None, Choose::default()), run.as_deref(), printer),
+        Command::Step { name, run, choose } => step::run(&request(global, None, *choose), name, run, printer),
+        Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
+        Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
+        Command::Runs { action } => runs::run(&root(global, None), action, printer),
+        Command::Models { action } => models::run(&root(global, None), action, printer),
+        Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
+    }
+}
+
+fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
+    let variable = || std::env::var("TRAINYARD_ENV").ok().filter(|name| !name.is_empty());
+    let threads = global.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    Request {
+        root: root(global, folder),
+        environment: global.environment.clone().or_else(variable),
+        overrides: global.overrides.clone(),
+        choose: Choice { split: choose.split, features: choose.features, model: choose.model },
+        threads,
+    }
+}
+
+/// Gives the project's folder; a spec that is named itself stands for its folder.
+fn root(global: &Global, folder: Option<&Path>) -> PathBuf {
+    let named = folder.or(global.project.as_deref()).unwrap_or_else(|| Path::new("."));
+    match (named.file_name(), named.parent()) {
+        (Some(name), Some(parent)) if name == "trainyard.yaml" => {
+            if parent.as_os_str().is_empty() {
+                PathBuf::from(".")
+            } else {
+                parent.to_path_buf()
+            }
+        }
+        _ => named.to_path_buf(),
+    }
+}
+
+/// Gives a call of the engine what it needs to report and to be stopped, and says what its failure means.
+fn engaged<T>(
+    printer: Printer,
+    call: impl FnOnce(Arc<dyn Reporter>, &Cancel) -> Result<T, Failure>,
+) -> Result<T, Stop> {
+    let (cancel, current) = (Cancel::default(), Current::default());
+    watch(&cancel, &current, printer)?;
+    call(Arc::new(Progress::new(printer, current.clone())), &cancel).map_err(|failure| match failure {
+        Failure::Interrupted { run } => Stop::Interrupted { run: Some(run) },
+        Failure::Problems(diagnostics) => {
+            let state = current.get().map_or_else(
+                || NOTHING.to_owned(),
+                |run| format!("The finished steps of run {run} are kept: `trainyard resume {run}` goes on with it."),
+            );
+            Stop::Problems { diagnostics, state }
+        }
+    })
+}

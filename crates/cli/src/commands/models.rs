@@ -1,0 +1,121 @@
+//! `trainyard models`.
+
+use std::path::Path;
+
+use serde_json::json;
+use trainyard_pipeline::tracking;
+use trainyard_tracking::{Effect, ModelReference, Tracking, VersionRecord, Which};
+
+use crate::arguments::Models;
+use crate::printer::{Ink, Printer};
+use crate::stop::Stop;
+use crate::table::{Side, clean, count, moment, table};
+
+pub(super) fn run(root: &Path, action: &Models, printer: Printer) -> Result<u8, Stop> {
+    match action {
+        Models::List => list(root, printer),
+        Models::Show { name } => show(root, name, printer),
+        Models::History { name } => history(root, name, printer),
+    }?;
+    Ok(0)
+}
+
+fn list(root: &Path, printer: Printer) -> Result<(), Stop> {
+    let models = tracking(root)?.models()?;
+    printer.result(
+        || json!({"models": models}),
+        |_| {
+            if models.is_empty() {
+                return "There are no models yet. A run whose gates pass makes one: trainyard run\n".to_owned();
+            }
+            let mut rows = vec![["model", "latest", "aliases", "since"].map(str::to_owned).to_vec()];
+            for model in &models {
+                let aliases = model.aliases.iter().map(|(alias, version)| format!("{alias} → v{version}"));
+                let aliases = aliases.collect::<Vec<_>>().join(", ");
+                rows.push(vec![model.name.clone(), format!("v{}", model.latest), aliases, moment(model.created_ms)]);
+            }
+            table(&[Side::Left, Side::Right, Side::Left, Side::Left], &rows)
+        },
+    )
+}
+
+fn show(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
+    let store = tracking(root)?;
+    let reference: ModelReference = name.parse()?;
+    // The default version stands for the model, so that an unknown name is refused with the known ones.
+    let chosen = store.version_by(&reference)?;
+    if reference.which != Which::Default {
+        return printer.result(|| json!(chosen), |paint| version(&chosen, &paint.ink(Ink::Strong, &title(&chosen))));
+    }
+    let versions = store.versions(&reference.model)?;
+    printer.result(
+        || json!({"name": reference.model, "default": chosen.version, "versions": versions}),
+        |paint| {
+            let mut rows = vec![["version", "stage", "aliases", "run", "made", "digest"].map(str::to_owned).to_vec()];
+            for one in &versions {
+                rows.push(vec![
+                    format!("v{}", one.version),
+                    one.stage.name().to_owned(),
+                    one.aliases.join(", "),
+                    one.run.clone(),
+                    moment(one.created_ms),
+                    one.digest.short(),
+                ]);
+            }
+            let sides = [Side::Right, Side::Left, Side::Left, Side::Left, Side::Left, Side::Left];
+            format!("{}\n{}", paint.ink(Ink::Strong, &clean(&reference.model)), table(&sides, &rows))
+        },
+    )
+}
+
+fn title(version: &VersionRecord) -> String {
+    clean(&format!("{} v{}", version.model, version.version))
+}
+
+fn version(version: &VersionRecord, title: &str) -> String {
+    let mut rows = vec![
+        vec!["stage".to_owned(), version.stage.name().to_owned()],
+        vec!["aliases".to_owned(), version.aliases.join(", ")],
+        vec!["run".to_owned(), version.run.clone()],
+        vec!["made".to_owned(), moment(version.created_ms)],
+        vec!["digest".to_owned(), version.digest.to_string()],
+    ];
+    rows.extend(version.rows.iter().map(|(name, rows)| vec![format!("{name} rows"), count(*rows)]));
+    format!("{title}\n{}", table(&[Side::Left; 2], &rows))
+}
+
+fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
+    let store = tracking(root)?;
+    let reference: ModelReference = name.parse()?;
+    store.version_by(&reference)?;
+    let mut entries = store.history(&reference.model)?;
+    if let Which::Version(version) = reference.which {
+        entries.retain(|entry| entry.version == version);
+    }
+    printer.result(
+        || json!({"name": reference.model, "history": entries}),
+        |_| {
+            let mut rows = vec![["at", "version", "what", "why", "run"].map(str::to_owned).to_vec()];
+            for entry in &entries {
+                let effects = entry.effects.iter().map(effect).collect::<Vec<_>>().join(", ");
+                rows.push(vec![
+                    moment(entry.at_ms),
+                    format!("v{}", entry.version),
+                    effects,
+                    entry.reason.clone(),
+                    entry.run.clone().unwrap_or_else(|| "–".to_owned()),
+                ]);
+            }
+            table(&[Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], &rows)
+        },
+    )
+}
+
+fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Created { version, .. } => format!("v{version} made"),
+        Effect::Staged { version, from, to } => format!("v{version} {from} → {to}"),
+        Effect::Aliased { alias, from: Some(from), to } => format!("{alias} v{from} → v{to}"),
+        Effect::Aliased { alias, from: None, to } => format!("{alias} → v{to}"),
+    }
+}

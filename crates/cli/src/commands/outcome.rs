@@ -1,0 +1,142 @@
+//! How a run ended, drawn the same way for `run`, `resume` and the last `step`.
+
+use serde_json::{Value, json};
+use trainyard_pipeline::{GateLine, RunResult, StepStatus};
+use trainyard_spec::metric_higher_is_better;
+
+use crate::printer::{Ink, Paint, Printer};
+use crate::stop::Stop;
+use crate::table::{Side, clean, count, counted, number, pad, seconds};
+
+/// The columns of a label before its text.
+const LABEL: usize = 12;
+
+/// The columns of a metric's name, of a number and of an interval.
+const METRIC: usize = 34;
+const NUMBER: usize = 12;
+const INTERVAL: usize = 17;
+
+/// Prints the result and gives the exit code.
+pub(super) fn print(result: &RunResult, printer: Printer) -> Result<u8, Stop> {
+    printer.result(|| json!(result), |paint| text(result, paint))?;
+    Ok(result.exit_code())
+}
+
+/// Draws the result.
+pub(super) fn text(result: &RunResult, paint: Paint) -> String {
+    let steps = |wanted: StepStatus| result.steps.iter().filter(|step| step.status == wanted).count();
+    let verb = if result.status == "FAILED" { "failed" } else { "finished" };
+    let mut text = format!(
+        "Run {} {verb} in {}: {} ran, {} cached\n\n",
+        paint.ink(Ink::Strong, &result.run),
+        seconds(result.seconds),
+        counted(steps(StepStatus::Ran), "step"),
+        steps(StepStatus::Cached),
+    );
+    text.push_str(&metrics(result, paint));
+    text.push_str(&gates(&result.gates, paint));
+    text.push_str(&decision(result, paint));
+    text.push_str(&line("again", &result.again));
+    text
+}
+
+fn line(label: &str, text: &str) -> String {
+    format!("  {}{}\n", pad(label, LABEL, Side::Left), clean(text))
+}
+
+/// Draws the candidate beside the incumbent, or beside the baseline while there is none.
+fn metrics(result: &RunResult, paint: Paint) -> String {
+    let Some(reference) = result.metrics.get("reference").and_then(Value::as_object).filter(|all| !all.is_empty())
+    else {
+        return String::new();
+    };
+    let (beside, values) = match &result.incumbent {
+        Some(incumbent) => {
+            let version = incumbent.get("version").and_then(Value::as_u64).unwrap_or_default();
+            let stage = incumbent.get("stage").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+            (
+                format!("{} v{version}", if stage == "none" { "" } else { &stage }).trim().to_owned(),
+                incumbent.get("metrics"),
+            )
+        }
+        None => ("baseline".to_owned(), result.metrics.get("baseline")),
+    };
+    let head = format!("reference test · {} rows", count(result.reference_rows));
+    let row = |name: &str, value: &str, interval: &str, beside: &str| {
+        let cells = [
+            pad(name, METRIC, Side::Left),
+            pad(value, NUMBER, Side::Right),
+            format!("   {}", pad(interval, INTERVAL, Side::Left)),
+            pad(beside, NUMBER, Side::Right),
+        ];
+        format!("  {}\n", cells.concat().trim_end())
+    };
+    let mut text = paint.ink(Ink::Faint, row(&head, "candidate", "95% interval", &beside).trim_end_matches('\n'));
+    text.push('\n');
+    for (name, value) in reference {
+        let interval = result.metrics.get("intervals").and_then(|all| all.get(name)).and_then(interval);
+        let other = values.and_then(|all| all.get(name)).and_then(Value::as_f64);
+        text.push_str(&row(&clean(name), &number(value.as_f64()), &interval.unwrap_or_default(), &number(other)));
+    }
+    text.push('\n');
+    text
+}
+
+fn interval(value: &Value) -> Option<String> {
+    let low = value.get("low").or_else(|| value.get(0)).and_then(Value::as_f64)?;
+    let high = value.get("high").or_else(|| value.get(1)).and_then(Value::as_f64)?;
+    Some(format!("{low:.3} to {high:.3}"))
+}
+
+fn gates(gates: &[GateLine], paint: Paint) -> String {
+    if gates.is_empty() {
+        return String::new();
+    }
+    let failed: Vec<&GateLine> = gates.iter().filter(|gate| !gate.passed).collect();
+    let summary = format!("{} of {} passed", gates.len() - failed.len(), gates.len());
+    let ink = if failed.is_empty() { Ink::Good } else { Ink::Bad };
+    let mut text = format!("  {}{}\n", pad("gates", LABEL, Side::Left), paint.ink(ink, &summary));
+    for gate in failed {
+        text.push_str(&line("", &missed(gate)));
+    }
+    text
+}
+
+/// Says which value met which limit, with as many decimals as it takes to tell them apart.
+fn missed(gate: &GateLine) -> String {
+    let (name, limit) = (&gate.name, gate.limit);
+    let higher = metric_higher_is_better(name);
+    let Some(value) = Option::<f64>::from(gate.value).filter(|value| value.is_finite()) else {
+        return format!("{name} has no value; the limit is {limit:.3}");
+    };
+    let at_least = if higher.is_some() && value == limit { higher == Some(true) } else { value < limit };
+    let (is, must) = if at_least { ("below", "at least") } else { ("above", "at most") };
+    let decimals = (3..=9).find(|decimals| format!("{value:.decimals$}") != format!("{limit:.decimals$}")).unwrap_or(9);
+    format!("{name} {value:.decimals$} is {is} the limit: {must} {limit:.decimals$}")
+}
+
+fn decision(result: &RunResult, paint: Paint) -> String {
+    let Some(decision) = &result.decision else {
+        return String::new();
+    };
+    let because = if result.reason.is_empty() { String::new() } else { format!(" ({})", clean(&result.reason)) };
+    let label = |ink| paint.ink(ink, &pad(decision, LABEL, Side::Left));
+    let text_of = |value: Option<&Value>, key: &str| {
+        clean(value.and_then(|value| value.get(key)).and_then(Value::as_str).unwrap_or_default())
+    };
+    let version_of = |value: Option<&Value>| value.and_then(|value| value.get("version")).and_then(Value::as_u64);
+    match (decision.as_str(), &result.model) {
+        ("promoted", Some(model)) => {
+            let (name, stage) = (text_of(Some(model), "name"), text_of(Some(model), "stage"));
+            let version = version_of(Some(model)).unwrap_or_default();
+            format!("  {}{name} v{version} → {stage}{because}\n", label(Ink::Good))
+        }
+        ("kept", _) => {
+            let kept = version_of(result.incumbent.as_ref())
+                .map_or_else(|| "what stands stays".to_owned(), |version| format!("v{version} stays"));
+            format!("  {}{kept}{because}\n", label(Ink::Strong))
+        }
+        ("refused", _) => format!("  {}{}\n", label(Ink::Bad), clean(&result.reason)),
+        _ => format!("  {}{}\n", label(Ink::Strong), clean(&result.reason)),
+    }
+}

@@ -1,0 +1,93 @@
+//! `trainyard synth`.
+
+use serde_json::json;
+use trainyard_data::synth;
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_files::DiskIo;
+
+use crate::arguments::{Format, Synth, Target};
+use crate::printer::Printer;
+use crate::stop::Stop;
+use crate::table::{clean, count};
+
+pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
+    let (target, made) = match table {
+        Synth::Churn(target) => (target, synth::churn(target.rows, target.seed)),
+        Synth::Classification(wanted) => {
+            enough(&wanted.columns)?;
+            let made = synth::classification(&synth::Classification {
+                rows: wanted.target.rows,
+                seed: wanted.target.seed,
+                features: usize::from(wanted.columns.features),
+                informative: usize::from(wanted.columns.informative),
+                redundant: usize::from(wanted.columns.redundant),
+                class_separation: wanted.separation,
+                balance: wanted.balance,
+                drift: wanted.columns.drift,
+            });
+            (&wanted.target, made)
+        }
+        Synth::Regression(wanted) => {
+            enough(&wanted.columns)?;
+            let made = synth::regression(&synth::Regression {
+                rows: wanted.target.rows,
+                seed: wanted.target.seed,
+                features: usize::from(wanted.columns.features),
+                informative: usize::from(wanted.columns.informative),
+                redundant: usize::from(wanted.columns.redundant),
+                noise: wanted.noise,
+                drift: wanted.columns.drift,
+            });
+            (&wanted.target, made)
+        }
+    };
+    let format = format(target)?;
+    synth::write(&DiskIo, &made, &target.output, format).map_err(|error| Stop::from(error.diagnostic()))?;
+    let file = target.output.display().to_string();
+    let columns = made.num_columns();
+    printer.result(
+        || json!({"file": file, "rows": made.num_rows(), "columns": columns, "seed": target.seed}),
+        |_| {
+            let rows = count(made.num_rows() as u64);
+            format!("{}: {rows} rows × {columns} columns, seed {}\n", clean(&file), target.seed)
+        },
+    )?;
+    Ok(0)
+}
+
+fn enough(columns: &crate::arguments::Columns) -> Result<(), Stop> {
+    let asked = u32::from(columns.informative) + u32::from(columns.redundant);
+    if asked <= u32::from(columns.features) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "command-line/too-few-features",
+        format!("{asked} informative and redundant columns do not fit into {} features", columns.features),
+    )
+    .with_fault(Fault::CommandLine)
+    .help("raise --features, or lower --informative or --redundant")
+    .into())
+}
+
+fn format(target: &Target) -> Result<synth::Format, Stop> {
+    if let Some(format) = target.format {
+        return Ok(match format {
+            Format::Csv => synth::Format::Csv,
+            Format::Parquet => synth::Format::Parquet,
+            Format::Sqlite => synth::Format::Sqlite,
+        });
+    }
+    let ending = target.output.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match ending.as_str() {
+        "csv" => Ok(synth::Format::Csv),
+        "parquet" => Ok(synth::Format::Parquet),
+        "db" | "sqlite" | "sqlite3" => Ok(synth::Format::Sqlite),
+        _ => Err(Diagnostic::error(
+            "command-line/unknown-format",
+            format!("the ending of {} names no format", target.output.display()),
+        )
+        .with_fault(Fault::CommandLine)
+        .help("end it in .csv, .parquet or .db, or name the format with --format")
+        .into()),
+    }
+}

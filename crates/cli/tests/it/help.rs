@@ -1,0 +1,65 @@
+//! What `--help` says, for every command. `TRAINYARD_BLESS=1` writes the files anew.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{text, trainyard};
+
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["init"],
+    &["synth"],
+    &["synth", "churn"],
+    &["synth", "classification"],
+    &["synth", "regression"],
+    &["check"],
+    &["plan"],
+    &["run"],
+    &["resume"],
+    &["step"],
+    &["why"],
+    &["verify"],
+    &["runs"],
+    &["runs", "list"],
+    &["runs", "show"],
+    &["runs", "compare"],
+    &["models"],
+    &["models", "list"],
+    &["models", "show"],
+    &["models", "history"],
+    &["predict"],
+];
+
+#[test]
+fn help_of_every_command_is_as_recorded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
+    let mut wrong = Vec::new();
+    for command in COMMANDS {
+        let mut arguments = command.to_vec();
+        arguments.push("--help");
+        let output = trainyard(&arguments);
+        let shown = text(&output.stdout);
+        let name = if command.is_empty() { "trainyard".to_owned() } else { command.join("-") };
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{name}");
+        assert!(shown.contains("EXAMPLES:\n  trainyard "), "{name} has no examples");
+        let path = folder.join(format!("{name}.txt"));
+        if std::env::var_os("TRAINYARD_BLESS").is_some() {
+            fs::write(&path, &shown).expect("the folder of recorded help is writable");
+        } else if fs::read_to_string(&path).ok().as_deref() != Some(shown.as_str()) {
+            wrong.push(format!("{}:\n{shown}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nTRAINYARD_BLESS=1 takes what was found", wrong.join("\n"));
+}
+
+#[test]
+fn every_command_is_recorded() {
+    // The top page lists the commands, one a line, indented by two blanks.
+    let page = text(&trainyard(&["--help"]).stdout);
+    let listed = page.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 10, "{page}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        assert!(COMMANDS.iter().any(|command| command.first() == Some(&name)), "{name} is not recorded");
+    }
+}

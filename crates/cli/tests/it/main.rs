@@ -1,0 +1,17 @@
+//! The binary as a user meets it.
+
+mod command_line;
+mod help;
+
+use std::process::{Command, Output};
+
+/// Runs the binary in a clean environment.
+fn trainyard(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainyard"));
+    command.args(arguments).env_remove("TRAINYARD_ENV").env("NO_COLOR", "1").env("COLUMNS", "100");
+    command.output().expect("the binary was built beside this test")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
