@@ -9,16 +9,21 @@ const LONGEST: usize = 64;
 ///
 /// Compares without regard to case and to `_`, `-` and blanks, by the number of letters inserted, removed, changed or
 /// swapped with their neighbour, of which about one in three may be wrong; parts in another order (`auc_roc`, `roc_auc`)
-/// count as near. The first of equally near ones wins.
+/// count as near, and so does a name cut short (`int`, `integer`). The first of equally near ones wins.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = folded(name)?;
     let parts = sorted_parts(name);
     let mut best: Option<(usize, &'a str)> = None;
     for candidate in known {
         let Some(other) = folded(candidate) else { continue };
-        let distance = if sorted_parts(candidate) == parts { 0 } else { osa_distance(&wanted, &other) };
+        let mut distance = if sorted_parts(candidate) == parts { 0 } else { osa_distance(&wanted, &other) };
         let longest = wanted.chars().count().max(other.chars().count());
-        let allowed = if longest < 3 { 0 } else { (longest / 3).clamp(1, 4) };
+        let mut allowed = if longest < 3 { 0 } else { (longest / 3).clamp(1, 4) };
+        if distance > allowed && wanted.len() >= 3 && other.starts_with(&wanted) {
+            // Behind every slip: a name cut short.
+            allowed = 5;
+            distance = 5;
+        }
         if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
@@ -72,6 +77,8 @@ mod tests {
         assert_eq!(near("auc_roc"), Some("roc_auc"));
         assert_eq!(near("tenrue"), Some("tenure"));
         assert_eq!(near("F1"), Some("f1"));
+        assert_eq!(near("pay"), Some("PaymentMethod"));
+        assert_eq!(near("pa"), None);
         assert_eq!(near("f2"), None);
         assert_eq!(near("customerID"), None);
         assert_eq!(near(""), None);

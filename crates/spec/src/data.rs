@@ -57,6 +57,7 @@ impl TargetSpec {
     /// Gives the task as far as the spec alone tells it.
     pub fn known_task(&self) -> Option<Task> {
         match (&self.task, &self.positive) {
+            (Some(task), Some(_)) if task.value == Task::Regression => None,
             (Some(task), _) => Some(task.value),
             (None, Some(_)) => Some(Task::Binary),
             (None, None) => None,
@@ -74,10 +75,10 @@ impl TargetSpec {
 }
 
 fn check_target(target: &mut TargetSpec, _: &Section<'_>, decoder: &mut Decoder) {
-    if let (Some(task), Some(positive)) = (&target.task, &target.positive) {
-        if task.value == Task::Regression {
-            decoder.errors.push(Error::TargetConflict { positive: positive.clone(), task: task.origin.clone() });
-        }
+    if let (Some(task), Some(positive)) = (&target.task, &target.positive)
+        && task.value == Task::Regression
+    {
+        decoder.errors.push(Error::TargetConflict { positive: positive.clone(), task: task.origin.clone() });
     }
 }
 

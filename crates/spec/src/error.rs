@@ -18,6 +18,8 @@ pub enum Error {
         info: String,
         /// Whether the text holds the marks of a merge conflict.
         conflict: bool,
+        /// The bracket that is still open there.
+        open: Option<Place>,
     },
     /// A text holds more than one document.
     ManyDocuments {
@@ -116,8 +118,8 @@ pub enum Error {
     Empty {
         /// Where.
         spot: Spot,
-        /// What it should be: a text, a list, a name.
-        what: &'static str,
+        /// What it needs: text, a name.
+        needs: &'static str,
     },
     /// A name holds what names may not hold.
     BadName {
@@ -228,6 +230,8 @@ pub enum Error {
         spot: Spot,
         /// Whether both kinds are named.
         both: bool,
+        /// The keys of the group.
+        keys: Vec<Located<String>>,
     },
     /// The path of a `--set` is none.
     SetPath {
@@ -310,6 +314,11 @@ pub enum Error {
         run: Option<String>,
         /// The first version that is free.
         next: u32,
+    },
+    /// The lock was damaged.
+    Lock {
+        /// How.
+        error: Box<Error>,
     },
     /// A recorded configuration is not one.
     Record {

@@ -14,6 +14,7 @@ const LIBRARY: &str = "scikit-learn";
 
 /// An estimator with its parameters.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a project has a handful of them, and a box would stand in every match")]
 pub enum EstimatorSpec {
     /// A logistic regression with an L2 penalty.
     LogisticRegression {
@@ -198,7 +199,12 @@ impl Shape for Baseline {
             _ => &[],
         };
         let [(name, parameters)] = entries else {
-            decoder.wrong_type(node, "one estimator with its parameters, such as {logistic_regression: {}}");
+            let expected = "one estimator with its parameters, such as {logistic_regression: {}}";
+            let found = match entries.len() {
+                0 => node.describe(),
+                _ => "several estimators",
+            };
+            decoder.wrong(node, expected, found);
             return None;
         };
         let spec = decoder.under(name, |decoder| {
@@ -240,7 +246,7 @@ impl Shape for Candidates {
         let entries = decoder.entries(node, "estimators with their parameters, such as {gradient_boosting: {}}")?;
         if entries.is_empty() {
             let spot = decoder.here(node);
-            decoder.errors.push(Error::Empty { spot, what: "section of candidates" });
+            decoder.errors.push(Error::Empty { spot, needs: "one candidate or more" });
             return None;
         }
         let decoded: Vec<Option<_>> = entries

@@ -126,10 +126,10 @@ impl Shape for GroupShape {
     type Value = Group;
 
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Group> {
-        if !matches!(node.content, Content::Mapping(_)) {
+        let Content::Mapping(entries) = &node.content else {
             decoder.wrong_type(node, "a section with `numeric` or `categorical`");
             return None;
-        }
+        };
         match (node.get("numeric"), node.get("categorical")) {
             (Some(_), None) => {
                 let NumericGroup { columns, impute, scale } = Record::decode(node, decoder)?;
@@ -141,7 +141,8 @@ impl Shape for GroupShape {
             }
             (numeric, _) => {
                 let (spot, both) = (decoder.here(node), numeric.is_some());
-                decoder.errors.push(Error::GroupKind { spot, both });
+                let keys = entries.iter().map(|(key, _)| key.clone()).collect();
+                decoder.errors.push(Error::GroupKind { spot, both, keys });
                 None
             }
         }

@@ -40,7 +40,7 @@ pub struct Gate {
     pub bound: Bound,
 }
 
-/// All limits, in the order written.
+/// All limits: those of `at_least`, then those of `at_most`, each in the order written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gates(pub Vec<Gate>);
 
@@ -179,6 +179,8 @@ impl Shape for GatesShape {
                 decoder.errors.push(Error::DuplicateGate { key: key.clone(), first: first.clone(), metric });
             }
         }
+        // One order whichever of their names the limits stand under.
+        gates.sort_by_key(|(_, gate)| gate.bound == Bound::AtMost);
         whole.map(|()| Gates(gates.into_iter().map(|(_, gate)| gate).collect()))
     }
 

@@ -16,6 +16,7 @@ use crate::tree::{self, Node};
 
 record! {
     /// What runs have used: the digest of every version file, and of each frozen reference test. Written by Trainyard.
+    #[derive(Default)]
     pub struct Lock {
         /// Split versions that runs have used.
         splits: BTreeMap<u32, SplitLock> = or_empty(numbered(rec())),
@@ -64,17 +65,6 @@ record! {
     }
 }
 
-impl Default for Lock {
-    fn default() -> Lock {
-        Lock {
-            splits: BTreeMap::new(),
-            features: BTreeMap::new(),
-            models: BTreeMap::new(),
-            references: BTreeMap::new(),
-        }
-    }
-}
-
 /// 64 hexadecimal digits.
 struct HexDigest;
 
@@ -115,11 +105,11 @@ impl Lock {
     }
 
     pub(crate) fn read(source: &Arc<Source>) -> Result<Lock, Vec<Error>> {
-        let node = tree::parse(source)?;
         let mut decoder = Decoder::new("the lock");
-        match Record::decode(&node, &mut decoder) {
+        let lock = tree::parse(source, &mut decoder.errors).and_then(|node| Record::decode(&node, &mut decoder));
+        match lock {
             Some(lock) if decoder.errors.is_empty() => Ok(lock),
-            _ => Err(decoder.errors),
+            _ => Err(decoder.errors.into_iter().map(|error| Error::Lock { error: Box::new(error) }).collect()),
         }
     }
 

@@ -184,7 +184,7 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
             context::check_model(project, &mut model.spec, &mut errors);
         }
     }
-    let mut problems: Problems = errors.iter().map(Error::diagnostic).collect();
+    let mut problems: Problems = in_order(errors.iter().map(Error::diagnostic).collect()).into_iter().collect();
     let warnings = project.as_ref().map(context::warnings).unwrap_or_default();
     match (project, split, features, model, lock) {
         (Some(project), Some(split), Some(features), Some(model), Some(lock)) if problems.errors() == 0 => {
@@ -206,18 +206,31 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
     }
 }
 
+/// Sorts diagnostics as their places follow one another in each file; files keep the order in which they came up.
+fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |diagnostic: &Diagnostic| diagnostic.primary.as_ref().map(|label| label.place.clone());
+    let mut names: Vec<String> = Vec::new();
+    for place in diagnostics.iter().filter_map(place) {
+        if !names.contains(&place.source.name) {
+            names.push(place.source.name.clone());
+        }
+    }
+    let rank = |name: &String| names.iter().position(|known| known == name);
+    diagnostics.sort_by_key(|diagnostic| place(diagnostic).map(|place| (rank(&place.source.name), place.span.start)));
+    diagnostics
+}
+
 /// Lays the environment, the overrides and the flags over the project file.
 fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
-    let mut read = |source| tree::parse(source).map_err(|found| errors.extend(found)).ok();
-    let base = read(&files.project);
+    let base = tree::parse(&files.project, errors);
     let above = match &files.environment {
-        Some((name, source)) if files.known_environments.contains(name) => read(source),
+        Some((name, source)) if files.known_environments.contains(name) => tree::parse(source, errors),
         _ => None,
     };
-    if let Some((name, _)) = &files.environment {
-        if !files.known_environments.contains(name) {
-            errors.push(Error::UnknownEnvironment { name: name.clone(), known: files.known_environments.clone() });
-        }
+    if let Some((name, _)) = &files.environment
+        && !files.known_environments.contains(name)
+    {
+        errors.push(Error::UnknownEnvironment { name: name.clone(), known: files.known_environments.clone() });
     }
     let mut tree = base?;
     if let Some(above) = above {
@@ -229,19 +242,21 @@ fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
     }
     for (key, value) in &files.overrides {
         let flag = Origin::Flag(format!("--set {key}={value}"));
-        match tree::parse(&Source::new("command line", value.clone())) {
-            Ok(node) => {
+        let mut found = Vec::new();
+        match tree::parse(&Source::new("command line", value.clone()), &mut found) {
+            Some(node) if found.is_empty() => {
                 let node = if value.trim().is_empty() { Node::plain("", flag.clone()) } else { node.moved_to(&flag) };
-                errors.extend(tree::set(&mut tree, key, node, &flag).err());
+                errors.extend(tree::set(&mut tree, key, node, &flag).err().map(|error| *error));
             }
-            Err(_) => errors.push(Error::SetValue { flag }),
+            _ => errors.push(Error::SetValue { flag }),
         }
     }
     for part in Part::ALL {
         if let Some(version) = files.choose.of(part) {
             let flag = Origin::Flag(format!("--{} {version}", part.key()));
             let node = Node::plain(version.to_string(), flag.clone());
-            errors.extend(tree::set(&mut tree, &format!("active.{}", part.key()), node, &flag).err());
+            errors
+                .extend(tree::set(&mut tree, &format!("active.{}", part.key()), node, &flag).err().map(|error| *error));
         }
     }
     Some(tree)

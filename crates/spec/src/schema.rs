@@ -21,12 +21,11 @@ pub fn all() -> Vec<(&'static str, Value)> {
 fn file<T: Record>(title: &str, version: bool) -> Value {
     let mut definitions = Definitions::new();
     let mut schema = T::schema(&mut definitions);
-    if version {
-        if let (Value::Object(header), Some(Value::Object(properties))) =
+    if version
+        && let (Value::Object(header), Some(Value::Object(properties))) =
             (Header::schema(&mut definitions)["properties"].take(), schema.get_mut("properties"))
-        {
-            properties.extend(header);
-        }
+    {
+        properties.extend(header);
     }
     let mut whole = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": title });
     if let (Value::Object(whole), Value::Object(schema)) = (&mut whole, schema) {

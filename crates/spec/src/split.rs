@@ -19,9 +19,8 @@ record! {
         /// The shares of the parts; their sum is 1.
         shares: Shares = required(rec(), "{train: 0.6, validation: 0.2, reference_test: 0.2}"),
         /// Named parts of the held-out rows, each chosen by an SQL predicate: `new_customers: "tenure < 6"`.
-        optional_tests: Vec<(Located<String>, Located<String>)> = or_empty(map(text())),
+        optional_tests: Vec<(Located<String>, Located<String>)> = or_empty(map(text()).unless(objection)),
     }
-    check check_split
 }
 
 record! {
@@ -46,7 +45,7 @@ fn check_shares(shares: &mut Shares, section: &Section<'_>, decoder: &mut Decode
     named.extend(shares.validation.as_ref().map(|share| ("validation", share.value)));
     named.push(("reference_test", shares.reference_test.value));
     let sum: f64 = named.iter().map(|(_, share)| share).sum();
-    let spot = decoder.here(section.node);
+    let spot = decoder.spot(section.node);
     if sum > 1.0 + TOLERANCE {
         decoder.errors.push(Error::SharesAboveOne { spot, sum, shares: named });
     } else if sum < 1.0 - TOLERANCE {
@@ -54,18 +53,14 @@ fn check_shares(shares: &mut Shares, section: &Section<'_>, decoder: &mut Decode
     }
 }
 
-/// Names of optional tests begin the names of their metrics and name a file, so that they keep to what both allow.
-fn check_split(split: &mut SplitSpec, _: &Section<'_>, decoder: &mut Decoder) {
-    for (name, _) in &split.optional_tests {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        let why = if ["train", "validation", "reference", "cv"].contains(&name.value.as_str()) {
-            format!("`{}_` begins the names of other metrics", name.value)
-        } else if !name.value.chars().all(plain) || !name.value.starts_with(|c: char| c.is_ascii_lowercase()) {
-            "the name of an optional test is made of a to z, 0 to 9 and `_`, and begins with a letter".to_owned()
-        } else {
-            continue;
-        };
-        let spot = crate::Spot { path: format!("optional_tests.{}", name.value), origin: name.origin.clone() };
-        decoder.errors.push(Error::BadName { spot, name: name.value.clone(), why });
+/// Says why a text cannot name an optional test: names begin those of metrics and name a file.
+fn objection(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if ["train", "validation", "reference", "cv"].contains(&name) {
+        Some(format!("`{name}_` begins the names of other metrics"))
+    } else if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        Some("such a name is made of a to z, 0 to 9 and `_`, and begins with a letter".to_owned())
+    } else {
+        None
     }
 }

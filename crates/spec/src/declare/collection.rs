@@ -37,7 +37,7 @@ impl<S: Shape> Shape for List<S> {
         };
         if self.filled && items.is_empty() {
             let spot = decoder.spot(node);
-            decoder.errors.push(Error::Empty { spot, what: "list" });
+            decoder.errors.push(Error::Empty { spot, needs: "one item or more" });
             return None;
         }
         let mut values = Vec::with_capacity(items.len());
@@ -82,7 +82,7 @@ fn pairs<S: Shape>(
     for (key, value) in entries {
         if key.value.trim().is_empty() {
             let spot = decoder.under(key, |decoder| decoder.here(node));
-            decoder.errors.push(Error::Empty { spot, what: "name" });
+            decoder.errors.push(Error::Empty { spot, needs: "a name" });
         }
         let value = decoder.under(key, |decoder| shape.decode(value, decoder));
         pairs.push(value.map(|value| (key.clone(), value)));
@@ -90,28 +90,49 @@ fn pairs<S: Shape>(
     pairs.into_iter().collect()
 }
 
+/// Says why a text cannot be a name.
+type Objection = fn(&str) -> Option<String>;
+
 /// Names and values in the order written.
-pub(crate) struct Mapping<S>(S);
+pub(crate) struct Mapping<S> {
+    value: S,
+    objection: Option<Objection>,
+}
 
 /// Takes names that the user chooses, each with what `value` takes.
 pub(crate) fn map<S>(value: S) -> Mapping<S> {
-    Mapping(value)
+    Mapping { value, objection: None }
+}
+
+impl<S> Mapping<S> {
+    /// Takes no name that there is something to say against.
+    pub(crate) fn unless(self, objection: Objection) -> Mapping<S> {
+        Mapping { objection: Some(objection), ..self }
+    }
 }
 
 impl<S: Shape> Shape for Mapping<S> {
     type Value = Vec<(Located<String>, S::Value)>;
 
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Self::Value> {
-        pairs(&self.0, node, "names with a value each", decoder)
+        if let (Some(objection), Content::Mapping(entries)) = (self.objection, &node.content) {
+            for (key, _) in entries {
+                if let Some(why) = objection(&key.value) {
+                    let spot = decoder.under(key, |decoder| decoder.here(node));
+                    decoder.errors.push(Error::BadName { spot, name: key.value.clone(), why });
+                }
+            }
+        }
+        pairs(&self.value, node, "names with a value each", decoder)
     }
 
     fn encode(&self, value: &Self::Value) -> Value {
-        let entries = value.iter().map(|(name, value)| (name.value.clone(), self.0.encode(value)));
+        let entries = value.iter().map(|(name, value)| (name.value.clone(), self.value.encode(value)));
         Value::Object(entries.collect())
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        json!({ "type": "object", "additionalProperties": self.0.schema(definitions) })
+        json!({ "type": "object", "additionalProperties": self.value.schema(definitions) })
     }
 }
 
@@ -152,22 +173,15 @@ impl<S: Shape> Shape for Numbered<S> {
     type Value = BTreeMap<u32, S::Value>;
 
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Self::Value> {
-        let mut numbered = BTreeMap::new();
-        let mut whole = true;
-        for (key, value) in pairs(&self.0, node, "version numbers with a value each", decoder)? {
-            match key.value.parse::<u32>() {
-                Ok(number) if number > 0 && number.to_string() == key.value => {
-                    numbered.insert(number, value);
-                }
-                _ => {
-                    let spot = decoder.under(&key, |decoder| decoder.here(node));
-                    let range = "a version number, from 1".to_owned();
-                    decoder.errors.push(Error::OutOfRange { spot, value: key.value.clone(), range, whose: None });
-                    whole = false;
-                }
-            }
+        let number = |key: &str| key.parse::<u32>().ok().filter(|number| *number > 0 && number.to_string() == key);
+        let expected = "version numbers with a value each";
+        for (key, _) in decoder.entries(node, expected)?.iter().filter(|(key, _)| number(&key.value).is_none()) {
+            let spot = decoder.under(key, |decoder| decoder.here(node));
+            let range = "a version number, from 1".to_owned();
+            decoder.errors.push(Error::OutOfRange { spot, value: key.value.clone(), range, whose: None });
         }
-        whole.then_some(numbered)
+        let pairs = pairs(&self.0, node, expected, decoder)?;
+        pairs.into_iter().map(|(key, value)| Some((number(&key.value)?, value))).collect()
     }
 
     fn encode(&self, value: &Self::Value) -> Value {

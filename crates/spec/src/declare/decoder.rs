@@ -91,12 +91,17 @@ impl Decoder {
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node, expected: impl Into<String>) {
+        self.wrong(node, expected, node.describe());
+    }
+
+    /// Tells what a node is in other words than its type's.
+    pub(crate) fn wrong(&mut self, node: &Node, expected: impl Into<String>, found: &'static str) {
         let text = match &node.content {
             Content::Scalar(scalar) if !node.is_null() => Some(scalar.text.clone()),
             _ => None,
         };
         let (spot, expected) = (self.spot(node), expected.into());
-        self.errors.push(Error::WrongType { spot, expected, found: node.describe(), text });
+        self.errors.push(Error::WrongType { spot, expected, found, text });
     }
 }
 

@@ -108,6 +108,7 @@ impl<T: Record> Shape for Rec<T> {
 macro_rules! record {
     (
         $(#[doc = $doc:literal])+
+        $(#[derive($($derive:ident),+)])?
         $visibility:vis struct $name:ident {
             $(
                 $(#[doc = $field_doc:literal])+
@@ -117,7 +118,7 @@ macro_rules! record {
         $(check $check:path)?
     ) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq $(, $($derive),+)?)]
         $visibility struct $name {
             $( $(#[doc = $field_doc])+ $visibility $field: $type, )*
         }
@@ -196,7 +197,7 @@ macro_rules! named {
 
         impl $name {
             /// Gives the name as specs write it.
-            pub fn name(self) -> &'static str {
+            $visibility fn name(self) -> &'static str {
                 $crate::declare::Named::named(self)
             }
         }

@@ -43,7 +43,7 @@ impl Shape for Text {
         let scalar = scalar(node, "text", decoder)?;
         if !self.may_be_empty && scalar.text.trim().is_empty() {
             let spot = decoder.spot(node);
-            decoder.errors.push(Error::Empty { spot, what: "text" });
+            decoder.errors.push(Error::Empty { spot, needs: "text" });
             return None;
         }
         Some(Located::new(scalar.text.clone(), node.origin.clone()))
@@ -174,15 +174,17 @@ impl Number {
     }
 
     fn range(&self) -> String {
-        let mut bounds = Vec::new();
-        for (words, bound) in
-            [("at least", self.least), ("above", self.above), ("at most", self.most), ("below", self.below)]
-        {
-            if let Some(bound) = bound {
-                bounds.push(format!("{words} {bound}"));
-            }
+        match (self.least, self.above, self.most, self.below) {
+            (Some(least), _, Some(most), _) => format!("from {least} to {most}"),
+            (Some(least), _, _, Some(below)) => format!("from {least} and below {below}"),
+            (Some(least), ..) => format!("from {least}"),
+            (_, Some(above), Some(most), _) => format!("above {above} and at most {most}"),
+            (_, Some(above), _, Some(below)) => format!("above {above} and below {below}"),
+            (_, Some(above), ..) => format!("above {above}"),
+            (_, _, Some(most), _) => format!("of at most {most}"),
+            (_, _, _, Some(below)) => format!("below {below}"),
+            (None, None, None, None) => String::new(),
         }
-        if bounds.is_empty() { "a finite number".to_owned() } else { format!("a number {}", bounds.join(" and ")) }
     }
 }
 
@@ -204,8 +206,9 @@ impl Shape for Number {
             return Some(Located::new(value + 0.0, node.origin.clone()));
         }
         let spot = decoder.spot(node);
-        let value = scalar.text.clone();
-        decoder.errors.push(Error::OutOfRange { spot, value, range: self.range(), whose: self.whose });
+        let noun = if value.is_finite() { "a number" } else { "a finite number" };
+        let range = format!("{noun} {}", self.range()).trim_end().to_owned();
+        decoder.errors.push(Error::OutOfRange { spot, value: scalar.text.clone(), range, whose: self.whose });
         None
     }
 

@@ -3,7 +3,7 @@
 use trainyard_diagnostics::{Diagnostic, Fault, nearest, one_of};
 
 use crate::declare::{Record, Spot};
-use crate::{Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec};
+use crate::{Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec, Task};
 
 /// The most names that a message lists.
 const LISTED: usize = 14;
@@ -33,10 +33,13 @@ pub(super) fn diagnostic(error: &Error) -> Diagnostic {
 
 fn yaml(error: &Error) -> Diagnostic {
     match error {
-        Error::Syntax { place, info, conflict } => {
-            let diagnostic = Diagnostic::error("spec/syntax", "this is not YAML").at(place.clone(), info.clone());
+        Error::Syntax { place, info, conflict, open } => {
+            let mut diagnostic = Diagnostic::error("spec/syntax", "this is not YAML").at(place.clone(), info.clone());
             if *conflict {
                 return diagnostic.help("resolve the merge conflict: lines with <<<<<<<, ======= and >>>>>>>");
+            }
+            if let Some(open) = open {
+                diagnostic = diagnostic.also(open.clone(), "this bracket is open");
             }
             diagnostic
                 .help("look for a quote or bracket that is not closed, a tab, or lines that are not indented alike")
@@ -75,15 +78,21 @@ fn unknown_key(key: &Located<String>, section: &str, file: &str, known: &[String
     if let Some(near) = nearest(&key.value, known.iter().map(String::as_str)) {
         return diagnostic.help(format!("did you mean `{near}`?"));
     }
-    if section.is_empty() && file == "trainyard.yaml" {
-        if let Some((part, _)) = versioned.iter().find(|(_, keys)| keys.contains(&key.value.as_str())) {
-            return diagnostic
-                .note("--set and environments change keys of trainyard.yaml only")
-                .help(format!("write it in a new version under versions/{}, and choose that version", part.folder()));
-        }
+    if section.is_empty()
+        && file == "trainyard.yaml"
+        && let Some((part, _)) = versioned.iter().find(|(_, keys)| keys.contains(&key.value.as_str()))
+    {
+        return diagnostic
+            .note("--set and environments change keys of trainyard.yaml only")
+            .help(format!("write it in a new version under versions/{}, and choose that version", part.folder()));
     }
     if known.is_empty() {
         return diagnostic.help("remove it: nothing can be set here");
+    }
+    if section == "gates" {
+        // Its short names are many, and made alike.
+        let short = "short names such as min_accuracy and max_f1_regression";
+        return diagnostic.help(format!("known here: at_least or at_most; {short}"));
     }
     diagnostic.help(format!("known here: {}", listed(known)))
 }
@@ -101,8 +110,8 @@ fn missing_key(section: &Spot, file: &str, key: &str, example: &str) -> Diagnost
 fn value(error: &Error) -> Diagnostic {
     match error {
         Error::WrongType { spot, expected, found, text } => {
-            let title = format!("{} cannot be {found}", subject(spot));
-            let label = format!("expected {expected}");
+            let title = format!("{} must be {expected}", subject(spot));
+            let label = format!("this is {found}");
             let diagnostic = spot.origin.point(Diagnostic::error("spec/wrong-type", title), label);
             diagnostic.help(advice(expected, found, text.as_deref()))
         }
@@ -113,20 +122,29 @@ fn value(error: &Error) -> Diagnostic {
                 None => format!("must be {range}"),
             };
             let diagnostic = spot.origin.point(Diagnostic::error("spec/out-of-range", title), label);
-            diagnostic.help(format!("choose {range}"))
+            let percent = value.parse::<f64>().ok().filter(|value| *value > 1.0 && *value <= 100.0);
+            match percent {
+                Some(percent) if range.ends_with(" 1") => {
+                    diagnostic.help(format!("write {} for {value}%", percent / 100.0))
+                }
+                _ => diagnostic.help(format!("choose {range}")),
+            }
         }
         Error::NotOneOf { spot, value, known } => {
             let title = format!("{} cannot be {}", subject(spot), cited(value));
-            let label = format!("must be {}", listed(known));
-            let diagnostic = spot.origin.point(Diagnostic::error("spec/unknown-value", title), label);
-            near_or_known(diagnostic, value, known)
+            let diagnostic = Diagnostic::error("spec/unknown-value", title);
+            match nearest(value, known.iter().map(String::as_str)) {
+                Some(near) => {
+                    let diagnostic = spot.origin.point(diagnostic, format!("must be {}", listed(known)));
+                    diagnostic.help(format!("did you mean `{near}`?"))
+                }
+                None => spot.origin.point(diagnostic, "not a known value").help(format!("choose {}", listed(known))),
+            }
         }
-        Error::Empty { spot, what } => {
+        Error::Empty { spot, needs } => {
             let title = format!("{} is empty", subject(spot));
-            let diagnostic = spot
-                .origin
-                .point(Diagnostic::error("spec/empty", title), format!("expected a {what} that is not empty"));
-            diagnostic.help("fill it, or remove its key")
+            let diagnostic = spot.origin.point(Diagnostic::error("spec/empty", title), format!("needs {needs}"));
+            diagnostic.help("fill it in")
         }
         _ => meaning(error),
     }
@@ -151,7 +169,7 @@ fn advice(expected: &str, found: &str, text: Option<&str>) -> String {
         }
         ("a number", Some(text)) if text.ends_with('%') => "write a share, such as 0.2 for 20%".to_owned(),
         ("a list", Some(text)) => format!("write `[{text}]`"),
-        _ => format!("write {expected}"),
+        _ => format!("replace it by {expected}"),
     }
 }
 
@@ -181,7 +199,7 @@ fn version(error: &Error) -> Diagnostic {
             if known.is_empty() {
                 diagnostic.help(format!("write {}", part.path(*version)))
             } else {
-                diagnostic.help(format!("choose {}, or write {}", listed(&known), part.path(*version)))
+                diagnostic.help(format!("choose version {}, or write {}", listed(&known), part.path(*version)))
             }
         }
         Error::Retired { status, chosen, part, version, usable } => {
@@ -193,7 +211,7 @@ fn version(error: &Error) -> Diagnostic {
             if usable.is_empty() {
                 diagnostic.help("write a new version, and choose it")
             } else {
-                diagnostic.help(format!("choose {}", listed(&usable)))
+                diagnostic.help(format!("choose version {}", listed(&usable)))
             }
         }
         Error::Edited { place, part, version, run, next } => {
@@ -201,7 +219,7 @@ fn version(error: &Error) -> Diagnostic {
             Diagnostic::error("versions/edited", title)
                 .at(place.clone(), format!("v{version} was used by {}; write v{next}", by(run.as_deref())))
                 .note("versions/lock.yaml knows what it said")
-                .help(format!("move the edit to {}, and choose {next}", part.path(*next)))
+                .help(format!("move the edit to {}, and choose version {next}", part.path(*next)))
         }
         Error::SplitUnder { spot, what, was, is, version, run, next } => {
             let title = format!("`{what}` was changed under split version {version}, which is in use");
@@ -212,7 +230,7 @@ fn version(error: &Error) -> Diagnostic {
             spot.origin
                 .point(diagnostic, label)
                 .note(format!("{} froze a reference test with the old one", by(run.as_deref())))
-                .help(format!("write {}, and choose {next}", Part::Split.path(*next)))
+                .help(format!("write {}, and choose version {next}", Part::Split.path(*next)))
         }
         _ => meaning(error),
     }
@@ -260,7 +278,8 @@ fn meaning(error: &Error) -> Diagnostic {
             near_or_known(spot.origin.point(diagnostic, "not a known metric"), name, known)
         }
         Error::OtherTask { spot, name, what, of, task, because, known } => {
-            let title = format!("`{name}` is {} {what} of {of}, and this project is {task}", article(what));
+            let (of, task) = (task_in_words(*of), task_in_words(*task));
+            let title = format!("`{name}` is {} {what} for {of}, and this project is {task}", article(what));
             let diagnostic = spot.origin.point(Diagnostic::error("spec/other-task", title), format!("for {of} only"));
             also(diagnostic, because, format!("makes it {task}")).help(format!("choose {}", listed(known)))
         }
@@ -316,18 +335,30 @@ fn meaning(error: &Error) -> Diagnostic {
                 }
             }
         }
-        Error::GroupKind { spot, both } => {
-            let (title, label) = if *both {
-                ("a group is numeric and categorical at once", "names both kinds")
-            } else {
-                ("a group does not say which columns it is for", "needs `numeric` or `categorical`")
-            };
-            let diagnostic = spot.origin.point(Diagnostic::error("spec/group-kind", title), label);
-            diagnostic.help(if *both {
-                "make two groups of it"
-            } else {
-                "begin with `numeric: [columns]` or `categorical: [columns]`"
-            })
+        Error::GroupKind { spot, both: true, .. } => {
+            let diagnostic = Diagnostic::error("spec/group-kind", "a group is numeric and categorical at once");
+            spot.origin.point(diagnostic, "names both kinds").help("make two groups of it")
+        }
+        Error::GroupKind { spot, both: false, keys } => {
+            let diagnostic = Diagnostic::error("spec/group-kind", "a group does not say which columns it is for");
+            let slip = keys.iter().find_map(|key| Some((key, nearest(&key.value, ["numeric", "categorical"])?)));
+            match slip {
+                Some((key, near)) => {
+                    key.origin.point(diagnostic, "not a known key").help(format!("did you mean `{near}`?"))
+                }
+                None => spot
+                    .origin
+                    .point(diagnostic, "needs `numeric` or `categorical`")
+                    .help("begin with `numeric: [columns]` or `categorical: [columns]`"),
+            }
+        }
+        Error::Lock { error } => {
+            let mut diagnostic = diagnostic(error);
+            if !matches!(**error, Error::Syntax { conflict: true, .. }) {
+                diagnostic.help.clear();
+                diagnostic = diagnostic.help("bring versions/lock.yaml back from version control: Trainyard writes it");
+            }
+            diagnostic
         }
         Error::Record { what } => Diagnostic::error("spec/record", "the record of the configuration cannot be read")
             .note(what.clone())
@@ -339,6 +370,13 @@ fn meaning(error: &Error) -> Diagnostic {
 
 fn subject(spot: &Spot) -> String {
     if spot.path.is_empty() { "the file".to_owned() } else { format!("`{}`", spot.path) }
+}
+
+fn task_in_words(task: Task) -> &'static str {
+    match task {
+        Task::Binary => "binary classification",
+        Task::Regression => "regression",
+    }
 }
 
 /// Cites a value in a title, the beginning of it if it is long.

@@ -36,13 +36,7 @@ pub(super) fn load<T: Record>(
         errors.push(Error::UnknownVersion { chosen: origin, part, version, known, used: used.is_some() });
         return None;
     };
-    let node = match tree::parse(source) {
-        Ok(node) => node,
-        Err(found) => {
-            errors.extend(found);
-            return None;
-        }
-    };
+    let node = tree::parse(source, errors)?;
     let mut decoder = Decoder::new(part.file());
     decoder.about = ABOUT;
     let header = Header::decode(&node.only(ABOUT), &mut decoder);
@@ -98,7 +92,7 @@ fn digest(node: &Node) -> String {
 }
 
 fn is_retired(source: &Arc<Source>) -> bool {
-    let Ok(node) = tree::parse(source) else { return false };
+    let Some(node) = tree::parse(source, &mut Vec::new()) else { return false };
     let header = Header::decode(&node.only(ABOUT), &mut Decoder::new(""));
     header.and_then(|header| header.status).is_some_and(|status| status.value == Status::Retired)
 }

@@ -28,12 +28,18 @@ pub(crate) fn merge(base: &mut Node, over: Node) {
 ///
 /// # Errors
 /// A path with an empty part or an open quote, and one that leads through a value that is no section.
-pub(crate) fn set(base: &mut Node, path: &str, value: Node, flag: &Origin) -> Result<(), Error> {
-    let parts = parts(path).ok_or_else(|| Error::SetPath { flag: flag.clone() })?;
+pub(crate) fn set(base: &mut Node, path: &str, value: Node, flag: &Origin) -> Result<(), Box<Error>> {
+    let parts = parts(path).ok_or_else(|| Box::new(Error::SetPath { flag: flag.clone() }))?;
     set_under(base, &parts, &mut String::new(), value, flag)
 }
 
-fn set_under(node: &mut Node, parts: &[String], walked: &mut String, value: Node, flag: &Origin) -> Result<(), Error> {
+fn set_under(
+    node: &mut Node,
+    parts: &[String],
+    walked: &mut String,
+    value: Node,
+    flag: &Origin,
+) -> Result<(), Box<Error>> {
     let Some((part, rest)) = parts.split_first() else {
         *node = value;
         return Ok(());
@@ -42,7 +48,9 @@ fn set_under(node: &mut Node, parts: &[String], walked: &mut String, value: Node
         *node = Node::empty(flag.clone());
     }
     let Content::Mapping(entries) = &mut node.content else {
-        return Err(Error::SetThrough { flag: flag.clone(), through: walked.clone(), value: node.origin.clone() });
+        return Err(
+            Error::SetThrough { flag: flag.clone(), through: walked.clone(), value: node.origin.clone() }.into()
+        );
     };
     if !walked.is_empty() {
         walked.push('.');

@@ -22,17 +22,20 @@ struct Open {
     content: Content,
     /// The key that waits for its value.
     key: Option<Located<String>>,
+    /// Every key so far, with the place of its entry.
+    known: BTreeMap<String, usize>,
     start: usize,
     anchor: usize,
 }
 
-/// Reads one YAML document; an empty one is an empty mapping.
+/// Reads one YAML document; an empty one is an empty mapping, and of two equal keys the first one counts.
 ///
-/// # Errors
-/// What is no YAML, more than one document, duplicate keys, and texts beyond the bounds.
-pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Error>> {
+/// Tells `errors` what is no YAML, about more than one document and duplicate keys, and of texts beyond the bounds; gives
+/// nothing where reading stopped.
+pub(crate) fn parse(source: &Arc<Source>, errors: &mut Vec<Error>) -> Option<Node> {
     if source.text.len() > LONGEST {
-        return Err(vec![Error::TooLarge { place: Place::new(source.clone(), 0..0), limit: "4 MiB" }]);
+        errors.push(Error::TooLarge { place: Place::new(source.clone(), 0..0), limit: "4 MiB" });
+        return None;
     }
     let mut reader = Reader {
         source,
@@ -44,29 +47,24 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Error>> {
         root: None,
         errors: Vec::new(),
     };
-    let mut events = Parser::new_from_str(&source.text);
-    while let Some(event) = events.next_event() {
+    let mut stopped = false;
+    for event in Parser::new_from_str(&source.text) {
         let outcome = match event {
             Ok((event, span)) => reader.event(event, span),
-            Err(error) => {
-                let at = reader.offsets.byte(error.marker().index());
-                let conflict = source.text.lines().any(|line| line.starts_with("<<<<<<< "));
-                Err(Error::Syntax { place: reader.place(at, at), info: error.info().to_owned(), conflict })
-            }
+            Err(error) => Err(reader.syntax(error.marker().index(), error.info().to_owned())),
         };
         if let Err(error) = outcome {
-            reader.errors.push(error);
-            return Err(reader.errors);
+            reader.errors.push(*error);
+            stopped = true;
+            break;
         }
     }
-    if !reader.errors.is_empty() {
-        return Err(reader.errors);
+    errors.append(&mut reader.errors);
+    if stopped {
+        return None;
     }
     let empty = || Node::empty(Origin::File(Place::new(source.clone(), 0..0)));
-    Ok(match reader.root {
-        Some(node) if !node.is_null() => node,
-        _ => empty(),
-    })
+    Some(reader.root.filter(|node| !node.is_null()).unwrap_or_else(empty))
 }
 
 struct Reader<'a> {
@@ -85,7 +83,16 @@ impl Reader<'_> {
         Place::new(self.source.clone(), start..end)
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
+    fn syntax(&self, character: usize, info: String) -> Box<Error> {
+        let at = self.offsets.byte(character);
+        let conflict = self.source.text.lines().any(|line| line.starts_with("<<<<<<< "));
+        let bracket =
+            |open: &&Open| self.source.text.get(open.start..).is_some_and(|text| text.starts_with(['{', '[']));
+        let open = self.open.iter().rev().find(bracket).map(|open| self.place(open.start, open.start + 1));
+        Box::new(Error::Syntax { place: self.place(at, at), info, conflict, open })
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Error>> {
         let (start, end) = (self.offsets.byte(span.start.index()), self.offsets.byte(span.end.index()));
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
@@ -93,15 +100,18 @@ impl Reader<'_> {
                 self.documents += 1;
                 match self.documents {
                     1 => Ok(()),
-                    _ => Err(Error::ManyDocuments { place: self.place(start, end) }),
+                    _ => Err(Error::ManyDocuments { place: self.place(start, end) }.into()),
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let place = self.place(start, end);
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                // The parser leaves the head of a block scalar out, without which its lines cannot be read again.
+                let head = self.source.text.get(..start).and_then(|before| before.rfind(['|', '>']));
+                let place = self.place(head.filter(|_| block).unwrap_or(start), end);
                 let plain = match tag.as_deref() {
                     None => style == ScalarStyle::Plain,
                     Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => false,
-                    Some(tag) => return Err(unknown_tag(tag, place)),
+                    Some(tag) => return Err(unknown_tag(tag, place).into()),
                 };
                 let content = Content::Scalar(Scalar { text: text.into_owned(), plain });
                 self.finish(Node { content, origin: Origin::File(place) }, anchor, 1)
@@ -124,42 +134,38 @@ impl Reader<'_> {
                     Some((node, count)) => {
                         self.nodes = self.nodes.saturating_add(*count);
                         if self.nodes > MOST_NODES {
-                            return Err(Error::TooLarge { place, limit: "100,000 values" });
+                            return Err(Error::TooLarge { place, limit: "100,000 values" }.into());
                         }
                         let node = node.clone();
                         self.finish(node, 0, 1)
                     }
                     // An alias inside the collection that it names would never end.
-                    None => Err(Error::Syntax {
-                        place,
-                        info: "this alias is part of what it repeats".into(),
-                        conflict: false,
-                    }),
+                    None => Err(self.syntax(span.start.index(), "this alias is part of what it repeats".to_owned())),
                 }
             }
         }
     }
 
-    fn begin(&mut self, content: Content, start: usize, anchor: usize, tag: Option<&Tag>) -> Result<(), Error> {
+    fn begin(&mut self, content: Content, start: usize, anchor: usize, tag: Option<&Tag>) -> Result<(), Box<Error>> {
         if let Some(tag) = tag {
-            return Err(unknown_tag(tag, self.place(start, start)));
+            return Err(unknown_tag(tag, self.place(start, start)).into());
         }
         if let Some(Open { content: Content::Mapping(_), key: None, .. }) = self.open.last() {
-            return Err(Error::KeyNotText { place: self.place(start, start + 1) });
+            return Err(Error::KeyNotText { place: self.place(start, start + 1) }.into());
         }
         if self.open.len() >= DEEPEST {
-            return Err(Error::TooLarge { place: self.place(start, start + 1), limit: "64 levels" });
+            return Err(Error::TooLarge { place: self.place(start, start + 1), limit: "64 levels" }.into());
         }
-        self.open.push(Open { content, key: None, start, anchor });
+        self.open.push(Open { content, key: None, known: BTreeMap::new(), start, anchor });
         Ok(())
     }
 
     /// Puts a whole node where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize, count: usize) -> Result<(), Error> {
+    fn finish(&mut self, node: Node, anchor: usize, count: usize) -> Result<(), Box<Error>> {
         self.nodes = self.nodes.saturating_add(1);
         if self.nodes > MOST_NODES {
             let place = node.origin.place().unwrap_or_else(|| self.place(0, 0));
-            return Err(Error::TooLarge { place, limit: "100,000 values" });
+            return Err(Error::TooLarge { place, limit: "100,000 values" }.into());
         }
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), count));
@@ -171,15 +177,18 @@ impl Reader<'_> {
         match &mut open.content {
             Content::Sequence(items) => items.push(node),
             Content::Mapping(entries) => match open.key.take() {
-                Some(key) => match entries.iter().find(|(known, _)| known.value == key.value) {
+                Some(key) => match open.known.get(&key.value).and_then(|at| entries.get(*at)) {
                     Some((first, _)) => self.errors.push(Error::DuplicateKey { first: first.origin.clone(), key }),
-                    None => entries.push((key, node)),
+                    None => {
+                        open.known.insert(key.value.clone(), entries.len());
+                        entries.push((key, node));
+                    }
                 },
                 None => match node.content {
                     Content::Scalar(scalar) => open.key = Some(Located::new(scalar.text, node.origin)),
                     Content::Sequence(_) | Content::Mapping(_) => {
                         let place = node.origin.place().unwrap_or_else(|| Place::new(self.source.clone(), 0..0));
-                        return Err(Error::KeyNotText { place });
+                        return Err(Error::KeyNotText { place }.into());
                     }
                 },
             },

@@ -1,0 +1,50 @@
+//! A resolved configuration goes into a run's record and comes back the same.
+
+use serde_json::{Value, json};
+use trainyard_spec::{Resolved, resolve};
+
+use crate::given::{Given, cases};
+
+#[test]
+fn records_come_back_the_same() {
+    for (name, text) in cases("valid") {
+        let resolved = resolve(&Given::case(&text).files()).unwrap();
+        let json = resolved.to_json();
+        // Through text, as a run stores it.
+        let stored: Value = serde_json::from_str(&json.to_string()).unwrap();
+        let mut back = Resolved::from_json(&stored).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+        assert_eq!(back.to_json().to_string(), json.to_string(), "{name}");
+        back.warnings.clone_from(&resolved.warnings);
+        assert!(back == resolved, "{name} came back as another one");
+        for part in ["data", "gates", "promote", "tracking", "active", "split", "features", "model"] {
+            assert_eq!(back.section_json(part), resolved.section_json(part), "{name} {part}");
+        }
+    }
+}
+
+#[test]
+fn sections_tell_what_they_hold_and_nothing_else() {
+    let plain = resolve(&Given::default_project().files()).unwrap();
+    let other = resolve(&Given::default_project().with_flags(&["--set", "gates.at_least.f1=0.5"]).files()).unwrap();
+    assert_eq!(plain.section_json("data"), other.section_json("data"));
+    assert_ne!(plain.section_json("gates"), other.section_json("gates"));
+    assert_eq!(plain.section_json("no such part"), Value::Null);
+    assert_eq!(plain.section_json("promote"), Value::Null);
+}
+
+#[test]
+fn records_that_are_none_are_refused() {
+    let json = resolve(&Given::default_project().files()).unwrap().to_json();
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut json = json.clone();
+        change(&mut json);
+        Resolved::from_json(&json).unwrap_err().errors()
+    };
+    assert_eq!(refused(&|json| *json = Value::Null), 1);
+    assert_eq!(refused(&|json| json["format"] = json!(2)), 1);
+    assert_eq!(refused(&|json| json["project"]["data"]["kye"] = json!(1)), 1);
+    assert_eq!(refused(&|json| json["split"]["version"] = json!(-1)), 1);
+    assert_eq!(refused(&|json| json["overrides"] = json!([["a"]])), 1);
+    assert_eq!(refused(&|json| json["environment"] = json!(3)), 1);
+    assert_eq!(refused(&|json| json["model"]["spec"]["candidates"] = json!({})), 1);
+}
