@@ -106,7 +106,7 @@ fn gates(gates: &[GateLine], paint: Paint) -> String {
 fn missed(gate: &GateLine) -> String {
     let (name, limit) = (&gate.name, gate.limit);
     let higher = metric_higher_is_better(name);
-    let Some(value) = Option::<f64>::from(gate.value).filter(|value| value.is_finite()) else {
+    let Some(value) = gate.value.filter(|value| value.is_finite()) else {
         return format!("{name} has no value; the limit is {limit:.3}");
     };
     let at_least = if higher.is_some() && value == limit { higher == Some(true) } else { value < limit };

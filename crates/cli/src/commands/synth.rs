@@ -1,5 +1,6 @@
 //! `trainyard synth`.
 
+use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_data::synth;
 use trainyard_diagnostics::{Diagnostic, Fault};
@@ -11,37 +12,13 @@ use crate::stop::Stop;
 use crate::table::{clean, count};
 
 pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
-    let (target, made) = match table {
-        Synth::Churn(target) => (target, synth::churn(target.rows, target.seed)),
-        Synth::Classification(wanted) => {
-            enough(&wanted.columns)?;
-            let made = synth::classification(&synth::Classification {
-                rows: wanted.target.rows,
-                seed: wanted.target.seed,
-                features: usize::from(wanted.columns.features),
-                informative: usize::from(wanted.columns.informative),
-                redundant: usize::from(wanted.columns.redundant),
-                class_separation: wanted.separation,
-                balance: wanted.balance,
-                drift: wanted.columns.drift,
-            });
-            (&wanted.target, made)
-        }
-        Synth::Regression(wanted) => {
-            enough(&wanted.columns)?;
-            let made = synth::regression(&synth::Regression {
-                rows: wanted.target.rows,
-                seed: wanted.target.seed,
-                features: usize::from(wanted.columns.features),
-                informative: usize::from(wanted.columns.informative),
-                redundant: usize::from(wanted.columns.redundant),
-                noise: wanted.noise,
-                drift: wanted.columns.drift,
-            });
-            (&wanted.target, made)
-        }
+    let target = match table {
+        Synth::Churn(target) => target,
+        Synth::Classification(wanted) => &wanted.target,
+        Synth::Regression(wanted) => &wanted.target,
     };
     let format = format(target)?;
+    let made = make(table)?;
     synth::write(&DiskIo, &made, &target.output, format).map_err(|error| Stop::from(error.diagnostic()))?;
     let file = target.output.display().to_string();
     let columns = made.num_columns();
@@ -53,6 +30,37 @@ pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
         },
     )?;
     Ok(0)
+}
+
+fn make(table: &Synth) -> Result<RecordBatch, Stop> {
+    Ok(match table {
+        Synth::Churn(target) => synth::churn(target.rows, target.seed),
+        Synth::Classification(wanted) => {
+            enough(&wanted.columns)?;
+            synth::classification(&synth::Classification {
+                rows: wanted.target.rows,
+                seed: wanted.target.seed,
+                features: usize::from(wanted.columns.features),
+                informative: usize::from(wanted.columns.informative),
+                redundant: usize::from(wanted.columns.redundant),
+                class_separation: wanted.separation,
+                balance: wanted.balance,
+                drift: wanted.columns.drift,
+            })
+        }
+        Synth::Regression(wanted) => {
+            enough(&wanted.columns)?;
+            synth::regression(&synth::Regression {
+                rows: wanted.target.rows,
+                seed: wanted.target.seed,
+                features: usize::from(wanted.columns.features),
+                informative: usize::from(wanted.columns.informative),
+                redundant: usize::from(wanted.columns.redundant),
+                noise: wanted.noise,
+                drift: wanted.columns.drift,
+            })
+        }
+    })
 }
 
 fn enough(columns: &crate::arguments::Columns) -> Result<(), Stop> {
