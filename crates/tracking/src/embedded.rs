@@ -244,3 +244,66 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_files::DiskIo;
+
+    fn store(dir: &Path) -> EmbeddedStore {
+        EmbeddedStore::open(dir, Arc::new(ObjectStore::open(Arc::new(DiskIo), dir.join("objects")))).unwrap()
+    }
+
+    fn run(id: &str) -> NewRun {
+        let experiment = "churn".to_owned();
+        NewRun { run: id.to_owned(), experiment, name: String::new(), tags: BTreeMap::new(), started_ms: 0 }
+    }
+
+    #[test]
+    fn a_full_disk_is_called_so_and_the_store_goes_on_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        store.start_run(&run("a")).unwrap();
+        let pages: i64 = store.read(|tx| Ok(tx.query_row("PRAGMA page_count", [], |row| row.get(0))?)).unwrap();
+        let limit = |pages: i64| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            store.lock().query_row(&sql, [], |_| Ok(())).unwrap();
+        };
+        limit(pages);
+        let params: BTreeMap<String, String> = (0..50).map(|number| (format!("p{number}"), "x".repeat(5000))).collect();
+        assert!(matches!(store.log_params("a", &params), Err(Error::Full { .. })));
+        assert!(store.run("a").unwrap().unwrap().params.is_empty());
+        limit(1_000_000);
+        store.log_params("a", &params).unwrap();
+        assert_eq!(store.run("a").unwrap().unwrap().params, params);
+        store.check().unwrap();
+    }
+
+    #[test]
+    fn a_panic_inside_a_transaction_undoes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(|tx| -> Result<(), Fault> {
+                runs::start(tx, &run("a"))?;
+                panic!("in the middle")
+            })
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(store.run("a").unwrap(), None);
+        store.start_run(&run("a")).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("50% of? #odd é");
+        let store = store(&odd);
+        store.start_run(&run("a")).unwrap();
+        drop(store);
+        let connection = open::immutable(&odd.join(FILE_NAME)).ok().flatten().unwrap();
+        let runs: i64 = connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(runs, 1);
+        assert_eq!(std::fs::read_dir(&odd).unwrap().count(), 1, "reading left something behind");
+    }
+}

@@ -33,6 +33,7 @@ enum Found {
 pub(super) fn writable(dir: &Path) -> Result<(Connection, PathBuf), Error> {
     create_folder(&DiskIo, dir)?;
     let path = dir.join(FILE_NAME);
+    refuse_folder(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let outcome = (|| {
         let mut connection = Connection::open_with_flags(&path, flags)?;
@@ -59,6 +60,7 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Erro
             return Err(trainyard_files::Error::io(trainyard_files::Operation::Open, &path, source).into());
         }
     }
+    refuse_folder(&path)?;
     let outcome = match read_only(&path) {
         // In a folder that may not be written SQLite can't keep its notes of readers. Nobody else writes there either.
         Err(Fault::Sqlite(error))
@@ -75,6 +77,14 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Erro
     }
 }
 
+/// SQLite would call a folder a disk error.
+fn refuse_folder(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::CannotOpen { path: path.to_path_buf(), detail: "it is a folder".to_owned() });
+    }
+    Ok(())
+}
+
 fn read_only(path: &Path) -> Result<Option<Connection>, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -86,7 +96,7 @@ fn read_only(path: &Path) -> Result<Option<Connection>, Fault> {
     }
 }
 
-fn immutable(path: &Path) -> Result<Option<Connection>, Fault> {
+pub(super) fn immutable(path: &Path) -> Result<Option<Connection>, Fault> {
     let mut uri = String::from("file:");
     for character in path.to_string_lossy().chars() {
         match character {

@@ -1,1 +1,13 @@
+//! The store on real files: runs, registry, history, faults and dying processes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod child;
+mod crash;
+mod error;
+mod given;
+mod history;
+mod reference;
+mod registry;
+mod runs;
+mod store;

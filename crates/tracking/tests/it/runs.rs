@@ -1,0 +1,241 @@
+//! Runs: begun, filled, ended, found.
+
+use std::collections::BTreeMap;
+
+use trainyard_files::Digest;
+use trainyard_tracking::{Error, Field, Input, Metric, Reason, Status, Tracking};
+
+use crate::given::{map, new_run, open, store};
+
+fn metric(key: &str, value: f64, step: i64) -> Metric {
+    Metric { key: key.to_owned(), value, step, timestamp_ms: 1_000 + step }
+}
+
+#[test]
+fn a_run_holds_what_was_logged_after_reopening_too() {
+    let (dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    store.log_params("a1", &map([("split_version", "1"), ("learning_rate", "0.1")])).unwrap();
+    store
+        .log_metrics("a1", &[metric("loss", 0.9, 0), metric("loss", 0.5, 1), metric("reference_roc_auc", 0.846, 0)])
+        .unwrap();
+    store.set_tags("a1", &map([("team", "core"), ("cached_from", "9f")])).unwrap();
+    let input = Input {
+        name: "master".to_owned(),
+        digest: Digest::of(b"rows"),
+        source: "customers.csv".to_owned(),
+        rows: 7043,
+    };
+    store.log_input("a1", &input).unwrap();
+    store.log_artifact("a1", "plots/a.png", b"png").unwrap();
+    let reason = Reason { code: "gate/missed".to_owned(), message: "precision 0.61 < 0.70".to_owned() };
+    store.end_run("a1", Status::Refused, 5_000, Some(&reason)).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    let run = store.run("a1").unwrap().unwrap();
+    assert_eq!((run.experiment.as_str(), run.name.as_str()), ("churn", "run a1"));
+    assert_eq!((run.status, run.started_ms, run.ended_ms), (Status::Refused, 1_000, Some(5_000)));
+    assert_eq!(run.reason, Some(reason));
+    assert_eq!(run.params, map([("learning_rate", "0.1"), ("split_version", "1")]));
+    assert_eq!(run.metrics, BTreeMap::from([("loss".to_owned(), 0.5), ("reference_roc_auc".to_owned(), 0.846)]));
+    assert_eq!(run.tags, map([("cached_from", "9f"), ("team", "core")]));
+    assert_eq!(run.inputs, [input]);
+    assert_eq!(store.metric_history("a1", "loss").unwrap(), [metric("loss", 0.9, 0), metric("loss", 0.5, 1)]);
+    assert_eq!(store.read_artifact("a1", "plots/a.png").unwrap(), b"png");
+    assert_eq!(store.run("a").unwrap(), None);
+}
+
+#[test]
+fn a_parameter_never_changes_and_a_refused_batch_leaves_nothing() {
+    let (_dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    store.log_params("a1", &map([("depth", "6")])).unwrap();
+    store.log_params("a1", &map([("depth", "6")])).unwrap();
+    let error = store.log_params("a1", &map([("alpha", "1"), ("depth", "7")])).unwrap_err();
+    let Error::ParamChanged { run, key, stored, offered } = error else { panic!("{error:?}") };
+    assert_eq!((run.as_str(), key.as_str(), stored.as_str(), offered.as_str()), ("a1", "depth", "6", "7"));
+    assert_eq!(store.run("a1").unwrap().unwrap().params, map([("depth", "6")]));
+}
+
+#[test]
+fn every_float_survives_bit_by_bit() {
+    let (_dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    let values =
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.1 + 0.2, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1e15 + 0.5, -3.0];
+    let logged: Vec<Metric> = (0..).zip(values).map(|(step, value)| metric("m", value, step)).collect();
+    store.log_metrics("a1", &logged).unwrap();
+    let found: Vec<f64> = store.metric_history("a1", "m").unwrap().iter().map(|metric| metric.value).collect();
+    let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    assert!(found.len() == values.len() && found.iter().zip(values).all(|(a, b)| same(*a, b)), "{found:?}");
+    store.log_metrics("a1", &[metric("m", f64::NAN, 99)]).unwrap();
+    assert!(store.run("a1").unwrap().unwrap().metrics["m"].is_nan());
+}
+
+#[test]
+fn a_metric_logged_again_stands_once() {
+    let (_dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    for value in [0.4, 0.5] {
+        store.log_metrics("a1", &[metric("loss", value, 3), metric("loss", 0.9, -1)]).unwrap();
+    }
+    assert_eq!(store.metric_history("a1", "loss").unwrap(), [metric("loss", 0.9, -1), metric("loss", 0.5, 3)]);
+    assert_eq!(store.run("a1").unwrap().unwrap().metrics["loss"], 0.5);
+}
+
+#[test]
+fn what_failed_or_was_killed_goes_on_and_what_finished_does_not() {
+    let (_dir, store) = store();
+    let reason = Reason { code: "pipeline/crashed".to_owned(), message: String::new() };
+    for (id, status, resumes) in [
+        ("a", Status::Failed, true),
+        ("b", Status::Killed, true),
+        ("c", Status::Finished, false),
+        ("d", Status::Refused, false),
+    ] {
+        store.start_run(&new_run(id)).unwrap();
+        store.log_params(id, &map([("depth", "6")])).unwrap();
+        // A step of the same run begins it once more.
+        store.start_run(&new_run(id)).unwrap();
+        store.end_run(id, status, 9, Some(&reason)).unwrap();
+        store.end_run(id, status, 10, None).unwrap();
+        let ended = store.run(id).unwrap().unwrap();
+        assert_eq!((ended.status, ended.ended_ms, ended.reason.as_ref()), (status, Some(9), Some(&reason)));
+        let refused = |outcome: Result<(), Error>| matches!(outcome, Err(Error::RunEnded { status: found, .. }) if found == status);
+        assert!(refused(store.log_metrics(id, &[metric("m", 1.0, 0)])));
+        assert!(refused(store.log_params(id, &map([("x", "1")]))));
+        assert!(refused(store.log_artifact(id, "x", b"x").map(drop)));
+        let other = if status == Status::Killed { Status::Failed } else { Status::Killed };
+        assert!(refused(store.end_run(id, other, 11, None)));
+        store.set_tags(id, &map([("note", "seen")])).unwrap();
+        let again = store.start_run(&new_run(id));
+        if resumes {
+            again.unwrap();
+            let run = store.run(id).unwrap().unwrap();
+            assert_eq!((run.status, run.ended_ms, run.reason), (Status::Running, None, None));
+            assert_eq!((run.params, run.started_ms), (map([("depth", "6")]), 1_000));
+        } else {
+            assert!(refused(again));
+        }
+    }
+}
+
+#[test]
+fn runs_are_found_by_a_beginning_that_no_other_shares() {
+    let (_dir, store) = store();
+    assert!(matches!(store.find_run("x"), Err(Error::UnknownRun { recent, .. }) if recent.is_empty()));
+    for id in ["7f3a11", "7f3b22", "c0ffee", "c0ffee-2"] {
+        store.start_run(&new_run(id)).unwrap();
+    }
+    assert_eq!(store.find_run("7f3a").unwrap().run, "7f3a11");
+    assert_eq!(store.find_run("c0ffee").unwrap().run, "c0ffee");
+    let error = store.find_run("7f3").unwrap_err();
+    assert!(
+        matches!(&error, Error::AmbiguousRun { candidates, .. } if candidates == &["7f3b22", "7f3a11"]),
+        "{error:?}"
+    );
+    let error = store.find_run("c0fefe").unwrap_err();
+    let Error::UnknownRun { asked, nearest, recent } = error else { panic!("{error:?}") };
+    assert_eq!((asked.as_str(), nearest.as_deref(), recent.len()), ("c0fefe", Some("c0ffee"), 4));
+    for odd in ["", "%", "_", "*", "é"] {
+        assert!(matches!(store.find_run(odd), Err(Error::UnknownRun { .. })), "{odd}");
+    }
+    assert!(matches!(store.artifacts("nope"), Err(Error::UnknownRun { .. })));
+    assert!(matches!(store.log_params("nope", &map([])), Err(Error::UnknownRun { .. })));
+}
+
+#[test]
+fn runs_are_listed_the_newest_first_even_when_the_clock_went_back() {
+    let (_dir, store) = store();
+    for (number, id) in ["a", "b", "c"].into_iter().enumerate() {
+        let mut run = new_run(id);
+        run.started_ms = 1_000 - i64::try_from(number).unwrap();
+        store.start_run(&run).unwrap();
+    }
+    store.end_run("b", Status::Failed, 0, None).unwrap();
+    let ids =
+        |limit, status| -> Vec<String> { store.runs(limit, status).unwrap().into_iter().map(|run| run.run).collect() };
+    assert_eq!(ids(10, None), ["c", "b", "a"]);
+    assert_eq!(ids(2, None), ["c", "b"]);
+    assert_eq!(ids(10, Some(Status::Running)), ["c", "a"]);
+    assert_eq!(ids(10, Some(Status::Failed)), ["b"]);
+    assert!(ids(10, Some(Status::Killed)).is_empty() && ids(0, None).is_empty());
+    assert_eq!(ids(usize::MAX, None).len(), 3);
+}
+
+#[test]
+fn artifacts_are_sorted_verified_and_replaced_while_the_run_lasts() {
+    let (dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    for (path, bytes) in [("model/b", "2"), ("model/a/c", "1"), ("models", "x"), ("model/b", "3")] {
+        store.log_artifact("a1", path, bytes.as_bytes()).unwrap();
+    }
+    let listed = store.artifacts("a1").unwrap();
+    assert_eq!(
+        listed.iter().map(|artifact| artifact.path.as_str()).collect::<Vec<_>>(),
+        ["model/a/c", "model/b", "models"]
+    );
+    assert_eq!((listed[1].size, listed[1].digest), (1, Digest::of(b"3")));
+    let folder = store.read_folder("a1", "model").unwrap();
+    assert_eq!(folder, BTreeMap::from([("a/c".to_owned(), b"1".to_vec()), ("b".to_owned(), b"3".to_vec())]));
+    let error = store.read_artifact("a1", "model/x").unwrap_err();
+    assert!(matches!(&error, Error::UnknownArtifact { known, .. } if known.len() == 3), "{error:?}");
+    for path in ["", "/a", "a/", "a//b", "../a", "a/../b", ".", "a\\b", "a\0"] {
+        assert!(
+            matches!(store.log_artifact("a1", path, b""), Err(Error::Invalid { field: Field::ArtifactPath, .. })),
+            "{path:?}"
+        );
+    }
+    let object = crate::given::objects(dir.path()).path(&Digest::of(b"3"));
+    std::fs::remove_file(&object).unwrap();
+    assert!(matches!(store.read_artifact("a1", "model/b"), Err(Error::Files(trainyard_files::Error::Absent { .. }))));
+    std::fs::write(&object, b"4").unwrap();
+    assert!(matches!(store.read_artifact("a1", "model/b"), Err(Error::Files(trainyard_files::Error::Damaged { .. }))));
+}
+
+#[test]
+fn uses_of_a_reference_test_are_counted_once_a_run() {
+    let (_dir, store) = store();
+    let reference = Digest::of(b"reference");
+    for (run, uses) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
+        store.start_run(&new_run(run)).unwrap();
+        assert_eq!(store.count_reference_use(1, &reference, run).unwrap(), uses);
+    }
+    assert_eq!(store.reference_uses(1, &reference).unwrap(), 2);
+    assert_eq!(store.reference_uses(2, &reference).unwrap(), 0);
+    assert_eq!(store.reference_uses(1, &Digest::of(b"other")).unwrap(), 0);
+    assert!(matches!(store.count_reference_use(1, &reference, "nope"), Err(Error::UnknownRun { .. })));
+}
+
+#[test]
+fn names_and_values_keep_the_limits_of_mlflow() {
+    let (_dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    let field = |outcome: Result<(), Error>| match outcome {
+        Err(Error::Invalid { field, .. }) => Some(field),
+        Ok(()) => None,
+        Err(other) => panic!("{other:?}"),
+    };
+    for (id, allowed) in [("", false), ("-a", false), ("a b", false), ("a/b", false), ("A_1-x", true), ("é", false)] {
+        assert_eq!(field(store.start_run(&new_run(id))), (!allowed).then_some(Field::Run), "{id:?}");
+    }
+    for (key, allowed) in
+        [("cv_f1 mean/x:1.0-é", true), ("a//b", false), ("../x", false), ("a%", false), ("", false), ("/a", false)]
+    {
+        assert_eq!(
+            field(store.log_metrics("a1", &[metric(key, 1.0, 0)])),
+            (!allowed).then_some(Field::MetricKey),
+            "{key:?}"
+        );
+        assert_eq!(field(store.log_params("a1", &map([(key, "1")]))), (!allowed).then_some(Field::ParamKey), "{key:?}");
+        assert_eq!(field(store.set_tags("a1", &map([(key, "1")]))), (!allowed).then_some(Field::TagKey), "{key:?}");
+    }
+    let (fits, exceeds) = ("é".repeat(6000), "é".repeat(6001));
+    assert_eq!(field(store.log_params("a1", &map([("long", &fits)]))), None);
+    assert_eq!(field(store.log_params("a1", &map([("longer", &exceeds)]))), Some(Field::ParamValue));
+    assert_eq!(field(store.set_tags("a1", &map([("t", &"x".repeat(8000))]))), None);
+    assert_eq!(field(store.set_tags("a1", &map([("t", &"x".repeat(8001))]))), Some(Field::TagValue));
+    let mut run = new_run("b");
+    run.experiment = " ".to_owned();
+    assert_eq!(field(store.start_run(&run)), Some(Field::Experiment));
+}
