@@ -63,10 +63,11 @@ impl Scalar {
         if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
             return Kind::Float(if self.text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
         }
-        if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-            if let Ok(number) = self.text.parse() {
-                return Kind::Integer(number);
-            }
+        if !unsigned.is_empty()
+            && unsigned.bytes().all(|byte| byte.is_ascii_digit())
+            && let Ok(number) = self.text.parse()
+        {
+            return Kind::Integer(number);
         }
         if is_float(unsigned) { self.text.parse().map_or(Kind::Text, Kind::Float) } else { Kind::Text }
     }
