@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::{Error, Operation};
+
 /// Reads a file from any position.
 pub trait ReadSeek: Read + Seek + Send {}
 
@@ -56,6 +58,11 @@ pub trait Io: Send + Sync + Debug {
     fn set_readonly(&self, path: &Path) -> io::Result<()>;
     /// Says whether anything lies at a path; not to be known counts as no.
     fn exists(&self, path: &Path) -> bool;
+}
+
+/// Reads a whole file; the error names it.
+pub fn read(io: &dyn Io, path: &Path) -> Result<Vec<u8>, Error> {
+    io.read(path).map_err(|source| Error::io(Operation::Read, path, source))
 }
 
 /// Is the real disk.

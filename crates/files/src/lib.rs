@@ -14,7 +14,7 @@ mod temporary;
 pub use atomic::{create_folder, write_atomic};
 pub use digest::{Digest, Digester, ParseDigestError, hash_file};
 pub use error::{Cause, Error, Operation};
-pub use io::{DiskIo, Io, Metadata, ReadSeek, WriteSync};
+pub use io::{DiskIo, Io, Metadata, ReadSeek, WriteSync, read};
 pub use lock::{Holder, ProjectLock, host_name};
 pub use store::ObjectStore;
 pub use temporary::sweep_temporaries;

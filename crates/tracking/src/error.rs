@@ -3,10 +3,19 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use trainyard_diagnostics::{Diagnostic, Fault, nearest, one_of};
+use trainyard_diagnostics::{Diagnostic, Fault, nearest};
 use trainyard_files::Digest;
 
-use crate::{Field, ModelReference, Status};
+use crate::{Field, ModelReference, Status, Which};
+
+/// Lists names, and how many are left out.
+fn list(names: &[String], limit: usize) -> String {
+    let mut text = names.iter().take(limit).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > limit {
+        text.push_str(&format!(" and {} more", names.len() - limit));
+    }
+    text
+}
 
 /// Says what is wrong with the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,12 +230,12 @@ impl Error {
                 let diagnostic = say("unknown-run");
                 match (nearest, recent.is_empty()) {
                     (Some(near), _) => diagnostic.help(format!("did you mean {near}?")),
-                    (None, false) => diagnostic.help(format!("the newest runs are {}", one_of(recent, 5))),
+                    (None, false) => diagnostic.help(format!("the newest runs are {}", list(recent, 5))),
                     (None, true) => diagnostic.help("there is no run yet: `trainyard run` makes one"),
                 }
             }
             Self::AmbiguousRun { candidates, .. } => {
-                say("ambiguous-run").help(format!("give more of the id: {}", one_of(candidates, 5)))
+                say("ambiguous-run").help(format!("give more of the id: {}", list(candidates, 5)))
             }
             Self::RunEnded { status, .. } => say("run-ended").help(if status.can_resume() {
                 "`trainyard resume` goes on with it"
@@ -241,7 +250,7 @@ impl Error {
                 match nearest(path, known.iter().map(String::as_str)) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None if known.is_empty() => diagnostic.help("the run has stored nothing: resume it, or run again"),
-                    None => diagnostic.help(format!("it has {}", one_of(known, 8))),
+                    None => diagnostic.help(format!("it has {}", list(known, 8))),
                 }
             }
             Self::BadReference { part, .. } => {
@@ -255,24 +264,30 @@ impl Error {
                 let diagnostic = say("unknown-model");
                 match (nearest, known.is_empty()) {
                     (Some(near), _) => diagnostic.help(format!("did you mean `{near}`?")),
-                    (None, false) => diagnostic.help(format!("the registered models are {}", one_of(known, 8))),
+                    (None, false) => diagnostic.help(format!("the registered models are {}", list(known, 8))),
                     (None, true) => diagnostic.help("no model is registered yet: a run that promotes one does it"),
                 }
             }
-            Self::UnknownVersion { versions, aliases, .. } => {
+            Self::UnknownVersion { reference, versions, aliases } => {
                 let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
-                let mut diagnostic =
-                    say("unknown-version").note(format!("it has the versions {}", one_of(&numbers, 8)));
+                let mut diagnostic = say("unknown-version").note(format!("it has the versions {}", list(&numbers, 8)));
                 if !aliases.is_empty() {
-                    diagnostic = diagnostic.note(format!("it has the aliases {}", one_of(aliases, 8)));
+                    diagnostic = diagnostic.note(format!("it has the aliases {}", list(aliases, 8)));
                 }
-                diagnostic.help("`trainyard models show` lists all of them")
+                let near = match &reference.which {
+                    Which::Alias(alias) => nearest(alias, aliases.iter().map(String::as_str)),
+                    _ => None,
+                };
+                diagnostic.help(match near {
+                    Some(alias) => format!("did you mean `{}@{alias}`?", reference.model),
+                    None => format!("`trainyard models show {}` lists all of them", reference.model),
+                })
             }
             Self::VersionConflict { stored, offered, .. } => say("version-conflict")
                 .note(format!("that version has the digest {}, the model offered {}", stored.short(), offered.short()))
                 .help("start a new run"),
             Self::IncompleteModel { paths, .. } => say("incomplete-model")
-                .note(format!("missing or damaged: {}", one_of(paths, 5)))
+                .note(format!("missing or damaged: {}", list(paths, 5)))
                 .help("run the step that trains the model again"),
             Self::HeadMoved { .. } => {
                 say("head-moved").note("nothing was promoted").help("run again, to be compared with what is there now")

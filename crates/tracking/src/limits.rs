@@ -90,7 +90,7 @@ impl Field {
                 (1..=255).contains(&length)
                     && text.chars().all(word)
                     && !text.eq_ignore_ascii_case("latest")
-                    && !(!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+                    && (number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use trainyard_files::{Cause, Digest, Error, Holder, Operation};
+use trainyard_files::{Cause, Digest, DiskIo, Error, Holder, Operation, read};
 
 fn shown(error: &Error) -> String {
     let diagnostic = error.diagnostic();
@@ -33,6 +33,17 @@ fn operating_system_errors_are_sorted() {
         assert!(diagnostic.title.starts_with("cannot write data/x: "), "{}", diagnostic.title);
         assert_eq!(diagnostic.help.len(), 1);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("absent.yaml");
+    let error = read(&DiskIo, &path).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read {}: there is nothing there", path.display()));
+    assert!(matches!(read(&DiskIo, dir.path()), Err(Error::Io { cause: Cause::WrongKind, .. })));
+    std::fs::write(&path, b"text").unwrap();
+    assert_eq!(read(&DiskIo, &path).unwrap(), b"text");
 }
 
 #[test]

@@ -70,7 +70,9 @@ pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Pro
             return Ok(Promoted { version: version.clone(), newly: false });
         }
     }
-    if promotion.expected_head.is_some_and(|expected| head(tx, model).is_ok_and(|head| head != expected)) {
+    if let Some(expected) = promotion.expected_head
+        && head(tx, model)? != expected
+    {
         return Err(Error::HeadMoved { model: model.to_owned() }.into());
     }
     let mut effects = Vec::new();

@@ -164,7 +164,9 @@ pub(super) fn find(tx: &Transaction<'_>, id: &str) -> Result<RunRecord, Fault> {
     let beginning: Vec<String> = if id.is_empty() {
         Vec::new()
     } else {
-        let sql = "SELECT run FROM runs WHERE run >= ?1 AND substr(run, 1, length(?1)) = ?1 ORDER BY sequence DESC";
+        // `~` sorts behind whatever an id may hold.
+        let sql = "SELECT run FROM runs WHERE run >= ?1 AND run < ?1 || '~' AND substr(run, 1, length(?1)) = ?1
+                   ORDER BY sequence DESC";
         rows(tx, sql, id, |row| row.get(0))?
     };
     match beginning.as_slice() {

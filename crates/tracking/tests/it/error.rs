@@ -45,9 +45,14 @@ fn messages() {
         Error::UnknownModel { asked: text("x"), nearest: None, known: vec![text("churn"), text("spam")] },
         Error::UnknownModel { asked: text("x"), nearest: None, known: Vec::new() },
         Error::UnknownVersion {
-            reference: ModelReference::alias("churn", "champ"),
+            reference: ModelReference::alias("churn", "chalenger"),
             versions: vec![2, 1],
             aliases: vec![text("challenger"), text("previous")],
+        },
+        Error::UnknownVersion {
+            reference: ModelReference::version("churn", 11),
+            versions: (1..=10).rev().collect(),
+            aliases: Vec::new(),
         },
         Error::VersionConflict { version: 3, run: text("7f3a"), stored: Digest::of(b"a"), offered: Digest::of(b"b") },
         Error::IncompleteModel { run: text("7f3a"), paths: vec![text("model/model.json")] },

@@ -81,6 +81,9 @@ fn a_file_of_another_program_is_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// Damages a file's bytes.
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn a_damaged_file_is_called_damaged_and_left_alone() {
     let (dir, store) = store();
@@ -90,12 +93,12 @@ fn a_damaged_file_is_called_damaged_and_left_alone() {
     let path = store.path().to_path_buf();
     drop(store);
     let whole = fs::read(&path).unwrap();
-    let damages: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
-        ("text", &|bytes| *bytes = b"this is not a database, it is a letter to whom it may concern".repeat(100)),
-        ("cut after the header", &|bytes| bytes.truncate(4096)),
-        ("cut in the middle", &|bytes| bytes.truncate(bytes.len() / 2)),
-        ("header overwritten", &|bytes| bytes[..100].fill(0xff)),
-        ("pages overwritten", &|bytes| bytes[4096..].fill(0xa5)),
+    let damages: [(&str, Damage); 5] = [
+        ("text", |bytes| *bytes = b"this is not a database, it is a letter to whom it may concern".repeat(100)),
+        ("cut after the header", |bytes| bytes.truncate(4096)),
+        ("cut in the middle", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("header overwritten", |bytes| bytes[..100].fill(0xff)),
+        ("pages overwritten", |bytes| bytes[4096..].fill(0xa5)),
     ];
     for (what, damage) in damages {
         let mut bytes = whole.clone();
