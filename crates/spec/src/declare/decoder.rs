@@ -1,6 +1,6 @@
 //! The walk over nodes that gathers everything that is wrong with them.
 
-use trainyard_diagnostics::Place;
+use trainyard_diagnostics::{Place, nearest};
 
 use crate::error::Error;
 use crate::tree::{Content, Node};
@@ -67,7 +67,9 @@ impl Decoder {
         let entries = self.entries(node, "a section of keys and values")?;
         let about = if self.path.is_empty() { self.about } else { &[] };
         let known: Vec<&str> = known.iter().chain(about).copied().collect();
+        let mut strangers = Vec::new();
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+            strangers.push(key.value.as_str());
             self.errors.push(Error::UnknownKey {
                 key: key.clone(),
                 section: self.path(),
@@ -75,7 +77,7 @@ impl Decoder {
                 known: known.iter().map(|name| (*name).to_owned()).collect(),
             });
         }
-        Some(Section { node, entries })
+        Some(Section { node, entries, strangers })
     }
 
     /// Gives the entries of a mapping; nothing at all has none.
@@ -114,13 +116,20 @@ fn whole(origin: &Origin) -> Origin {
 }
 
 /// The keys and values of a node that is a section.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Section<'n> {
     pub(crate) node: &'n Node,
     pub(crate) entries: &'n [(Located<String>, Node)],
+    /// The keys that are not known.
+    strangers: Vec<&'n str>,
 }
 
 impl<'n> Section<'n> {
+    /// Says whether a key is there, but misspelt: which is told already.
+    pub(crate) fn misspells(&self, key: &str) -> bool {
+        self.strangers.iter().any(|stranger| nearest(stranger, [key]).is_some())
+    }
+
     /// Gives the key and value under a name or one of its aliases; both at once is a problem.
     pub(crate) fn entry(
         &self,

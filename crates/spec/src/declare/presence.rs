@@ -54,6 +54,7 @@ impl<S: Shape> Presence for Required<S> {
     fn decode(&self, section: &Section<'_>, key: &str, aliases: &[&str], decoder: &mut Decoder) -> Option<S::Value> {
         match found(&self.shape, section, key, aliases, decoder) {
             Some(value) => value,
+            None if section.misspells(key) => None,
             None => {
                 let (section, file) = (decoder.here(section.node), decoder.file);
                 decoder.errors.push(Error::MissingKey { section, file, key: key.to_owned(), example: self.example });

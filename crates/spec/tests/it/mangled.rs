@@ -23,7 +23,10 @@ fn check_all<'a>(problems: impl IntoIterator<Item = &'a Diagnostic>) {
 fn survive(given: &Given) {
     match resolve(&given.files()) {
         Ok(resolved) => check_all(&resolved.warnings),
-        Err(problems) => check_all(&problems),
+        Err(problems) => {
+            assert!(problems.errors() > 0, "refused without a word: {given:?}");
+            check_all(&problems);
+        }
     }
 }
 
