@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use trainyard_pipeline::{GateLine, RunResult, StepStatus};
-use trainyard_spec::metric_higher_is_better;
 
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
@@ -105,11 +104,11 @@ fn gates(gates: &[GateLine], paint: Paint) -> String {
 /// Says which value met which limit, with as many decimals as it takes to tell them apart.
 fn missed(gate: &GateLine) -> String {
     let (name, limit) = (&gate.name, gate.limit);
-    let higher = metric_higher_is_better(name);
-    let Some(value) = gate.value.filter(|value| value.is_finite()) else {
+    let value = gate.value;
+    if !value.is_finite() {
         return format!("{name} has no value; the limit is {limit:.3}");
-    };
-    let at_least = if higher.is_some() && value == limit { higher == Some(true) } else { value < limit };
+    }
+    let at_least = gate.bound == "≥";
     let (is, must) = if at_least { ("below", "at least") } else { ("above", "at most") };
     let decimals = (3..=9).find(|decimals| format!("{value:.decimals$}") != format!("{limit:.decimals$}")).unwrap_or(9);
     format!("{name} {value:.decimals$} is {is} the limit: {must} {limit:.decimals$}")

@@ -27,8 +27,8 @@ pub(super) fn run(request: &Request, run: &str, at: &[u16], printer: Printer) ->
                             replay.threads.to_string(),
                             artifact.step.to_string(),
                             artifact.artifact.to_string(),
-                            short(&artifact.recorded.to_string()),
-                            short(&artifact.replayed.to_string()),
+                            short(&artifact.recorded),
+                            artifact.replayed.as_deref().map_or_else(|| "absent".to_owned(), short),
                         ]);
                     }
                 }

@@ -11,7 +11,7 @@ pub(super) fn run(request: &Request, step: &str, printer: Printer) -> Result<u8,
     let report = why(request, step)?;
     let document = || json!({"step": report.step, "action": report.action, "reasons": report.reasons});
     printer.result(document, |_| {
-        let what = match report.action.to_string().as_str() {
+        let what = match json!(report.action).as_str().unwrap_or_default() {
             "cached" => "is cached and would not run".to_owned(),
             "run" => "would run".to_owned(),
             "depends" => "runs if what it needs changes".to_owned(),
