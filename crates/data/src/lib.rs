@@ -1,1 +1,29 @@
-//! Tables: sources, splits, synthetic data
+//! Tables: sources, splits, synthetic data.
+//!
+//! A table is one Arrow record batch of six canonical types (`Boolean`, `Int64`, `Float64`, `LargeUtf8`, `Date32`,
+//! `Timestamp(Microsecond)`); a row's position is its place in the source.
+//!
+//! Never: fits anything; reads a clock; draws without a key.
+
+mod csv;
+mod error;
+mod parquet;
+mod read;
+pub mod rows;
+pub mod split;
+pub mod synth;
+mod target;
+
+pub use csv::to_csv;
+pub use error::{Error, Line};
+pub use parquet::{from_parquet, to_parquet};
+pub use read::{ReadOptions, read};
+pub use target::{Checked, check, targets};
+
+/// Reads a CSV text, called `file` in messages.
+///
+/// # Errors
+/// See [`Error`].
+pub fn read_csv_bytes(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<arrow_array::RecordBatch, Error> {
+    csv::read(bytes, file, options)
+}

@@ -1,1 +1,25 @@
-//! When: the engine that plans, caches, journals and resumes, and the steps it runs
+//! When: the engine that plans, caches, journals and resumes, and the steps it runs.
+//!
+//! [`engine`] names no concrete step; the steps call modules; the functions here are what a face calls.
+//!
+//! Never: prints; lets a clock, an id or a path into anything hashed.
+
+mod code;
+pub mod engine;
+mod init;
+mod look;
+mod predict;
+mod project;
+mod report;
+mod session;
+mod steps;
+mod verify;
+
+pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
+pub use init::{Init, InitReport, init};
+pub use look::{CheckReport, PlanReport, RunState, WhyReport, check, plan, run_states, tracking, why};
+pub use predict::{Predictions, predict};
+pub use project::Request;
+pub use report::{GateLine, RunResult, StepLine};
+pub use session::{Failure, StepReport, resume, run, step};
+pub use verify::{Replay, Verified, VerifyReport, verify};

@@ -1,2 +1,66 @@
-//! The repository's own tasks.
-fn main() {}
+//! The repository's own tasks: `cargo xtask test|judges|schemas|layers`.
+
+mod judges;
+mod layers;
+mod schemas;
+mod tests;
+
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+The repository's own tasks.
+
+  cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
+  cargo xtask judges            make the Python environments that judge the tests
+  cargo xtask schemas [--check] write schemas/*.json, or say whether they are current
+  cargo xtask layers            hold the crates' dependencies against ARCHITECTURE.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => tests::test(false),
+        ["test", "--all"] => tests::test(true),
+        ["judges"] => judges::make(),
+        ["schemas"] => schemas::write(),
+        ["schemas", "--check"] => schemas::check(),
+        ["layers"] => layers::check(),
+        _ => {
+            say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say(&format!("xtask: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a task gives: nothing, or what went wrong in words.
+type Outcome = Result<(), String>;
+
+#[expect(clippy::print_stderr, reason = "a task talks to the person who started it")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Gives the repository's root.
+fn root() -> std::path::PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// Runs a command in the repository's root and says what it runs.
+fn call(program: &str, arguments: &[&str], environment: &[(&str, &std::ffi::OsStr)]) -> Outcome {
+    say(&format!("→ {program} {}", arguments.join(" ")));
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root()).envs(environment.iter().copied());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{program} {}` ended with {status}", arguments.join(" "))),
+        Err(error) => Err(format!("`{program}` can't be started: {error}")),
+    }
+}

@@ -1,0 +1,229 @@
+//! What can be wrong with data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use trainyard_diagnostics::{Diagnostic, Place, Source, nearest, one_of};
+
+/// One line of a file, as far as it helps to show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The file as the user named it.
+    pub file: String,
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its text.
+    pub text: String,
+    /// The bytes in question.
+    pub span: std::ops::Range<usize>,
+}
+
+impl Line {
+    fn place(&self) -> Place {
+        let source = Source { name: self.file.clone(), text: self.text.clone(), first_line: self.number };
+        Place::new(source.into(), self.span.clone())
+    }
+}
+
+/// Why a table can't be read or used.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// There is no such file; the nearest name in its folder.
+    Missing { file: String, near: Option<String> },
+    /// A folder stands where a file should.
+    Folder { file: String },
+    /// The disk said no.
+    Unreadable { file: String, cause: String },
+    /// The ending names no format.
+    UnknownFormat { file: String },
+    /// The file holds nothing.
+    Empty { file: String },
+    /// The file holds names but no row.
+    HeaderOnly { file: String },
+    /// A row has another number of cells than the header.
+    Ragged { line: Line, expected: usize, got: usize },
+    /// Two columns share a name.
+    DuplicateColumn { line: Line, name: String },
+    /// A column has no name.
+    EmptyName { line: Line, position: usize },
+    /// Bytes that are no UTF-8.
+    Encoding { file: String, line: usize, byte: usize },
+    /// A value breaks the type of its column.
+    Type { line: Line, column: String, kind: &'static str, value: String, declared: bool },
+    /// A declared type names no column.
+    UnknownTyped { name: String, columns: Vec<String> },
+    /// A Parquet file that can't be read.
+    Parquet { file: String, cause: String },
+    /// A Parquet column of a type that no table holds.
+    UnsupportedType { file: String, column: String, kind: String },
+    /// A named column is not there.
+    NoColumn { what: &'static str, name: String, columns: Vec<String>, place: Option<Place> },
+    /// The target is missing in some rows.
+    MissingTarget { column: String, rows: usize, first: usize },
+    /// The target never changes.
+    ConstantTarget { column: String, value: String },
+    /// A two-class target has more classes.
+    ThirdClass { column: String, classes: Vec<(String, usize)> },
+    /// The positive label does not occur.
+    NoPositive { column: String, positive: String, classes: Vec<String>, place: Option<Place> },
+    /// A text target without a positive label.
+    PositiveNeeded { column: String, classes: Vec<String>, place: Option<Place> },
+    /// A number is wanted as target.
+    TargetNotNumeric { column: String },
+    /// A target that is no finite number.
+    TargetNotFinite { column: String, row: usize },
+    /// Keys occur more than once.
+    DuplicateKeys { column: String, count: usize, examples: Vec<String> },
+    /// Keys are missing.
+    MissingKeys { column: String, rows: usize, first: usize },
+    /// Writing failed.
+    Write { file: PathBuf, cause: String },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.diagnostic().title)
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn at(diagnostic: Diagnostic, place: &Option<Place>, text: String) -> Diagnostic {
+    match place {
+        Some(place) => diagnostic.at(place.clone(), text),
+        None => diagnostic.note(text),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    one_of(&names.iter().map(String::as_str).collect::<Vec<_>>(), 10)
+}
+
+impl Error {
+    /// Says it to the user.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Error::Missing { file, near } => {
+                let problem = Diagnostic::error("data/missing-file", format!("there is no file {file}"));
+                match near {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("mend `data.source`, or name another file with --set data.source=FILE"),
+                }
+            }
+            Error::Folder { file } => Diagnostic::error("data/folder", format!("{file} is a folder, not a file"))
+                .help("name a .csv, .tsv or .parquet file in it"),
+            Error::Unreadable { file, cause } => {
+                Diagnostic::error("data/unreadable", format!("{file} can't be read: {cause}"))
+                    .help("mend its permissions, or name another file")
+            }
+            Error::UnknownFormat { file } => {
+                Diagnostic::error("data/unknown-format", format!("the ending of {file} names no known format"))
+                    .help("name a .csv, .tsv, .txt or .parquet file")
+            }
+            Error::Empty { file } => {
+                Diagnostic::error("data/empty", format!("{file} is empty")).help("export the data again; a header line and rows are expected")
+            }
+            Error::HeaderOnly { file } => Diagnostic::error("data/header-only", format!("{file} has a header line but no row"))
+                .help("export the data again, with its rows"),
+            Error::Ragged { line, expected, got } => Diagnostic::error(
+                "data/ragged-row",
+                format!("{}, line {}: a row with {got} cells under a header of {expected}", line.file, line.number),
+            )
+            .at(line.place(), format!("{got} cells, {expected} expected"))
+            .help("quote cells that hold the delimiter, or set `data.delimiter`"),
+            Error::DuplicateColumn { line, name } => {
+                Diagnostic::error("data/duplicate-column", format!("{} has two columns named {name}", line.file))
+                    .at(line.place(), "the second one")
+                    .help("rename one of them in the file")
+            }
+            Error::EmptyName { line, position } => {
+                Diagnostic::error("data/empty-name", format!("column {position} of {} has no name", line.file))
+                    .at(line.place(), "a name is missing here")
+                    .help("name it in the header line")
+            }
+            Error::Encoding { file, line, byte } => Diagnostic::error("data/encoding", format!("{file} is not UTF-8"))
+                .note(format!("the first wrong byte is byte {byte}, in line {line}"))
+                .help("convert it: `iconv -f LATIN1 -t UTF-8 IN > OUT` (or -f UTF-16)"),
+            Error::Type { line, column, kind, value, declared } => {
+                let said = if *declared { "declared" } else { "as its first rows are" };
+                Diagnostic::error(
+                    "data/type-change",
+                    format!("{}, line {}: column {column} is {kind}, {said}, but holds {value:?}", line.file, line.number),
+                )
+                .at(line.place(), format!("not {kind}"))
+                .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{value:?}]}}`"))
+            }
+            Error::UnknownTyped { name, columns } => {
+                let problem = Diagnostic::error("data/unknown-typed-column", format!("`data.types` names {name}, which the data does not have"));
+                match nearest(name, columns.iter().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("the columns are {}", listed(columns))),
+                }
+            }
+            Error::Parquet { file, cause } => {
+                Diagnostic::error("data/damaged-parquet", format!("{file} can't be read as Parquet: {cause}")).help("write it again")
+            }
+            Error::UnsupportedType { file, column, kind } => Diagnostic::error(
+                "data/unsupported-type",
+                format!("column {column} of {file} holds {kind}, which no feature can use"),
+            )
+            .help("leave the column out when writing the file, or write it as text or numbers"),
+            Error::NoColumn { what, name, columns, place } => {
+                let problem = Diagnostic::error("data/unknown-column", format!("the {what} {name} is no column of the data"));
+                let problem = at(problem, place, format!("not among the {} columns", columns.len()));
+                match nearest(name, columns.iter().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("the columns are {}", listed(columns))),
+                }
+            }
+            Error::MissingTarget { column, rows, first } => Diagnostic::error(
+                "data/missing-target",
+                format!("the target {column} is missing in {rows} rows, first in row {first}"),
+            )
+            .help("take those rows out of the data"),
+            Error::ConstantTarget { column, value } => {
+                Diagnostic::error("data/constant-target", format!("the target {column} is {value:?} in every row: there is nothing to learn"))
+                    .help("check that the data holds all classes, or name another target")
+            }
+            Error::ThirdClass { column, classes } => {
+                let shown: Vec<String> = classes.iter().take(6).map(|(name, count)| format!("{name} ({count})")).collect();
+                Diagnostic::error("data/third-class", format!("the target {column} has {} classes where two are expected", classes.len()))
+                    .note(format!("they are {}", shown.join(", ")))
+                    .help("mend the rows with stray labels, or predict a number with `task: regression`")
+            }
+            Error::NoPositive { column, positive, classes, place } => {
+                let problem = Diagnostic::error("data/no-positive", format!("{column} never is {positive:?}, the positive class"));
+                let problem = at(problem, place, "no row has this label".to_owned());
+                match nearest(positive, classes.iter().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("its labels are {}", listed(classes))),
+                }
+            }
+            Error::PositiveNeeded { column, classes, place } => {
+                let problem = Diagnostic::error("data/positive-needed", format!("the target {column} holds labels, but which one is positive is not said"));
+                at(problem, place, "no `positive` here".to_owned())
+                    .help(format!("write `target: {{column: {column}, positive: LABEL}}` with one of {}", listed(classes)))
+            }
+            Error::TargetNotNumeric { column } => {
+                Diagnostic::error("data/target-not-numeric", format!("the target {column} is no number, so regression can't predict it"))
+                    .help("give `positive` for a two-class target, or declare `data.types`")
+            }
+            Error::TargetNotFinite { column, row } => {
+                Diagnostic::error("data/target-not-finite", format!("the target {column} is no finite number in row {row}"))
+                    .help("take that row out of the data")
+            }
+            Error::DuplicateKeys { column, count, examples } => {
+                Diagnostic::error("data/duplicate-keys", format!("{count} values of the key {column} occur more than once"))
+                    .note(format!("for instance {}", listed(examples)))
+                    .help("remove the repeated rows, or name another column as `data.key`")
+            }
+            Error::MissingKeys { column, rows, first } => {
+                Diagnostic::error("data/missing-keys", format!("the key {column} is missing in {rows} rows, first in row {first}"))
+                    .help("give every row a key, or name another column as `data.key`")
+            }
+            Error::Write { file, cause } => {
+                Diagnostic::error("data/write", format!("{} can't be written: {cause}", file.display())).help("name another file")
+            }
+        }
+    }
+}

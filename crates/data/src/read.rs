@@ -1,0 +1,84 @@
+//! A file to a table, by its ending.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use trainyard_diagnostics::nearest;
+use trainyard_files::Io;
+use trainyard_spec::{ColumnType, DataSpec};
+
+use crate::{Error, csv, from_parquet};
+
+/// How a file is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadOptions {
+    /// Types that are not to be inferred.
+    pub types: BTreeMap<String, ColumnType>,
+    /// Cells that count as missing; blank ones always do.
+    pub missing: Vec<String>,
+    /// The byte between cells; a tab in .tsv files.
+    pub delimiter: u8,
+    /// Columns to leave out.
+    pub drop: Vec<String>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> ReadOptions {
+        ReadOptions { types: BTreeMap::new(), missing: Vec::new(), delimiter: b',', drop: Vec::new() }
+    }
+}
+
+impl ReadOptions {
+    /// Takes what a project says of its data.
+    pub fn of(data: &DataSpec) -> ReadOptions {
+        ReadOptions {
+            types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
+            missing: data.missing.clone(),
+            delimiter: u8::try_from(data.delimiter.value).unwrap_or(b','),
+            drop: data.drop.iter().map(|name| name.value.clone()).collect(),
+        }
+    }
+}
+
+/// Reads the file at `path`, called `shown` in messages, into one table in the file's row order.
+///
+/// # Errors
+/// See [`Error`]; each names the file, and the line where there is one.
+pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+    let file = || shown.to_owned();
+    if io.metadata(path).is_ok_and(|metadata| metadata.is_dir) {
+        return Err(Error::Folder { file: file() });
+    }
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let parse: fn(&[u8], &str, &ReadOptions) -> Result<RecordBatch, Error> = match ending.as_str() {
+        "csv" | "txt" => csv::read,
+        "tsv" => |bytes, file, options| csv::read(bytes, file, &ReadOptions { delimiter: b'\t', ..options.clone() }),
+        "parquet" => |bytes, file, _| {
+            let table = from_parquet(bytes, file)?;
+            if table.num_rows() == 0 { Err(Error::HeaderOnly { file: file.to_owned() }) } else { Ok(table) }
+        },
+        _ if io.exists(path) => return Err(Error::UnknownFormat { file: file() }),
+        _ => return Err(missing(io, path, shown)),
+    };
+    let bytes = io.read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(io, path, shown),
+        _ => Error::Unreadable { file: file(), cause: error.to_string() },
+    })?;
+    let table = parse(&bytes, shown, options)?;
+    if options.drop.is_empty() {
+        return Ok(table);
+    }
+    let schema = table.schema();
+    let kept: Vec<usize> = (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
+    table.project(&kept).map_err(|error| Error::Unreadable { file: file(), cause: error.to_string() })
+}
+
+fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
+    let neighbours = path.parent().and_then(|folder| io.list(folder).ok()).unwrap_or_default();
+    let names: Vec<String> =
+        neighbours.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let near = nearest(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    Error::Missing { file: shown.to_owned(), near }
+}

@@ -1,0 +1,61 @@
+//! Why a table can't be split.
+
+use std::fmt;
+
+use trainyard_diagnostics::{Diagnostic, Fault, one_of};
+
+/// Why a table can't be split.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// The reference was frozen from other data.
+    OtherData { version: u32, frozen_from: String, keys: usize, found: usize },
+    /// The reference has other columns than the master.
+    OtherColumns { columns: Vec<String> },
+    /// A part would be empty.
+    EmptyPart { part: &'static str, rows: usize },
+    /// Rows of the reference remain in train or validation.
+    Overlap { rows: usize },
+    /// The SQL of an optional test can't be used.
+    Predicate { diagnostic: Box<Diagnostic> },
+    /// Rows could not be selected.
+    Columns { cause: String },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.diagnostic().title)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// Says it to the user.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Error::OtherData { version, frozen_from, keys, found } => Diagnostic::error(
+                "split/other-data",
+                format!("this is other data than split v{version} was frozen from"),
+            )
+            .note(format!("v{version} was frozen from {frozen_from}; of its {keys} reference rows the data holds {found}"))
+            .help(format!("write versions/splits/v{}.yaml for the new data and use --split {}", version + 1, version + 1)),
+            Error::OtherColumns { columns } => {
+                let named: Vec<&str> = columns.iter().map(String::as_str).collect();
+                Diagnostic::error("split/other-columns", "the data has other columns than the frozen reference test")
+                    .note(format!("different in {}", one_of(&named, 8)))
+                    .help("bring the columns back, declare `data.types`, or write a new split version")
+            }
+            Error::EmptyPart { part, rows } => {
+                Diagnostic::error("split/empty-part", format!("of {rows} rows none is left for {part}"))
+                    .help("bring more data, or change `shares`; rows equal in all but the key stay together")
+            }
+            Error::Overlap { rows } => {
+                Diagnostic::error("split/overlap", format!("{rows} rows are on two sides of the split")).with_fault(Fault::Internal)
+            }
+            Error::Predicate { diagnostic } => (**diagnostic).clone(),
+            Error::Columns { cause } => {
+                Diagnostic::error("split/internal", format!("rows can't be selected: {cause}")).with_fault(Fault::Internal)
+            }
+        }
+    }
+}

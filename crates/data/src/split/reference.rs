@@ -1,0 +1,75 @@
+//! Which rows the reference test is frozen from.
+
+use std::collections::BTreeMap;
+
+use arrow_array::Array;
+use trainyard_random::Key;
+use trainyard_spec::Task;
+
+use super::{Error, Request};
+use crate::rows::RowDigest;
+use crate::target::text;
+
+/// The strata of a number to predict.
+const QUANTILES: usize = 10;
+
+/// One group of rows that are equal in all but the key.
+struct Group {
+    rows: Vec<usize>,
+    draw: u64,
+}
+
+/// Picks rows for the reference: whole groups in the order of a keyed hash, until each stratum has its share.
+pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Result<Vec<usize>, Error> {
+    let strata = strata(request);
+    let key = Key::new(request.spec.seed.value, "split/reference");
+    let mut groups: BTreeMap<(usize, u64), Group> = BTreeMap::new();
+    for (row, digest) in master.iter().enumerate() {
+        let draw = key.bytes(&digest.key.to_le_bytes());
+        // Equal rows have one target, hence one stratum.
+        let group = groups.entry((strata[row], digest.content)).or_insert(Group { rows: Vec::new(), draw });
+        group.rows.push(row);
+    }
+    let mut by_stratum: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
+    for ((stratum, _), group) in groups {
+        by_stratum.entry(stratum).or_default().push(group);
+    }
+    let mut picked = Vec::new();
+    for groups in by_stratum.values_mut() {
+        groups.sort_by_key(|group| (group.draw, group.rows[0]));
+        let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
+        let wanted = (rows as f64 * request.spec.shares.reference_test.value).round() as usize;
+        let mut taken = 0;
+        for group in groups.iter() {
+            // A group that does not fit is passed over, so that one large group can't burst its stratum's share.
+            if taken + group.rows.len() <= wanted {
+                taken += group.rows.len();
+                picked.extend_from_slice(&group.rows);
+            }
+        }
+    }
+    picked.sort_unstable();
+    Ok(picked)
+}
+
+/// Gives the stratum of every row: its class, its tenth of the target, or one for all.
+fn strata(request: &Request<'_>) -> Vec<usize> {
+    let rows = request.table.num_rows();
+    let target = &request.data.target;
+    let Some(column) = request.table.column_by_name(&target.column.value).filter(|_| request.spec.stratify.value) else {
+        return vec![0; rows];
+    };
+    let continuous = target.known_task() != Some(Task::Binary) && column.data_type().is_numeric();
+    if !continuous {
+        let labels: Vec<Option<String>> = (0..rows).map(|row| text(column.as_ref(), row)).collect();
+        let mut names: Vec<&Option<String>> = labels.iter().collect();
+        names.sort_unstable();
+        names.dedup();
+        return labels.iter().map(|label| names.binary_search(&label).unwrap_or(0)).collect();
+    }
+    let Ok(values) = crate::targets(request.table, target, Task::Regression) else { return vec![0; rows] };
+    let mut sorted = values.clone();
+    sorted.sort_by(f64::total_cmp);
+    let edges: Vec<f64> = (1..QUANTILES).filter_map(|tenth| sorted.get(tenth * rows / QUANTILES).copied()).collect();
+    values.iter().map(|value| edges.partition_point(|edge| edge <= value)).collect()
+}

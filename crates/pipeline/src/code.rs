@@ -1,0 +1,26 @@
+//! The digest of the code that a step depends on, taken when this program was built.
+
+use trainyard_files::{Digest, Digester};
+
+mod digests {
+    include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
+}
+
+/// Joins the digest of `src/steps/<step>.rs`, of what all steps share, and of the named workspace crates.
+///
+/// # Panics
+/// Panics when a name is unknown, which a unit test over all steps rules out.
+pub(crate) fn digest(step: &str, crates: &[&str]) -> Digest {
+    let find = |table: &[(&str, [u8; 32])], name: &str| {
+        let found = table.iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("no code named {name}")).1
+    };
+    let mut digester = Digester::new("trainyard code");
+    for file in [step, "mod", "context"] {
+        digester = digester.bytes(&find(digests::STEP_FILES, file));
+    }
+    for name in crates {
+        digester = digester.bytes(&find(digests::CRATES, &format!("trainyard-{name}")));
+    }
+    digester.finish()
+}

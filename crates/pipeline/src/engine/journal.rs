@@ -1,0 +1,150 @@
+//! What a run did, one JSON line each, on disk before anything builds on it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use trainyard_files::{Io, create_folder};
+
+use super::Record;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The run began, or went on after an interruption.
+    Began {
+        /// Milliseconds since 1970, for people only.
+        at: i64,
+        /// The process.
+        pid: u32,
+        /// Its host.
+        host: String,
+        /// The steps in order.
+        steps: Vec<String>,
+    },
+    /// A step began.
+    StepBegan {
+        /// Its name.
+        step: String,
+    },
+    /// A step is done: its objects are stored.
+    StepDone {
+        /// What it left.
+        record: Box<Record>,
+        /// Whether a stored result stood for it.
+        cached: bool,
+        /// Wall time.
+        seconds: f64,
+    },
+    /// A step failed.
+    StepFailed {
+        /// Its name.
+        step: String,
+        /// The problems' codes and titles.
+        problems: Vec<String>,
+    },
+    /// The user stopped the run.
+    Interrupted {
+        /// Milliseconds since 1970.
+        at: i64,
+    },
+    /// The run ended.
+    Ended {
+        /// Milliseconds since 1970.
+        at: i64,
+        /// FINISHED, FAILED or REFUSED.
+        status: String,
+    },
+}
+
+/// Why the journal can't be used.
+#[derive(Debug)]
+pub enum JournalError {
+    /// The disk said no.
+    Io(PathBuf, std::io::Error),
+    /// A line that is not the last can't be understood.
+    Damaged(PathBuf, usize),
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JournalError::Io(path, error) => write!(formatter, "{}: {error}", path.display()),
+            JournalError::Damaged(path, line) => write!(formatter, "{}:{line}: not a journal entry", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+/// Appends to one run's journal.
+#[derive(Debug)]
+pub struct Journal {
+    io: Arc<dyn Io>,
+    path: PathBuf,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Journal {
+    /// Opens the journal at `path`; its folder is made when absent.
+    pub fn open(io: Arc<dyn Io>, path: PathBuf) -> Result<Journal, JournalError> {
+        if let Some(folder) = path.parent() {
+            create_folder(&*io, folder).map_err(|error| {
+                JournalError::Io(folder.to_owned(), std::io::Error::other(error.to_string()))
+            })?;
+        }
+        Ok(Journal { io, path, one_at_a_time: Mutex::new(()) })
+    }
+
+    /// Writes one entry and waits until it is on disk.
+    pub fn write(&self, entry: &Entry) -> Result<(), JournalError> {
+        let failed = |error| JournalError::Io(self.path.clone(), error);
+        let guard = self.one_at_a_time.lock();
+        let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        // A line torn by a crash has no line end: a fresh one is put first, so that this entry stands alone.
+        let torn = self.io.read(&self.path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
+        if torn {
+            line.insert(0, b'\n');
+        }
+        let mut file = self.io.append(&self.path).map_err(failed)?;
+        file.write_all(&line).map_err(failed)?;
+        file.sync().map_err(failed)?;
+        drop(guard);
+        Ok(())
+    }
+
+    /// Reads all entries; lines that a crash tore are left out.
+    pub fn read(io: &dyn Io, path: &Path) -> Result<Vec<Entry>, JournalError> {
+        let bytes = match io.read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(JournalError::Io(path.to_owned(), error)),
+        };
+        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+        let mut entries = Vec::with_capacity(lines.len());
+        for (number, line) in lines.iter().enumerate() {
+            match serde_json::from_slice(line) {
+                Ok(entry) => entries.push(entry),
+                // A torn line is cut short: it starts as an entry does and does not end as one.
+                Err(_) if line.starts_with(b"{") && !line.ends_with(b"}") => {}
+                Err(_) => return Err(JournalError::Damaged(path.to_owned(), number + 1)),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Gives the records of the steps that are done, by name, with whether they were cached and their seconds.
+    pub fn done(entries: &[Entry]) -> BTreeMap<String, (Record, bool, f64)> {
+        let mut done = BTreeMap::new();
+        for entry in entries {
+            if let Entry::StepDone { record, cached, seconds } = entry {
+                done.insert(record.step.clone(), ((**record).clone(), *cached, *seconds));
+            }
+        }
+        done
+    }
+}

@@ -1,0 +1,263 @@
+//! Runs a graph: looks results up, runs what must run, side by side where the graph allows.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_files::ObjectStore;
+
+use super::{
+    Cache, Cancel, Entry, Event, Failure, Graph, Input, Journal, JournalError, Output, Record, Reporter, Scope, Step,
+    StepStatus, key,
+};
+
+/// Takes each finished step before anything builds on it, for instance to log it to tracking.
+pub trait Sink: Send + Sync {
+    /// Takes one finished step.
+    fn finished(&self, record: &Record, cached: bool, seconds: f64) -> Result<(), Failure>;
+}
+
+/// What the engine needs besides the graph.
+pub struct Engine {
+    /// The steps.
+    pub graph: Graph,
+    /// Stored results; absent when everything must run, as when verifying.
+    pub cache: Option<Cache>,
+    /// Where artifacts lie.
+    pub objects: Arc<ObjectStore>,
+    /// The run's journal; absent when nothing must be left behind.
+    pub journal: Option<Journal>,
+    /// Takes finished steps.
+    pub sink: Arc<dyn Sink>,
+    /// Takes events.
+    pub reporter: Arc<dyn Reporter>,
+    /// Says when to stop.
+    pub cancel: Cancel,
+    /// The thread budget, owned here and shared by all that a step starts.
+    pub threads: usize,
+    /// The run's id.
+    pub run: String,
+}
+
+/// How one step ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Its name.
+    pub name: String,
+    /// How.
+    pub status: StepStatus,
+    /// Wall time.
+    pub seconds: f64,
+    /// What it left, when it did.
+    pub record: Option<Record>,
+}
+
+/// How a graph ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// All steps, in the graph's order.
+    pub steps: Vec<Finished>,
+    /// The first failure, if any.
+    pub failure: Option<Failure>,
+}
+
+/// A step that has not stopped this long after the user asked is left behind; the process ends next.
+const GRACE: Duration = Duration::from_millis(500);
+
+type Message = (String, f64, Result<(Record, bool), Failure>);
+
+impl Engine {
+    /// Runs the steps that are not in `done`; with `only`, just that one.
+    pub fn run(self, done: BTreeMap<String, (Record, bool, f64)>, only: Option<&str>) -> Outcome {
+        let engine = Arc::new(self);
+        let pool = match rayon::ThreadPoolBuilder::new().num_threads(engine.threads).build() {
+            Ok(pool) => Arc::new(pool),
+            Err(error) => {
+                let problem = Diagnostic::error("engine/threads", format!("no threads could be started: {error}"));
+                return Outcome { steps: Vec::new(), failure: Some(problem.into()) };
+            }
+        };
+        let mut finished: BTreeMap<String, Finished> = BTreeMap::new();
+        let mut outputs: BTreeMap<String, Arc<Output>> = BTreeMap::new();
+        for (name, (record, cached, seconds)) in done {
+            outputs.insert(name.clone(), Arc::new(record.output.clone()));
+            let status = if cached { StepStatus::Cached } else { StepStatus::Ran };
+            finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
+        }
+        let mut open: Vec<Arc<dyn Step>> = engine.graph.steps().to_vec();
+        open.retain(|step| !finished.contains_key(step.name()) && only.is_none_or(|name| name == step.name()));
+        let (sender, receiver) = mpsc::channel::<Message>();
+        let (mut running, mut failure) = (0usize, None::<Failure>);
+        loop {
+            if failure.is_none() && engine.cancel.is_cancelled() {
+                failure = Some(Failure::Interrupted);
+            }
+            if failure.is_none() {
+                let is_ready = |step: &Arc<dyn Step>| {
+                    engine.graph.needs(step.name()).iter().all(|need| outputs.contains_key(*need))
+                };
+                let (ready, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
+                open = rest;
+                for step in ready {
+                    running += 1;
+                    engine.start(&step, &outputs, &pool, sender.clone());
+                }
+            }
+            if running == 0 {
+                break;
+            }
+            let message = match (&failure, engine.cancel.is_cancelled()) {
+                (Some(Failure::Interrupted), _) => receiver.recv_timeout(GRACE),
+                (_, true) => continue,
+                _ => receiver.recv_timeout(Duration::from_millis(50)),
+            };
+            let (name, seconds, result) = match message {
+                Ok(message) => message,
+                Err(_) if matches!(failure, Some(Failure::Interrupted)) => break,
+                Err(_) => continue,
+            };
+            running -= 1;
+            match result {
+                Ok((record, cached)) => {
+                    outputs.insert(name.clone(), Arc::new(record.output.clone()));
+                    let status = if cached { StepStatus::Cached } else { StepStatus::Ran };
+                    finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
+                }
+                Err(problem) => {
+                    finished.insert(
+                        name.clone(),
+                        Finished { name, status: StepStatus::Failed, seconds, record: None },
+                    );
+                    // The first failure is the cause; a later interruption is only its echo.
+                    failure.get_or_insert(problem);
+                }
+            }
+        }
+        let skipped = |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
+        let names = engine.graph.steps().iter().map(|step| step.name());
+        let steps = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
+        Outcome { steps, failure }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        step: &Arc<dyn Step>,
+        outputs: &BTreeMap<String, Arc<Output>>,
+        pool: &Arc<rayon::ThreadPool>,
+        sender: mpsc::Sender<Message>,
+    ) {
+        let scope = Scope {
+            step: step.name(),
+            reads: step.reads(),
+            outputs: outputs.clone(),
+            objects: Arc::clone(&self.objects),
+            reporter: Arc::clone(&self.reporter),
+            cancel: self.cancel.clone(),
+        };
+        let (engine, step, pool) = (Arc::clone(self), Arc::clone(step), Arc::clone(pool));
+        std::thread::spawn(move || {
+            let started = Instant::now();
+            let result = catch_unwind(AssertUnwindSafe(|| engine.one(&*step, &scope, &pool)));
+            let result = result.unwrap_or_else(|_| {
+                let title = format!("step {} broke off because of a mistake in Trainyard", step.name());
+                Err(Diagnostic::error("engine/broken", title).with_fault(Fault::Internal).into())
+            });
+            let seconds = started.elapsed().as_secs_f64();
+            let result = engine.settle(&*step, result, seconds);
+            // The receiver is gone only when the run was left behind after an interruption.
+            let _ = sender.send((step.name().to_owned(), seconds, result));
+        });
+    }
+
+    /// Looks one step up or runs it, and publishes its result.
+    fn one(&self, step: &dyn Step, scope: &Scope, pool: &rayon::ThreadPool) -> Result<(Record, bool), Failure> {
+        scope.check()?;
+        self.write(&Entry::StepBegan { step: step.name().to_owned() })?;
+        self.reporter.report(&Event::StepStarted { step: step.name().to_owned() });
+        let code = step.code();
+        let inputs = declared(step, &scope.outputs)?;
+        let found = match &self.cache {
+            Some(cache) if step.cacheable() => cache.find(step.name(), &key(step.name(), &code, &inputs)),
+            _ => None,
+        };
+        if let Some(record) = found {
+            step.publish(scope, &record)?;
+            return Ok((record, true));
+        }
+        let output = pool.install(|| step.run(scope))?;
+        scope.check()?;
+        let mut record = Record {
+            step: step.name().to_owned(),
+            key: key(step.name(), &code, &inputs),
+            code,
+            inputs,
+            output,
+            run: self.run.clone(),
+        };
+        step.publish(scope, &record)?;
+        if let Some(cache) = &self.cache {
+            let keep = |record: &Record| cache.keep(record).map_err(|error| Failure::from(error.diagnostic()));
+            keep(&record)?;
+            if step.settles_its_inputs() {
+                record.inputs = declared(step, &scope.outputs)?;
+                record.key = key(step.name(), &code, &record.inputs);
+                keep(&record)?;
+            }
+        }
+        Ok((record, false))
+    }
+
+    /// Logs and journals how a step ended.
+    fn settle(
+        &self,
+        step: &dyn Step,
+        result: Result<(Record, bool), Failure>,
+        seconds: f64,
+    ) -> Result<(Record, bool), Failure> {
+        let settled = result.and_then(|(record, cached)| {
+            self.sink.finished(&record, cached, seconds)?;
+            self.write(&Entry::StepDone { record: Box::new(record.clone()), cached, seconds })?;
+            Ok((record, cached))
+        });
+        let (status, (subject, text)) = match &settled {
+            Ok((record, true)) => (StepStatus::Cached, record.output.headline.clone()),
+            Ok((record, false)) => (StepStatus::Ran, record.output.headline.clone()),
+            Err(Failure::Interrupted) => (StepStatus::Failed, (String::new(), "stopped".to_owned())),
+            Err(Failure::Problems(problems)) => {
+                let titles = problems.iter().map(|problem| format!("{}: {}", problem.code, problem.title)).collect();
+                // The failure itself is on its way to the user; a journal that can't be written must not hide it.
+                let _ = self.write(&Entry::StepFailed { step: step.name().to_owned(), problems: titles });
+                (StepStatus::Failed, (String::new(), "failed".to_owned()))
+            }
+        };
+        let step = step.name().to_owned();
+        self.reporter.report(&Event::StepFinished { step, status, seconds, subject, result: text });
+        settled
+    }
+
+    fn write(&self, entry: &Entry) -> Result<(), Failure> {
+        match &self.journal {
+            Some(journal) => journal.write(entry).map_err(|error| journal_problem(&error).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tells a user that a journal can't be used.
+pub(crate) fn journal_problem(error: &JournalError) -> Diagnostic {
+    Diagnostic::error("engine/journal", format!("the run's journal can't be used: {error}"))
+        .help("free disk space or mend the folder's permissions, then `trainyard resume`")
+}
+
+/// Joins what a step declares with the artifacts that it reads.
+pub(super) fn declared(step: &dyn Step, outputs: &BTreeMap<String, Arc<Output>>) -> Result<Vec<Input>, Failure> {
+    let mut inputs = step.inputs()?;
+    for read in step.reads() {
+        if let Some(digest) = outputs.get(read.step).and_then(|output| output.artifacts.get(&read.artifact)) {
+            inputs.push(Input::new(format!("{}.{}", read.step, read.artifact), *digest));
+        }
+    }
+    Ok(inputs)
+}

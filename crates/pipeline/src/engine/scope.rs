@@ -1,0 +1,73 @@
+//! What a running step sees: the artifacts that it declared, and a way to say how far it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_files::{Digest, ObjectStore};
+
+use super::{Cancel, Event, Failure, Output, Read, Reporter};
+
+/// The world of one running step.
+pub struct Scope {
+    pub(super) step: &'static str,
+    pub(super) reads: Vec<Read>,
+    pub(super) outputs: BTreeMap<String, Arc<Output>>,
+    pub(super) objects: Arc<ObjectStore>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) cancel: Cancel,
+}
+
+impl Scope {
+    /// Gives the digest of an artifact that the step declared.
+    pub fn digest(&self, step: &'static str, artifact: &str) -> Result<Digest, Failure> {
+        let declared = self.reads.iter().any(|read| read.step == step && read.artifact == artifact);
+        let found = self.outputs.get(step).and_then(|output| output.artifacts.get(artifact));
+        match found {
+            Some(digest) if declared => Ok(*digest),
+            _ => Err(Diagnostic::error(
+                "engine/undeclared",
+                format!("step {} reads {artifact} of {step}, which it did not declare or which is not there", self.step),
+            )
+            .with_fault(Fault::Internal)
+            .into()),
+        }
+    }
+
+    /// Reads an artifact that the step declared, checked against its digest.
+    pub fn read(&self, step: &'static str, artifact: &str) -> Result<Vec<u8>, Failure> {
+        let digest = self.digest(step, artifact)?;
+        self.objects.get(&digest).map_err(|error| error.diagnostic().into())
+    }
+
+    /// Gives what a needed step left.
+    pub fn output(&self, step: &'static str) -> Option<&Output> {
+        self.outputs.get(step).map(|output| &**output)
+    }
+
+    /// Stores bytes and gives their digest, for the step's output.
+    pub fn store(&self, bytes: &[u8]) -> Result<Digest, Failure> {
+        self.objects.put(bytes).map_err(|error| error.diagnostic().into())
+    }
+
+    /// Gives the object store.
+    pub fn objects(&self) -> &ObjectStore {
+        &self.objects
+    }
+
+    /// Reports progress and says whether to go on.
+    pub fn progress(&self, text: &str, done: u64, total: u64) -> bool {
+        self.reporter.report(&Event::Progress { step: self.step.to_owned(), text: text.to_owned(), done, total });
+        !self.cancel.is_cancelled()
+    }
+
+    /// Passes a warning to the user.
+    pub fn warn(&self, diagnostic: Diagnostic) {
+        self.reporter.report(&Event::Warning { diagnostic });
+    }
+
+    /// Ends the step when the user asked to stop.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,197 @@
+//! Looking without doing: what would run, why, and what runs there are.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use trainyard_diagnostics::{Diagnostic, nearest};
+use trainyard_files::DiskIo;
+use trainyard_tracking::EmbeddedStore;
+
+use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
+use crate::project::{self, Request};
+use crate::session::{Failure, Stores, graph_of};
+use crate::steps::{Context, Ingest, Mode};
+
+/// What `check` found.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// The project's name.
+    pub project: String,
+    /// The steps in order.
+    pub steps: Vec<String>,
+    /// The source.
+    pub source: String,
+    /// Its rows.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+    /// What deserves attention.
+    #[serde(skip)]
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What every step would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanReport {
+    /// The steps in order.
+    pub steps: Vec<Planned>,
+}
+
+/// Why a step would run, or not.
+#[derive(Debug, Clone, Serialize)]
+pub struct WhyReport {
+    /// The step.
+    pub step: String,
+    /// What it would do.
+    pub action: Action,
+    /// Why, a line each.
+    pub reasons: Vec<String>,
+}
+
+/// The truth about a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunState {
+    /// Its id.
+    pub run: String,
+    /// `running`, `crashed`, `interrupted`, `open` (driven step by step) or `ended`.
+    pub state: String,
+    /// The process that last worked on it.
+    pub pid: u32,
+    /// That process's host.
+    pub host: String,
+    /// When it last began, in milliseconds since 1970.
+    pub began_ms: i64,
+}
+
+fn problems(failure: StepFailure) -> Vec<Diagnostic> {
+    match failure {
+        StepFailure::Problems(problems) => problems,
+        StepFailure::Interrupted => Vec::new(),
+    }
+}
+
+fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
+    let resolved = project::load(&DiskIo, request)?;
+    let stores = Stores::open(&request.root)?;
+    let context = stores.context(resolved, "none", Mode::Live);
+    Ok((stores, context))
+}
+
+/// Checks the specs and everything that is knowable without training; writes nothing.
+pub fn check(request: &Request) -> Result<CheckReport, Vec<Diagnostic>> {
+    let (_, context) = look(request)?;
+    let table = Ingest(Arc::clone(&context)).read_ahead().map_err(problems)?;
+    let mut warnings = context.resolved.warnings.clone();
+    warnings.extend(check_table(&context, &table)?);
+    let steps = graph_of(&context)?.steps().iter().map(|step| step.name().to_owned()).collect();
+    let data = &context.resolved.project.data;
+    Ok(CheckReport {
+        project: context.resolved.project.name.value.clone(),
+        steps,
+        source: data.source.value.clone(),
+        rows: table.num_rows(),
+        columns: table.num_columns(),
+        warnings,
+    })
+}
+
+/// Holds data, target, features and optional tests against the table; gives the warnings, or all problems.
+fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let resolved = &context.resolved;
+    let data = &resolved.project.data;
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    match trainyard_data::check(table, data) {
+        Ok(checked) => warnings.extend(checked.warnings),
+        Err(errors) => found.extend(errors.iter().map(|error| error.diagnostic())),
+    }
+    match trainyard_features::plan(&resolved.features.spec, &table.schema(), data) {
+        Ok(plan) => warnings.extend(plan.warnings().iter().cloned()),
+        Err(problems) => found.extend(problems.into_vec()),
+    }
+    if let Err(errors) = trainyard_data::split::check_optional_tests(&resolved.split.spec, &table.schema(), data) {
+        found.extend(errors.iter().map(|error| error.diagnostic()));
+    }
+    if found.is_empty() { Ok(warnings) } else { Err(found) }
+}
+
+/// Plans, and checks the table against the specs before anything is written, unless stored results prove it.
+pub(crate) fn preflight(
+    context: &Arc<Context>,
+    cache: &Cache,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Planned>, Failure> {
+    context.resolved.warnings.iter().for_each(|warning| reporter.report(&Event::Warning { diagnostic: warning.clone() }));
+    let graph = graph_of(context)?;
+    let planned = plan_graph(&graph, cache).map_err(problems)?;
+    let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);
+    if !proven {
+        let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
+        check_table(context, &table)?;
+    }
+    Ok(planned)
+}
+
+/// Says of every step whether it would run and why; writes nothing.
+pub fn plan(request: &Request) -> Result<PlanReport, Vec<Diagnostic>> {
+    let (stores, context) = look(request)?;
+    let steps = plan_graph(&graph_of(&context)?, &stores.cache()).map_err(problems)?;
+    Ok(PlanReport { steps })
+}
+
+/// Says why one step would run, or not.
+pub fn why(request: &Request, step: &str) -> Result<WhyReport, Vec<Diagnostic>> {
+    let report = plan(request)?;
+    let names: Vec<&str> = report.steps.iter().map(|planned| planned.name.as_str()).collect();
+    match report.steps.iter().find(|planned| planned.name == step) {
+        Some(found) => {
+            Ok(WhyReport { step: step.to_owned(), action: found.action, reasons: found.reasons.clone() })
+        }
+        None => {
+            let near = nearest(step, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+            Err(vec![
+                Diagnostic::error("why/unknown-step", format!("this project has no step named {step}"))
+                    .help(format!("{}the steps are {}", near.unwrap_or_default(), names.join(", "))),
+            ])
+        }
+    }
+}
+
+/// Opens the project's runs and models.
+pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
+    let stores_at = root.join(project::STATE);
+    if !root.join(project::PROJECT).exists() && !stores_at.exists() {
+        let title = format!("{} is no project: there is no {}", root.display(), project::PROJECT);
+        return Err(vec![Diagnostic::error("project/absent", title).help("name the project's folder with --project")]);
+    }
+    let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
+    let objects = Arc::new(trainyard_files::ObjectStore::open(io, stores_at.join("objects")));
+    EmbeddedStore::open(&stores_at.join("tracking"), objects).map_err(|error| vec![error.diagnostic()])
+}
+
+/// Tells the state of every run of the project, oldest first.
+pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
+    let stores = Stores::open(root)?;
+    let holder = stores.holder_of();
+    let mut states = Vec::new();
+    for folder in stores.io.list(&stores.state().join("runs")).unwrap_or_default() {
+        let Some(run) = folder.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        let entries = stores.entries(&run)?;
+        let began = entries.iter().rev().find_map(|entry| match entry {
+            Entry::Began { at, pid, host, .. } => Some((*at, *pid, host.clone())),
+            _ => None,
+        });
+        let (began_ms, pid, host) = began.unwrap_or_default();
+        let held = holder.as_ref().is_some_and(|holder| holder.run == run);
+        let state = match entries.last() {
+            Some(Entry::Ended { .. }) => "ended",
+            _ if held => "running",
+            Some(Entry::Interrupted { .. }) => "interrupted",
+            Some(Entry::StepDone { .. }) => "open",
+            _ => "crashed",
+        };
+        states.push(RunState { run, state: state.to_owned(), pid, host, began_ms });
+    }
+    states.sort_by(|a, b| (a.began_ms, &a.run).cmp(&(b.began_ms, &b.run)));
+    Ok(states)
+}

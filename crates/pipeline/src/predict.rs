@@ -1,0 +1,85 @@
+//! Predicting a file with a registered model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, LargeStringArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use trainyard_data::ReadOptions;
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::DiskIo;
+use trainyard_model::Model;
+use trainyard_spec::ColumnType;
+use trainyard_tracking::{ModelReference, Tracking};
+
+use crate::project::{self, Request};
+
+/// What a model says of a table.
+#[derive(Debug, Clone)]
+pub struct Predictions {
+    /// The registered name.
+    pub model: String,
+    /// The version.
+    pub version: u32,
+    /// The run that made it.
+    pub run: String,
+    /// Rows predicted.
+    pub rows: usize,
+    /// The key where the data has it; then `prediction`, and `probability` of the positive class in classification.
+    pub table: RecordBatch,
+}
+
+/// Predicts the rows of `input` with the model that `model` names: `name`, `name@alias` or `name/version`.
+pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictions, Vec<Diagnostic>> {
+    let tracking = crate::look::tracking(&request.root)?;
+    let reference = ModelReference::parse(model).map_err(|error| vec![error.diagnostic()])?;
+    let version = tracking.version_by(&reference).map_err(|error| vec![error.diagnostic()])?;
+    let folder = tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
+    let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
+    // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
+    let data = project::load(&DiskIo, request).ok().map(|resolved| resolved.project.data);
+    let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
+    let shown = input.display().to_string();
+    let first = trainyard_data::read(&DiskIo, input, &shown, &ReadOptions { types: Default::default(), ..options.clone() });
+    let present = first.as_ref().map(|table| table.schema()).ok();
+    options.types = loaded
+        .inputs()
+        .into_iter()
+        .filter(|(name, _)| present.as_ref().is_none_or(|schema| schema.column_with_name(name).is_some()))
+        .map(|(name, kind)| (name, column_type(kind)))
+        .collect();
+    let table = trainyard_data::read(&DiskIo, input, &shown, &options).map_err(|error| vec![error.diagnostic()])?;
+    let values = loaded.predict(&table).map_err(|error| vec![error.diagnostic()])?;
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    if let Some(key) = data.as_ref().and_then(|data| data.key.as_ref())
+        && let Some((at, field)) = table.schema().column_with_name(&key.value)
+    {
+        fields.push(field.clone());
+        columns.push(Arc::clone(table.column(at)));
+    }
+    if loaded.target.classes.is_some() {
+        let labels = LargeStringArray::from_iter(values.iter().map(|value| loaded.class(*value)));
+        fields.push(Field::new("prediction", DataType::LargeUtf8, true));
+        columns.push(Arc::new(labels));
+        fields.push(Field::new("probability", DataType::Float64, false));
+    } else {
+        fields.push(Field::new("prediction", DataType::Float64, false));
+    }
+    columns.push(Arc::new(Float64Array::from(values)));
+    let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
+        vec![Diagnostic::error("predict/internal", error.to_string()).with_fault(trainyard_diagnostics::Fault::Internal)]
+    })?;
+    Ok(Predictions { model: version.model, version: version.version, run: version.run, rows: table.num_rows(), table })
+}
+
+fn column_type(kind: trainyard_expression::Type) -> ColumnType {
+    match kind {
+        trainyard_expression::Type::Boolean => ColumnType::Boolean,
+        trainyard_expression::Type::Integer => ColumnType::Integer,
+        trainyard_expression::Type::Float => ColumnType::Float,
+        trainyard_expression::Type::Text => ColumnType::Text,
+        trainyard_expression::Type::Date => ColumnType::Date,
+        trainyard_expression::Type::Timestamp => ColumnType::Timestamp,
+    }
+}

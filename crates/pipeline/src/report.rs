@@ -1,0 +1,205 @@
+//! The result document of a run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use trainyard_tracking::ModelReference;
+
+use crate::engine::{Finished, StepStatus};
+use crate::session::Failure;
+use crate::steps::Context;
+
+/// One step of a result.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepLine {
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub status: StepStatus,
+    /// Wall time.
+    pub seconds: f64,
+    /// What it worked on.
+    pub subject: String,
+    /// What came out.
+    pub result: String,
+}
+
+/// One gate of a result.
+#[derive(Debug, Clone, Serialize)]
+pub struct GateLine {
+    /// The metric.
+    pub name: String,
+    /// `≥` or `≤`.
+    pub bound: String,
+    /// The limit.
+    pub limit: f64,
+    /// The value; null where it is undefined.
+    pub value: f64,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunResult {
+    /// Its id.
+    pub run: String,
+    /// FINISHED or REFUSED.
+    pub status: String,
+    /// `promoted`, `kept` or `refused`.
+    pub decision: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+    /// The command that does the same again.
+    pub again: String,
+    /// Wall time.
+    pub seconds: f64,
+    /// `split`, `features`, `model`.
+    pub versions: BTreeMap<String, u32>,
+    /// The steps in order.
+    pub steps: Vec<StepLine>,
+    /// `reference`, `baseline`, `intervals` and one entry for each optional test.
+    pub metrics: Value,
+    /// Rows of the reference test.
+    pub reference_rows: u64,
+    /// How many runs were judged on this reference test, this one included.
+    pub reference_uses: u64,
+    /// The gates in the spec's order.
+    pub gates: Vec<GateLine>,
+    /// How candidate and incumbent compare.
+    pub comparison: Value,
+    /// The model that this run made.
+    pub candidate: Value,
+    /// The registered version that it became, or that already is the same model; null otherwise.
+    pub model: Option<Value>,
+    /// The model that it was compared with.
+    pub incumbent: Option<Value>,
+}
+
+impl RunResult {
+    /// Gives the exit code: 3 when a gate or `may_lose` said no.
+    pub fn exit_code(&self) -> u8 {
+        if self.status == "REFUSED" { 3 } else { 0 }
+    }
+}
+
+pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> Result<RunResult, Failure> {
+    let facts = |name: &str| {
+        let found = steps.iter().find(|step| step.name == name).and_then(|step| step.record.as_ref());
+        found.map_or(Value::Null, |record| record.output.facts.clone())
+    };
+    let (evaluated, compared, promoted, trained) = (facts("evaluate"), facts("compare"), facts("promote"), facts("train"));
+    let sets = &evaluated["sets"];
+    let mut metrics = json!({
+        "reference": sets["reference"]["metrics"],
+        "baseline": sets["reference"]["baseline"],
+        "intervals": sets["reference"]["intervals"],
+    });
+    for (name, set) in sets.as_object().into_iter().flatten().filter(|(name, _)| *name != "reference") {
+        metrics[name] = set.clone();
+    }
+    let gate_lines = facts("gate")["gates"].as_array().cloned().unwrap_or_default();
+    let gates: Vec<GateLine> = gate_lines
+        .iter()
+        .map(|line| GateLine {
+            name: line["name"].as_str().unwrap_or_default().to_owned(),
+            bound: line["bound"].as_str().unwrap_or_default().to_owned(),
+            limit: line["limit"].as_f64().unwrap_or(f64::NAN),
+            value: line["value"].as_f64().unwrap_or(f64::NAN),
+            passed: line["passed"] == json!(true),
+        })
+        .collect();
+    let failed: Vec<String> =
+        gates.iter().filter(|gate| !gate.passed).map(|gate| format!("{} {} {}", gate.name, gate.bound, gate.limit)).collect();
+    let (decision, reason) = match promoted["decision"].as_str() {
+        Some(decision) => (decision.to_owned(), promoted["reason"].as_str().unwrap_or_default().to_owned()),
+        None if !failed.is_empty() => ("refused".to_owned(), format!("gate {} said no", failed.join(", "))),
+        None => ("kept".to_owned(), "trainyard.yaml has no `promote` section".to_owned()),
+    };
+    let digest = trained["digest"].as_str().unwrap_or_default();
+    let candidate = json!({
+        "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": trained["metrics"],
+    });
+    let incumbent = (!compared["incumbent"].is_null()).then(|| {
+        let mut incumbent = compared["incumbent"].clone();
+        incumbent["metrics"] = compared["comparison"]["incumbent"].clone();
+        incumbent
+    });
+    let model = if promoted["model"].is_null() { same_model(context, digest)? } else { Some(promoted["model"].clone()) };
+    let resolved = &context.resolved;
+    let reference = steps.iter().find(|step| step.name == "split").and_then(|step| step.record.as_ref());
+    let reference = reference.and_then(|record| record.output.artifacts.get("reference"));
+    let uses = match reference {
+        Some(digest) => context.tracking.reference_uses(resolved.split.version, digest),
+        None => Ok(0),
+    };
+    Ok(RunResult {
+        run: context.run.clone(),
+        status: if decision == "refused" { "REFUSED" } else { "FINISHED" }.to_owned(),
+        decision: Some(decision),
+        reason,
+        again: again(context),
+        seconds,
+        versions: [
+            ("split".to_owned(), resolved.split.version),
+            ("features".to_owned(), resolved.features.version),
+            ("model".to_owned(), resolved.model.version),
+        ]
+        .into(),
+        steps: steps.iter().map(line).collect(),
+        metrics,
+        reference_rows: sets["reference"]["rows"].as_u64().unwrap_or_default(),
+        reference_uses: uses.map_err(|error| error.diagnostic())?,
+        gates,
+        comparison: compared["comparison"].clone(),
+        candidate,
+        model,
+        incumbent,
+    })
+}
+
+fn line(step: &Finished) -> StepLine {
+    let headline = step.record.as_ref().map(|record| record.output.headline.clone()).unwrap_or_default();
+    StepLine { name: step.name.clone(), status: step.status, seconds: step.seconds, subject: headline.0, result: headline.1 }
+}
+
+/// Gives the version behind the alias when it is the very model that this run made.
+fn same_model(context: &Context, digest: &str) -> Result<Option<Value>, Failure> {
+    let project = &context.resolved.project;
+    let Some(promote) = &project.promote else { return Ok(None) };
+    let reference = ModelReference::parse(&format!("{}@{}", project.model.value, promote.alias.value));
+    let Ok(reference) = reference else { return Ok(None) };
+    let found = context.tracking.find_version(&reference).map_err(|error| Failure::from(error.diagnostic()))?;
+    Ok(found.filter(|version| version.digest.to_string() == digest).map(|version| {
+        json!({
+            "name": version.model, "version": version.version, "stage": version.stage.name(),
+            "aliases": version.aliases, "digest": digest,
+        })
+    }))
+}
+
+fn again(context: &Context) -> String {
+    let resolved = &context.resolved;
+    let mut text = "trainyard run".to_owned();
+    if context.root != std::path::Path::new(".") {
+        text.push_str(&format!(" {}", quoted(&context.root.display().to_string())));
+    }
+    text.push_str(&format!(
+        " --split {} --features {} --model {}",
+        resolved.split.version, resolved.features.version, resolved.model.version
+    ));
+    if let Some(environment) = &resolved.environment {
+        text.push_str(&format!(" --env {environment}"));
+    }
+    for (key, value) in &resolved.overrides {
+        text.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
+    }
+    text
+}
+
+/// Quotes a word for a POSIX shell where it needs it.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,43 @@
+//! Trains the baseline that every number stands beside.
+
+use std::sync::Arc;
+
+use trainyard_files::Digest;
+use trainyard_model::train_baseline;
+
+use super::context::Context;
+use super::train::{self, training_reads};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+pub(crate) struct Baseline(pub(crate) Arc<Context>);
+
+impl Step for Baseline {
+    fn name(&self) -> &'static str {
+        "baseline"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        training_reads(&self.0)
+    }
+
+    fn after(&self) -> Vec<&'static str> {
+        vec!["features"]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("baseline", &["model"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        Ok(train::training_inputs(&self.0))
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let (trained, folder) = train::fit(&self.0, scope, train_baseline)?;
+        let mut output = train::stored(scope, &trained, &folder)?;
+        let what = trained.model.estimator_name.replace('_', " ");
+        output.headline = (what, format!("{} features", trained.model.features.names().len()));
+        Ok(output)
+    }
+}

@@ -1,0 +1,114 @@
+//! Puts the candidate beside the model in service, on reference rows that neither has seen.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use trainyard_files::Digest;
+use trainyard_model::{CompareRequest, Comparison, Incumbent, Model, compare};
+use trainyard_tracking::{ModelReference, VersionRecord};
+
+use super::context::{Context, model_reads, to_json};
+use super::evaluate::RESAMPLES;
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+pub(crate) struct Compare(pub(crate) Arc<Context>);
+
+impl Compare {
+    /// Finds the version behind the promoted alias, in a replay the one that stood there then.
+    fn incumbent(&self) -> Result<Option<VersionRecord>, Failure> {
+        let project = &self.0.resolved.project;
+        let Some(promote) = &project.promote else { return Ok(None) };
+        let reference = match self.0.recorded("compare") {
+            Some(record) => match record.output.facts["incumbent"]["version"].as_u64() {
+                Some(version) => format!("{}/{version}", project.model.value),
+                None => return Ok(None),
+            },
+            None => format!("{}@{}", project.model.value, promote.alias.value),
+        };
+        let reference = ModelReference::parse(&reference).map_err(|error| error.diagnostic())?;
+        self.0.tracking.find_version(&reference).map_err(|error| error.diagnostic().into())
+    }
+}
+
+impl Step for Compare {
+    fn name(&self) -> &'static str {
+        "compare"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        let mut reads = model_reads("train");
+        reads.push(Read::new("split", "reference"));
+        reads
+    }
+
+    fn after(&self) -> Vec<&'static str> {
+        vec!["evaluate"]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("compare", &["model"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        let model = &self.0.resolved.project.model.value;
+        let head = self.0.tracking.head(model).map_err(|error| error.diagnostic())?;
+        Ok(vec![self.0.section("promote"), self.0.section("data"), Input::new("registry", head)])
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let project = &self.0.resolved.project;
+        let Some(promote) = &project.promote else { return Ok(Output::default()) };
+        let (candidate, digest) = self.0.model(scope, "train")?;
+        let reference = self.0.table(scope, "split", "reference")?;
+        let incumbent = self.incumbent()?;
+        let loaded = incumbent.as_ref().map(|version| {
+            let folder = self.0.tracking.read_folder(&version.run, &version.artifact_path);
+            let folder = folder.map_err(|error| error.to_string())?;
+            Model::from_folder(&folder).map_err(|error| error.to_string())
+        });
+        let comparison = compare(&CompareRequest {
+            candidate: &candidate,
+            candidate_digest: digest,
+            incumbent: incumbent.as_ref().zip(loaded.as_ref()).map(|(version, loaded)| Incumbent {
+                digest: version.digest,
+                model: loaded.as_ref().map_err(Clone::clone),
+            }),
+            reference: &reference,
+            data: &project.data,
+            metric: &promote.metric.value,
+            resamples: RESAMPLES,
+            seed: self.0.resolved.split.spec.seed.value,
+        })
+        .map_err(|error| error.diagnostic())?;
+        let subject = match &incumbent {
+            Some(version) => format!("against {} v{}", version.model, version.version),
+            None => format!("no {} yet", promote.alias.value),
+        };
+        let result = match &comparison {
+            Comparison::NoIncumbent => "nothing to beat".to_owned(),
+            Comparison::SameModel => "the same model".to_owned(),
+            Comparison::TooFewRows { rows, .. } => format!("only {rows} unseen rows"),
+            Comparison::OtherTarget { incumbent, .. } => format!("it predicts {incumbent}"),
+            Comparison::IncumbentFails { .. } => "it cannot run".to_owned(),
+            Comparison::Measured(found) => {
+                format!("{} {:+.3} [{:+.3}, {:+.3}]", found.metric, found.difference, found.low, found.high)
+            }
+        };
+        let stored = scope.store(&to_json(&comparison))?;
+        let mut output = Output {
+            facts: json!({
+                "comparison": comparison,
+                "digest": digest.to_string(),
+                "incumbent": incumbent.map(|version| json!({
+                    "version": version.version, "stage": version.stage.name(), "digest": version.digest.to_string(),
+                })),
+            }),
+            headline: (subject, result),
+            ..Output::default()
+        };
+        output.artifacts.insert("comparison".to_owned(), stored);
+        output.logged.files.insert("comparison.json".to_owned(), stored);
+        Ok(output)
+    }
+}

@@ -1,0 +1,167 @@
+//! What all steps of one run share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arrow_array::RecordBatch;
+use serde_json::Value;
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_files::{Digest, Io, ObjectStore};
+use trainyard_model::{Model, Target, Versions};
+use trainyard_spec::Resolved;
+use trainyard_tracking::Tracking;
+
+use crate::engine::{Failure, Input, Read, Record, Scope};
+
+/// The files of a model folder, in order.
+pub(crate) const MODEL_FILES: [&str; 3] = ["model.json", "seen_rows.bin", "signature.json"];
+
+/// Whether a run leaves its marks, or only repeats what another did.
+pub(crate) enum Mode {
+    /// Files, lock, tracking and registry are written.
+    Live,
+    /// Nothing is written: the records of the run that is repeated stand for what the world was then.
+    Replay {
+        /// Its records by step.
+        recorded: BTreeMap<String, Record>,
+        /// The store that holds its artifacts.
+        objects: Arc<ObjectStore>,
+    },
+}
+
+/// The project, the configuration and the stores of one run.
+pub(crate) struct Context {
+    /// The project's folder.
+    pub(crate) root: PathBuf,
+    /// The disk.
+    pub(crate) io: Arc<dyn Io>,
+    /// The configuration.
+    pub(crate) resolved: Resolved,
+    /// The run's id.
+    pub(crate) run: String,
+    /// Runs and models.
+    pub(crate) tracking: Arc<dyn Tracking>,
+    /// Live or replay.
+    pub(crate) mode: Mode,
+    /// The time, which only tracking sees.
+    pub(crate) now_ms: fn() -> i64,
+    /// Tables already decoded, by the digest of their bytes.
+    pub(crate) tables: Mutex<BTreeMap<Digest, Arc<RecordBatch>>>,
+    /// The source as it was read to check the features before anything is written, by the source's digest.
+    pub(crate) read_ahead: Mutex<Option<(Digest, RecordBatch)>>,
+}
+
+impl Context {
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.mode, Mode::Live)
+    }
+
+    /// Gives the record of the repeated run, in a replay.
+    pub(crate) fn recorded(&self, step: &str) -> Option<&Record> {
+        match &self.mode {
+            Mode::Live => None,
+            Mode::Replay { recorded, .. } => recorded.get(step),
+        }
+    }
+
+    /// Declares a section of the configuration as an input.
+    pub(crate) fn section(&self, part: &str) -> Input {
+        Input::new(format!("spec.{part}"), Digest::of(self.resolved.section_json(part).to_string().as_bytes()))
+    }
+
+    pub(crate) fn versions(&self) -> Versions {
+        Versions {
+            split: self.resolved.split.version,
+            features: self.resolved.features.version,
+            model: self.resolved.model.version,
+        }
+    }
+
+    /// Stores a table as Parquet and remembers it.
+    pub(crate) fn store_table(&self, scope: &Scope, table: RecordBatch) -> Result<Digest, Failure> {
+        let bytes = trainyard_data::to_parquet(&table).map_err(|error| error.diagnostic())?;
+        let digest = scope.store(&bytes)?;
+        self.remember(digest, Arc::new(table));
+        Ok(digest)
+    }
+
+    pub(crate) fn remember(&self, digest: Digest, table: Arc<RecordBatch>) {
+        if let Ok(mut tables) = self.tables.lock() {
+            tables.insert(digest, table);
+        }
+    }
+
+    /// Reads a table that a step declared.
+    pub(crate) fn table(&self, scope: &Scope, step: &'static str, artifact: &str) -> Result<Arc<RecordBatch>, Failure> {
+        let digest = scope.digest(step, artifact)?;
+        if let Some(table) = self.tables.lock().ok().and_then(|tables| tables.get(&digest).cloned()) {
+            return Ok(table);
+        }
+        let bytes = scope.read(step, artifact)?;
+        let table = trainyard_data::from_parquet(&bytes, artifact).map_err(|error| error.diagnostic())?;
+        let table = Arc::new(table);
+        self.remember(digest, Arc::clone(&table));
+        Ok(table)
+    }
+
+    /// Reads what is predicted, as ingest found it.
+    pub(crate) fn target(&self, scope: &Scope) -> Result<Target, Failure> {
+        json(&scope.read("ingest", "target")?)
+    }
+
+    /// Gives the target of each row as numbers; 1 is the positive class.
+    pub(crate) fn targets(&self, target: &Target, table: &RecordBatch) -> Result<Vec<f64>, Failure> {
+        trainyard_data::targets(table, &self.resolved.project.data.target, target.task)
+            .map_err(|error| error.diagnostic().into())
+    }
+
+    /// Reads a model that a step declared.
+    pub(crate) fn model(&self, scope: &Scope, step: &'static str) -> Result<(Model, Digest), Failure> {
+        let mut folder = BTreeMap::new();
+        for file in MODEL_FILES {
+            folder.insert(file.to_owned(), scope.read(step, &format!("model/{file}"))?);
+        }
+        let model = Model::from_folder(&folder).map_err(|error| error.diagnostic())?;
+        Ok((model, Model::digest(&folder)))
+    }
+}
+
+/// Names the artifacts that hold a model of `step`.
+pub(crate) fn model_reads(step: &'static str) -> Vec<Read> {
+    MODEL_FILES.iter().map(|file| Read::new(step, format!("model/{file}"))).collect()
+}
+
+/// Reads JSON that an earlier step wrote.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| internal(&format!("a stored result can't be read: {error}")))
+}
+
+/// Writes JSON for a later step.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).unwrap_or_default()
+}
+
+/// A mistake of ours.
+pub(crate) fn internal(title: &str) -> Failure {
+    Diagnostic::error("pipeline/internal", title).with_fault(Fault::Internal).into()
+}
+
+/// Reads metrics; an undefined one was written as null.
+pub(crate) fn metrics_of(value: &Value) -> BTreeMap<String, f64> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.map(|(name, value)| (name.clone(), value.as_f64().unwrap_or(f64::NAN))).collect()
+}
+
+/// Writes a count with thousands separated: 7,043.
+pub(crate) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

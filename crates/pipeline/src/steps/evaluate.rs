@@ -1,0 +1,176 @@
+//! Judges the model, reloaded from tracking, on the frozen reference test and on the optional tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use serde_json::{Value, json};
+use trainyard_features::row_of;
+use trainyard_files::Digest;
+use trainyard_learn::metrics::{self, Task};
+use trainyard_model::{Model, pictures};
+
+use super::context::{Context, MODEL_FILES, count, model_reads, to_json};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+/// How often rows are drawn again for an interval.
+pub(crate) const RESAMPLES: usize = 1000;
+
+/// How many rows are predicted one at a time to measure latency.
+const TIMED_ROWS: usize = 300;
+
+pub(crate) struct Evaluate(pub(crate) Arc<Context>);
+
+impl Evaluate {
+    /// Gives the model as the tracking store gives it back, proven to be what train left.
+    fn reloaded(&self, scope: &Scope) -> Result<(Model, Digest), Failure> {
+        let (model, digest) = self.0.model(scope, "train")?;
+        if !self.0.is_live() {
+            return Ok((model, digest));
+        }
+        let mut folder = BTreeMap::new();
+        for file in MODEL_FILES {
+            let bytes = self.0.tracking.read_artifact(&self.0.run, &format!("model/{file}"));
+            folder.insert(file.to_owned(), bytes.map_err(|error| error.diagnostic())?);
+        }
+        let reloaded = Model::from_folder(&folder).map_err(|error| error.diagnostic())?;
+        if Model::digest(&folder) != digest {
+            return Err(super::context::internal("the model in the tracking store is not the one that was trained"));
+        }
+        Ok((reloaded, digest))
+    }
+
+    fn sets(&self) -> Vec<(String, String)> {
+        let optional = self.0.resolved.split.spec.optional_tests.iter();
+        let optional = optional.map(|(name, _)| (name.value.clone(), format!("optional_tests/{}", name.value)));
+        std::iter::once(("reference".to_owned(), "reference".to_owned())).chain(optional).collect()
+    }
+}
+
+impl Step for Evaluate {
+    fn name(&self) -> &'static str {
+        "evaluate"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        let sets = self.sets();
+        let mut reads = vec![Read::new("ingest", "target")];
+        reads.extend(sets.into_iter().map(|(_, artifact)| Read::new("split", artifact)));
+        reads.extend(model_reads("train"));
+        reads.extend(model_reads("baseline"));
+        reads
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("evaluate", &["model"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        Ok(vec![self.0.section("data"), self.0.section("split")])
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let (model, digest) = self.reloaded(scope)?;
+        let (baseline, _) = self.0.model(scope, "baseline")?;
+        let target = self.0.target(scope)?;
+        let task = match target.classes {
+            Some(_) => Task::Binary,
+            None => Task::Regression,
+        };
+        let mut output = Output::default();
+        let mut shown = serde_json::Map::new();
+        let mut headline = String::new();
+        for (name, artifact) in self.sets() {
+            let table = self.0.table(scope, "split", &artifact)?;
+            if table.num_rows() == 0 {
+                continue;
+            }
+            scope.progress(&name, 0, 0);
+            let targets = self.0.targets(&target, &table)?;
+            let predictions = model.predict(&table).map_err(|error| error.diagnostic())?;
+            let values = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
+            let beside = baseline.predict(&table).map_err(|error| error.diagnostic())?;
+            let beside = baseline.metrics(&targets, &beside).map_err(|error| error.diagnostic())?;
+            let seed = self.0.resolved.split.spec.seed.value;
+            let intervals = metrics::bootstrap(task, &targets, &predictions, model.threshold, RESAMPLES, seed);
+            let intervals: BTreeMap<String, [f64; 2]> = match intervals {
+                Ok(intervals) => intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect(),
+                Err(_) => BTreeMap::new(),
+            };
+            for (metric, value) in &values {
+                output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
+            }
+            for (metric, value) in &beside {
+                output.logged.metrics.push((format!("baseline_{name}_{metric}"), 0, *value));
+            }
+            if name == "reference" {
+                let (metric, value) = self.leading(&values);
+                headline = format!("{metric} {value:.3}, baseline {:.3}", beside.get(metric).unwrap_or(&f64::NAN));
+                self.pictures(scope, &mut output, &model, &targets, &predictions)?;
+                output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
+            }
+            let set = json!({ "rows": table.num_rows(), "metrics": values, "intervals": intervals, "baseline": beside });
+            shown.insert(name, set);
+        }
+        let rows = shown.get("reference").and_then(|set| set["rows"].as_u64()).unwrap_or_default();
+        let sets = Value::Object(shown);
+        let file = scope.store(&to_json(&sets))?;
+        output.artifacts.insert("metrics".to_owned(), file);
+        output.logged.files.insert("evaluation.json".to_owned(), file);
+        output.headline = (format!("reference test, {} rows", count(rows as usize)), headline);
+        output.facts = json!({ "sets": sets, "digest": digest.to_string() });
+        if self.0.is_live() {
+            let reference = scope.digest("split", "reference")?;
+            let version = self.0.resolved.split.version;
+            let counted = self.0.tracking.count_reference_use(version, &reference, &self.0.run);
+            counted.map_err(|error| error.diagnostic())?;
+        }
+        Ok(output)
+    }
+}
+
+impl Evaluate {
+    /// Gives the metric that decides, else the first.
+    fn leading<'a>(&'a self, values: &'a BTreeMap<String, f64>) -> (&'a str, f64) {
+        let wanted = match &self.0.resolved.project.promote {
+            Some(promote) => promote.metric.value.as_str(),
+            None => self.0.resolved.model.spec.metric.value.as_str(),
+        };
+        let found = values.get_key_value(wanted).or_else(|| values.iter().next());
+        found.map_or((wanted, f64::NAN), |(name, value)| (name.as_str(), *value))
+    }
+
+    fn pictures(
+        &self,
+        scope: &Scope,
+        output: &mut Output,
+        model: &Model,
+        targets: &[f64],
+        predictions: &[f64],
+    ) -> Result<(), Failure> {
+        let importance = scope.store(&pictures::feature_importance(&model.importance()))?;
+        output.logged.files.insert("feature_importance.png".to_owned(), importance);
+        if let Some(classes) = &model.target.classes
+            && let Ok(counts) = metrics::confusion(targets, predictions, model.threshold)
+        {
+            let picture = scope.store(&pictures::confusion_matrix(&counts, classes))?;
+            output.logged.files.insert("confusion_matrix.png".to_owned(), picture);
+        }
+        Ok(())
+    }
+}
+
+/// Measures the 95th percentile of one prediction from raw values, in milliseconds.
+fn latency(model: &Model, table: &RecordBatch) -> Result<f64, Failure> {
+    let mut times = Vec::new();
+    for row in 0..table.num_rows().min(TIMED_ROWS) {
+        let values = row_of(table, row);
+        let started = Instant::now();
+        model.predict_row(&values).map_err(|error| error.diagnostic())?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(times.len().saturating_mul(95) / 100).copied().unwrap_or_default())
+}

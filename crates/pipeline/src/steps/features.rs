@@ -1,0 +1,53 @@
+//! Fits the features on the training rows: the fitted form is shown and stored; each fold fits its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use trainyard_files::Digest;
+
+use super::context::Context;
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+pub(crate) struct Features(pub(crate) Arc<Context>);
+
+impl Step for Features {
+    fn name(&self) -> &'static str {
+        "features"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        vec![Read::new("split", "train")]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("features", &["features"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        Ok(vec![self.0.section("features"), self.0.section("data")])
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let resolved = &self.0.resolved;
+        let train = self.0.table(scope, "split", "train")?;
+        let plan = trainyard_features::plan(&resolved.features.spec, &train.schema(), &resolved.project.data)
+            .map_err(|problems| Failure::Problems(problems.into_vec()))?;
+        plan.warnings().iter().for_each(|warning| scope.warn(warning.clone()));
+        let fitted = plan.fit(&train).map_err(|error| error.diagnostic())?;
+        let text = fitted.to_json();
+        let file = scope.store(text.as_bytes())?;
+        let mut output = Output {
+            artifacts: BTreeMap::from([("fitted".to_owned(), file)]),
+            facts: json!({ "names": fitted.names() }),
+            headline: (
+                format!("v{}, fitted on train", resolved.features.version),
+                format!("{} → {} features", train.num_columns(), fitted.names().len()),
+            ),
+            ..Output::default()
+        };
+        output.logged.files = BTreeMap::from([("features.json".to_owned(), file)]);
+        Ok(output)
+    }
+}

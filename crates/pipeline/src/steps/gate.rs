@@ -1,0 +1,68 @@
+//! Holds the reference metrics and the measured values against the gates.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use trainyard_files::Digest;
+use trainyard_spec::Bound;
+
+use super::context::{Context, json as parse, metrics_of, to_json};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+pub(crate) struct Gate(pub(crate) Arc<Context>);
+
+impl Step for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        vec![Read::new("evaluate", "metrics")]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("gate", &["spec"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        Ok(vec![self.0.section("gates")])
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let sets: Value = parse(&scope.read("evaluate", "metrics")?)?;
+        let metrics = metrics_of(&sets["reference"]["metrics"]);
+        // A replay judges what was measured then, not what this machine measures now.
+        let mut measured: BTreeMap<String, f64> = BTreeMap::new();
+        for step in ["train", "evaluate"] {
+            let here = scope.output(if step == "train" { "train" } else { "evaluate" });
+            let output = self.0.recorded(step).map(|record| &record.output).or(here);
+            measured.extend(output.map(|output| output.measurements.clone()).unwrap_or_default());
+        }
+        let (mut lines, mut judged) = (Vec::new(), Vec::new());
+        let mut output = Output::default();
+        for gate in self.0.resolved.project.gates.iter() {
+            let (name, limit) = (gate.metric.value.as_str(), gate.limit.value);
+            let value = metrics.get(name).or_else(|| measured.get(name)).copied().unwrap_or(f64::NAN);
+            // An undefined value passes no gate.
+            let (sign, passed) = match gate.bound {
+                Bound::AtLeast => ("≥", value >= limit),
+                Bound::AtMost => ("≤", value <= limit),
+            };
+            let shown = format!("{name} {sign} {limit}");
+            lines.push(json!({ "name": name, "limit": limit, "bound": sign, "value": value, "passed": passed }));
+            let stored = if metrics.contains_key(name) { json!(value) } else { json!("measured") };
+            judged.push(json!({ "gate": shown, "value": stored, "passed": passed }));
+            if !metrics.contains_key(name) {
+                output.measurements.insert(name.to_owned(), value);
+            }
+        }
+        let failed = lines.iter().filter(|line| line["passed"] == json!(false)).count();
+        output.artifacts.insert("gates".to_owned(), scope.store(&to_json(&judged))?);
+        output.headline = (format!("{} gates", lines.len()), format!("{} passed", lines.len() - failed));
+        output.logged.tags.insert("gates".to_owned(), if failed == 0 { "passed" } else { "failed" }.to_owned());
+        output.facts = json!({ "gates": lines });
+        Ok(output)
+    }
+}

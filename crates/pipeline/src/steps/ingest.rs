@@ -1,0 +1,140 @@
+//! Brings the master data in: typed, checked, content-addressed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use serde_json::json;
+use trainyard_data::ReadOptions;
+use trainyard_files::{Digest, hash_file};
+use trainyard_model::Target;
+
+use super::context::{Context, Mode, count, to_json};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+
+pub(crate) struct Ingest(pub(crate) Arc<Context>);
+
+/// Gives where a source lies: relative to the project, unless `--set` named it, then relative to where that was typed.
+pub(crate) fn source_path(root: &Path, source: &trainyard_spec::Located<String>) -> PathBuf {
+    let written = Path::new(&source.value);
+    let in_project = root.join(written);
+    let typed = matches!(source.origin, trainyard_spec::Origin::Flag(_));
+    if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
+}
+
+impl Ingest {
+    fn path(&self) -> PathBuf {
+        source_path(&self.0.root, &self.0.resolved.project.data.source)
+    }
+
+    /// Reads the source ahead of the run, to check what is knowable before anything is written.
+    pub(crate) fn read_ahead(&self) -> Result<RecordBatch, Failure> {
+        let data = &self.0.resolved.project.data;
+        let digest = self.source_digest()?;
+        let table = trainyard_data::read(&*self.0.io, &self.path(), &data.source.value, &ReadOptions::of(data))
+            .map_err(|error| error.diagnostic())?;
+        if let Ok(mut ahead) = self.0.read_ahead.lock() {
+            *ahead = Some((digest, table.clone()));
+        }
+        Ok(table)
+    }
+
+    /// Gives the digest of the source.
+    fn source_digest(&self) -> Result<Digest, Failure> {
+        let source = &self.0.resolved.project.data.source;
+        let metadata = self.0.io.metadata(&self.path());
+        if !metadata.is_ok_and(|metadata| !metadata.is_dir) {
+            let options = ReadOptions::of(&self.0.resolved.project.data);
+            if let Err(error) = trainyard_data::read(&*self.0.io, &self.path(), &source.value, &options) {
+                let diagnostic = error.diagnostic();
+                return Err(match diagnostic.primary {
+                    Some(_) => diagnostic,
+                    None => source.origin.point(diagnostic, "this is the source"),
+                }
+                .into());
+            }
+        }
+        let (digest, _) = hash_file(&*self.0.io, &self.path()).map_err(|error| error.diagnostic())?;
+        Ok(digest)
+    }
+}
+
+impl Step for Ingest {
+    fn name(&self) -> &'static str {
+        "ingest"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("ingest", &["data"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        // Where the source lies is no input; what it holds is.
+        let mut data = self.0.resolved.section_json("data");
+        if let Some(object) = data.as_object_mut() {
+            object.remove("source");
+        }
+        Ok(vec![
+            Input::new("spec.data", Digest::of(data.to_string().as_bytes())),
+            Input::new("source", self.source_digest()?),
+        ])
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let data = &self.0.resolved.project.data;
+        let shown = data.source.value.as_str();
+        scope.progress("reading", 0, 0);
+        let table = match &self.0.mode {
+            Mode::Replay { recorded, objects } => {
+                // A source that changed since is stood for by the table that the run stored.
+                let before = recorded.get("ingest").and_then(|record| record.output.artifacts.get("table").copied());
+                let unchanged = recorded.get("ingest").is_some_and(|record| {
+                    let digest = self.source_digest().ok();
+                    record.inputs.iter().any(|input| input.name == "source" && Some(input.digest) == digest)
+                });
+                match before {
+                    Some(digest) if !unchanged => {
+                        let bytes = objects.get(&digest).map_err(|error| error.diagnostic())?;
+                        trainyard_data::from_parquet(&bytes, shown)
+                    }
+                    _ => trainyard_data::read(&*self.0.io, &self.path(), shown, &ReadOptions::of(data)),
+                }
+            }
+            Mode::Live => {
+                let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
+                match ahead {
+                    Some((digest, table)) if digest == self.source_digest()? => Ok(table),
+                    _ => trainyard_data::read(&*self.0.io, &self.path(), shown, &ReadOptions::of(data)),
+                }
+            }
+        }
+        .map_err(|error| error.diagnostic())?;
+        let checked = trainyard_data::check(&table, data)
+            .map_err(|errors| Failure::Problems(errors.iter().map(|error| error.diagnostic()).collect()))?;
+        checked.warnings.into_iter().for_each(|warning| scope.warn(warning));
+        let target = Target { column: data.target.column.value.clone(), task: checked.task, classes: checked.classes };
+        let (rows, columns) = (table.num_rows(), table.num_columns());
+        let table = self.0.store_table(scope, table)?;
+        let mut output = Output {
+            artifacts: BTreeMap::from([
+                ("table".to_owned(), table),
+                ("target".to_owned(), scope.store(&to_json(&target))?),
+            ]),
+            facts: json!({ "rows": rows, "columns": columns }),
+            headline: (file_name(shown), format!("{} rows × {columns} columns", count(rows))),
+            ..Output::default()
+        };
+        output.logged.inputs = vec![("master".to_owned(), table, shown.to_owned(), rows as u64)];
+        Ok(output)
+    }
+}
+
+fn file_name(shown: &str) -> String {
+    Path::new(shown).file_name().map_or_else(|| shown.to_owned(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,48 @@
+//! The steps, a file each, and the graph that a configuration asks for.
+
+mod baseline;
+mod compare;
+pub(crate) mod context;
+mod evaluate;
+mod features;
+mod gate;
+mod ingest;
+mod promote;
+mod resolve;
+mod split;
+mod train;
+
+use std::sync::Arc;
+
+pub(crate) use context::{Context, Mode};
+pub(crate) use ingest::{Ingest, source_path};
+
+use crate::engine::{Graph, GraphError, Step};
+
+/// The names of all steps, in order.
+pub(crate) const NAMES: [&str; 10] =
+    ["resolve", "ingest", "split", "features", "baseline", "train", "evaluate", "gate", "compare", "promote"];
+
+/// Makes the steps that the configuration asks for; absent sections leave their step out.
+pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
+    let project = &context.resolved.project;
+    let mut steps: Vec<Arc<dyn Step>> = vec![
+        Arc::new(resolve::Resolve(Arc::clone(context))),
+        Arc::new(ingest::Ingest(Arc::clone(context))),
+        Arc::new(split::Split(Arc::clone(context))),
+        Arc::new(features::Features(Arc::clone(context))),
+        Arc::new(baseline::Baseline(Arc::clone(context))),
+        Arc::new(train::Train(Arc::clone(context))),
+        Arc::new(evaluate::Evaluate(Arc::clone(context))),
+    ];
+    if !project.gates.is_empty() {
+        steps.push(Arc::new(gate::Gate(Arc::clone(context))));
+    }
+    if project.promote.is_some() {
+        steps.push(Arc::new(compare::Compare(Arc::clone(context))));
+        if context.is_live() {
+            steps.push(Arc::new(promote::Promote(Arc::clone(context))));
+        }
+    }
+    Graph::new(steps)
+}

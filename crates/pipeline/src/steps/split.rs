@@ -1,0 +1,229 @@
+//! Splits the master data; the first split of a version freezes the reference test.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use trainyard_data::split::{Request, split};
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{Digest, write_atomic};
+use trainyard_spec::{ReferenceLock, SplitLock};
+
+use super::context::{Context, count};
+use super::train::change_lock;
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
+
+pub(crate) struct Split(pub(crate) Arc<Context>);
+
+/// What is known of the reference test before a split.
+enum Reference {
+    /// The lock knows it and the file holds just that.
+    Frozen(Vec<u8>),
+    /// Neither lock nor file: this split freezes it.
+    Open,
+    /// A file that the lock does not know, as a crash between file and lock leaves it.
+    Unknown(Vec<u8>),
+}
+
+impl Split {
+    fn version(&self) -> u32 {
+        self.0.resolved.split.version
+    }
+
+    fn reference_name(&self) -> String {
+        format!("data/reference/tests/v{}/test_reference.parquet", self.version())
+    }
+
+    fn reference_path(&self) -> PathBuf {
+        self.0.root.join(self.reference_name())
+    }
+
+    fn reference(&self) -> Result<Reference, Failure> {
+        let lock = crate::project::read_lock(&*self.0.io, &self.0.root).map_err(Failure::Problems)?;
+        let (name, version) = (self.reference_name(), self.version());
+        let bytes = match self.0.io.read(&self.reference_path()) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let title = format!("the reference test {name} can't be read: {error}");
+                return Err(Diagnostic::error("split/reference-unreadable", title).into());
+            }
+        };
+        match (lock.references.get(&version), bytes) {
+            (Some(known), Some(bytes)) if Digest::of(&bytes).to_string() == known.digest => Ok(Reference::Frozen(bytes)),
+            (Some(known), Some(_)) => Err(Diagnostic::error(
+                "split/reference-altered",
+                format!("{name} is not the reference test that was frozen"),
+            )
+            .note(format!("versions/lock.yaml knows {} rows with digest {}…", known.rows, short(&known.digest)))
+            .note("it is never remade: every model of this split version was judged on those rows")
+            .help(format!("restore the file, or write versions/splits/v{}.yaml and use --split {}", version + 1, version + 1))
+            .into()),
+            (Some(known), None) => Err(Diagnostic::error(
+                "split/reference-absent",
+                format!("the reference test {name} is not here, but it was frozen before"),
+            )
+            .note(format!("versions/lock.yaml knows it: {} rows of {}, digest {}…", known.rows, known.source, short(&known.digest)))
+            .note("it is never remade: every model of this split version was judged on those rows")
+            .help(format!("fetch that file into its place, or write versions/splits/v{}.yaml and use --split {}", version + 1, version + 1))
+            .into()),
+            (None, Some(bytes)) => Ok(Reference::Unknown(bytes)),
+            (None, None) => Ok(Reference::Open),
+        }
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+impl Step for Split {
+    fn name(&self) -> &'static str {
+        "split"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        vec![Read::new("ingest", "table")]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("split", &["data"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        let reference = match self.reference()? {
+            Reference::Frozen(bytes) | Reference::Unknown(bytes) => Digest::of(&bytes),
+            Reference::Open => Digest::of(b""),
+        };
+        let data = self.0.resolved.section_json("data");
+        let columns = json!([data["key"], data["target"]]).to_string();
+        Ok(vec![
+            self.0.section("split"),
+            Input::new("spec.data", Digest::of(columns.as_bytes())),
+            Input::new("reference", reference),
+        ])
+    }
+
+    fn settles_its_inputs(&self) -> bool {
+        true
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let resolved = &self.0.resolved;
+        let table = self.0.table(scope, "ingest", "table")?;
+        let state = self.reference()?;
+        let frozen = match &state {
+            Reference::Frozen(bytes) => {
+                let table = trainyard_data::from_parquet(bytes, &self.reference_name());
+                Some(table.map_err(|error| error.diagnostic())?)
+            }
+            Reference::Open | Reference::Unknown(_) => None,
+        };
+        let from = resolved.lock.references.get(&self.version()).map(|known| known.source.as_str());
+        let outcome = split(&Request {
+            table: &table,
+            data: &resolved.project.data,
+            version: self.version(),
+            spec: &resolved.split.spec,
+            reference: frozen.as_ref(),
+            frozen_from: from,
+        })
+        .map_err(|error| error.diagnostic())?;
+        let rows = [
+            outcome.train.num_rows(),
+            outcome.validation.as_ref().map_or(0, |table| table.num_rows()),
+            outcome.reference.num_rows(),
+        ];
+        let mut artifacts = BTreeMap::new();
+        let reference = match &state {
+            Reference::Frozen(bytes) => {
+                let digest = scope.store(bytes)?;
+                self.0.remember(digest, Arc::new(outcome.reference));
+                digest
+            }
+            Reference::Open => self.0.store_table(scope, outcome.reference)?,
+            Reference::Unknown(bytes) => {
+                let digest = self.0.store_table(scope, outcome.reference)?;
+                if digest != Digest::of(bytes) {
+                    return Err(Diagnostic::error(
+                        "split/reference-unknown",
+                        format!("{} is there, but versions/lock.yaml does not know it", self.reference_name()),
+                    )
+                    .note("nor is it what this split would freeze from the data")
+                    .help("restore versions/lock.yaml from version control; or, if no model was ever judged on that file, delete it")
+                    .into());
+                }
+                digest
+            }
+        };
+        artifacts.insert("reference".to_owned(), reference);
+        artifacts.insert("train".to_owned(), self.0.store_table(scope, outcome.train)?);
+        if let Some(validation) = outcome.validation {
+            artifacts.insert("validation".to_owned(), self.0.store_table(scope, validation)?);
+        }
+        for (name, table) in outcome.optional_tests {
+            if table.num_rows() == 0 {
+                let title = format!("the optional test {name} has no row");
+                scope.warn(Diagnostic::warning("split/empty-optional-test", title).help("widen its predicate"));
+            }
+            artifacts.insert(format!("optional_tests/{name}"), self.0.store_table(scope, table)?);
+        }
+        let stratified = if resolved.split.spec.stratify.value { " stratified" } else { "" };
+        let shown = rows.map(count).join(" / ");
+        let mut output = Output {
+            artifacts,
+            facts: json!({
+                "train": rows[0], "validation": rows[1], "reference": rows[2],
+                "source": resolved.project.data.source.value, "counts": outcome.counts,
+            }),
+            headline: (format!("v{}{stratified}", self.version()), format!("{shown} rows")),
+            ..Output::default()
+        };
+        let sets = [("train", rows[0]), ("validation", rows[1]), ("reference", rows[2])];
+        for (name, rows) in sets {
+            if let Some(digest) = output.artifacts.get(name) {
+                output.logged.inputs.push((name.to_owned(), *digest, format!("split v{}", self.version()), rows as u64));
+            }
+        }
+        Ok(output)
+    }
+
+    fn publish(&self, scope: &Scope, record: &Record) -> Result<(), Failure> {
+        if !self.0.is_live() {
+            return Ok(());
+        }
+        let folder = self.0.root.join(format!("data/splits/v{}", self.version()));
+        for (artifact, digest) in &record.output.artifacts {
+            let path = match artifact.as_str() {
+                "reference" => self.reference_path(),
+                name => folder.join(format!("{name}.parquet")),
+            };
+            let there = self.0.io.read(&path).is_ok_and(|bytes| Digest::of(&bytes) == *digest);
+            if !there {
+                let bytes = scope.objects().get(digest).map_err(|error| error.diagnostic())?;
+                write_atomic(&*self.0.io, &path, &bytes).map_err(|error| error.diagnostic())?;
+            }
+        }
+        // The file comes before the lock: a crash between the two leaves a file that the next run recognises.
+        let resolved = &self.0.resolved;
+        let data = &resolved.project.data;
+        let (digest, facts) = (record.output.artifacts.get("reference"), &record.output.facts);
+        change_lock(&*self.0.io, &self.0.root, |lock| {
+            lock.splits.entry(self.version()).or_insert_with(|| SplitLock {
+                digest: resolved.split.digest.clone(),
+                key: data.key.as_ref().map(|key| key.value.clone()),
+                target: data.target.column.value.clone(),
+                first_run: Some(self.0.run.clone()),
+            });
+            if let Some(digest) = digest {
+                lock.references.entry(self.version()).or_insert_with(|| ReferenceLock {
+                    digest: digest.to_string(),
+                    rows: facts["reference"].as_u64().unwrap_or_default(),
+                    source: data.source.value.clone(),
+                });
+            }
+        })
+    }
+}

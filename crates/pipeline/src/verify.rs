@@ -1,0 +1,149 @@
+//! Proof of reproducibility: a run is repeated from its recorded configuration, and every artifact compared.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::ObjectStore;
+
+use crate::engine::{Cancel, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
+use crate::project::{Request, STATE};
+use crate::session::{Failure, Stores, graph_of, now_ms};
+use crate::steps::Mode;
+
+/// One artifact, then and now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verified {
+    /// The step that makes it.
+    pub step: String,
+    /// Its name.
+    pub artifact: String,
+    /// `native`: the same bytes are promised on every machine.
+    pub kind: String,
+    /// The digest that the run recorded.
+    pub recorded: String,
+    /// The digest now; absent when the step failed.
+    pub replayed: Option<String>,
+    /// Whether they are the same.
+    pub identical: bool,
+}
+
+/// One repetition.
+#[derive(Debug, Clone, Serialize)]
+pub struct Replay {
+    /// Its threads.
+    pub threads: usize,
+    /// Wall time.
+    pub seconds: f64,
+    /// Every artifact of every step.
+    pub artifacts: Vec<Verified>,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// The run.
+    pub run: String,
+    /// Whether every artifact of every repetition is the same.
+    pub identical: bool,
+    /// Whether the source changed since, so that the stored table stood for it.
+    pub source_changed: bool,
+    /// The repetitions.
+    pub replays: Vec<Replay>,
+}
+
+struct Nothing;
+
+impl Sink for Nothing {
+    fn finished(&self, _record: &Record, _cached: bool, _seconds: f64) -> Result<(), StepFailure> {
+        Ok(())
+    }
+}
+
+/// Removes a scratch folder however the command ends.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A scratch folder that stays behind costs space only; the next `verify` uses another.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Repeats the run `run` once for each thread count and compares all artifacts.
+pub fn verify(
+    request: &Request,
+    run: &str,
+    threads: &[usize],
+    reporter: Arc<dyn Reporter>,
+    cancel: &Cancel,
+) -> Result<VerifyReport, Failure> {
+    let stores = Stores::open(&request.root)?;
+    let run = crate::look::run_states(&request.root)?
+        .into_iter()
+        .map(|state| state.run)
+        .find(|known| known == run || (!run.is_empty() && known.starts_with(run)))
+        .ok_or_else(|| {
+            Diagnostic::error("verify/unknown-run", format!("there is no run {run}")).help("`trainyard runs list` shows the runs")
+        })?;
+    let resolved = stores.recorded(&run)?;
+    let recorded: BTreeMap<String, Record> =
+        Journal::done(&stores.entries(&run)?).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
+    if !recorded.contains_key("train") {
+        return Err(Diagnostic::error("verify/unfinished", format!("run {run} trained no model that could be verified"))
+            .help(format!("`trainyard resume {run}` first"))
+            .into());
+    }
+    let mut source_changed = false;
+    let mut replays = Vec::new();
+    for &threads in threads {
+        let started = std::time::Instant::now();
+        let scratch = Scratch(stores.root.join(STATE).join(format!("verify-{}-{}", std::process::id(), now_ms())));
+        let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
+        let context = stores.context(resolved.clone(), &run, mode);
+        let graph = graph_of(&context)?;
+        if let (Some(ingest), Some(record)) = (graph.find("ingest"), recorded.get("ingest")) {
+            let now = ingest.inputs().ok();
+            let unchanged = now.is_some_and(|now| now.iter().all(|input| record.inputs.contains(input)));
+            source_changed |= !unchanged;
+        }
+        let engine = Engine {
+            graph,
+            cache: None,
+            objects: Arc::new(ObjectStore::open(Arc::clone(&stores.io), scratch.0.clone())),
+            journal: None,
+            sink: Arc::new(Nothing),
+            reporter: Arc::clone(&reporter),
+            cancel: cancel.clone(),
+            threads,
+            run: run.clone(),
+        };
+        let outcome = engine.run(BTreeMap::new(), None);
+        match outcome.failure {
+            Some(StepFailure::Interrupted) => return Err(Failure::Interrupted { run }),
+            Some(StepFailure::Problems(problems)) => return Err(Failure::Problems(problems)),
+            None => {}
+        }
+        let mut artifacts = Vec::new();
+        for step in &outcome.steps {
+            let Some(then) = recorded.get(&step.name) else { continue };
+            let now = step.record.as_ref().filter(|_| step.status == StepStatus::Ran).map(|record| &record.output.artifacts);
+            for (artifact, digest) in &then.output.artifacts {
+                let replayed = now.and_then(|now| now.get(artifact)).map(ToString::to_string);
+                artifacts.push(Verified {
+                    step: step.name.clone(),
+                    artifact: artifact.clone(),
+                    kind: "native".to_owned(),
+                    recorded: digest.to_string(),
+                    identical: replayed.as_deref() == Some(digest.to_string().as_str()),
+                    replayed,
+                });
+            }
+        }
+        replays.push(Replay { threads, seconds: started.elapsed().as_secs_f64(), artifacts });
+    }
+    let identical = replays.iter().flat_map(|replay| &replay.artifacts).all(|artifact| artifact.identical);
+    Ok(VerifyReport { run, identical, source_changed, replays })
+}

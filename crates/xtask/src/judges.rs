@@ -1,0 +1,55 @@
+//! The Python environments that judge the tests, one for each list in `judges/`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::{Outcome, call, root, say};
+
+/// Gives the folder of the environments: beside what cargo builds, so that a cache keeps both.
+pub(crate) fn folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("TRAINYARD_JUDGES") {
+        return PathBuf::from(folder);
+    }
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join("judges")
+}
+
+/// Makes every environment whose list changed since it was made.
+pub(crate) fn make() -> Outcome {
+    let lists = fs::read_dir(root().join("judges")).map_err(|error| format!("judges/ can't be listed: {error}"))?;
+    let mut lists: Vec<PathBuf> = lists.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    lists.sort();
+    for list in lists {
+        let name = list.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+        let environment = folder().join(&name);
+        let made_from = environment.join("made-from.txt");
+        if fs::read_to_string(&made_from).is_ok_and(|made| made == text) {
+            continue;
+        }
+        say(&format!("Installing the judge `{name}` (pinned Python packages of judges/{name}.txt) into {}", environment.display()));
+        install_python()?;
+        let path = environment.display().to_string();
+        call("python3", &["-m", "venv", "--clear", &path], &[])?;
+        let python = environment.join("bin/python").display().to_string();
+        let list = list.display().to_string();
+        call(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", &list], &[])?;
+        fs::write(&made_from, text).map_err(|error| format!("{}: {error}", made_from.display()))?;
+    }
+    Ok(())
+}
+
+/// Brings `python3 -m venv` and the OpenMP runtime on a bare Debian or Ubuntu.
+fn install_python() -> Outcome {
+    let has = |program: &str, arguments: &[&str]| {
+        Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+    };
+    let python = has("python3", &["-c", "import ensurepip, venv"]);
+    let openmp = has("sh", &["-c", "ldconfig -p | grep -q libgomp.so.1"]);
+    if python && openmp {
+        return Ok(());
+    }
+    say("Installing python3, python3-venv and libgomp1 with apt-get");
+    call("apt-get", &["update", "-qq"], &[])?;
+    call("apt-get", &["install", "-y", "-qq", "python3", "python3-venv", "libgomp1"], &[])
+}
