@@ -11,7 +11,7 @@ use crate::given::{CHURN, CHURN_FEATURES, Project, bits, fifths};
 
 fn load(path: &str, options: &ReadOptions) -> Option<RecordBatch> {
     let path = shared(path)?;
-    Some(read(&DiskIo, &path, "data.csv", options, 2).unwrap())
+    Some(read(&DiskIo, &path, "data.csv", options).unwrap())
 }
 
 /// Trains, writes, reads, predicts, at several numbers of threads; gives the metrics on the last fifth.
