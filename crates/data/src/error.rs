@@ -26,6 +26,7 @@ impl Line {
 }
 
 /// Why a table can't be read or used.
+#[expect(missing_docs, reason = "each variant says what happened; its fields are what its message names")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     /// There is no such file; the nearest name in its folder.

@@ -32,7 +32,7 @@ pub struct Predictions {
 /// Predicts the rows of `input` with the model that `model` names: `name`, `name@alias` or `name/version`.
 pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictions, Vec<Diagnostic>> {
     let tracking = crate::look::tracking(&request.root)?;
-    let reference = ModelReference::parse(model).map_err(|error| vec![error.diagnostic()])?;
+    let reference = model.parse::<ModelReference>().map_err(|error| vec![error.diagnostic()])?;
     let version = tracking.version_by(&reference).map_err(|error| vec![error.diagnostic()])?;
     let folder = tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
     let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;

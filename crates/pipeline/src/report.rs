@@ -168,7 +168,7 @@ fn line(step: &Finished) -> StepLine {
 fn same_model(context: &Context, digest: &str) -> Result<Option<Value>, Failure> {
     let project = &context.resolved.project;
     let Some(promote) = &project.promote else { return Ok(None) };
-    let reference = ModelReference::parse(&format!("{}@{}", project.model.value, promote.alias.value));
+    let reference = format!("{}@{}", project.model.value, promote.alias.value).parse::<ModelReference>();
     let Ok(reference) = reference else { return Ok(None) };
     let found = context.tracking.find_version(&reference).map_err(|error| Failure::from(error.diagnostic()))?;
     Ok(found.filter(|version| version.digest.to_string() == digest).map(|version| {

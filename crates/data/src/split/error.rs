@@ -5,6 +5,7 @@ use std::fmt;
 use trainyard_diagnostics::{Diagnostic, Fault, one_of};
 
 /// Why a table can't be split.
+#[expect(missing_docs, reason = "each variant says what happened; its fields are what its message names")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     /// The reference was frozen from other data.

@@ -26,7 +26,7 @@ impl Compare {
             },
             None => format!("{}@{}", project.model.value, promote.alias.value),
         };
-        let reference = ModelReference::parse(&reference).map_err(|error| error.diagnostic())?;
+        let reference = reference.parse::<ModelReference>().map_err(|error| error.diagnostic())?;
         self.0.tracking.find_version(&reference).map_err(|error| error.diagnostic().into())
     }
 }

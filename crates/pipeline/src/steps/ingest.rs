@@ -17,7 +17,7 @@ use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 pub(crate) struct Ingest(pub(crate) Arc<Context>);
 
 /// Gives where a source lies: relative to the project, unless `--set` named it, then relative to where that was typed.
-pub(crate) fn source_path(root: &Path, source: &trainyard_spec::Located<String>) -> PathBuf {
+fn source_path(root: &Path, source: &trainyard_spec::Located<String>) -> PathBuf {
     let written = Path::new(&source.value);
     let in_project = root.join(written);
     let typed = matches!(source.origin, trainyard_spec::Origin::Flag(_));

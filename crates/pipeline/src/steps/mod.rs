@@ -15,7 +15,7 @@ mod train;
 use std::sync::Arc;
 
 pub(crate) use context::{Context, Mode};
-pub(crate) use ingest::{Ingest, source_path};
+pub(crate) use ingest::Ingest;
 
 use crate::engine::{Graph, GraphError, Step};
 
