@@ -97,7 +97,9 @@ impl<'a> Course<'a> {
         folds: usize,
     ) -> Result<Course<'a>, Error> {
         let task = request.target.task;
-        let targets = |table: &RecordBatch| trainyard_data::targets(table, &request.data.target, task);
+        let targets = |table: &RecordBatch| -> Result<Vec<f64>, Error> {
+            Ok(trainyard_data::targets(table, &request.data.target, task)?)
+        };
         let course = Course {
             request,
             folds,
