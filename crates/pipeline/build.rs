@@ -18,7 +18,9 @@ fn main() {
     for folder in sorted(&crates) {
         let manifest = folder.join("Cargo.toml");
         let Ok(text) = fs::read_to_string(&manifest) else { continue };
-        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else { continue };
+        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
+            continue;
+        };
         println!("cargo:rerun-if-changed={}", folder.join("src").display());
         println!("cargo:rerun-if-changed={}", manifest.display());
         let mut hasher = blake3::Hasher::new();
@@ -27,7 +29,9 @@ fn main() {
         own.insert(name.to_owned(), *hasher.finalize().as_bytes());
     }
 
-    let mut source = String::from("/// Crate name, digest of its code and of everything below it.\npub(crate) const CRATES: &[(&str, [u8; 32])] = &[\n");
+    let mut source = String::from(
+        "/// Crate name, digest of its code and of everything below it.\npub(crate) const CRATES: &[(&str, [u8; 32])] = &[\n",
+    );
     for name in own.keys() {
         let mut hasher = blake3::Hasher::new();
         for package in lock.closure(name) {
@@ -38,7 +42,9 @@ fn main() {
         }
         source.push_str(&format!("    ({name:?}, {:?}),\n", hasher.finalize().as_bytes()));
     }
-    source.push_str("];\n/// File below `src/steps`, digest of its bytes.\npub(crate) const STEP_FILES: &[(&str, [u8; 32])] = &[\n");
+    source.push_str(
+        "];\n/// File below `src/steps`, digest of its bytes.\npub(crate) const STEP_FILES: &[(&str, [u8; 32])] = &[\n",
+    );
     for file in sorted(&here.join("src/steps")) {
         let bytes = fs::read(&file).expect("a step's source can be read");
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -65,7 +71,10 @@ impl Lock {
         let mut packages = BTreeMap::new();
         for block in text.split("[[package]]").skip(1) {
             let field = |key: &str| {
-                block.lines().find_map(|line| line.strip_prefix(&format!("{key} = \""))?.strip_suffix('"')).unwrap_or_default()
+                block
+                    .lines()
+                    .find_map(|line| line.strip_prefix(&format!("{key} = \""))?.strip_suffix('"'))
+                    .unwrap_or_default()
             };
             let dependencies = block
                 .split_once("dependencies = [")
@@ -75,7 +84,11 @@ impl Lock {
             let (name, version) = (field("name"), field("version"));
             packages.insert(
                 format!("{name} {version}"),
-                Package { name: name.to_owned(), identity: format!("{name} {version} {}", field("checksum")), dependencies },
+                Package {
+                    name: name.to_owned(),
+                    identity: format!("{name} {version} {}", field("checksum")),
+                    dependencies,
+                },
             );
         }
         Lock { packages }

@@ -66,7 +66,10 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
     let occupied = io.list(&request.folder).is_ok_and(|files| !files.is_empty());
     if occupied {
         let title = format!("{} is not empty", request.folder.display());
-        return Err(vec![Diagnostic::error("init/occupied", title).help("name a new folder: `trainyard init NEW --from CSV --target COLUMN`")]);
+        return Err(vec![
+            Diagnostic::error("init/occupied", title)
+                .help("name a new folder: `trainyard init NEW --from CSV --target COLUMN`"),
+        ]);
     }
     let shown = request.from.display().to_string();
     let options = ReadOptions::default();
@@ -77,7 +80,11 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         if !names.contains(&wanted.as_str()) {
             let problem = Diagnostic::error("init/unknown-column", format!("{shown} has no column {wanted}"));
             let near = nearest(wanted, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
-            return Err(vec![problem.help(format!("{}the columns are {}", near.unwrap_or_default(), names.join(", ")))]);
+            return Err(vec![problem.help(format!(
+                "{}the columns are {}",
+                near.unwrap_or_default(),
+                names.join(", ")
+            ))]);
         }
     }
     let target = columns.iter().find(|column| column.name == request.target);
@@ -97,9 +104,9 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         ("environments/production.yaml", ENVIRONMENT.to_owned()),
         (".gitignore", "/.trainyard/\n".to_owned()),
     ];
-    let bytes = io.read(&request.from).map_err(|error| {
-        vec![Diagnostic::error("init/unreadable", format!("{shown} can't be read: {error}"))]
-    })?;
+    let bytes = io
+        .read(&request.from)
+        .map_err(|error| vec![Diagnostic::error("init/unreadable", format!("{shown} can't be read: {error}"))])?;
     let data = format!("data/raw/{file}");
     let mut written = Vec::new();
     let write = |name: &str, bytes: &[u8]| {
@@ -135,7 +142,12 @@ fn look_at(table: &RecordBatch) -> Vec<Column> {
                     value => *distinct.entry(text_of(&value)).or_insert(0) += 1,
                 }
             }
-            Column { name: field.name().clone(), kind: field.data_type().clone(), distinct, missing: array.null_count() }
+            Column {
+                name: field.name().clone(),
+                kind: field.data_type().clone(),
+                distinct,
+                missing: array.null_count(),
+            }
         })
         .collect()
 }
@@ -172,8 +184,11 @@ fn positive_of(target: &Column, wanted: Option<&str>) -> Result<Option<String>, 
             Ok(spoken.copied().or(rarer).map(str::to_owned))
         }
         0 | 1 => Err(vec![
-            Diagnostic::error("init/constant-target", format!("{} has {} distinct values: there is nothing to learn", target.name, labels.len()))
-                .help("name another target"),
+            Diagnostic::error(
+                "init/constant-target",
+                format!("{} has {} distinct values: there is nothing to learn", target.name, labels.len()),
+            )
+            .help("name another target"),
         ]),
         _ if numeric => Ok(None),
         count => Err(vec![
@@ -192,7 +207,11 @@ fn guess_key(columns: &[Column], target: &str, rows: usize) -> Option<String> {
         name == "id" || name.ends_with("id") || name.ends_with("_key") || name == "key"
     };
     let mut candidates = columns.iter().filter(unique).filter(|column| column.kind != DataType::Float64);
-    candidates.clone().find(named).or_else(|| candidates.find(|column| column.kind == DataType::LargeUtf8)).map(|column| column.name.clone())
+    candidates
+        .clone()
+        .find(named)
+        .or_else(|| candidates.find(|column| column.kind == DataType::LargeUtf8))
+        .map(|column| column.name.clone())
 }
 
 /// Writes the first features, and says which columns they leave out.
@@ -230,7 +249,10 @@ fn feature_file(columns: &[Column], target: &str, key: Option<&str>) -> (String,
         text.push_str(&format!("  - {{numeric: [{}], impute: median, scale: standard}}\n", numeric.join(", ")));
     }
     if !categorical.is_empty() {
-        text.push_str(&format!("  - {{categorical: [{}], encode: one_hot, min_frequency: 10}}\n", categorical.join(", ")));
+        text.push_str(&format!(
+            "  - {{categorical: [{}], encode: one_hot, min_frequency: 10}}\n",
+            categorical.join(", ")
+        ));
     }
     for (name, reason) in &left_out {
         text.push_str(&format!("# left out: {} ({reason})\n", yaml(name)));
@@ -240,8 +262,12 @@ fn feature_file(columns: &[Column], target: &str, key: Option<&str>) -> (String,
 
 fn project_file(name: &str, file: &str, target: &str, key: Option<&str>, positive: Option<&str>) -> String {
     let key = match key {
-        Some(key) => format!("  key: {}                     # identifies a row: it keeps its side of the split as the data grows\n", yaml(key)),
-        None => "  # key: id                   # a column that identifies a row; without one, the whole row does\n".to_owned(),
+        Some(key) => format!(
+            "  key: {}                     # identifies a row: it keeps its side of the split as the data grows\n",
+            yaml(key)
+        ),
+        None => "  # key: id                   # a column that identifies a row; without one, the whole row does\n"
+            .to_owned(),
     };
     let (target, metric, gates) = match positive {
         Some(positive) => {

@@ -121,7 +121,11 @@ pub(crate) fn preflight(
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Planned>, Failure> {
-    context.resolved.warnings.iter().for_each(|warning| reporter.report(&Event::Warning { diagnostic: warning.clone() }));
+    context
+        .resolved
+        .warnings
+        .iter()
+        .for_each(|warning| reporter.report(&Event::Warning { diagnostic: warning.clone() }));
     let graph = graph_of(context)?;
     let planned = plan_graph(&graph, cache).map_err(problems)?;
     let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);
@@ -144,14 +148,15 @@ pub fn why(request: &Request, step: &str) -> Result<WhyReport, Vec<Diagnostic>> 
     let report = plan(request)?;
     let names: Vec<&str> = report.steps.iter().map(|planned| planned.name.as_str()).collect();
     match report.steps.iter().find(|planned| planned.name == step) {
-        Some(found) => {
-            Ok(WhyReport { step: step.to_owned(), action: found.action, reasons: found.reasons.clone() })
-        }
+        Some(found) => Ok(WhyReport { step: step.to_owned(), action: found.action, reasons: found.reasons.clone() }),
         None => {
             let near = nearest(step, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
             Err(vec![
-                Diagnostic::error("why/unknown-step", format!("this project has no step named {step}"))
-                    .help(format!("{}the steps are {}", near.unwrap_or_default(), names.join(", "))),
+                Diagnostic::error("why/unknown-step", format!("this project has no step named {step}")).help(format!(
+                    "{}the steps are {}",
+                    near.unwrap_or_default(),
+                    names.join(", ")
+                )),
             ])
         }
     }

@@ -34,13 +34,15 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     let tracking = crate::look::tracking(&request.root)?;
     let reference = model.parse::<ModelReference>().map_err(|error| vec![error.diagnostic()])?;
     let version = tracking.version_by(&reference).map_err(|error| vec![error.diagnostic()])?;
-    let folder = tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
+    let folder =
+        tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
     let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
     let data = project::load(&DiskIo, request).ok().map(|resolved| resolved.project.data);
     let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
     let shown = input.display().to_string();
-    let first = trainyard_data::read(&DiskIo, input, &shown, &ReadOptions { types: Default::default(), ..options.clone() });
+    let first =
+        trainyard_data::read(&DiskIo, input, &shown, &ReadOptions { types: Default::default(), ..options.clone() });
     let present = first.as_ref().map(|table| table.schema()).ok();
     options.types = loaded
         .inputs()
@@ -68,7 +70,9 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     }
     columns.push(Arc::new(Float64Array::from(values)));
     let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
-        vec![Diagnostic::error("predict/internal", error.to_string()).with_fault(trainyard_diagnostics::Fault::Internal)]
+        vec![
+            Diagnostic::error("predict/internal", error.to_string()).with_fault(trainyard_diagnostics::Fault::Internal),
+        ]
     })?;
     Ok(Predictions { model: version.model, version: version.version, run: version.run, rows: table.num_rows(), table })
 }

@@ -64,7 +64,7 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
         features: versions(io, root, "versions/features")?,
         models: versions(io, root, "versions/models")?,
         lock: text(io, root, LOCK)?,
-        choose: request.choose.clone(),
+        choose: request.choose,
     };
     resolve(&files).map_err(|problems| problems.into_vec())
 }
@@ -81,7 +81,8 @@ fn versions(io: &dyn Io, root: &Path, folder: &str) -> Result<BTreeMap<u32, Arc<
     let mut found = BTreeMap::new();
     for path in io.list(&root.join(folder)).unwrap_or_default() {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let number = name.strip_prefix('v').and_then(|rest| rest.strip_suffix(".yaml")).and_then(|text| text.parse().ok());
+        let number =
+            name.strip_prefix('v').and_then(|rest| rest.strip_suffix(".yaml")).and_then(|text| text.parse().ok());
         if let Some(number) = number
             && let Some(source) = text(io, root, &format!("{folder}/{name}"))?
         {

@@ -89,7 +89,8 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         let found = steps.iter().find(|step| step.name == name).and_then(|step| step.record.as_ref());
         found.map_or(Value::Null, |record| record.output.facts.clone())
     };
-    let (evaluated, compared, promoted, trained) = (facts("evaluate"), facts("compare"), facts("promote"), facts("train"));
+    let (evaluated, compared, promoted, trained) =
+        (facts("evaluate"), facts("compare"), facts("promote"), facts("train"));
     let sets = &evaluated["sets"];
     let mut metrics = json!({
         "reference": sets["reference"]["metrics"],
@@ -110,8 +111,11 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
             passed: line["passed"] == json!(true),
         })
         .collect();
-    let failed: Vec<String> =
-        gates.iter().filter(|gate| !gate.passed).map(|gate| format!("{} {} {}", gate.name, gate.bound, gate.limit)).collect();
+    let failed: Vec<String> = gates
+        .iter()
+        .filter(|gate| !gate.passed)
+        .map(|gate| format!("{} {} {}", gate.name, gate.bound, gate.limit))
+        .collect();
     let (decision, reason) = match promoted["decision"].as_str() {
         Some(decision) => (decision.to_owned(), promoted["reason"].as_str().unwrap_or_default().to_owned()),
         None if !failed.is_empty() => ("refused".to_owned(), format!("gate {} said no", failed.join(", "))),
@@ -121,12 +125,14 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
     let candidate = json!({
         "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": trained["metrics"],
     });
-    let incumbent = (!compared["incumbent"].is_null()).then(|| {
+    let measured = compared["comparison"]["outcome"] == json!("measured");
+    let incumbent = (measured && !compared["incumbent"].is_null()).then(|| {
         let mut incumbent = compared["incumbent"].clone();
         incumbent["metrics"] = compared["comparison"]["incumbent"].clone();
         incumbent
     });
-    let model = if promoted["model"].is_null() { same_model(context, digest)? } else { Some(promoted["model"].clone()) };
+    let model =
+        if promoted["model"].is_null() { same_model(context, digest)? } else { Some(promoted["model"].clone()) };
     let resolved = &context.resolved;
     let reference = steps.iter().find(|step| step.name == "split").and_then(|step| step.record.as_ref());
     let reference = reference.and_then(|record| record.output.artifacts.get("reference"));
@@ -161,7 +167,13 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
 
 fn line(step: &Finished) -> StepLine {
     let headline = step.record.as_ref().map(|record| record.output.headline.clone()).unwrap_or_default();
-    StepLine { name: step.name.clone(), status: step.status, seconds: step.seconds, subject: headline.0, result: headline.1 }
+    StepLine {
+        name: step.name.clone(),
+        status: step.status,
+        seconds: step.seconds,
+        subject: headline.0,
+        result: headline.1,
+    }
 }
 
 /// Gives the version behind the alias when it is the very model that this run made.

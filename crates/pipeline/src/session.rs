@@ -8,7 +8,9 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
-use trainyard_files::{Digester, DiskIo, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, write_atomic};
+use trainyard_files::{
+    Digester, DiskIo, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, write_atomic,
+};
 use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Input, Metric, NewRun, Reason, Status, Tracking};
 
@@ -121,7 +123,9 @@ impl Stores {
         let value: Option<Value> = self.io.read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(value) = value else {
             let title = format!("run {run} has no readable configuration");
-            return Err(vec![Diagnostic::error("run/no-configuration", title).help("`trainyard runs list` shows the runs")]);
+            return Err(vec![
+                Diagnostic::error("run/no-configuration", title).help("`trainyard runs list` shows the runs"),
+            ]);
         };
         Resolved::from_json(&value).map_err(|problems| problems.into_vec())
     }
@@ -144,7 +148,8 @@ impl Stores {
             since_unix: now_ms() / 1000,
         };
         let path = self.lock_path();
-        let locked = if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
+        let locked =
+            if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
         locked.map_err(|error: FileError| error.diagnostic().into())
     }
 }
@@ -158,8 +163,10 @@ pub(crate) fn now_ms() -> i64 {
 /// Gives ids that are short and not in use.
 fn new_run_id(stores: &Stores) -> String {
     for attempt in 0.. {
-        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let digest = Digester::new("run").number(nanos as u64).number(std::process::id().into()).number(attempt).finish();
+        let nanos =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let digest =
+            Digester::new("run").number(nanos as u64).number(std::process::id().into()).number(attempt).finish();
         let id = digest.to_string()[..8].to_owned();
         if !stores.io.exists(&stores.run_folder(&id)) {
             return id;
@@ -181,7 +188,8 @@ impl Sink for TrackingSink {
         let now = now_ms();
         tracking.log_params(run, &logged.params).map_err(failed)?;
         let metric = |key: &str, value: f64, step: i64| Metric { key: key.to_owned(), value, step, timestamp_ms: now };
-        let mut metrics: Vec<Metric> = logged.metrics.iter().map(|(key, step, value)| metric(key, *value, *step)).collect();
+        let mut metrics: Vec<Metric> =
+            logged.metrics.iter().map(|(key, step, value)| metric(key, *value, *step)).collect();
         metrics.extend(record.output.measurements.iter().map(|(key, value)| metric(key, *value, 0)));
         metrics.push(metric(&format!("step_{}_seconds", record.step), seconds, 0));
         tracking.log_metrics(run, &metrics).map_err(failed)?;
@@ -233,7 +241,8 @@ pub fn resume(
 ) -> Result<RunResult, Failure> {
     let stores = Stores::open(&request.root)?;
     let states = crate::look::run_states(&request.root)?;
-    let open: Vec<&str> = states.iter().filter(|state| state.state != "ended").map(|state| state.run.as_str()).collect();
+    let open: Vec<&str> =
+        states.iter().filter(|state| state.state != "ended").map(|state| state.run.as_str()).collect();
     let run = match run {
         None => open.last().map(|run| (*run).to_owned()),
         Some(wanted) => open.iter().find(|run| run.starts_with(wanted)).map(|run| (*run).to_owned()),
@@ -260,9 +269,12 @@ pub fn step(
     if !steps::NAMES.contains(&name) {
         let problem = Diagnostic::error("step/unknown", format!("there is no step named {name}"));
         let near = nearest(name, steps::NAMES).map(|near| format!("did you mean `{near}`? "));
-        return Err(problem.help(format!("{}the steps are {}", near.unwrap_or_default(), steps::NAMES.join(", "))).into());
+        return Err(problem
+            .help(format!("{}the steps are {}", near.unwrap_or_default(), steps::NAMES.join(", ")))
+            .into());
     }
-    let bad_id = run.is_empty() || !run.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || run.starts_with('.');
+    let bad_id =
+        run.is_empty() || !run.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || run.starts_with('.');
     if bad_id {
         return Err(Diagnostic::error("step/run-id", format!("{run:?} can't be a run's id"))
             .help("use letters, digits, `-`, `_` and `.`")
@@ -292,19 +304,32 @@ pub fn step(
     let done = Journal::done(&stores.entries(run)?);
     let missing: Vec<&str> = graph.needs(found.name()).into_iter().filter(|need| !done.contains_key(*need)).collect();
     if !missing.is_empty() && !done.contains_key(name) {
-        return Err(Diagnostic::error("step/too-early", format!("step {name} needs {}, not done in run {run}", missing.join(", ")))
-            .help(format!("`trainyard step {} --run {run}`", missing[0]))
-            .into());
+        return Err(Diagnostic::error(
+            "step/too-early",
+            format!("step {name} needs {}, not done in run {run}", missing.join(", ")),
+        )
+        .help(format!("`trainyard step {} --run {run}`", missing[0]))
+        .into());
     }
     let total = graph.steps().len();
-    let outcome = start_engine(&stores, &context, graph, request.threads, Arc::clone(&reporter), cancel, true)?.run(done, Some(name));
+    let outcome = start_engine(&stores, &context, graph, request.threads, Arc::clone(&reporter), cancel, true)?
+        .run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
-    let headline = line.and_then(|line| line.record.as_ref()).map(|record| record.output.headline.clone()).unwrap_or_default();
+    let headline =
+        line.and_then(|line| line.record.as_ref()).map(|record| record.output.headline.clone()).unwrap_or_default();
     let complete = outcome.steps.iter().filter(|step| step.record.is_some()).count() == total;
     let failed = outcome.failure.is_some();
-    let ended = if complete || failed { Some(end(&stores, &context, outcome, seconds, cancel)?) } else { None };
-    Ok(StepReport { run: run.to_owned(), name: name.to_owned(), status, seconds, subject: headline.0, result: headline.1, ended })
+    let ended = if complete || failed { Some(end(&stores, &context, outcome, seconds)?) } else { None };
+    Ok(StepReport {
+        run: run.to_owned(),
+        name: name.to_owned(),
+        status,
+        seconds,
+        subject: headline.0,
+        result: headline.1,
+        ended,
+    })
 }
 
 /// Makes the run's folder and its tracking run.
@@ -328,7 +353,6 @@ fn begin_tracking(context: &Arc<Context>) -> Result<(), Failure> {
     started.map_err(|error| error.diagnostic().into())
 }
 
-#[expect(clippy::too_many_arguments, reason = "they are the engine's own fields")]
 fn start_engine(
     stores: &Stores,
     context: &Arc<Context>,
@@ -378,19 +402,14 @@ fn execute(
         }
     }
     let outcome = start_engine(stores, context, graph, threads, reporter, cancel, false)?.run(done, None);
-    end(stores, context, outcome, started.elapsed().as_secs_f64(), cancel)
+    end(stores, context, outcome, started.elapsed().as_secs_f64())
 }
 
 /// Writes how the run ended and gives its result, or its problems.
-fn end(
-    stores: &Stores,
-    context: &Arc<Context>,
-    outcome: Outcome,
-    seconds: f64,
-    cancel: &Cancel,
-) -> Result<RunResult, Failure> {
+fn end(stores: &Stores, context: &Arc<Context>, outcome: Outcome, seconds: f64) -> Result<RunResult, Failure> {
     let run = context.run.clone();
-    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run)).map_err(|error| journal_problem(&error))?;
+    let journal =
+        Journal::open(Arc::clone(&stores.io), stores.journal_path(&run)).map_err(|error| journal_problem(&error))?;
     let close = |status: Status, reason: Option<Reason>| -> Result<(), Failure> {
         let ended = context.tracking.end_run(&run, status, now_ms(), reason.as_ref());
         ended.map_err(|error| Failure::from(error.diagnostic()))
@@ -403,17 +422,19 @@ fn end(
             Err(Failure::Interrupted { run })
         }
         Some(StepFailure::Problems(problems)) => {
-            let reason = problems.first().map(|problem| Reason { code: problem.code.clone(), message: problem.title.clone() });
+            let reason =
+                problems.first().map(|problem| Reason { code: problem.code.clone(), message: problem.title.clone() });
             // The disk or the store may be what failed: the problems themselves must reach the user all the same.
             let _ = close(Status::Failed, reason);
             let _ = journal.write(&Entry::Ended { at: now_ms(), status: "FAILED".to_owned() });
             Err(Failure::Problems(problems))
         }
         None => {
-            let _ = cancel;
             let result = result_of(context, &outcome.steps, seconds)?;
             let (status, reason) = match result.status.as_str() {
-                "REFUSED" => (Status::Refused, Some(Reason { code: "refused".to_owned(), message: result.reason.clone() })),
+                "REFUSED" => {
+                    (Status::Refused, Some(Reason { code: "refused".to_owned(), message: result.reason.clone() }))
+                }
                 _ => (Status::Finished, None),
             };
             close(status, reason)?;

@@ -86,15 +86,19 @@ pub fn verify(
         .map(|state| state.run)
         .find(|known| known == run || (!run.is_empty() && known.starts_with(run)))
         .ok_or_else(|| {
-            Diagnostic::error("verify/unknown-run", format!("there is no run {run}")).help("`trainyard runs list` shows the runs")
+            Diagnostic::error("verify/unknown-run", format!("there is no run {run}"))
+                .help("`trainyard runs list` shows the runs")
         })?;
     let resolved = stores.recorded(&run)?;
     let recorded: BTreeMap<String, Record> =
         Journal::done(&stores.entries(&run)?).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
     if !recorded.contains_key("train") {
-        return Err(Diagnostic::error("verify/unfinished", format!("run {run} trained no model that could be verified"))
-            .help(format!("`trainyard resume {run}` first"))
-            .into());
+        return Err(Diagnostic::error(
+            "verify/unfinished",
+            format!("run {run} trained no model that could be verified"),
+        )
+        .help(format!("`trainyard resume {run}` first"))
+        .into());
     }
     let mut source_changed = false;
     let mut replays = Vec::new();
@@ -129,7 +133,8 @@ pub fn verify(
         let mut artifacts = Vec::new();
         for step in &outcome.steps {
             let Some(then) = recorded.get(&step.name) else { continue };
-            let now = step.record.as_ref().filter(|_| step.status == StepStatus::Ran).map(|record| &record.output.artifacts);
+            let now =
+                step.record.as_ref().filter(|_| step.status == StepStatus::Ran).map(|record| &record.output.artifacts);
             for (artifact, digest) in &then.output.artifacts {
                 let replayed = now.and_then(|now| now.get(artifact)).map(ToString::to_string);
                 artifacts.push(Verified {

@@ -27,7 +27,10 @@ pub(crate) fn make() -> Outcome {
         if fs::read_to_string(&made_from).is_ok_and(|made| made == text) {
             continue;
         }
-        say(&format!("Installing the judge `{name}` (pinned Python packages of judges/{name}.txt) into {}", environment.display()));
+        say(&format!(
+            "Installing the judge `{name}` (pinned Python packages of judges/{name}.txt) into {}",
+            environment.display()
+        ));
         install_python()?;
         let path = environment.display().to_string();
         call("python3", &["-m", "venv", "--clear", &path], &[])?;

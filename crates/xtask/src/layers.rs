@@ -7,7 +7,8 @@ use crate::{Outcome, root};
 
 /// Compares the table in ARCHITECTURE.md with the normal dependencies of every crate.
 pub(crate) fn check() -> Outcome {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).map_err(|error| format!("ARCHITECTURE.md: {error}"))?;
+    let text =
+        std::fs::read_to_string(root().join("ARCHITECTURE.md")).map_err(|error| format!("ARCHITECTURE.md: {error}"))?;
     let allowed = table(&text);
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
@@ -24,7 +25,9 @@ pub(crate) fn check() -> Outcome {
             continue;
         };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let Some(used) = dependency["name"].as_str().and_then(|name| name.strip_prefix("trainyard-")) else { continue };
+            let Some(used) = dependency["name"].as_str().and_then(|name| name.strip_prefix("trainyard-")) else {
+                continue;
+            };
             if dependency["kind"].is_null() && !may.contains(used) {
                 problems.push(format!("{name} uses {used}, which its layer may not"));
             }

@@ -33,7 +33,10 @@ impl Cache {
     /// Names the first object of a record that is absent or damaged.
     pub fn damaged(&self, record: &Record) -> Option<String> {
         let objects = record.output.artifacts.iter().chain(&record.output.logged.files);
-        objects.into_iter().find(|(_, digest)| !self.objects.verify(digest).unwrap_or(false)).map(|(name, _)| name.clone())
+        objects
+            .into_iter()
+            .find(|(_, digest)| !self.objects.verify(digest).unwrap_or(false))
+            .map(|(name, _)| name.clone())
     }
 
     /// Keeps a record under its key and as the latest of its step.

@@ -92,9 +92,8 @@ impl Journal {
     /// Opens the journal at `path`; its folder is made when absent.
     pub fn open(io: Arc<dyn Io>, path: PathBuf) -> Result<Journal, JournalError> {
         if let Some(folder) = path.parent() {
-            create_folder(&*io, folder).map_err(|error| {
-                JournalError::Io(folder.to_owned(), std::io::Error::other(error.to_string()))
-            })?;
+            create_folder(&*io, folder)
+                .map_err(|error| JournalError::Io(folder.to_owned(), std::io::Error::other(error.to_string())))?;
         }
         Ok(Journal { io, path, one_at_a_time: Mutex::new(()) })
     }

@@ -126,16 +126,14 @@ impl Engine {
                     finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
                 }
                 Err(problem) => {
-                    finished.insert(
-                        name.clone(),
-                        Finished { name, status: StepStatus::Failed, seconds, record: None },
-                    );
+                    finished.insert(name.clone(), Finished { name, status: StepStatus::Failed, seconds, record: None });
                     // The first failure is the cause; a later interruption is only its echo.
                     failure.get_or_insert(problem);
                 }
             }
         }
-        let skipped = |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
+        let skipped =
+            |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
         let names = engine.graph.steps().iter().map(|step| step.name());
         let steps = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
         Outcome { steps, failure }

@@ -27,7 +27,10 @@ impl Scope {
             Some(digest) if declared => Ok(*digest),
             _ => Err(Diagnostic::error(
                 "engine/undeclared",
-                format!("step {} reads {artifact} of {step}, which it did not declare or which is not there", self.step),
+                format!(
+                    "step {} reads {artifact} of {step}, which it did not declare or which is not there",
+                    self.step
+                ),
             )
             .with_fault(Fault::Internal)
             .into()),

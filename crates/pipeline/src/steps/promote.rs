@@ -92,7 +92,10 @@ impl Step for Promote {
 /// Names the gates that said no.
 pub(crate) fn failed_gates(judged: &Value) -> Vec<String> {
     let lines = judged.as_array().into_iter().flatten();
-    lines.filter(|line| line["passed"] == json!(false)).filter_map(|line| Some(line["gate"].as_str()?.to_owned())).collect()
+    lines
+        .filter(|line| line["passed"] == json!(false))
+        .filter_map(|line| Some(line["gate"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Says a reason in a user's words.
@@ -112,7 +115,8 @@ pub(crate) fn words(reason: &Reason) -> String {
         Reason::NoValue { metric } => format!("{metric} is undefined"),
         Reason::Gates { failed } => format!("gate {} said no", failed.join(", ")),
         Reason::Lost { losses } => {
-            let lost = losses.iter().map(|loss| format!("{} lost {:.3}, may lose {}", loss.metric, loss.lost, loss.limit));
+            let lost =
+                losses.iter().map(|loss| format!("{} lost {:.3}, may lose {}", loss.metric, loss.lost, loss.limit));
             lost.collect::<Vec<_>>().join("; ")
         }
     }

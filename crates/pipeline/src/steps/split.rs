@@ -52,22 +52,37 @@ impl Split {
             }
         };
         match (lock.references.get(&version), bytes) {
-            (Some(known), Some(bytes)) if Digest::of(&bytes).to_string() == known.digest => Ok(Reference::Frozen(bytes)),
+            (Some(known), Some(bytes)) if Digest::of(&bytes).to_string() == known.digest => {
+                Ok(Reference::Frozen(bytes))
+            }
             (Some(known), Some(_)) => Err(Diagnostic::error(
                 "split/reference-altered",
                 format!("{name} is not the reference test that was frozen"),
             )
             .note(format!("versions/lock.yaml knows {} rows with digest {}…", known.rows, short(&known.digest)))
             .note("it is never remade: every model of this split version was judged on those rows")
-            .help(format!("restore the file, or write versions/splits/v{}.yaml and use --split {}", version + 1, version + 1))
+            .help(format!(
+                "restore the file, or write versions/splits/v{}.yaml and use --split {}",
+                version + 1,
+                version + 1
+            ))
             .into()),
             (Some(known), None) => Err(Diagnostic::error(
                 "split/reference-absent",
                 format!("the reference test {name} is not here, but it was frozen before"),
             )
-            .note(format!("versions/lock.yaml knows it: {} rows of {}, digest {}…", known.rows, known.source, short(&known.digest)))
+            .note(format!(
+                "versions/lock.yaml knows it: {} rows of {}, digest {}…",
+                known.rows,
+                known.source,
+                short(&known.digest)
+            ))
             .note("it is never remade: every model of this split version was judged on those rows")
-            .help(format!("fetch that file into its place, or write versions/splits/v{}.yaml and use --split {}", version + 1, version + 1))
+            .help(format!(
+                "fetch that file into its place, or write versions/splits/v{}.yaml and use --split {}",
+                version + 1,
+                version + 1
+            ))
             .into()),
             (None, Some(bytes)) => Ok(Reference::Unknown(bytes)),
             (None, None) => Ok(Reference::Open),
@@ -184,7 +199,12 @@ impl Step for Split {
         let sets = [("train", rows[0]), ("validation", rows[1]), ("reference", rows[2])];
         for (name, rows) in sets {
             if let Some(digest) = output.artifacts.get(name) {
-                output.logged.inputs.push((name.to_owned(), *digest, format!("split v{}", self.version()), rows as u64));
+                output.logged.inputs.push((
+                    name.to_owned(),
+                    *digest,
+                    format!("split v{}", self.version()),
+                    rows as u64,
+                ));
             }
         }
         Ok(output)

@@ -67,11 +67,7 @@ pub(super) fn fit(
 }
 
 /// Stores a model's folder and its report.
-pub(super) fn stored(
-    scope: &Scope,
-    trained: &Trained,
-    folder: &BTreeMap<String, Vec<u8>>,
-) -> Result<Output, Failure> {
+pub(super) fn stored(scope: &Scope, trained: &Trained, folder: &BTreeMap<String, Vec<u8>>) -> Result<Output, Failure> {
     let mut output = Output { facts: json!({ "digest": Model::digest(folder).to_string() }), ..Output::default() };
     for (path, bytes) in folder {
         output.artifacts.insert(format!("model/{path}"), scope.store(bytes)?);
@@ -178,11 +174,7 @@ fn lock_versions(context: &Context) -> Result<(), Failure> {
 }
 
 /// Changes the lock file, when there is something to change.
-pub(super) fn change_lock(
-    io: &dyn Io,
-    root: &std::path::Path,
-    change: impl FnOnce(&mut Lock),
-) -> Result<(), Failure> {
+pub(super) fn change_lock(io: &dyn Io, root: &std::path::Path, change: impl FnOnce(&mut Lock)) -> Result<(), Failure> {
     let mut lock = project::read_lock(io, root).map_err(Failure::Problems)?;
     let before = lock.clone();
     change(&mut lock);
