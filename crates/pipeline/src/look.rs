@@ -73,7 +73,7 @@ fn problems(failure: StepFailure) -> Vec<Diagnostic> {
 
 fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
     let resolved = project::load(&DiskIo, request)?;
-    let stores = Stores::open(&request.root)?;
+    let stores = Stores::look(&request.root)?;
     let context = stores.context(resolved, "none", Mode::Live);
     Ok((stores, context))
 }
@@ -176,7 +176,7 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
 
 /// Tells the state of every run of the project, oldest first.
 pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
-    let stores = Stores::open(root)?;
+    let stores = Stores::look(root)?;
     let holder = stores.holder_of();
     let mut states = Vec::new();
     for folder in stores.io.list(&stores.state().join("runs")).unwrap_or_default() {

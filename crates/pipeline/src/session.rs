@@ -71,16 +71,46 @@ pub(crate) struct Stores {
     pub(crate) root: PathBuf,
     pub(crate) objects: Arc<ObjectStore>,
     pub(crate) tracking: Arc<dyn Tracking>,
+    /// Holds an empty registry outside the project, where looking at one that has none must write nothing.
+    _elsewhere: Option<Scratch>,
+}
+
+/// Removes a scratch folder however the command ends.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A scratch folder that stays behind costs space only; the next command uses another.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Stores {
+    /// Opens what is there; writes nothing into the project.
+    pub(crate) fn look(root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let io: Arc<dyn Io> = Arc::new(DiskIo);
+        let state = root.join(STATE);
+        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
+        let told = |error: trainyard_tracking::Error| vec![error.diagnostic()];
+        let existing = EmbeddedStore::open_existing(&state.join("tracking"), Arc::clone(&objects)).map_err(told)?;
+        let (tracking, elsewhere) = match existing {
+            Some(tracking) => (tracking, None),
+            None => {
+                let folder = std::env::temp_dir().join(format!("trainyard-{}-{}", std::process::id(), now_ms()));
+                let scratch = Scratch(folder.clone());
+                (EmbeddedStore::open(&folder, Arc::clone(&objects)).map_err(told)?, Some(scratch))
+            }
+        };
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking), _elsewhere: elsewhere })
+    }
+
     pub(crate) fn open(root: &Path) -> Result<Stores, Vec<Diagnostic>> {
         let io: Arc<dyn Io> = Arc::new(DiskIo);
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
         let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking), _elsewhere: None })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -221,11 +251,17 @@ pub(crate) fn graph_of(context: &Arc<Context>) -> Result<Graph, Vec<Diagnostic>>
 /// Runs the project: a new run, from the files as they are.
 pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> Result<RunResult, Failure> {
     let resolved = project::load(&DiskIo, request)?;
+    // All that is knowable is checked before anything is written.
+    let looking = Stores::look(&request.root)?;
+    let ahead = looking.context(resolved.clone(), "none", Mode::Live);
+    let planned = crate::look::preflight(&ahead, &looking.cache(), &*reporter)?;
     let stores = Stores::open(&request.root)?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
     let context = stores.context(resolved, &run, Mode::Live);
-    let planned = crate::look::preflight(&context, &stores.cache(), &*reporter)?;
+    if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
+        *to = from.take();
+    }
     let ready = planned.iter().filter(|step| step.action == crate::engine::Action::Cached).count();
     reporter.report(&Event::Checked { project: project::PROJECT.to_owned(), steps: planned.len(), ready });
     begin(&stores, &context)?;

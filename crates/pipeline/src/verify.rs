@@ -1,7 +1,6 @@
 //! Proof of reproducibility: a run is repeated from its recorded configuration, and every artifact compared.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use trainyard_files::ObjectStore;
 
 use crate::engine::{Cancel, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
 use crate::project::{Request, STATE};
-use crate::session::{Failure, Stores, graph_of, now_ms};
+use crate::session::{Failure, Scratch, Stores, graph_of, now_ms};
 use crate::steps::Mode;
 
 /// One artifact, then and now.
@@ -59,16 +58,6 @@ struct Nothing;
 impl Sink for Nothing {
     fn finished(&self, _record: &Record, _cached: bool, _seconds: f64) -> Result<(), StepFailure> {
         Ok(())
-    }
-}
-
-/// Removes a scratch folder however the command ends.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A scratch folder that stays behind costs space only; the next `verify` uses another.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

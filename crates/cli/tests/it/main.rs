@@ -1,7 +1,9 @@
 //! The binary as a user meets it.
 
 mod command_line;
+mod guide;
 mod help;
+mod telco_quality;
 
 use std::process::{Command, Output};
 
