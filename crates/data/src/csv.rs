@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 use rayon::prelude::*;
@@ -41,8 +43,12 @@ pub(crate) fn read(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<Re
     let columns: Result<Vec<ArrayRef>, Error> =
         (0..cells.names.len()).into_par_iter().map(|column| build(&cells, column, options)).collect();
     let columns = columns?;
-    let fields: Vec<Field> =
-        cells.names.iter().zip(&columns).map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = cells
+        .names
+        .iter()
+        .zip(&columns)
+        .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
+        .collect();
     table(fields, columns, cells.rows.len(), file)
 }
 
@@ -73,7 +79,10 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
         }
         if names[..position].contains(name) {
             let at = first.text.rfind(name.as_str()).unwrap_or(0);
-            return Err(Error::DuplicateColumn { line: Line { span: at..at + name.len(), ..first }, name: name.clone() });
+            return Err(Error::DuplicateColumn {
+                line: Line { span: at..at + name.len(), ..first },
+                name: name.clone(),
+            });
         }
     }
     if rows.is_empty() {

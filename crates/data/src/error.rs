@@ -121,11 +121,12 @@ impl Error {
                 Diagnostic::error("data/unknown-format", format!("the ending of {file} names no known format"))
                     .help("name a .csv, .tsv, .txt or .parquet file")
             }
-            Error::Empty { file } => {
-                Diagnostic::error("data/empty", format!("{file} is empty")).help("export the data again; a header line and rows are expected")
+            Error::Empty { file } => Diagnostic::error("data/empty", format!("{file} is empty"))
+                .help("export the data again; a header line and rows are expected"),
+            Error::HeaderOnly { file } => {
+                Diagnostic::error("data/header-only", format!("{file} has a header line but no row"))
+                    .help("export the data again, with its rows")
             }
-            Error::HeaderOnly { file } => Diagnostic::error("data/header-only", format!("{file} has a header line but no row"))
-                .help("export the data again, with its rows"),
             Error::Ragged { line, expected, got } => Diagnostic::error(
                 "data/ragged-row",
                 format!("{}, line {}: a row with {got} cells under a header of {expected}", line.file, line.number),
@@ -155,14 +156,18 @@ impl Error {
                 .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{value:?}]}}`"))
             }
             Error::UnknownTyped { name, columns } => {
-                let problem = Diagnostic::error("data/unknown-typed-column", format!("`data.types` names {name}, which the data does not have"));
+                let problem = Diagnostic::error(
+                    "data/unknown-typed-column",
+                    format!("`data.types` names {name}, which the data does not have"),
+                );
                 match nearest(name, columns.iter().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("the columns are {}", listed(columns))),
                 }
             }
             Error::Parquet { file, cause } => {
-                Diagnostic::error("data/damaged-parquet", format!("{file} can't be read as Parquet: {cause}")).help("write it again")
+                Diagnostic::error("data/damaged-parquet", format!("{file} can't be read as Parquet: {cause}"))
+                    .help("write it again")
             }
             Error::UnsupportedType { file, column, kind } => Diagnostic::error(
                 "data/unsupported-type",
@@ -170,7 +175,8 @@ impl Error {
             )
             .help("leave the column out when writing the file, or write it as text or numbers"),
             Error::NoColumn { what, name, columns, place } => {
-                let problem = Diagnostic::error("data/unknown-column", format!("the {what} {name} is no column of the data"));
+                let problem =
+                    Diagnostic::error("data/unknown-column", format!("the {what} {name} is no column of the data"));
                 let problem = at(problem, place, format!("not among the {} columns", columns.len()));
                 match nearest(name, columns.iter().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -182,18 +188,26 @@ impl Error {
                 format!("the target {column} is missing in {rows} rows, first in row {first}"),
             )
             .help("take those rows out of the data"),
-            Error::ConstantTarget { column, value } => {
-                Diagnostic::error("data/constant-target", format!("the target {column} is {value:?} in every row: there is nothing to learn"))
-                    .help("check that the data holds all classes, or name another target")
-            }
+            Error::ConstantTarget { column, value } => Diagnostic::error(
+                "data/constant-target",
+                format!("the target {column} is {value:?} in every row: there is nothing to learn"),
+            )
+            .help("check that the data holds all classes, or name another target"),
             Error::ThirdClass { column, classes } => {
-                let shown: Vec<String> = classes.iter().take(6).map(|(name, count)| format!("{name} ({count})")).collect();
-                Diagnostic::error("data/third-class", format!("the target {column} has {} classes where two are expected", classes.len()))
-                    .note(format!("they are {}", shown.join(", ")))
-                    .help("mend the rows with stray labels, or predict a number with `task: regression`")
+                let shown: Vec<String> =
+                    classes.iter().take(6).map(|(name, count)| format!("{name} ({count})")).collect();
+                Diagnostic::error(
+                    "data/third-class",
+                    format!("the target {column} has {} classes where two are expected", classes.len()),
+                )
+                .note(format!("they are {}", shown.join(", ")))
+                .help("mend the rows with stray labels, or predict a number with `task: regression`")
             }
             Error::NoPositive { column, positive, classes, place } => {
-                let problem = Diagnostic::error("data/no-positive", format!("{column} never is {positive:?}, the positive class"));
+                let problem = Diagnostic::error(
+                    "data/no-positive",
+                    format!("{column} never is {positive:?}, the positive class"),
+                );
                 let problem = at(problem, place, "no row has this label".to_owned());
                 match nearest(positive, classes.iter().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -201,29 +215,39 @@ impl Error {
                 }
             }
             Error::PositiveNeeded { column, classes, place } => {
-                let problem = Diagnostic::error("data/positive-needed", format!("the target {column} holds labels, but which one is positive is not said"));
-                at(problem, place, "no `positive` here".to_owned())
-                    .help(format!("write `target: {{column: {column}, positive: LABEL}}` with one of {}", listed(classes)))
+                let problem = Diagnostic::error(
+                    "data/positive-needed",
+                    format!("the target {column} holds labels, but which one is positive is not said"),
+                );
+                at(problem, place, "no `positive` here".to_owned()).help(format!(
+                    "write `target: {{column: {column}, positive: LABEL}}` with one of {}",
+                    listed(classes)
+                ))
             }
-            Error::TargetNotNumeric { column } => {
-                Diagnostic::error("data/target-not-numeric", format!("the target {column} is no number, so regression can't predict it"))
-                    .help("give `positive` for a two-class target, or declare `data.types`")
-            }
-            Error::TargetNotFinite { column, row } => {
-                Diagnostic::error("data/target-not-finite", format!("the target {column} is no finite number in row {row}"))
-                    .help("take that row out of the data")
-            }
-            Error::DuplicateKeys { column, count, examples } => {
-                Diagnostic::error("data/duplicate-keys", format!("{count} values of the key {column} occur more than once"))
-                    .note(format!("for instance {}", listed(examples)))
-                    .help("remove the repeated rows, or name another column as `data.key`")
-            }
-            Error::MissingKeys { column, rows, first } => {
-                Diagnostic::error("data/missing-keys", format!("the key {column} is missing in {rows} rows, first in row {first}"))
-                    .help("give every row a key, or name another column as `data.key`")
-            }
+            Error::TargetNotNumeric { column } => Diagnostic::error(
+                "data/target-not-numeric",
+                format!("the target {column} is no number, so regression can't predict it"),
+            )
+            .help("give `positive` for a two-class target, or declare `data.types`"),
+            Error::TargetNotFinite { column, row } => Diagnostic::error(
+                "data/target-not-finite",
+                format!("the target {column} is no finite number in row {row}"),
+            )
+            .help("take that row out of the data"),
+            Error::DuplicateKeys { column, count, examples } => Diagnostic::error(
+                "data/duplicate-keys",
+                format!("{count} values of the key {column} occur more than once"),
+            )
+            .note(format!("for instance {}", listed(examples)))
+            .help("remove the repeated rows, or name another column as `data.key`"),
+            Error::MissingKeys { column, rows, first } => Diagnostic::error(
+                "data/missing-keys",
+                format!("the key {column} is missing in {rows} rows, first in row {first}"),
+            )
+            .help("give every row a key, or name another column as `data.key`"),
             Error::Write { file, cause } => {
-                Diagnostic::error("data/write", format!("{} can't be written: {cause}", file.display())).help("name another file")
+                Diagnostic::error("data/write", format!("{} can't be written: {cause}", file.display()))
+                    .help("name another file")
             }
         }
     }

@@ -27,8 +27,10 @@ use crate::csv::is_canonical;
 /// # Errors
 /// The writer's own, which no table of the canonical types meets.
 pub fn to_parquet(table: &RecordBatch) -> Result<Vec<u8>, Error> {
-    let failed = |error: parquet::errors::ParquetError| Error::Parquet { file: "a table".to_owned(), cause: error.to_string() };
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("trainyard".to_owned()).build();
+    let failed =
+        |error: parquet::errors::ParquetError| Error::Parquet { file: "a table".to_owned(), cause: error.to_string() };
+    let properties =
+        WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("trainyard".to_owned()).build();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), Some(properties)).map_err(failed)?;
     writer.write(table).map_err(failed)?;
@@ -42,7 +44,8 @@ pub fn to_parquet(table: &RecordBatch) -> Result<Vec<u8>, Error> {
 /// [`Error::Parquet`] for bytes that are none, [`Error::UnsupportedType`] for a column that no table holds.
 pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
     let damaged = |cause: String| Error::Parquet { file: file.to_owned(), cause };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
+        .map_err(|error| damaged(error.to_string()))?;
     let schema = Arc::clone(builder.schema());
     let reader = builder.with_batch_size(1 << 20).build().map_err(|error| damaged(error.to_string()))?;
     let batches: Result<Vec<RecordBatch>, _> = reader.collect();
@@ -63,7 +66,8 @@ pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
         columns.push(column);
     }
     let sized = RecordBatchOptions::new().with_row_count(Some(table.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &sized).map_err(|error| damaged(error.to_string()))
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &sized)
+        .map_err(|error| damaged(error.to_string()))
 }
 
 /// Casts a column to its canonical type; nothing for a type that has none.
@@ -73,12 +77,24 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
     }
     macro_rules! integers {
         ($kind:ty) => {
-            Arc::new(column.as_primitive::<$kind>().iter().map(|value| value.and_then(|value| i64::try_from(value).ok())).collect::<Int64Array>())
+            Arc::new(
+                column
+                    .as_primitive::<$kind>()
+                    .iter()
+                    .map(|value| value.and_then(|value| i64::try_from(value).ok()))
+                    .collect::<Int64Array>(),
+            )
         };
     }
     macro_rules! moments {
         ($kind:ty, $scale:expr) => {
-            Arc::new(column.as_primitive::<$kind>().iter().map(|value| value.and_then($scale)).collect::<TimestampMicrosecondArray>())
+            Arc::new(
+                column
+                    .as_primitive::<$kind>()
+                    .iter()
+                    .map(|value| value.and_then($scale))
+                    .collect::<TimestampMicrosecondArray>(),
+            )
         };
     }
     let array: ArrayRef = match column.data_type() {
@@ -103,10 +119,16 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         DataType::Utf8 => Arc::new(column.as_string::<i32>().iter().collect::<LargeStringArray>()),
         DataType::Utf8View => Arc::new(column.as_string_view().iter().collect::<LargeStringArray>()),
         DataType::Date32 => Arc::new(column.as_primitive::<Date32Type>().clone() as Date32Array),
-        DataType::Timestamp(TimeUnit::Second, _) => moments!(TimestampSecondType, |value: i64| value.checked_mul(1_000_000)),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => moments!(TimestampMillisecondType, |value: i64| value.checked_mul(1000)),
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            moments!(TimestampSecondType, |value: i64| value.checked_mul(1_000_000))
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            moments!(TimestampMillisecondType, |value: i64| value.checked_mul(1000))
+        }
         DataType::Timestamp(TimeUnit::Microsecond, _) => moments!(TimestampMicrosecondType, Some),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => moments!(TimestampNanosecondType, |value: i64| Some(value.div_euclid(1000))),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            moments!(TimestampNanosecondType, |value: i64| Some(value.div_euclid(1000)))
+        }
         DataType::Dictionary(_, _) => {
             let dictionary = column.as_any_dictionary();
             let values = canonical(dictionary.values())?;

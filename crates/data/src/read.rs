@@ -70,7 +70,8 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         return Ok(table);
     }
     let schema = table.schema();
-    let kept: Vec<usize> = (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
+    let kept: Vec<usize> =
+        (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
     table.project(&kept).map_err(|error| Error::Unreadable { file: file(), cause: error.to_string() })
 }
 

@@ -21,8 +21,12 @@ const BLOCK: usize = 4096;
 /// The order of the columns does not matter, nor whether a file was CSV or Parquet.
 pub fn digests(table: &RecordBatch, key: Option<&str>) -> Vec<RowDigest> {
     let schema = table.schema();
-    let mut columns: Vec<(&str, &dyn Array)> =
-        schema.fields().iter().zip(table.columns()).map(|(field, array)| (field.name().as_str(), array.as_ref())).collect();
+    let mut columns: Vec<(&str, &dyn Array)> = schema
+        .fields()
+        .iter()
+        .zip(table.columns())
+        .map(|(field, array)| (field.name().as_str(), array.as_ref()))
+        .collect();
     columns.sort_by_key(|(name, _)| *name);
     let key_column = key.and_then(|key| columns.iter().find(|(name, _)| *name == key).map(|(_, array)| *array));
     let content: Vec<(&str, &dyn Array)> = columns.into_iter().filter(|(name, _)| Some(*name) != key).collect();

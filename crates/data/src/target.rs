@@ -138,7 +138,12 @@ fn check_key(table: &RecordBatch, key: &Located<String>, errors: &mut Vec<Error>
 pub fn targets(table: &RecordBatch, target: &TargetSpec, task: Task) -> Result<Vec<f64>, Error> {
     let name = &target.column;
     let Some(column) = table.column_by_name(&name.value) else {
-        return Err(Error::NoColumn { what: "target", name: name.value.clone(), columns: names(table), place: name.place() });
+        return Err(Error::NoColumn {
+            what: "target",
+            name: name.value.clone(),
+            columns: names(table),
+            place: name.place(),
+        });
     };
     let positive = target.positive.as_ref().map(|positive| positive.value.as_str()).unwrap_or_default();
     let values = (0..column.len()).map(|row| {

@@ -21,8 +21,12 @@ fn every_command_of_the_guide_works() {
     for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
         let folder = tempfile::tempdir().unwrap();
         for command in commands(&std::fs::read_to_string(page).unwrap()) {
-            let output =
-                Command::new("sh").args(["-c", &command]).current_dir(folder.path()).env("PATH", &path).output().unwrap();
+            let output = Command::new("sh")
+                .args(["-c", &command])
+                .current_dir(folder.path())
+                .env("PATH", &path)
+                .output()
+                .unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{}: `{command}` ended with {}\n{said}", page.display(), output.status);
             executed += 1;

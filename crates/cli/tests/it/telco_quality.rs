@@ -19,8 +19,11 @@ fn mean_reference_roc_auc_over_twenty_splits_is_that_of_lightgbm() {
     let mut ours = Vec::new();
     for seed in 1..=20 {
         let project = folder.path().join(seed.to_string());
-        for file in ["trainyard.yaml", "versions/splits/v1.yaml", "versions/features/v1.yaml", "versions/models/v1.yaml"] {
-            let text = std::fs::read_to_string(example.join(file)).unwrap().replace("seed: 42", &format!("seed: {seed}"));
+        for file in
+            ["trainyard.yaml", "versions/splits/v1.yaml", "versions/features/v1.yaml", "versions/models/v1.yaml"]
+        {
+            let text =
+                std::fs::read_to_string(example.join(file)).unwrap().replace("seed: 42", &format!("seed: {seed}"));
             let target = project.join(file);
             std::fs::create_dir_all(target.parent().unwrap()).unwrap();
             std::fs::write(target, text).unwrap();

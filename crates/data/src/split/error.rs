@@ -38,8 +38,14 @@ impl Error {
                 "split/other-data",
                 format!("this is other data than split v{version} was frozen from"),
             )
-            .note(format!("v{version} was frozen from {frozen_from}; of its {keys} reference rows the data holds {found}"))
-            .help(format!("write versions/splits/v{}.yaml for the new data and use --split {}", version + 1, version + 1)),
+            .note(format!(
+                "v{version} was frozen from {frozen_from}; of its {keys} reference rows the data holds {found}"
+            ))
+            .help(format!(
+                "write versions/splits/v{}.yaml for the new data and use --split {}",
+                version + 1,
+                version + 1
+            )),
             Error::OtherColumns { columns } => {
                 let named: Vec<&str> = columns.iter().map(String::as_str).collect();
                 Diagnostic::error("split/other-columns", "the data has other columns than the frozen reference test")
@@ -51,12 +57,12 @@ impl Error {
                     .help("bring more data, or change `shares`; rows equal in all but the key stay together")
             }
             Error::Overlap { rows } => {
-                Diagnostic::error("split/overlap", format!("{rows} rows are on two sides of the split")).with_fault(Fault::Internal)
+                Diagnostic::error("split/overlap", format!("{rows} rows are on two sides of the split"))
+                    .with_fault(Fault::Internal)
             }
             Error::Predicate { diagnostic } => (**diagnostic).clone(),
-            Error::Columns { cause } => {
-                Diagnostic::error("split/internal", format!("rows can't be selected: {cause}")).with_fault(Fault::Internal)
-            }
+            Error::Columns { cause } => Diagnostic::error("split/internal", format!("rows can't be selected: {cause}"))
+                .with_fault(Fault::Internal),
         }
     }
 }

@@ -14,8 +14,12 @@ use super::{Error, Request};
 /// # Errors
 /// All that is wrong with any of them.
 pub fn check_optional_tests(spec: &SplitSpec, schema: &Schema, data: &DataSpec) -> Result<(), Vec<Error>> {
-    let errors: Vec<Error> =
-        spec.optional_tests.iter().filter_map(|(name, sql)| predicate(name, sql, schema, data).err()).flatten().collect();
+    let errors: Vec<Error> = spec
+        .optional_tests
+        .iter()
+        .filter_map(|(name, sql)| predicate(name, sql, schema, data).err())
+        .flatten()
+        .collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
@@ -26,19 +30,26 @@ pub(super) fn select(request: &Request<'_>, reference: &RecordBatch) -> Result<V
         let schema = request.table.schema();
         let bound = predicate(name, sql, &schema, request.data).map_err(|mut errors| errors.remove(0))?;
         let wrong = |cause: String| Error::Predicate {
-            diagnostic: Box::new(
-                sql.origin.point(Diagnostic::error("split/predicate", format!("optional test {}: {cause}", name.value)), "in this predicate"),
-            ),
+            diagnostic: Box::new(sql.origin.point(
+                Diagnostic::error("split/predicate", format!("optional test {}: {cause}", name.value)),
+                "in this predicate",
+            )),
         };
         let chosen = bound.evaluate(reference).map_err(|error| wrong(error.to_string()))?;
-        let chosen = chosen.as_any().downcast_ref::<BooleanArray>().ok_or_else(|| wrong("it is no predicate".to_owned()))?;
+        let chosen =
+            chosen.as_any().downcast_ref::<BooleanArray>().ok_or_else(|| wrong("it is no predicate".to_owned()))?;
         let rows = filter_record_batch(reference, chosen).map_err(|error| wrong(error.to_string()))?;
         tests.push((name.value.clone(), rows));
     }
     Ok(tests)
 }
 
-fn predicate(name: &Located<String>, sql: &Located<String>, schema: &Schema, data: &DataSpec) -> Result<Bound, Vec<Error>> {
+fn predicate(
+    name: &Located<String>,
+    sql: &Located<String>,
+    schema: &Schema,
+    data: &DataSpec,
+) -> Result<Bound, Vec<Error>> {
     let columns: Vec<Column> = schema
         .fields()
         .iter()
@@ -53,8 +64,14 @@ fn predicate(name: &Located<String>, sql: &Located<String>, schema: &Schema, dat
         told.map(|diagnostic| Error::Predicate { diagnostic: Box::new(diagnostic) }).collect::<Vec<Error>>()
     })?;
     if expression.kind() != Type::Boolean {
-        let problem = Diagnostic::error("split/predicate", format!("{subject} is no predicate: its SQL gives {}", expression.kind().name()));
-        let diagnostic = sql.origin.point(problem, "this should be true or false").help("compare it with something, as in `tenure < 6`");
+        let problem = Diagnostic::error(
+            "split/predicate",
+            format!("{subject} is no predicate: its SQL gives {}", expression.kind().name()),
+        );
+        let diagnostic = sql
+            .origin
+            .point(problem, "this should be true or false")
+            .help("compare it with something, as in `tenure < 6`");
         return Err(vec![Error::Predicate { diagnostic: Box::new(diagnostic) }]);
     }
     Ok(expression.bind(&[]))

@@ -56,7 +56,8 @@ pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Result<Vec<us
 fn strata(request: &Request<'_>) -> Vec<usize> {
     let rows = request.table.num_rows();
     let target = &request.data.target;
-    let Some(column) = request.table.column_by_name(&target.column.value).filter(|_| request.spec.stratify.value) else {
+    let Some(column) = request.table.column_by_name(&target.column.value).filter(|_| request.spec.stratify.value)
+    else {
         return vec![0; rows];
     };
     let continuous = target.known_task() != Some(Task::Binary) && column.data_type().is_numeric();

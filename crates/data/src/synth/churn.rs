@@ -79,7 +79,8 @@ impl Customer {
         let extras: f64 = extras.map(|(at, _)| if at < 4 { 5.0 } else { 10.0 }).sum();
         let calls = if phone { 20.0 } else { 0.0 } + if lines == "Yes" { 5.0 } else { 0.0 };
         let monthly = cents((service + extras + calls + 0.8 * draws.normal()).max(18.25));
-        let total = (tenure > 0).then(|| cents(monthly * tenure as f64 * (1.0 + 0.04 * draws.normal() / (tenure as f64).sqrt())));
+        let total = (tenure > 0)
+            .then(|| cents(monthly * tenure as f64 * (1.0 + 0.04 * draws.normal() / (tenure as f64).sqrt())));
         let gender = if draws.chance(0.495) { "Female" } else { "Male" };
         let mut customer = Customer {
             id: identifier(family, row),
@@ -121,7 +122,8 @@ impl Customer {
         let protected = [0, 3].into_iter().filter(|at| self.add_ons[*at] == "Yes").count() as f64;
         let new = libm::exp(-(self.tenure as f64) / 14.0);
         let dear_and_free = if monthly_contract && fiber && self.monthly > 85.0 { 0.45 } else { 0.0 };
-        INTERCEPT + contract + internet + payment + dear_and_free + 1.9 * new - 0.012 * self.tenure as f64
+        INTERCEPT + contract + internet + payment + dear_and_free + 1.9 * new
+            - 0.012 * self.tenure as f64
             - 0.42 * protected
             + if self.senior { 0.25 } else { 0.0 }
             + if self.paperless { 0.3 } else { 0.0 }

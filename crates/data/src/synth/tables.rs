@@ -103,7 +103,8 @@ pub fn classification(wanted: &Classification) -> RecordBatch {
             (columns.draw(&mut draws, &weights, shift, drift), f64::from(positive))
         })
         .collect();
-    let labels: LargeStringArray = made.iter().map(|(_, class)| Some(if *class > 0.5 { "yes" } else { "no" })).collect();
+    let labels: LargeStringArray =
+        made.iter().map(|(_, class)| Some(if *class > 0.5 { "yes" } else { "no" })).collect();
     with_features(&made, wanted.features, ("target".to_owned(), Arc::new(labels)))
 }
 

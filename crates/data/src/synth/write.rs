@@ -57,13 +57,15 @@ fn sqlite(table: &RecordBatch) -> rusqlite::Result<Vec<u8>> {
     {
         let mut insert = transaction.prepare(&format!("INSERT INTO data VALUES ({marks})"))?;
         for row in 0..table.num_rows() {
-            let values = table.columns().iter().map(|column| match Value::of_array(column.as_ref(), row).unwrap_or(Value::Null) {
-                Value::Null => rusqlite::types::Value::Null,
-                Value::Boolean(value) => i64::from(value).into(),
-                Value::Integer(value) | Value::Timestamp(value) => value.into(),
-                Value::Float(value) => value.into(),
-                Value::Text(value) => value.into(),
-                Value::Date(value) => i64::from(value).into(),
+            let values = table.columns().iter().map(|column| {
+                match Value::of_array(column.as_ref(), row).unwrap_or(Value::Null) {
+                    Value::Null => rusqlite::types::Value::Null,
+                    Value::Boolean(value) => i64::from(value).into(),
+                    Value::Integer(value) | Value::Timestamp(value) => value.into(),
+                    Value::Float(value) => value.into(),
+                    Value::Text(value) => value.into(),
+                    Value::Date(value) => i64::from(value).into(),
+                }
             });
             insert.execute(rusqlite::params_from_iter(values))?;
         }
