@@ -1,8 +1,8 @@
-//! The repository's own tasks: `cargo xtask test|judges|schemas|layers`.
+//! The repository's own tasks: `cargo xtask test|judges|generate|layers`.
 
+mod generated;
 mod judges;
 mod layers;
-mod schemas;
 mod tests;
 
 use std::process::{Command, ExitCode};
@@ -12,7 +12,7 @@ The repository's own tasks.
 
   cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
   cargo xtask judges            make the Python environments that judge the tests
-  cargo xtask schemas [--check] write schemas/*.json, or say whether they are current
+  cargo xtask generate [--check]  write schemas/ and generated pages, or say whether they are current
   cargo xtask layers            hold the crates' dependencies against ARCHITECTURE.md";
 
 fn main() -> ExitCode {
@@ -22,8 +22,8 @@ fn main() -> ExitCode {
         ["test"] => tests::test(false),
         ["test", "--all"] => tests::test(true),
         ["judges"] => judges::make(),
-        ["schemas"] => schemas::write(),
-        ["schemas", "--check"] => schemas::check(),
+        ["generate"] => generated::write(),
+        ["generate", "--check"] => generated::check(),
         ["layers"] => layers::check(),
         _ => {
             say(HELP);

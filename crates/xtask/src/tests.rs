@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-use crate::{Outcome, call, judges, layers, say, schemas};
+use crate::{Outcome, call, generated, judges, layers, say};
 
 /// Runs every check; `all` adds the long campaigns.
 pub(crate) fn test(all: bool) -> Outcome {
     call("cargo", &["fmt", "--all", "--check"], &[])?;
     layers::check()?;
-    schemas::check()?;
+    generated::check()?;
     let lints = ["clippy", "--release", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     call("cargo", &lints, &[])?;
     judges::make()?;
