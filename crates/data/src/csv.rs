@@ -88,6 +88,14 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
     if rows.is_empty() {
         return Err(Error::HeaderOnly { file: file.to_owned() });
     }
+    if let Some(last) = rows.last() {
+        let start = last.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0)).min(text.len());
+        let open = text[start..].iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+        // An unclosed quote swallows the rest of the file into one cell, line ends included.
+        if open && last.iter().any(|cell| cell.contains(&b'\n')) {
+            return Err(Error::UnclosedQuote { line: line_at(text, last, file) });
+        }
+    }
     if let Some(row) = rows.iter().find(|row| row.len() != names.len()) {
         let (expected, got) = (names.len(), row.len());
         return Err(Error::Ragged { line: line_at(text, row, file), expected, got });

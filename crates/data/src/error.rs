@@ -43,6 +43,8 @@ pub enum Error {
     HeaderOnly { file: String },
     /// A row has another number of cells than the header.
     Ragged { line: Line, expected: usize, got: usize },
+    /// A quote is opened and never closed.
+    UnclosedQuote { line: Line },
     /// Two columns share a name.
     DuplicateColumn { line: Line, name: String },
     /// A column has no name.
@@ -133,6 +135,12 @@ impl Error {
             )
             .at(line.place(), format!("{got} cells, {expected} expected"))
             .help("quote cells that hold the delimiter, or set `data.delimiter`"),
+            Error::UnclosedQuote { line } => Diagnostic::error(
+                "data/unclosed-quote",
+                format!("{}, line {}: a quote is opened and never closed", line.file, line.number),
+            )
+            .at(line.place(), "everything from here on is one cell")
+            .help("close the quote, or double it where it is part of the text"),
             Error::DuplicateColumn { line, name } => {
                 Diagnostic::error("data/duplicate-column", format!("{} has two columns named {name}", line.file))
                     .at(line.place(), "the second one")

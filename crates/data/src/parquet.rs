@@ -105,7 +105,14 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         DataType::UInt8 => integers!(UInt8Type),
         DataType::UInt16 => integers!(UInt16Type),
         DataType::UInt32 => integers!(UInt32Type),
-        DataType::UInt64 => integers!(UInt64Type),
+        DataType::UInt64 => {
+            let values = column.as_primitive::<UInt64Type>();
+            if values.iter().flatten().all(|value| i64::try_from(value).is_ok()) {
+                integers!(UInt64Type)
+            } else {
+                Arc::new(values.iter().map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
+            }
+        }
         DataType::Float32 => {
             let values = column.as_primitive::<Float32Type>().iter();
             Arc::new(values.map(|value| value.map(f64::from)).collect::<Float64Array>())

@@ -70,6 +70,10 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         return Ok(table);
     }
     let schema = table.schema();
+    if let Some(name) = options.drop.iter().find(|name| schema.column_with_name(name).is_none()) {
+        let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+        return Err(Error::NoColumn { what: "column to drop", name: name.clone(), columns, place: None });
+    }
     let kept: Vec<usize> =
         (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
     table.project(&kept).map_err(|error| Error::Unreadable { file: file(), cause: error.to_string() })

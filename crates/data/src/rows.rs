@@ -67,9 +67,8 @@ fn value(bytes: &mut Vec<u8>, array: &dyn Array, row: usize) {
     match Value::of_array(array, row).unwrap_or(Value::Null) {
         Value::Null => bytes.push(0),
         Value::Boolean(value) => bytes.extend_from_slice(&[1, u8::from(value)]),
-        // A whole number is the same whether its column is of integers or, with a fraction elsewhere, of floats.
-        Value::Integer(value) => number(bytes, value as f64),
-        Value::Float(value) => number(bytes, value),
+        Value::Integer(value) => integer(bytes, value),
+        Value::Float(value) => float(bytes, value),
         Value::Text(value) => {
             bytes.push(3);
             part(bytes, value.as_bytes());
@@ -85,8 +84,18 @@ fn value(bytes: &mut Vec<u8>, array: &dyn Array, row: usize) {
     }
 }
 
-fn number(bytes: &mut Vec<u8>, value: f64) {
-    let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
+fn integer(bytes: &mut Vec<u8>, value: i64) {
     bytes.push(2);
+    bytes.extend_from_slice(&value.to_le_bytes());
+}
+
+/// A whole number is the same whether its column is of integers or, because of a fraction elsewhere, of floats.
+fn float(bytes: &mut Vec<u8>, value: f64) {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if value.fract() == 0.0 && (-LIMIT..LIMIT).contains(&value) {
+        return integer(bytes, value as i64);
+    }
+    let value = if value.is_nan() { f64::NAN } else { value };
+    bytes.push(6);
     bytes.extend_from_slice(&value.to_bits().to_le_bytes());
 }

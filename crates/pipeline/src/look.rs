@@ -54,7 +54,7 @@ pub struct WhyReport {
 pub struct RunState {
     /// Its id.
     pub run: String,
-    /// `running`, `crashed`, `interrupted`, `open` (driven step by step) or `ended`.
+    /// `running`, `crashed`, `interrupted`, `failed`, `open` (driven step by step) or `ended`.
     pub state: String,
     /// The process that last worked on it.
     pub pid: u32,
@@ -189,6 +189,7 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
         let (began_ms, pid, host) = began.unwrap_or_default();
         let held = holder.as_ref().is_some_and(|holder| holder.run == run);
         let state = match entries.last() {
+            Some(Entry::Ended { status, .. }) if status == "FAILED" && !held => "failed",
             Some(Entry::Ended { .. }) => "ended",
             _ if held => "running",
             Some(Entry::Interrupted { .. }) => "interrupted",

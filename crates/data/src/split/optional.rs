@@ -27,7 +27,7 @@ pub fn check_optional_tests(spec: &SplitSpec, schema: &Schema, data: &DataSpec) 
 pub(super) fn select(request: &Request<'_>, reference: &RecordBatch) -> Result<Vec<(String, RecordBatch)>, Error> {
     let mut tests = Vec::new();
     for (name, sql) in &request.spec.optional_tests {
-        let schema = request.table.schema();
+        let schema = reference.schema();
         let bound = predicate(name, sql, &schema, request.data).map_err(|mut errors| errors.remove(0))?;
         let wrong = |cause: String| Error::Predicate {
             diagnostic: Box::new(sql.origin.point(
