@@ -125,6 +125,8 @@ fn prepare(connection: &Connection) -> Result<(), Fault> {
 
 /// Says what the file is, before anything is written to it.
 fn identify(connection: &Connection, path: &Path) -> Result<Found, Fault> {
+    // One snapshot for all three: another process may be making the store between them.
+    let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let application = number("SELECT application_id FROM pragma_application_id")?;
     let version = number("SELECT user_version FROM pragma_user_version")?;
