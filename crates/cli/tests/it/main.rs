@@ -3,6 +3,7 @@
 mod command_line;
 mod guide;
 mod help;
+mod life;
 mod telco_quality;
 
 use std::process::{Command, Output};
