@@ -46,13 +46,15 @@ pub enum Error {
     /// A quote is opened and never closed.
     UnclosedQuote { line: Line },
     /// Two columns share a name.
-    DuplicateColumn { line: Line, name: String },
+    DuplicateColumn { file: String, line: Option<Line>, name: String },
     /// A column has no name.
-    EmptyName { line: Line, position: usize },
+    EmptyName { file: String, line: Option<Line>, position: usize },
     /// Bytes that are no UTF-8.
     Encoding { file: String, line: usize, byte: usize },
     /// A value breaks the type of its column.
     Type { line: Line, column: String, kind: &'static str, value: String, declared: bool },
+    /// A value of a Parquet file breaks the declared type of its column.
+    Value { file: String, row: usize, column: String, kind: &'static str, value: String },
     /// A declared type names no column.
     UnknownTyped { name: String, columns: Vec<String> },
     /// A Parquet file that can't be read.
@@ -98,6 +100,17 @@ fn at(diagnostic: Diagnostic, place: &Option<Place>, text: String) -> Diagnostic
     }
 }
 
+fn at_line(diagnostic: Diagnostic, line: &Option<Line>, text: &str) -> Diagnostic {
+    match line {
+        Some(line) => diagnostic.at(line.place(), text),
+        None => diagnostic,
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 fn listed(names: &[String]) -> String {
     one_of(&names.iter().map(String::as_str).collect::<Vec<_>>(), 10)
 }
@@ -141,28 +154,33 @@ impl Error {
             )
             .at(line.place(), "everything from here on is one cell")
             .help("close the quote, or double it where it is part of the text"),
-            Error::DuplicateColumn { line, name } => {
-                Diagnostic::error("data/duplicate-column", format!("{} has two columns named {name}", line.file))
-                    .at(line.place(), "the second one")
-                    .help("rename one of them in the file")
+            Error::DuplicateColumn { file, line, name } => {
+                let problem =
+                    Diagnostic::error("data/duplicate-column", format!("{file} has two columns named {name}"));
+                at_line(problem, line, "the second one").help("rename one of them in the file")
             }
-            Error::EmptyName { line, position } => {
-                Diagnostic::error("data/empty-name", format!("column {position} of {} has no name", line.file))
-                    .at(line.place(), "a name is missing here")
-                    .help("name it in the header line")
+            Error::EmptyName { file, line, position } => {
+                let problem = Diagnostic::error("data/empty-name", format!("column {position} of {file} has no name"));
+                at_line(problem, line, "a name is missing here").help("name it in the file")
             }
             Error::Encoding { file, line, byte } => Diagnostic::error("data/encoding", format!("{file} is not UTF-8"))
                 .note(format!("the first wrong byte is byte {byte}, in line {line}"))
                 .help("convert it: `iconv -f LATIN1 -t UTF-8 IN > OUT` (or -f UTF-16)"),
             Error::Type { line, column, kind, value, declared } => {
-                let said = if *declared { "declared" } else { "as its first rows are" };
+                let said =
+                    if *declared { format!("is declared {kind}") } else { format!("is {kind} in its first rows") };
                 Diagnostic::error(
                     "data/type-change",
-                    format!("{}, line {}: column {column} is {kind}, {said}, but holds {value:?}", line.file, line.number),
+                    format!("{}, line {}: column {column} {said} but holds {value:?}", line.file, line.number),
                 )
                 .at(line.place(), format!("not {kind}"))
                 .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{value:?}]}}`"))
             }
+            Error::Value { file, row, column, kind, value } => Diagnostic::error(
+                "data/type-change",
+                format!("{file}, row {row}: column {column} is declared {kind} but holds {value:?}"),
+            )
+            .help(format!("take {column} out of `data.types`, or write the column again as {kind}")),
             Error::UnknownTyped { name, columns } => {
                 let problem = Diagnostic::error(
                     "data/unknown-typed-column",
@@ -193,7 +211,7 @@ impl Error {
             }
             Error::MissingTarget { column, rows, first } => Diagnostic::error(
                 "data/missing-target",
-                format!("the target {column} is missing in {rows} rows, first in row {first}"),
+                format!("the target {column} is missing in {}, first in row {first}", counted(*rows, "row")),
             )
             .help("take those rows out of the data"),
             Error::ConstantTarget { column, value } => Diagnostic::error(
@@ -244,13 +262,16 @@ impl Error {
             .help("take that row out of the data"),
             Error::DuplicateKeys { column, count, examples } => Diagnostic::error(
                 "data/duplicate-keys",
-                format!("{count} values of the key {column} occur more than once"),
+                format!(
+                    "the key {column} is not unique: {} more than once",
+                    if *count == 1 { "1 value occurs".to_owned() } else { format!("{count} values occur") }
+                ),
             )
             .note(format!("for instance {}", listed(examples)))
             .help("remove the repeated rows, or name another column as `data.key`"),
             Error::MissingKeys { column, rows, first } => Diagnostic::error(
                 "data/missing-keys",
-                format!("the key {column} is missing in {rows} rows, first in row {first}"),
+                format!("the key {column} is missing in {}, first in row {first}", counted(*rows, "row")),
             )
             .help("give every row a key, or name another column as `data.key`"),
             Error::Write { file, cause } => {

@@ -1,5 +1,6 @@
 //! Parquet to a table and back; the same table gives the same bytes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -17,6 +18,7 @@ use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::Error;
@@ -27,8 +29,7 @@ use crate::csv::is_canonical;
 /// # Errors
 /// The writer's own, which no table of the canonical types meets.
 pub fn to_parquet(table: &RecordBatch) -> Result<Vec<u8>, Error> {
-    let failed =
-        |error: parquet::errors::ParquetError| Error::Parquet { file: "a table".to_owned(), cause: error.to_string() };
+    let failed = |error: ParquetError| Error::Parquet { file: "a table".to_owned(), cause: error.to_string() };
     let properties =
         WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("trainyard".to_owned()).build();
     let mut bytes = Vec::new();
@@ -44,22 +45,25 @@ pub fn to_parquet(table: &RecordBatch) -> Result<Vec<u8>, Error> {
 /// [`Error::Parquet`] for bytes that are none, [`Error::UnsupportedType`] for a column that no table holds.
 pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
     let damaged = |cause: String| Error::Parquet { file: file.to_owned(), cause };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
-        .map_err(|error| damaged(error.to_string()))?;
-    let schema = Arc::clone(builder.schema());
-    let reader = builder.with_batch_size(1 << 20).build().map_err(|error| damaged(error.to_string()))?;
-    let batches: Result<Vec<RecordBatch>, _> = reader.collect();
-    let batches = batches.map_err(|error| damaged(error.to_string()))?;
-    let table = match batches.as_slice() {
-        [one] => one.clone(),
-        many => concat_batches(&schema, many).map_err(|error| damaged(error.to_string()))?,
+    // On some damaged files the Parquet reader panics where it should give an error.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decoded(bytes)));
+    let table = match decoded {
+        Ok(table) => table.map_err(|error| damaged(error.to_string()))?,
+        Err(_) => return Err(damaged("its pages contradict its own description".to_owned())),
     };
-    let mut fields = Vec::new();
+    let mut fields: Vec<Field> = Vec::new();
     let mut columns = Vec::new();
     for (field, column) in table.schema().fields().iter().zip(table.columns()) {
+        let (file, name) = (file.to_owned(), field.name().clone());
+        if name.trim().is_empty() {
+            return Err(Error::EmptyName { file, line: None, position: fields.len() + 1 });
+        }
+        if fields.iter().any(|field| *field.name() == name) {
+            return Err(Error::DuplicateColumn { file, line: None, name });
+        }
         let column = canonical(column).ok_or_else(|| Error::UnsupportedType {
-            file: file.to_owned(),
-            column: field.name().clone(),
+            file,
+            column: name,
             kind: field.data_type().to_string(),
         })?;
         fields.push(Field::new(field.name(), column.data_type().clone(), true));
@@ -68,6 +72,17 @@ pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
     let sized = RecordBatchOptions::new().with_row_count(Some(table.num_rows()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &sized)
         .map_err(|error| damaged(error.to_string()))
+}
+
+/// Reads a file as it is.
+fn decoded(bytes: &[u8]) -> Result<RecordBatch, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))?;
+    let schema = Arc::clone(builder.schema());
+    let batches = builder.with_batch_size(1 << 20).build()?.collect::<Result<Vec<RecordBatch>, _>>()?;
+    match batches.as_slice() {
+        [one] => Ok(one.clone()),
+        many => Ok(concat_batches(&schema, many)?),
+    }
 }
 
 /// Casts a column to its canonical type; nothing for a type that has none.
@@ -136,9 +151,14 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             moments!(TimestampNanosecondType, |value: i64| Some(value.div_euclid(1000)))
         }
+        // What pandas makes of a column without any value.
+        DataType::Null => Arc::new(LargeStringArray::new_null(column.len())),
         DataType::Dictionary(_, _) => {
             let dictionary = column.as_any_dictionary();
             let values = canonical(dictionary.values())?;
+            if values.is_empty() {
+                return Some(arrow_array::new_null_array(values.data_type(), column.len()));
+            }
             let keys = dictionary.normalized_keys();
             let picked = (0..column.len()).map(|row| column.is_valid(row).then(|| keys[row] as u64));
             let picked: arrow_array::UInt64Array = picked.collect();

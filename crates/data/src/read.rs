@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema};
 use trainyard_diagnostics::nearest;
 use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
@@ -54,8 +56,8 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     let parse: fn(&[u8], &str, &ReadOptions) -> Result<RecordBatch, Error> = match ending.as_str() {
         "csv" | "txt" => csv::read,
         "tsv" => |bytes, file, options| csv::read(bytes, file, &ReadOptions { delimiter: b'\t', ..options.clone() }),
-        "parquet" => |bytes, file, _| {
-            let table = from_parquet(bytes, file)?;
+        "parquet" => |bytes, file, options| {
+            let table = declared(from_parquet(bytes, file)?, file, options)?;
             if table.num_rows() == 0 { Err(Error::HeaderOnly { file: file.to_owned() }) } else { Ok(table) }
         },
         _ if io.exists(path) => return Err(Error::UnknownFormat { file: file() }),
@@ -86,4 +88,35 @@ fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let near = nearest(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
     Error::Missing { file: shown.to_owned(), near }
+}
+
+/// Gives columns their declared types, by way of their texts.
+fn declared(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+    let schema = table.schema();
+    let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    let mut columns = table.columns().to_vec();
+    for (name, kind) in &options.types {
+        let Some((at, _)) = schema.column_with_name(name) else {
+            let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+            return Err(Error::UnknownTyped { name: name.clone(), columns });
+        };
+        if options.drop.contains(name) {
+            continue;
+        }
+        let texts: Vec<Option<String>> =
+            (0..table.num_rows()).map(|row| csv::cell_text(columns[at].as_ref(), row)).collect();
+        let retyped = csv::column(*kind, texts.iter().map(Option::as_deref)).map_err(|(row, value)| Error::Value {
+            file: file.to_owned(),
+            row: row + 1,
+            column: name.clone(),
+            kind: csv::kind_name(*kind),
+            value: value.to_owned(),
+        })?;
+        if retyped.data_type() != columns[at].data_type() {
+            fields[at] = Field::new(name, retyped.data_type().clone(), true);
+            columns[at] = retyped;
+        }
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })
 }

@@ -1,0 +1,105 @@
+//! What a cell's text means in each type.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder, TimestampMicrosecondBuilder,
+};
+use trainyard_spec::ColumnType;
+
+/// Makes a column of texts; the row of the first one that is not of the type otherwise.
+pub(crate) fn column<'a>(
+    kind: ColumnType,
+    values: impl Iterator<Item = Option<&'a str>>,
+) -> Result<ArrayRef, (usize, &'a str)> {
+    macro_rules! fill {
+        ($builder:expr, $parse:expr) => {{
+            let mut builder = $builder;
+            for (row, value) in values.enumerate() {
+                match value {
+                    None => builder.append_null(),
+                    Some(text) => builder.append_value($parse(text).ok_or((row, text))?),
+                }
+            }
+            Arc::new(builder.finish()) as ArrayRef
+        }};
+    }
+    Ok(match kind {
+        ColumnType::Boolean => fill!(BooleanBuilder::new(), boolean),
+        ColumnType::Integer => fill!(Int64Builder::new(), integer),
+        ColumnType::Float => fill!(Float64Builder::new(), float),
+        ColumnType::Date => fill!(Date32Builder::new(), date),
+        ColumnType::Timestamp => fill!(TimestampMicrosecondBuilder::new(), timestamp),
+        ColumnType::Text => fill!(LargeStringBuilder::new(), Some),
+    })
+}
+
+/// Says whether a text is a whole number of 64 bits.
+pub(super) fn is_integer(text: &str) -> bool {
+    integer(text).is_some()
+}
+
+pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>) -> ColumnType {
+    let values: Vec<&str> = values.collect();
+    let all = |parses: fn(&str) -> bool| !values.is_empty() && values.iter().all(|value| parses(value));
+    if all(|value| boolean(value).is_some()) {
+        ColumnType::Boolean
+    } else if all(|value| integer(value).is_some()) {
+        ColumnType::Integer
+    } else if all(|value| float(value).is_some()) {
+        ColumnType::Float
+    } else if all(|value| date(value).is_some()) {
+        ColumnType::Date
+    } else if all(|value| timestamp(value).is_some()) {
+        ColumnType::Timestamp
+    } else {
+        ColumnType::Text
+    }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim() {
+        value if value.eq_ignore_ascii_case("true") => Some(true),
+        value if value.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
+}
+
+fn float(text: &str) -> Option<f64> {
+    // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
+    let text = text.trim();
+    let word = text.trim_start_matches(['+', '-']);
+    let spoken = word.starts_with(|first: char| first.is_ascii_alphabetic());
+    if spoken && !["nan", "inf"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Days since 1970-01-01 of an ISO date.
+fn date(text: &str) -> Option<i32> {
+    // chrono also reads `1-2-3` as a date, which in a table is a number of something.
+    let text = text.trim();
+    let shape = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    if text.len() != 10 || !text.bytes().enumerate().all(shape) {
+        return None;
+    }
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    i32::try_from(date.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok()
+}
+
+/// Microseconds since 1970-01-01 of an ISO timestamp without zone.
+fn timestamp(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let Some((day, rest)) = text.split_at_checked(10) else { return None };
+    let midnight = i64::from(date(day)?) * 86_400_000_000;
+    let Some(time) = rest.strip_prefix(['T', ' ']) else { return rest.is_empty().then_some(midnight) };
+    let formats = ["%H:%M:%S%.f", "%H:%M"];
+    let time = formats.iter().find_map(|format| chrono::NaiveTime::parse_from_str(time, format).ok())?;
+    Some(midnight + time.signed_duration_since(chrono::NaiveTime::MIN).num_microseconds()?)
+}
