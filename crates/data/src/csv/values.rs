@@ -96,7 +96,7 @@ fn date(text: &str) -> Option<i32> {
 /// Microseconds since 1970-01-01 of an ISO timestamp without zone.
 fn timestamp(text: &str) -> Option<i64> {
     let text = text.trim();
-    let Some((day, rest)) = text.split_at_checked(10) else { return None };
+    let (day, rest) = text.split_at_checked(10)?;
     let midnight = i64::from(date(day)?) * 86_400_000_000;
     let Some(time) = rest.strip_prefix(['T', ' ']) else { return rest.is_empty().then_some(midnight) };
     let formats = ["%H:%M:%S%.f", "%H:%M"];

@@ -89,7 +89,7 @@ fn a_table_survives_being_written() {
     let text = "t,f,b,d,m\n\"a,\"\"b\"\"\n\r\",0.1,true,0001-01-01,2024-01-01 00:00:00.000001\n x ,1e300,,9999-12-31,\n,-5e-324,false,,1969-12-31 23:59:59.999999\n,NaN,,,\n,-inf,,,\n";
     let table = csv(text);
     let written = to_csv(&table);
-    assert_eq!(String::from_utf8(written.clone()).unwrap(), text.replace("NaN", "NaN"));
+    assert_eq!(String::from_utf8(written.clone()).unwrap(), text);
     let again = csv(std::str::from_utf8(&written).unwrap());
     assert_eq!(types(&again), types(&table));
     for name in ["t", "f", "b", "d", "m"] {
