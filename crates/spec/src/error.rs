@@ -302,7 +302,7 @@ pub enum Error {
     SplitUnder {
         /// Where it is now.
         spot: Spot,
-        /// What was changed: `data.key`, `data.target.column`.
+        /// What was changed: `data.key`, `data.target.column`, `data.target.positive`.
         what: &'static str,
         /// What it was.
         was: Option<String>,

@@ -34,5 +34,5 @@ pub use model::{CrossValidation, ModelSpec, Refit};
 pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
-pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve};
+pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
 pub use split::{Shares, SplitSpec};

@@ -38,6 +38,8 @@ record! {
         key: Option<String> = optional(bare(text())),
         /// The column to predict.
         target: String = required(bare(text()), "Churn"),
+        /// The class whose probability is predicted.
+        positive: Option<String> = optional(bare(text())),
         /// The run that first used it.
         first_run as "run": Option<String> = optional(bare(text())),
     }

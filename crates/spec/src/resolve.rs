@@ -11,7 +11,7 @@ use trainyard_diagnostics::{Diagnostic, Problems, Source};
 use crate::declare::{Decoder, Record, named, optional, record, text};
 use crate::error::Error;
 use crate::tree::{self, Node};
-use crate::{FeatureSpec, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
+use crate::{DataSpec, FeatureSpec, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
 
 use version::Chosen;
 
@@ -204,6 +204,19 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
             Err(problems)
         }
     }
+}
+
+/// Gives the data section and the chosen feature version of a configuration that is wrong elsewhere, so that they can be
+/// held against the table in the same pass; nothing where one of these two is wrong itself.
+pub fn sound_parts(files: &SpecFiles) -> Option<(DataSpec, FeatureSpec)> {
+    let mut errors = Vec::new();
+    let tree = layered(files, &mut errors)?;
+    errors.clear();
+    let mut decoder = Decoder::new("trainyard.yaml");
+    let data = DataSpec::decode(tree.get("data")?, &mut decoder)?;
+    let chosen = chosen(files, Some(&tree), Part::Features);
+    let features = version::load(Part::Features, chosen, &files.features, &Lock::default(), &mut errors)?;
+    (decoder.errors.is_empty() && errors.is_empty()).then_some((data, features.spec))
 }
 
 /// Sorts diagnostics as their places follow one another in each file; files keep the order in which they came up.

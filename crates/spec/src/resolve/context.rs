@@ -98,9 +98,12 @@ pub(super) fn check_split_lock(
     let target = &project.data.target.column;
     let key = project.data.key.as_ref();
     let key_origin = key.map(|key| &key.origin).or(data.map(|data| &data.origin)).unwrap_or(&target.origin);
+    let positive = project.data.target.positive.as_ref();
+    let positive_origin = positive.map_or(&target.origin, |label| &label.origin);
     let now = [
         ("data.key", used.key.clone(), key.map(|key| key.value.clone()), key_origin),
         ("data.target.column", Some(used.target.clone()), Some(target.value.clone()), &target.origin),
+        ("data.target.positive", used.positive.clone(), positive.map(|label| label.value.clone()), positive_origin),
     ];
     for (what, was, is, origin) in now {
         if was != is {

@@ -15,7 +15,11 @@ fn lock() -> Lock {
             (
                 2,
                 SplitLock {
-                    digest: digest("2"), key: None, target: "a \"b\"\\\n\u{2028}é: #".into(), first_run: None
+                    digest: digest("2"),
+                    key: None,
+                    target: "a \"b\"\\\n\u{2028}é: #".into(),
+                    positive: None,
+                    first_run: None,
                 },
             ),
             (
@@ -24,6 +28,7 @@ fn lock() -> Lock {
                     digest: digest("e"),
                     key: Some("id".into()),
                     target: "true".into(),
+                    positive: Some("1".into()),
                     first_run: Some("7f3a".into()),
                 },
             ),
@@ -67,6 +72,7 @@ fn used() -> (Given, Lock) {
             digest: resolved.split.digest,
             key: Some("customerID".into()),
             target: "Churn".into(),
+            positive: Some("Yes".into()),
             first_run: first_run.clone(),
         },
     );
