@@ -4,6 +4,7 @@ use std::fmt;
 
 use trainyard_diagnostics::Diagnostic;
 use trainyard_expression::{RuntimeError, Type};
+use trainyard_spec::Located;
 
 /// Says why features cannot be fitted, computed or read back.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,17 @@ impl Error {
             Error::Damaged { .. } => {
                 Diagnostic::error("features/damaged", self.to_string()).help("fetch the model again, or train it again")
             }
+        }
+    }
+}
+
+impl Error {
+    /// Tells the same and points into the SQL of the derived column that failed, where its specification is at hand.
+    pub fn diagnostic_in(&self, derived: &[(Located<String>, Located<String>)]) -> Diagnostic {
+        let Error::Expression { column, error } = self else { return self.diagnostic() };
+        match derived.iter().find(|(name, _)| name.value == *column) {
+            Some((_, sql)) => error.diagnostic(|part| sql.place_of(part), &format!("the derived column `{column}`")),
+            None => self.diagnostic(),
         }
     }
 }

@@ -47,6 +47,16 @@ impl EmbeddedStore {
         Ok(opened.map(|(connection, path)| Self { connection: Mutex::new(connection), path, objects }))
     }
 
+    /// Opens the store in the folder `dir` for looking only: where there is none, one without runs and models that
+    /// lives in memory. Nothing is written.
+    pub fn look(dir: &Path, objects: Arc<ObjectStore>) -> Result<Self, Error> {
+        if let Some(store) = Self::open_existing(dir, Arc::clone(&objects))? {
+            return Ok(store);
+        }
+        let (connection, path) = open::empty(dir)?;
+        Ok(Self { connection: Mutex::new(connection), path, objects })
+    }
+
     /// Returns the store's file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -50,6 +50,19 @@ pub(super) fn writable(dir: &Path) -> Result<(Connection, PathBuf), Error> {
     Ok((connection, path))
 }
 
+/// Makes a store in memory for looking only.
+pub(super) fn empty(dir: &Path) -> Result<(Connection, PathBuf), Error> {
+    let path = dir.join(FILE_NAME);
+    let outcome = (|| {
+        let mut connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        create(&mut connection, &path)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    })();
+    Ok((outcome.map_err(|fault: Fault| fault.at(&path))?, path))
+}
+
 /// Opens the store for reading, where there is one.
 pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Error> {
     let path = dir.join(FILE_NAME);
