@@ -87,7 +87,7 @@ impl Progress {
             StepStatus::Ran => (paint.ink(Ink::Good, "✓"), seconds(took)),
             StepStatus::Cached => (paint.ink(Ink::Good, "✓"), paint.ink(Ink::Faint, "cached")),
             StepStatus::Skipped => (paint.ink(Ink::Faint, "·"), paint.ink(Ink::Faint, "skipped")),
-            StepStatus::Failed => (paint.ink(Ink::Bad, "✗"), paint.ink(Ink::Bad, "failed")),
+            StepStatus::Failed => (paint.ink(Ink::Bad, "✗"), seconds(took)),
         };
         let name = pad(step, NAME, Side::Left);
         let subject = pad(&clean(subject), SUBJECT, Side::Left);

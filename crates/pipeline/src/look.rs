@@ -162,7 +162,7 @@ pub fn why(request: &Request, step: &str) -> Result<WhyReport, Vec<Diagnostic>> 
     }
 }
 
-/// Opens the project's runs and models.
+/// Opens the project's runs and models for looking; writes nothing.
 pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
     let stores_at = root.join(project::STATE);
     if !root.join(project::PROJECT).exists() && !stores_at.exists() {
@@ -171,7 +171,7 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
     }
     let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
     let objects = Arc::new(trainyard_files::ObjectStore::open(io, stores_at.join("objects")));
-    EmbeddedStore::open(&stores_at.join("tracking"), objects).map_err(|error| vec![error.diagnostic()])
+    EmbeddedStore::look(&stores_at.join("tracking"), objects).map_err(|error| vec![error.diagnostic()])
 }
 
 /// Tells the state of every run of the project, oldest first.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_files::Io;
-use trainyard_spec::{Choice, Lock, Resolved, SpecFiles, resolve};
+use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -66,7 +67,38 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
         lock: text(io, root, LOCK)?,
         choose: request.choose,
     };
-    resolve(&files).map_err(|problems| problems.into_vec())
+    resolve(&files).map_err(|problems| {
+        let mut found = problems.into_vec();
+        if let Some((data, features)) = sound_parts(&files) {
+            found.extend(table_problems(io, request, &data, &features));
+        }
+        found
+    })
+}
+
+/// Gives where a source lies: relative to the project, or, when `--set` named it, to where that was typed.
+pub(crate) fn source_path(root: &Path, overrides: &[(String, String)], source: &str) -> PathBuf {
+    let written = Path::new(source);
+    let in_project = root.join(written);
+    let typed = overrides.iter().any(|(key, _)| key == "data.source");
+    if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
+}
+
+/// Holds sound parts of a configuration that is wrong elsewhere against the table, so that all problems show at once.
+fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &FeatureSpec) -> Vec<Diagnostic> {
+    let path = source_path(&request.root, &request.overrides, &data.source.value);
+    let table = match trainyard_data::read(io, &path, &data.source.value, &ReadOptions::of(data)) {
+        Ok(table) => table,
+        Err(error) => return vec![error.diagnostic()],
+    };
+    let mut found = Vec::new();
+    if let Err(errors) = trainyard_data::check(&table, data) {
+        found.extend(errors.iter().map(trainyard_data::Error::diagnostic));
+    }
+    if let Err(problems) = trainyard_features::plan(features, &table.schema(), data) {
+        found.extend(problems.into_vec());
+    }
+    found
 }
 
 /// Reads the lock; a project that has none has an empty one.

@@ -71,8 +71,6 @@ pub(crate) struct Stores {
     pub(crate) root: PathBuf,
     pub(crate) objects: Arc<ObjectStore>,
     pub(crate) tracking: Arc<dyn Tracking>,
-    /// Holds an empty registry outside the project, where looking at one that has none must write nothing.
-    _elsewhere: Option<Scratch>,
 }
 
 /// Removes a scratch folder however the command ends.
@@ -91,26 +89,19 @@ impl Stores {
         let io: Arc<dyn Io> = Arc::new(DiskIo);
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
-        let told = |error: trainyard_tracking::Error| vec![error.diagnostic()];
-        let existing = EmbeddedStore::open_existing(&state.join("tracking"), Arc::clone(&objects)).map_err(told)?;
-        let (tracking, elsewhere) = match existing {
-            Some(tracking) => (tracking, None),
-            None => {
-                let folder = std::env::temp_dir().join(format!("trainyard-{}-{}", std::process::id(), now_ms()));
-                let scratch = Scratch(folder.clone());
-                (EmbeddedStore::open(&folder, Arc::clone(&objects)).map_err(told)?, Some(scratch))
-            }
-        };
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking), _elsewhere: elsewhere })
+        let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
+        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
     }
 
+    /// Opens the stores for writing.
     pub(crate) fn open(root: &Path) -> Result<Stores, Vec<Diagnostic>> {
         let io: Arc<dyn Io> = Arc::new(DiskIo);
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
         let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking), _elsewhere: None })
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -275,7 +266,6 @@ pub fn resume(
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
 ) -> Result<RunResult, Failure> {
-    let stores = Stores::open(&request.root)?;
     let states = crate::look::run_states(&request.root)?;
     let open: Vec<&str> =
         states.iter().filter(|state| state.state != "ended").map(|state| state.run.as_str()).collect();
@@ -288,6 +278,7 @@ pub fn resume(
             .help("`trainyard run` starts a new one; what is done already comes from the cache")
             .into());
     };
+    let stores = Stores::open(&request.root)?;
     let _lock = stores.lock(&run, false)?;
     let context = stores.context(stores.recorded(&run)?, &run, Mode::Live);
     begin_tracking(&context)?;
@@ -316,21 +307,28 @@ pub fn step(
             .help("use letters, digits, `-`, `_` and `.`")
             .into());
     }
+    let looking = Stores::look(&request.root)?;
+    let known = looking.io.exists(&looking.run_folder(run).join("configuration.json"));
+    let resolved = match (known, name) {
+        (true, _) => looking.recorded(run)?,
+        (false, "resolve") => {
+            let resolved = project::load(&DiskIo, request)?;
+            let context = looking.context(resolved.clone(), run, Mode::Live);
+            crate::look::preflight(&context, &looking.cache(), &*reporter)?;
+            resolved
+        }
+        (false, _) => {
+            return Err(Diagnostic::error("step/unknown-run", format!("there is no run named {run}"))
+                .help(format!("the first step begins it: `trainyard step resolve --run {run}`"))
+                .into());
+        }
+    };
     let stores = Stores::open(&request.root)?;
     let _lock = stores.lock(run, true)?;
-    let known = stores.io.exists(&stores.run_folder(run).join("configuration.json"));
-    let context = if known {
-        stores.context(stores.recorded(run)?, run, Mode::Live)
-    } else if name == "resolve" {
-        let context = stores.context(project::load(&DiskIo, request)?, run, Mode::Live);
-        crate::look::preflight(&context, &stores.cache(), &*reporter)?;
+    let context = stores.context(resolved, run, Mode::Live);
+    if !known {
         begin(&stores, &context)?;
-        context
-    } else {
-        return Err(Diagnostic::error("step/unknown-run", format!("there is no run named {run}"))
-            .help(format!("the first step begins it: `trainyard step resolve --run {run}`"))
-            .into());
-    };
+    }
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))

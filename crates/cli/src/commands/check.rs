@@ -6,7 +6,7 @@ use trainyard_pipeline::{Request, check};
 
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
-use crate::table::{clean, counted};
+use crate::table::{clean, count, counted};
 
 pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
     let report = check(request)?;
@@ -15,7 +15,9 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
     }
     let document = || {
         let warnings: Vec<_> = report.warnings.iter().map(Diagnostic::to_json).collect();
-        json!({"project": report.project, "source": report.source, "steps": report.steps, "warnings": warnings})
+        let mut document = json!(report);
+        document["warnings"] = json!(warnings);
+        document
     };
     printer.result(document, |paint| {
         let warned = if report.warnings.is_empty() {
@@ -24,11 +26,13 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
             format!(", {}", counted(report.warnings.len(), "warning"))
         };
         format!(
-            "{}   {}: {} over {}{warned}\n\n  steps     {}\n  next      trainyard run\n",
+            "{}   {}: {} over {}, {} rows × {} columns{warned}\n\n  steps     {}\n  next      trainyard run\n",
             paint.ink(Ink::Good, "Sound"),
             clean(&report.project),
             counted(report.steps.len(), "step"),
             clean(&report.source),
+            count(report.rows as u64),
+            count(report.columns as u64),
             report.steps.join(" → "),
         )
     })?;

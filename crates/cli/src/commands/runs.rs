@@ -24,10 +24,14 @@ pub(super) fn run(root: &Path, action: &Runs, printer: Printer) -> Result<u8, St
     Ok(0)
 }
 
-/// Tells how a run stands: what is recorded as running may have died.
+/// Tells how a run stands: what is recorded as running may have died, or wait for its next step.
 fn standing(record: &RunRecord, states: &BTreeMap<String, String>) -> String {
-    let crashed = states.get(&record.run).is_some_and(|state| state == "crashed");
-    if record.status == Status::Running && crashed { "CRASHED".to_owned() } else { record.status.name().to_owned() }
+    match (record.status, states.get(&record.run).map(String::as_str)) {
+        (Status::Running, Some("crashed")) => "CRASHED".to_owned(),
+        (Status::Running, Some("interrupted")) => Status::Killed.name().to_owned(),
+        (Status::Running, Some("open")) => "OPEN".to_owned(),
+        (status, _) => status.name().to_owned(),
+    }
 }
 
 fn states(root: &Path) -> Result<BTreeMap<String, String>, Stop> {

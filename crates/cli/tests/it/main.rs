@@ -1,9 +1,15 @@
 //! The binary as a user meets it.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod command_line;
 mod guide;
 mod help;
+mod interrupted;
 mod life;
+mod other_data;
+mod project;
+mod refused;
 mod telco_quality;
 
 use std::process::{Command, Output};

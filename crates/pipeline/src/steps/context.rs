@@ -116,6 +116,16 @@ impl Context {
             .map_err(|error| error.diagnostic().into())
     }
 
+    /// Tells what failed on `rows` (`train`, `reference` …), pointing into the feature version where its SQL did.
+    pub(crate) fn explain(&self, error: &trainyard_model::Error, rows: &str) -> Diagnostic {
+        match error {
+            trainyard_model::Error::Features(error) => {
+                error.diagnostic_in(&self.resolved.features.spec.columns).note(format!("counted in the rows of {rows}"))
+            }
+            other => other.diagnostic(),
+        }
+    }
+
     /// Reads a model that a step declared.
     pub(crate) fn model(&self, scope: &Scope, step: &'static str) -> Result<(Model, Digest), Failure> {
         let mut folder = BTreeMap::new();

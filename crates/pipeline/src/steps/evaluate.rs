@@ -89,9 +89,9 @@ impl Step for Evaluate {
             }
             scope.progress(&name, 0, 0);
             let targets = self.0.targets(&target, &table)?;
-            let predictions = model.predict(&table).map_err(|error| error.diagnostic())?;
+            let predictions = model.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
             let values = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
-            let beside = baseline.predict(&table).map_err(|error| error.diagnostic())?;
+            let beside = baseline.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
             let beside = baseline.metrics(&targets, &beside).map_err(|error| error.diagnostic())?;
             let seed = self.0.resolved.split.spec.seed.value;
             let intervals = metrics::bootstrap(task, &targets, &predictions, model.threshold, RESAMPLES, seed);

@@ -35,7 +35,7 @@ impl Step for Features {
         let plan = trainyard_features::plan(&resolved.features.spec, &train.schema(), &resolved.project.data)
             .map_err(|problems| Failure::Problems(problems.into_vec()))?;
         plan.warnings().iter().for_each(|warning| scope.warn(warning.clone()));
-        let fitted = plan.fit(&train).map_err(|error| error.diagnostic())?;
+        let fitted = plan.fit(&train).map_err(|error| self.0.explain(&error.into(), "train"))?;
         let text = fitted.to_json();
         let file = scope.store(text.as_bytes())?;
         let mut output = Output {

@@ -13,20 +13,14 @@ use trainyard_model::Target;
 use super::context::{Context, Mode, count, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::project::source_path;
 
 pub(crate) struct Ingest(pub(crate) Arc<Context>);
 
-/// Gives where the source lies: relative to the project, or, when `--set` named it, to where that was typed.
-fn source_path(context: &Context) -> PathBuf {
-    let written = Path::new(&context.resolved.project.data.source.value);
-    let in_project = context.root.join(written);
-    let typed = context.resolved.overrides.iter().any(|(key, _)| key == "data.source");
-    if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
-}
-
 impl Ingest {
     fn path(&self) -> PathBuf {
-        source_path(&self.0)
+        let resolved = &self.0.resolved;
+        source_path(&self.0.root, &resolved.overrides, &resolved.project.data.source.value)
     }
 
     /// Reads the source ahead of the run, to check what is knowable before anything is written.

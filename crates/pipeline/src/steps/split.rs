@@ -235,6 +235,7 @@ impl Step for Split {
                 digest: resolved.split.digest.clone(),
                 key: data.key.as_ref().map(|key| key.value.clone()),
                 target: data.target.column.value.clone(),
+                positive: data.target.positive.as_ref().map(|label| label.value.clone()),
                 first_run: Some(self.0.run.clone()),
             });
             if let Some(digest) = digest {

@@ -61,7 +61,7 @@ pub(super) fn fit(
         progress: &progress,
     });
     scope.check()?;
-    let trained = trained.map_err(|error| error.diagnostic())?;
+    let trained = trained.map_err(|error| context.explain(&error, "train or validation"))?;
     let folder = trained.model.to_folder();
     Ok((trained, folder))
 }
@@ -119,7 +119,7 @@ impl Step for Train {
         }
         let mut shown = serde_json::Map::new();
         for (name, table) in &sets {
-            let predictions = model.predict(table).map_err(|error| error.diagnostic())?;
+            let predictions = model.predict(table).map_err(|error| self.0.explain(&error, name))?;
             let metrics =
                 model.metrics(&self.0.targets(&target, table)?, &predictions).map_err(|error| error.diagnostic())?;
             for (metric, value) in &metrics {
