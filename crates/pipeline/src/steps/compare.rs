@@ -61,6 +61,8 @@ impl Step for Compare {
         let Some(promote) = &project.promote else { return Ok(Output::default()) };
         let (candidate, digest) = self.0.model(scope, "train")?;
         let reference = self.0.table(scope, "split", "reference")?;
+        // Read before the incumbent: promote writes only while this is still the registry's head.
+        let head = self.0.tracking.head(&project.model.value).map_err(|error| error.diagnostic())?;
         let incumbent = self.incumbent()?;
         let loaded = incumbent.as_ref().map(|version| {
             let folder = self.0.tracking.read_folder(&version.run, &version.artifact_path);
@@ -100,6 +102,7 @@ impl Step for Compare {
             facts: json!({
                 "comparison": comparison,
                 "digest": digest.to_string(),
+                "head": head.to_string(),
                 "incumbent": incumbent.map(|version| json!({
                     "version": version.version, "stage": version.stage.name(), "digest": version.digest.to_string(),
                 })),

@@ -107,7 +107,7 @@ impl Step for Evaluate {
             }
             if name == "reference" {
                 let (metric, value) = self.leading(&values);
-                headline = format!("{metric} {value:.3} (baseline {:.3})", beside.get(metric).unwrap_or(&f64::NAN));
+                headline = format!("{metric} {value:.3}, baseline {:.3}", beside.get(metric).unwrap_or(&f64::NAN));
                 self.pictures(scope, &mut output, &model, &targets, &predictions)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }
@@ -120,7 +120,7 @@ impl Step for Evaluate {
         let file = scope.store(&to_json(&sets))?;
         output.artifacts.insert("metrics".to_owned(), file);
         output.logged.files.insert("evaluation.json".to_owned(), file);
-        output.headline = ("reference test".to_owned(), format!("{} rows, {headline}", count(rows as usize)));
+        output.headline = (format!("reference, {} rows", count(rows as usize)), headline);
         output.facts = json!({ "sets": sets, "digest": digest.to_string() });
         if self.0.is_live() {
             let reference = scope.digest("split", "reference")?;

@@ -50,6 +50,8 @@ impl Step for Promote {
         let verdict = decide(&Rules::of(promote), &failed, &comparison);
         let reason = words(&verdict.reason);
         let digest = scope.output("compare").and_then(|output| output.facts["digest"].as_str()?.parse::<Digest>().ok());
+        let head = scope.output("compare").and_then(|output| output.facts["head"].as_str()?.parse::<Digest>().ok());
+        let mut outcome = json!(verdict.decision).as_str().unwrap_or_default().to_owned();
         let mut model = Value::Null;
         if let (Decision::Promoted, Some(digest)) = (verdict.decision, digest) {
             let rows = ["train", "validation", "reference"].map(|set| {
@@ -69,9 +71,10 @@ impl Step for Promote {
                 alias: promote.alias.value.clone(),
                 reason: reason.clone(),
                 decision: json!(verdict),
-                expected_head: None,
+                expected_head: head,
             });
             let version = promoted.map_err(|error| error.diagnostic())?.version;
+            outcome = format!("{outcome}: v{} → {}", version.version, version.stage.name());
             model = json!({
                 "name": version.model, "version": version.version, "stage": version.stage.name(),
                 "aliases": version.aliases, "digest": version.digest.to_string(),
@@ -81,7 +84,7 @@ impl Step for Promote {
         let decision = decision.as_str().unwrap_or_default().to_owned();
         let mut output = Output {
             facts: json!({ "decision": decision, "reason": reason, "verdict": verdict, "model": model }),
-            headline: (project.model.value.clone(), format!("{decision}: {reason}")),
+            headline: (project.model.value.clone(), outcome),
             ..Output::default()
         };
         output.logged.tags.insert("decision".to_owned(), decision);
