@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Source};
-use trainyard_files::Io;
+use trainyard_files::{Io, write_atomic};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
+
+use crate::engine::Failure;
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -107,6 +109,17 @@ pub(crate) fn read_lock(io: &dyn Io, root: &Path) -> Result<Lock, Vec<Diagnostic
         Some(source) => Lock::parse(&source).map_err(|problems| problems.into_vec()),
         None => Ok(Lock::default()),
     }
+}
+
+/// Changes the lock file, when there is something to change.
+pub(crate) fn change_lock(io: &dyn Io, root: &Path, change: impl FnOnce(&mut Lock)) -> Result<(), Failure> {
+    let mut lock = read_lock(io, root).map_err(Failure::Problems)?;
+    let before = lock.clone();
+    change(&mut lock);
+    if lock == before {
+        return Ok(());
+    }
+    write_atomic(io, &root.join(LOCK), lock.to_yaml().as_bytes()).map_err(|error| error.diagnostic().into())
 }
 
 fn versions(io: &dyn Io, root: &Path, folder: &str) -> Result<BTreeMap<u32, Arc<Source>>, Vec<Diagnostic>> {

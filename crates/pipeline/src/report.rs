@@ -126,9 +126,10 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": trained["metrics"],
     });
     let measured = compared["comparison"]["outcome"] == json!("measured");
-    let incumbent = (measured && !compared["incumbent"].is_null()).then(|| {
-        let mut incumbent = compared["incumbent"].clone();
-        incumbent["metrics"] = compared["comparison"]["incumbent"].clone();
+    let incumbent = Some(compared["incumbent"].clone()).filter(|incumbent| !incumbent.is_null());
+    let incumbent = incumbent.map(|mut incumbent| {
+        // Only a comparison measures both models on the same rows.
+        incumbent["metrics"] = if measured { compared["comparison"]["incumbent"].clone() } else { Value::Null };
         incumbent
     });
     let model =

@@ -34,6 +34,9 @@ pub(super) fn text(result: &RunResult, paint: Paint) -> String {
     );
     text.push_str(&metrics(result, paint));
     text.push_str(&gates(&result.gates, paint));
+    if result.reference_uses > 1 {
+        text.push_str(&line("reference", &format!("has judged {} runs", count(result.reference_uses))));
+    }
     text.push_str(&decision(result, paint));
     text.push_str(&line("again", &result.again));
     text
@@ -49,7 +52,8 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
     else {
         return String::new();
     };
-    let (beside, values) = match &result.incumbent {
+    let measured = |incumbent: &&Value| incumbent.get("metrics").is_some_and(Value::is_object);
+    let (beside, values) = match result.incumbent.as_ref().filter(measured) {
         Some(incumbent) => {
             let version = incumbent.get("version").and_then(Value::as_u64).unwrap_or_default();
             let stage = incumbent.get("stage").and_then(Value::as_str).unwrap_or_default().to_lowercase();
@@ -132,7 +136,7 @@ fn decision(result: &RunResult, paint: Paint) -> String {
         }
         ("kept", _) => {
             let kept = version_of(result.incumbent.as_ref())
-                .map_or_else(|| "what stands stays".to_owned(), |version| format!("v{version} stays"));
+                .map_or_else(|| "nothing changed".to_owned(), |version| format!("v{version} stays"));
             format!("  {}{kept}{because}\n", label(Ink::Strong))
         }
         ("refused", _) => format!("  {}{}\n", label(Ink::Bad), clean(&result.reason)),

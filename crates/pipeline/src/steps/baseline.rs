@@ -6,7 +6,7 @@ use trainyard_files::Digest;
 use trainyard_model::train_baseline;
 
 use super::context::Context;
-use super::train::{self, training_reads};
+use super::training::{fit, stored, training_inputs, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 
@@ -30,12 +30,12 @@ impl Step for Baseline {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(train::training_inputs(&self.0))
+        Ok(training_inputs(&self.0))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
-        let (trained, folder) = train::fit(&self.0, scope, train_baseline)?;
-        let mut output = train::stored(scope, &trained, &folder)?;
+        let (trained, folder) = fit(&self.0, scope, train_baseline)?;
+        let mut output = stored(scope, &trained, &folder)?;
         let what = trained.model.estimator_name.replace('_', " ");
         output.headline = (what, format!("{} features", trained.model.features.names().len()));
         Ok(output)

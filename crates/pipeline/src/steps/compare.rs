@@ -7,8 +7,7 @@ use trainyard_files::Digest;
 use trainyard_model::{CompareRequest, Comparison, Incumbent, Model, compare};
 use trainyard_tracking::{ModelReference, VersionRecord};
 
-use super::context::{Context, model_reads, to_json};
-use super::evaluate::RESAMPLES;
+use super::context::{Context, RESAMPLES, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 

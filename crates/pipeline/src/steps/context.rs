@@ -17,6 +17,9 @@ use crate::engine::{Failure, Input, Read, Record, Scope};
 /// The files of a model folder, in order.
 pub(crate) const MODEL_FILES: [&str; 3] = ["model.json", "seen_rows.bin", "signature.json"];
 
+/// How often rows are drawn again for an interval.
+pub(crate) const RESAMPLES: usize = 1000;
+
 /// Whether a run leaves its marks, or only repeats what another did.
 pub(crate) enum Mode {
     /// Files, lock, tracking and registry are written.

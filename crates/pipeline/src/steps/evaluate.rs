@@ -11,12 +11,9 @@ use trainyard_files::Digest;
 use trainyard_learn::metrics::{self, Task};
 use trainyard_model::{Model, pictures};
 
-use super::context::{Context, MODEL_FILES, count, model_reads, to_json};
+use super::context::{Context, MODEL_FILES, RESAMPLES, count, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
-
-/// How often rows are drawn again for an interval.
-pub(crate) const RESAMPLES: usize = 1000;
 
 /// How many rows are predicted one at a time to measure latency.
 const TIMED_ROWS: usize = 300;

@@ -11,6 +11,7 @@ mod promote;
 mod resolve;
 mod split;
 mod train;
+mod training;
 
 use std::sync::Arc;
 

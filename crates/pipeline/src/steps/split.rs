@@ -11,9 +11,9 @@ use trainyard_files::{Digest, write_atomic};
 use trainyard_spec::{ReferenceLock, SplitLock};
 
 use super::context::{Context, count};
-use super::train::change_lock;
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
+use crate::project::change_lock;
 
 pub(crate) struct Split(pub(crate) Arc<Context>);
 

@@ -1,80 +1,19 @@
 //! Trains the candidates and chooses one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use trainyard_files::{Digest, Io, write_atomic};
-use trainyard_model::{Error, Model, Progress, TrainRequest, Trained, train};
-use trainyard_spec::{Lock, VersionLock};
+use trainyard_files::Digest;
+use trainyard_model::train;
+use trainyard_spec::VersionLock;
 
-use super::context::{Context, count, to_json};
+use super::context::{Context, count};
+use super::training::{fit, stored, training_inputs, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
-use crate::project;
+use crate::project::change_lock;
 
 pub(crate) struct Train(pub(crate) Arc<Context>);
-
-/// Names what a training reads.
-pub(super) fn training_reads(context: &Context) -> Vec<Read> {
-    let mut reads = vec![Read::new("ingest", "target"), Read::new("split", "train")];
-    if context.resolved.split.spec.shares.validation.is_some() {
-        reads.push(Read::new("split", "validation"));
-    }
-    reads
-}
-
-/// Declares what a training depends on besides.
-pub(super) fn training_inputs(context: &Context) -> Vec<Input> {
-    ["data", "split", "features", "model"].map(|part| context.section(part)).into()
-}
-
-/// Trains by `how` and gives the model with the files of its folder.
-pub(super) fn fit(
-    context: &Context,
-    scope: &Scope,
-    how: fn(&TrainRequest<'_>) -> Result<Trained, Error>,
-) -> Result<(Trained, BTreeMap<String, Vec<u8>>), Failure> {
-    let resolved = &context.resolved;
-    let table = context.table(scope, "split", "train")?;
-    let validation = match &resolved.split.spec.shares.validation {
-        Some(_) => Some(context.table(scope, "split", "validation")?),
-        None => None,
-    };
-    let target = context.target(scope)?;
-    let plan = trainyard_features::plan(&resolved.features.spec, &table.schema(), &resolved.project.data)
-        .map_err(|problems| Failure::Problems(problems.into_vec()))?;
-    let progress = |progress: &Progress<'_>| match *progress {
-        Progress::Iteration { candidate, part, done, of, .. } => {
-            scope.progress(&format!("{candidate}, {part}"), done as u64, of as u64)
-        }
-        Progress::Fitted { candidate, part } => scope.progress(&format!("{candidate}, {part}"), 0, 0),
-    };
-    let trained = how(&TrainRequest {
-        train: &table,
-        validation: validation.as_deref(),
-        data: &resolved.project.data,
-        target: &target,
-        plan: &plan,
-        spec: &resolved.model.spec,
-        versions: context.versions(),
-        progress: &progress,
-    });
-    scope.check()?;
-    let trained = trained.map_err(|error| context.explain(&error, "train or validation"))?;
-    let folder = trained.model.to_folder();
-    Ok((trained, folder))
-}
-
-/// Stores a model's folder and its report.
-pub(super) fn stored(scope: &Scope, trained: &Trained, folder: &BTreeMap<String, Vec<u8>>) -> Result<Output, Failure> {
-    let mut output = Output { facts: json!({ "digest": Model::digest(folder).to_string() }), ..Output::default() };
-    for (path, bytes) in folder {
-        output.artifacts.insert(format!("model/{path}"), scope.store(bytes)?);
-    }
-    output.artifacts.insert("report".to_owned(), scope.store(&to_json(&trained.report))?);
-    Ok(output)
-}
 
 impl Step for Train {
     fn name(&self) -> &'static str {
@@ -171,15 +110,4 @@ fn lock_versions(context: &Context) -> Result<(), Failure> {
         lock.features.entry(resolved.features.version).or_insert_with(|| entry(&resolved.features.digest));
         lock.models.entry(resolved.model.version).or_insert_with(|| entry(&resolved.model.digest));
     })
-}
-
-/// Changes the lock file, when there is something to change.
-pub(super) fn change_lock(io: &dyn Io, root: &std::path::Path, change: impl FnOnce(&mut Lock)) -> Result<(), Failure> {
-    let mut lock = project::read_lock(io, root).map_err(Failure::Problems)?;
-    let before = lock.clone();
-    change(&mut lock);
-    if lock == before {
-        return Ok(());
-    }
-    write_atomic(io, &root.join(project::LOCK), lock.to_yaml().as_bytes()).map_err(|error| error.diagnostic().into())
 }

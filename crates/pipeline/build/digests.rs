@@ -1,0 +1,153 @@
+//! Digests of source code: of each workspace crate with all below it, and of each step's file with those it uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A name with the digest of its code.
+pub(crate) type Digests = BTreeMap<String, [u8; 32]>;
+
+/// Digests every crate in the folder `crates`: its sources, its manifest, the workspace crates it uses and the locked
+/// versions, by the text of Cargo.lock, of everything below them.
+pub(crate) fn of_crates(crates: &Path, lock: &str) -> Digests {
+    let lock = Lock::parse(lock);
+    let mut own = BTreeMap::new();
+    for folder in sorted(crates) {
+        let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
+        let Some(name) = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
+            continue;
+        };
+        let mut hasher = blake3::Hasher::new();
+        part(&mut hasher, manifest.as_bytes());
+        digest_tree(&folder.join("src"), &folder.join("src"), &mut hasher);
+        own.insert(name.to_owned(), *hasher.finalize().as_bytes());
+    }
+    let with_all_below = |name: &String| {
+        let mut hasher = blake3::Hasher::new();
+        for package in lock.closure(name) {
+            part(&mut hasher, package.as_bytes());
+            if let Some(digest) = own.get(package.split(' ').next().unwrap_or_default()) {
+                part(&mut hasher, digest);
+            }
+        }
+        *hasher.finalize().as_bytes()
+    };
+    own.keys().map(|name| (name.clone(), with_all_below(name))).collect()
+}
+
+/// Digests every file in the folder `steps` together with the files beside it that it names as `super::…`, and those
+/// that they name.
+pub(crate) fn of_steps(steps: &Path) -> Digests {
+    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let read = |path: PathBuf| (name(&path), fs::read_to_string(&path).expect("a step's source can be read"));
+    let files: BTreeMap<String, String> = sorted(steps).into_iter().map(read).collect();
+    let closure = |start: &String| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![start.as_str()]);
+        while let Some(file) = open.pop() {
+            if let Some(text) = files.get(file)
+                && seen.insert(file)
+            {
+                open.extend(text.split("super::").skip(1).map(first_word));
+            }
+        }
+        let mut hasher = blake3::Hasher::new();
+        for file in seen {
+            part(&mut hasher, file.as_bytes());
+            part(&mut hasher, files[file].as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    };
+    files.keys().map(|file| (file.clone(), closure(file))).collect()
+}
+
+fn first_word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+/// The packages of Cargo.lock: name → "name version checksum", and what each depends on.
+struct Lock {
+    packages: BTreeMap<String, Package>,
+}
+
+struct Package {
+    name: String,
+    identity: String,
+    dependencies: Vec<String>,
+}
+
+impl Lock {
+    fn parse(text: &str) -> Lock {
+        let mut packages = BTreeMap::new();
+        for block in text.split("[[package]]").skip(1) {
+            let field = |key: &str| {
+                block
+                    .lines()
+                    .find_map(|line| line.strip_prefix(&format!("{key} = \""))?.strip_suffix('"'))
+                    .unwrap_or_default()
+            };
+            let dependencies = block
+                .split_once("dependencies = [")
+                .and_then(|(_, rest)| rest.split_once(']'))
+                .map(|(list, _)| list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+                .unwrap_or_default();
+            let (name, version) = (field("name"), field("version"));
+            packages.insert(
+                format!("{name} {version}"),
+                Package {
+                    name: name.to_owned(),
+                    identity: format!("{name} {version} {}", field("checksum")),
+                    dependencies,
+                },
+            );
+        }
+        Lock { packages }
+    }
+
+    /// The identities of `name` and of all that it depends on, sorted.
+    fn closure(&self, name: &str) -> BTreeSet<String> {
+        let mut seen = BTreeSet::new();
+        let mut open = self.find(name);
+        while let Some(key) = open.pop() {
+            let Some(package) = self.packages.get(&key) else { continue };
+            if seen.insert(package.identity.clone()) {
+                open.extend(package.dependencies.iter().flat_map(|dependency| self.find(dependency)));
+            }
+        }
+        seen
+    }
+
+    /// A dependency is written as a name, or as name and version where several versions are locked.
+    fn find(&self, written: &str) -> Vec<String> {
+        if self.packages.contains_key(written) {
+            return vec![written.to_owned()];
+        }
+        self.packages.iter().filter(|(_, package)| package.name == written).map(|(key, _)| key.clone()).collect()
+    }
+}
+
+fn digest_tree(root: &Path, folder: &Path, hasher: &mut blake3::Hasher) {
+    for path in sorted(folder) {
+        if path.is_dir() {
+            digest_tree(root, &path, hasher);
+        } else {
+            part(hasher, path.strip_prefix(root).unwrap_or(&path).to_string_lossy().as_bytes());
+            part(hasher, &fs::read(&path).expect("a source file can be read"));
+        }
+    }
+}
+
+fn part(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}
+
+/// Lists a folder in order.
+pub(crate) fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{} cannot be listed: {error}", folder.display()))
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    paths.sort();
+    paths
+}

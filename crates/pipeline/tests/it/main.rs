@@ -1,0 +1,5 @@
+//! The engine with steps of the tests' own making, and what the cache knows of code.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod code;
