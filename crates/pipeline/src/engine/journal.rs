@@ -65,7 +65,7 @@ pub enum Entry {
 pub enum JournalError {
     /// The disk said no.
     Io(PathBuf, std::io::Error),
-    /// A line that is not the last can't be understood.
+    /// A whole line can't be understood.
     Damaged(PathBuf, usize),
 }
 
@@ -79,6 +79,9 @@ impl fmt::Display for JournalError {
 }
 
 impl std::error::Error for JournalError {}
+
+/// Ends a line that a crash tore, so that no reader takes it for an entry; an entry ends with a brace.
+const TORN: &[u8] = b" torn\n";
 
 /// Appends to one run's journal.
 #[derive(Debug)]
@@ -104,14 +107,18 @@ impl Journal {
         let guard = self.one_at_a_time.lock();
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
-        // A line torn by a crash has no line end: a fresh one is put first, so that this entry stands alone.
-        let torn = self.io.read(&self.path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-        if torn {
-            line.insert(0, b'\n');
+        // A line that a crash tore has no line end. Another process of the run may be writing it at this moment: then
+        // the mark comes after its end and stands alone.
+        let before = self.io.read(&self.path);
+        if before.as_ref().is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
+            line.splice(0..0, TORN.iter().copied());
         }
         let mut file = self.io.append(&self.path).map_err(failed)?;
         file.write_all(&line).map_err(failed)?;
         file.sync().map_err(failed)?;
+        if let (Err(_), Some(folder)) = (before, self.path.parent()) {
+            self.io.sync_dir(folder).map_err(failed)?;
+        }
         drop(guard);
         Ok(())
     }
@@ -123,15 +130,12 @@ impl Journal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(JournalError::Io(path.to_owned(), error)),
         };
-        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-        let mut entries = Vec::with_capacity(lines.len());
-        for (number, line) in lines.iter().enumerate() {
-            match serde_json::from_slice(line) {
-                Ok(entry) => entries.push(entry),
-                // A torn line is cut short: it starts as an entry does and does not end as one.
-                Err(_) if line.starts_with(b"{") && !line.ends_with(b"}") => {}
-                Err(_) => return Err(JournalError::Damaged(path.to_owned(), number + 1)),
-            }
+        // What follows the last line end is torn, or just being written.
+        let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        let mut entries = Vec::new();
+        for (number, line) in whole.enumerate().filter(|(_, line)| !line.ends_with(TORN)) {
+            let entry = serde_json::from_slice(line);
+            entries.push(entry.map_err(|_| JournalError::Damaged(path.to_owned(), number + 1))?);
         }
         Ok(entries)
     }

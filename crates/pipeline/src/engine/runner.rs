@@ -1,5 +1,6 @@
 //! Runs a graph: looks results up, runs what must run, side by side where the graph allows.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -108,14 +109,11 @@ impl Engine {
             if running == 0 {
                 break;
             }
-            let message = match (&failure, engine.cancel.is_cancelled()) {
-                (Some(Failure::Interrupted), _) => receiver.recv_timeout(GRACE),
-                (_, true) => continue,
-                _ => receiver.recv_timeout(Duration::from_millis(50)),
-            };
-            let (name, seconds, result) = match message {
+            let stopping = engine.cancel.is_cancelled();
+            let patience = if stopping { GRACE } else { Duration::from_millis(50) };
+            let (name, seconds, result) = match receiver.recv_timeout(patience) {
                 Ok(message) => message,
-                Err(_) if matches!(failure, Some(Failure::Interrupted)) => break,
+                Err(_) if stopping => break,
                 Err(_) => continue,
             };
             running -= 1;
@@ -158,10 +156,7 @@ impl Engine {
         std::thread::spawn(move || {
             let started = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| engine.one(&*step, &scope, &pool)));
-            let result = result.unwrap_or_else(|_| {
-                let title = format!("step {} broke off because of a mistake in Trainyard", step.name());
-                Err(Diagnostic::error("engine/broken", title).with_fault(Fault::Internal).into())
-            });
+            let result = result.unwrap_or_else(|panic| Err(broken(step.name(), &*panic)));
             let seconds = started.elapsed().as_secs_f64();
             let result = engine.settle(&*step, result, seconds);
             // The receiver is gone only when the run was left behind after an interruption.
@@ -241,6 +236,14 @@ impl Engine {
             None => Ok(()),
         }
     }
+}
+
+/// Tells of a step that panicked, in the words of the panic.
+fn broken(step: &str, panic: &(dyn Any + Send)) -> Failure {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let title = format!("step {step} broke off because of a mistake in Trainyard");
+    let problem = Diagnostic::error("engine/broken", title).with_fault(Fault::Internal);
+    words.map_or_else(|| problem.clone(), |words| problem.clone().note(words)).into()
 }
 
 /// Tells a user that a journal can't be used.

@@ -2,4 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod cache;
 mod code;
+mod ends;
+mod given;
+mod graph;
+mod journal;

@@ -1,0 +1,114 @@
+//! Failures, panics, stops.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_pipeline::StepStatus;
+use trainyard_pipeline::engine::{Entry, Failure};
+
+use crate::given::{World, codes, diamond, ended};
+
+#[test]
+fn a_failure_skips_what_depends_on_it_and_nothing_else() {
+    let world = World::new();
+    let [a, b, c, d] = diamond();
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = Mutex::new(receiver);
+    let fails = move |_: &_| {
+        receiver.lock().unwrap().recv().unwrap();
+        Err(Diagnostic::error("test/wrong", "it went wrong").into())
+    };
+    // c starts before b fails.
+    let c = c.doing(move |_| {
+        sender.send(()).unwrap();
+        Ok(Vec::new())
+    });
+    let outcome = world.run(&[a, b.doing(fails), c, d]);
+    assert_eq!(codes(&outcome), ["test/wrong"]);
+    assert_eq!(ended(&outcome, StepStatus::Ran), ["a", "c"]);
+    assert_eq!(ended(&outcome, StepStatus::Failed), ["b"]);
+    assert_eq!(ended(&outcome, StepStatus::Skipped), ["d"]);
+    let failed = Entry::StepFailed { step: "b".into(), problems: vec!["test/wrong: it went wrong".into()] };
+    assert!(world.entries().contains(&failed), "{:?}", world.entries());
+    assert!(world.heard.all().contains(&"b failed".to_owned()));
+    // Mended, the run goes on from what was done.
+    let again = world.resume(&diamond());
+    assert_eq!(ended(&again, StepStatus::Ran), ["a", "b", "c", "d"]);
+    let began = |step: &str| world.heard.all().iter().filter(|event| **event == format!("{step} started")).count();
+    assert_eq!(["a", "b", "c", "d"].map(began), [1, 2, 1, 1]);
+}
+
+#[test]
+fn a_panic_is_a_failure_in_its_own_words() {
+    let world = World::new();
+    let [a, b, c, d] = diamond();
+    let outcome = world.run(&[a, b.doing(|_| panic!("two and two are {}", 5)), c, d]);
+    let Some(Failure::Problems(problems)) = &outcome.failure else { panic!("{outcome:?}") };
+    assert_eq!((problems[0].code.as_str(), problems[0].fault), ("engine/broken", Fault::Internal));
+    assert_eq!(problems[0].notes, ["two and two are 5"]);
+    assert_eq!(ended(&outcome, StepStatus::Skipped), ["d"]);
+}
+
+#[test]
+fn a_stop_ends_the_run_and_it_goes_on_later() {
+    let world = World::new();
+    let [a, b, c, d] = diamond();
+    let cancel = world.cancel.clone();
+    let stops = move |scope: &trainyard_pipeline::engine::Scope| {
+        cancel.cancel();
+        assert!(!scope.progress("half", 1, 2), "progress says that it is time to stop");
+        scope.check()?;
+        Ok(Vec::new())
+    };
+    let outcome = world.run(&[a, b.doing(stops), c, d]);
+    assert_eq!(codes(&outcome), ["interrupted"]);
+    assert!(!ended(&outcome, StepStatus::Ran).contains(&"b"));
+    let whole = World::new();
+    let expected = whole.bytes(&whole.run(&diamond()), "d");
+    let later = World { cancel: Default::default(), ..world };
+    let resumed = later.resume(&diamond());
+    assert_eq!((codes(&resumed), later.bytes(&resumed, "d")), (Vec::new(), expected));
+}
+
+#[test]
+fn a_step_that_does_not_listen_is_left_behind() {
+    let world = World::new();
+    let [a, b, c, d] = diamond();
+    let cancel = world.cancel.clone();
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let deaf = move |_: &_| {
+        cancel.cancel();
+        // Ends only with the test.
+        let _ = receiver.lock().unwrap().recv();
+        Ok(Vec::new())
+    };
+    let outcome = world.run(&[a, b.doing(deaf), c, d]);
+    assert_eq!(codes(&outcome), ["interrupted"]);
+    assert!(ended(&outcome, StepStatus::Skipped).contains(&"b"));
+    drop(sender);
+}
+
+#[test]
+fn a_stop_after_a_failure_ends_too() {
+    let world = World::new();
+    let [a, b, c, d] = diamond();
+    let cancel = world.cancel.clone();
+    let (failed, after) = mpsc::channel::<()>();
+    let after = Mutex::new(after);
+    let fails = move |_: &_| {
+        failed.send(()).unwrap();
+        Err(Diagnostic::error("test/wrong", "it went wrong").into())
+    };
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let deaf = move |_: &_| {
+        after.lock().unwrap().recv().unwrap();
+        cancel.cancel();
+        let _ = held.lock().unwrap().recv();
+        Ok(Vec::new())
+    };
+    let outcome = world.run(&[a, b.doing(fails), c.doing(deaf), d]);
+    assert!(!codes(&outcome).is_empty());
+    drop(hold);
+}
