@@ -47,6 +47,7 @@ pub struct Logged {
     /// Parameters by name.
     pub params: BTreeMap<String, String>,
     /// Metrics: name, step, value; a value that is no number is left out by the writer.
+    #[serde(with = "triples")]
     pub metrics: Vec<(String, i64, f64)>,
     /// Tags by name.
     pub tags: BTreeMap<String, String>,
@@ -64,11 +65,65 @@ pub struct Output {
     /// Small deterministic results that the report shows.
     pub facts: Value,
     /// Measured values such as latency; never part of a key or of an artifact.
+    #[serde(with = "named")]
     pub measurements: BTreeMap<String, f64>,
     /// What goes to tracking.
     pub logged: Logged,
     /// The two texts of the step's line: what it worked on, what came out.
     pub headline: (String, String),
+}
+
+/// A number as JSON holds it: an undefined metric or an infinite one as a word, since JSON has no number for it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(f64),
+    Word(String),
+}
+
+impl Written {
+    fn of(value: f64) -> Written {
+        if value.is_finite() { Written::Number(value) } else { Written::Word(value.to_string()) }
+    }
+
+    fn read<E: serde::de::Error>(self) -> Result<f64, E> {
+        match self {
+            Written::Number(value) => Ok(value),
+            Written::Word(word) => word.parse().map_err(E::custom),
+        }
+    }
+}
+
+mod triples {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Written;
+
+    pub(super) fn serialize<S: Serializer>(values: &[(String, i64, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|(name, step, value)| (name, step, Written::of(*value))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<(String, i64, f64)>, D::Error> {
+        let written: Vec<(String, i64, Written)> = Vec::deserialize(source)?;
+        written.into_iter().map(|(name, step, value)| Ok((name, step, value.read()?))).collect()
+    }
+}
+
+mod named {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Written;
+
+    pub(super) fn serialize<S: Serializer>(values: &BTreeMap<String, f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(values.iter().map(|(name, value)| (name, Written::of(*value))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, f64>, D::Error> {
+        let written: BTreeMap<String, Written> = BTreeMap::deserialize(source)?;
+        written.into_iter().map(|(name, value)| Ok((name, value.read()?))).collect()
+    }
 }
 
 /// A finished step: what it read and what it left.

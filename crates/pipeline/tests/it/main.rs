@@ -8,3 +8,4 @@ mod ends;
 mod given;
 mod graph;
 mod journal;
+mod numbers;
