@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -60,12 +61,14 @@ pub struct Finished {
 pub struct Outcome {
     /// All steps, in the graph's order.
     pub steps: Vec<Finished>,
-    /// The first failure, if any.
+    /// The problems of all steps that failed, in the graph's order; or that the user stopped the run before its end.
     pub failure: Option<Failure>,
 }
 
 /// A step that has not stopped this long after the user asked is left behind; the process ends next.
 const GRACE: Duration = Duration::from_millis(500);
+/// How often the user's wish to stop is looked at while steps run.
+const GLANCE: Duration = Duration::from_millis(50);
 
 type Message = (String, f64, Result<(Record, bool), Failure>);
 
@@ -73,12 +76,10 @@ impl Engine {
     /// Runs the steps that are not in `done`; with `only`, just that one.
     pub fn run(self, done: BTreeMap<String, (Record, bool, f64)>, only: Option<&str>) -> Outcome {
         let engine = Arc::new(self);
-        let pool = match rayon::ThreadPoolBuilder::new().num_threads(engine.threads).build() {
+        let threads = engine.threads.max(1);
+        let pool = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
             Ok(pool) => Arc::new(pool),
-            Err(error) => {
-                let problem = Diagnostic::error("engine/threads", format!("no threads could be started: {error}"));
-                return Outcome { steps: Vec::new(), failure: Some(problem.into()) };
-            }
+            Err(error) => return Outcome { steps: Vec::new(), failure: Some(no_threads(&error).into()) },
         };
         let mut finished: BTreeMap<String, Finished> = BTreeMap::new();
         let mut outputs: BTreeMap<String, Arc<Output>> = BTreeMap::new();
@@ -90,46 +91,56 @@ impl Engine {
         let mut open: Vec<Arc<dyn Step>> = engine.graph.steps().to_vec();
         open.retain(|step| !finished.contains_key(step.name()) && only.is_none_or(|name| name == step.name()));
         let (sender, receiver) = mpsc::channel::<Message>();
-        let (mut running, mut failure) = (0usize, None::<Failure>);
+        let place = |name: &str| engine.graph.steps().iter().position(|step| step.name() == name).unwrap_or(usize::MAX);
+        let (mut running, mut interrupted) = (0, false);
+        let mut failed: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
         loop {
-            if failure.is_none() && engine.cancel.is_cancelled() {
-                failure = Some(Failure::Interrupted);
-            }
-            if failure.is_none() {
+            let stopping = engine.cancel.is_cancelled();
+            // No more steps than threads: one that had to wait for a thread would only seem to have started.
+            while running < threads && failed.is_empty() && !interrupted && !stopping {
                 let is_ready = |step: &Arc<dyn Step>| {
                     engine.graph.needs(step.name()).iter().all(|need| outputs.contains_key(*need))
                 };
-                let (ready, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
-                open = rest;
-                for step in ready {
-                    running += 1;
-                    engine.start(&step, &outputs, &pool, sender.clone());
+                let Some(next) = open.iter().position(is_ready) else { break };
+                let step = open.remove(next);
+                match engine.start(&step, &outputs, &pool, sender.clone()) {
+                    Ok(()) => running += 1,
+                    Err(error) => drop(failed.insert(place(step.name()), vec![no_threads(&error)])),
                 }
             }
             if running == 0 {
                 break;
             }
-            let stopping = engine.cancel.is_cancelled();
-            let patience = if stopping { GRACE } else { Duration::from_millis(50) };
-            let (name, seconds, result) = match receiver.recv_timeout(patience) {
+            let (name, seconds, result) = match receiver.recv_timeout(if stopping { GRACE } else { GLANCE }) {
                 Ok(message) => message,
                 Err(_) if stopping => break,
                 Err(_) => continue,
             };
             running -= 1;
-            match result {
+            let (status, record) = match result {
                 Ok((record, cached)) => {
                     outputs.insert(name.clone(), Arc::new(record.output.clone()));
-                    let status = if cached { StepStatus::Cached } else { StepStatus::Ran };
-                    finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
+                    (if cached { StepStatus::Cached } else { StepStatus::Ran }, Some(record))
                 }
-                Err(problem) => {
-                    finished.insert(name.clone(), Finished { name, status: StepStatus::Failed, seconds, record: None });
-                    // The first failure is the cause; a later interruption is only its echo.
-                    failure.get_or_insert(problem);
+                Err(failure) => {
+                    match failure {
+                        // What breaks first after the user's stop is taken for its echo.
+                        Failure::Problems(problems) if !failed.is_empty() || !engine.cancel.is_cancelled() => {
+                            failed.insert(place(&name), problems);
+                        }
+                        _ => interrupted = true,
+                    }
+                    (StepStatus::Failed, None)
                 }
-            }
+            };
+            finished.insert(name.clone(), Finished { name, status, seconds, record });
         }
+        let unfinished = running > 0 || !open.is_empty();
+        let failure = if !failed.is_empty() {
+            Some(Failure::Problems(failed.into_values().flatten().collect()))
+        } else {
+            (interrupted || unfinished && engine.cancel.is_cancelled()).then_some(Failure::Interrupted)
+        };
         let skipped =
             |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
         let names = engine.graph.steps().iter().map(|step| step.name());
@@ -143,7 +154,7 @@ impl Engine {
         outputs: &BTreeMap<String, Arc<Output>>,
         pool: &Arc<rayon::ThreadPool>,
         sender: mpsc::Sender<Message>,
-    ) {
+    ) -> io::Result<()> {
         let scope = Scope {
             step: step.name(),
             reads: step.reads(),
@@ -152,16 +163,20 @@ impl Engine {
             reporter: Arc::clone(&self.reporter),
             cancel: self.cancel.clone(),
         };
+        let name = step.name();
         let (engine, step, pool) = (Arc::clone(self), Arc::clone(step), Arc::clone(pool));
-        std::thread::spawn(move || {
+        let work = move || {
             let started = Instant::now();
-            let result = catch_unwind(AssertUnwindSafe(|| engine.one(&*step, &scope, &pool)));
-            let result = result.unwrap_or_else(|panic| Err(broken(step.name(), &*panic)));
+            let guarded = |work: &dyn Fn() -> Result<(Record, bool), Failure>| {
+                catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(broken(step.name(), &*panic)))
+            };
+            let result = guarded(&|| engine.one(&*step, &scope, &pool));
             let seconds = started.elapsed().as_secs_f64();
-            let result = engine.settle(&*step, result, seconds);
+            let result = guarded(&|| engine.settle(&*step, result.clone(), seconds));
             // The receiver is gone only when the run was left behind after an interruption.
             let _ = sender.send((step.name().to_owned(), seconds, result));
-        });
+        };
+        std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
     }
 
     /// Looks one step up or runs it, and publishes its result.
@@ -236,6 +251,11 @@ impl Engine {
             None => Ok(()),
         }
     }
+}
+
+fn no_threads(error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
+        .help("end other programs or raise the limit of processes, then `trainyard resume`")
 }
 
 /// Tells of a step that panicked, in the words of the panic.

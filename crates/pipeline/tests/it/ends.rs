@@ -1,12 +1,12 @@
 //! Failures, panics, stops.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_pipeline::StepStatus;
-use trainyard_pipeline::engine::{Entry, Failure};
+use trainyard_pipeline::engine::{Cancel, Entry, Failure, Record, Sink};
 
-use crate::given::{World, codes, diamond, ended};
+use crate::given::{Fake, World, codes, diamond, ended};
 
 #[test]
 fn a_failure_skips_what_depends_on_it_and_nothing_else() {
@@ -111,4 +111,55 @@ fn a_stop_after_a_failure_ends_too() {
     let outcome = world.run(&[a, b.doing(fails), c.doing(deaf), d]);
     assert!(!codes(&outcome).is_empty());
     drop(hold);
+}
+
+#[test]
+fn every_failure_of_independent_steps_is_told_in_order() {
+    let world = World::new();
+    // Both are under way before either fails.
+    let both = Arc::new(Barrier::new(2));
+    let fails = |code: &'static str| {
+        let both = Arc::clone(&both);
+        move |_: &_| {
+            both.wait();
+            Err(Diagnostic::error(code, "it went wrong").into())
+        }
+    };
+    let steps = [Fake::new("a", &[]).doing(fails("test/a")), Fake::new("b", &[]).doing(fails("test/b"))];
+    assert_eq!(codes(&world.run(&steps)), ["test/a", "test/b"]);
+}
+
+/// Does something whenever a step finished.
+struct After(Box<dyn Fn(&str) + Send + Sync>);
+
+impl Sink for After {
+    fn finished(&self, record: &Record, _cached: bool, _seconds: f64) -> Result<(), Failure> {
+        (self.0)(&record.step);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_while_a_result_is_logged_is_a_failure_too() {
+    let world = World::new();
+    let mut engine = world.engine(&diamond(), Some(world.cache()));
+    engine.sink = Arc::new(After(Box::new(|step| assert_ne!(step, "b", "the store broke"))));
+    let outcome = engine.run(Default::default(), None);
+    assert_eq!(codes(&outcome), ["engine/broken"]);
+    assert_eq!(ended(&outcome, StepStatus::Failed), ["b"]);
+    assert_eq!(ended(&outcome, StepStatus::Skipped), ["d"]);
+}
+
+#[test]
+fn a_stop_that_comes_when_all_is_done_changes_nothing() {
+    let world = World::new();
+    let cancel: Cancel = world.cancel.clone();
+    let mut engine = world.engine(&diamond(), Some(world.cache()));
+    engine.sink = Arc::new(After(Box::new(move |step| {
+        if step == "d" {
+            cancel.cancel();
+        }
+    })));
+    let outcome = engine.run(Default::default(), None);
+    assert_eq!((codes(&outcome), ended(&outcome, StepStatus::Ran).len()), (Vec::new(), 4));
 }

@@ -158,7 +158,7 @@ impl World {
         Journal::read(&DiskIo, &self.journal()).unwrap()
     }
 
-    fn engine(&self, steps: &[Fake], cache: Option<Cache>) -> Engine {
+    pub(crate) fn engine(&self, steps: &[Fake], cache: Option<Cache>) -> Engine {
         let steps = steps.iter().map(|step| Arc::new(step.clone()) as Arc<dyn Step>).collect();
         Engine {
             graph: Graph::new(steps).unwrap(),

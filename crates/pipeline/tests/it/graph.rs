@@ -72,3 +72,13 @@ fn the_thread_budget_holds_for_all_steps_together() {
         assert!(most.load(Ordering::SeqCst) <= threads);
     }
 }
+
+#[test]
+fn a_step_starts_when_there_is_a_thread_for_it() {
+    let world = World { threads: 1, ..World::new() };
+    let steps = ["a", "b", "c"].map(|name| Fake::new(name, &[]));
+    assert_eq!(ended(&world.run(&steps), StepStatus::Ran).len(), 3);
+    assert_eq!(world.heard.all(), ["a started", "a ran", "b started", "b ran", "c started", "c ran"]);
+    let zero = World { threads: 0, ..World::new() };
+    assert_eq!(ended(&zero.run(&steps), StepStatus::Ran).len(), 3);
+}
