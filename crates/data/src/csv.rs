@@ -40,7 +40,10 @@ pub(crate) fn read(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<Re
     if let Some(wrong) = not_utf8.or_else(|| text.iter().position(|byte| *byte == 0)) {
         let line = text[..wrong].iter().filter(|byte| **byte == b'\n').count() + 1;
         let byte = bytes.len() - text.len() + wrong + 1;
-        return Err(Error::Encoding { file: file.to_owned(), line, byte });
+        // Its mark, or a zero in the first characters, tells UTF-16 from a page of one byte a letter.
+        let utf16 =
+            bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || text[..text.len().min(4)].contains(&0);
+        return Err(Error::Encoding { file: file.to_owned(), line, byte, utf16 });
     }
     let cells = split(text, file, options)?;
     if let Some(name) = options.types.keys().find(|name| !cells.names.contains(name)) {
@@ -78,6 +81,12 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
     }
     let header = rows.remove(0);
     let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    if let ([only], Some(first)) = (names.as_slice(), rows.first())
+        && let Some(likely) = likely_delimiter(only, first)
+    {
+        let line = line_at(text, &header, file);
+        return Err(Error::Delimiter { line, delimiter: char::from(options.delimiter), likely });
+    }
     for (position, name) in names.iter().enumerate() {
         let line = || Some(cell_line(text, &header, position, options.delimiter, file));
         let file = || file.to_owned();
@@ -104,6 +113,18 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
         return Err(Error::Ragged { line: line_at(text, row, file), expected, got });
     }
     Ok(Cells { file, names, rows, text, delimiter: options.delimiter })
+}
+
+/// Gives the character that cuts both the only name of a header and the first row into equally many parts.
+fn likely_delimiter(header: &str, first: &csv::ByteRecord) -> Option<char> {
+    let cells = |delimiter: char| {
+        let count = |text: &[u8]| text.iter().filter(|byte| **byte == delimiter as u8).count();
+        (count(header.as_bytes()), count(first.as_slice()))
+    };
+    [';', '\t', '|', ','].into_iter().find(|delimiter| {
+        let (in_header, in_first) = cells(*delimiter);
+        in_header > 0 && in_header == in_first
+    })
 }
 
 /// Gives the byte that a row starts at.

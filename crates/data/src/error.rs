@@ -50,7 +50,9 @@ pub enum Error {
     /// A column has no name.
     EmptyName { file: String, line: Option<Line>, position: usize },
     /// Bytes that are no UTF-8.
-    Encoding { file: String, line: usize, byte: usize },
+    Encoding { file: String, line: usize, byte: usize, utf16: bool },
+    /// One column whose name and cells another character would cut into several.
+    Delimiter { line: Line, delimiter: char, likely: char },
     /// A value breaks the type of its column.
     Type { line: Line, column: String, kind: &'static str, value: String, declared: bool },
     /// A value of a Parquet file breaks the declared type of its column.
@@ -111,6 +113,16 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// Writes a delimiter as a YAML scalar.
+fn delimiter_as_yaml(delimiter: char) -> &'static str {
+    match delimiter {
+        '\t' => "\"\\t\"",
+        ';' => "\";\"",
+        '|' => "\"|\"",
+        _ => "\",\"",
+    }
+}
+
 fn listed(names: &[String]) -> String {
     one_of(&names.iter().map(String::as_str).collect::<Vec<_>>(), 10)
 }
@@ -163,9 +175,21 @@ impl Error {
                 let problem = Diagnostic::error("data/empty-name", format!("column {position} of {file} has no name"));
                 at_line(problem, line, "a name is missing here").help("name it in the file")
             }
-            Error::Encoding { file, line, byte } => Diagnostic::error("data/encoding", format!("{file} is not UTF-8"))
-                .note(format!("the first wrong byte is byte {byte}, in line {line}"))
-                .help("convert it: `iconv -f LATIN1 -t UTF-8 IN > OUT` (or -f UTF-16)"),
+            Error::Encoding { file, line, byte, utf16 } => {
+                Diagnostic::error("data/encoding", format!("{file} is not UTF-8"))
+                    .note(format!("the first wrong byte is byte {byte}, in line {line}"))
+                    .help(if *utf16 {
+                        "it looks like UTF-16: `iconv -f UTF-16 -t UTF-8 IN > OUT`"
+                    } else {
+                        "find out its encoding and convert it, for instance `iconv -f LATIN1 -t UTF-8 IN > OUT`"
+                    })
+            }
+            Error::Delimiter { line, delimiter, likely } => Diagnostic::error(
+                "data/delimiter",
+                format!("{} has one column when read with {delimiter:?} between the cells", line.file),
+            )
+            .at(line.place(), format!("{likely:?} would give more"))
+            .help(format!("set `data: {{delimiter: {}}}`", delimiter_as_yaml(*likely))),
             Error::Type { line, column, kind, value, declared } => {
                 let said =
                     if *declared { format!("is declared {kind}") } else { format!("is {kind} in its first rows") };

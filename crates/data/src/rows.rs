@@ -1,8 +1,12 @@
 //! Digests of rows: what a row is, apart from where it stands and how its file was written.
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, BooleanArray, Date32Array, Float64Array, Int64Array, LargeStringArray, RecordBatch,
+    TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, TimeUnit};
 use rayon::prelude::*;
-use trainyard_expression::Value;
 
 /// Identifies one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,28 +25,24 @@ const BLOCK: usize = 4096;
 /// The order of the columns does not matter, nor whether a file was CSV or Parquet.
 pub fn digests(table: &RecordBatch, key: Option<&str>) -> Vec<RowDigest> {
     let schema = table.schema();
-    let mut columns: Vec<(&str, &dyn Array)> = schema
-        .fields()
-        .iter()
-        .zip(table.columns())
-        .map(|(field, array)| (field.name().as_str(), array.as_ref()))
-        .collect();
+    let columns = schema.fields().iter().zip(table.columns());
+    let mut columns: Vec<(&str, Cells<'_>)> =
+        columns.map(|(field, array)| (field.name().as_str(), Cells::of(array.as_ref()))).collect();
     columns.sort_by_key(|(name, _)| *name);
-    let key_column = key.and_then(|key| columns.iter().find(|(name, _)| *name == key).map(|(_, array)| *array));
-    let content: Vec<(&str, &dyn Array)> = columns.into_iter().filter(|(name, _)| Some(*name) != key).collect();
+    let (keys, content): (Vec<_>, Vec<_>) = columns.into_iter().partition(|(name, _)| Some(*name) == key);
     let rows: Vec<usize> = (0..table.num_rows()).collect();
     let blocks = rows.par_chunks(BLOCK).map(|rows| {
         let mut bytes = Vec::new();
         let digest = |row: usize| {
             bytes.clear();
-            for (name, array) in &content {
+            for (name, cells) in &content {
                 part(&mut bytes, name.as_bytes());
-                value(&mut bytes, *array, row);
+                cells.write(row, &mut bytes);
             }
             let content = first_eight(&bytes);
-            let key = key_column.map(|array| {
+            let key = keys.first().map(|(_, cells)| {
                 bytes.clear();
-                value(&mut bytes, array, row);
+                cells.write(row, &mut bytes);
                 first_eight(&bytes)
             });
             RowDigest { key: key.unwrap_or(content), content }
@@ -50,6 +50,69 @@ pub fn digests(table: &RecordBatch, key: Option<&str>) -> Vec<RowDigest> {
         rows.iter().copied().map(digest).collect::<Vec<RowDigest>>()
     });
     blocks.collect::<Vec<_>>().concat()
+}
+
+/// A column of one of the canonical types.
+enum Cells<'a> {
+    Boolean(&'a BooleanArray),
+    Integer(&'a Int64Array),
+    Float(&'a Float64Array),
+    Text(&'a LargeStringArray),
+    Date(&'a Date32Array),
+    Timestamp(&'a TimestampMicrosecondArray),
+    /// A type that no table holds counts as missing throughout.
+    Missing,
+}
+
+impl<'a> Cells<'a> {
+    fn of(array: &'a dyn Array) -> Cells<'a> {
+        match array.data_type() {
+            DataType::Boolean => Cells::Boolean(array.as_boolean()),
+            DataType::Int64 => Cells::Integer(array.as_primitive()),
+            DataType::Float64 => Cells::Float(array.as_primitive()),
+            DataType::LargeUtf8 => Cells::Text(array.as_string()),
+            DataType::Date32 => Cells::Date(array.as_primitive()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Cells::Timestamp(array.as_primitive()),
+            _ => Cells::Missing,
+        }
+    }
+
+    fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Boolean(array) => array.is_null(row),
+            Cells::Integer(array) => array.is_null(row),
+            Cells::Float(array) => array.is_null(row),
+            Cells::Text(array) => array.is_null(row),
+            Cells::Date(array) => array.is_null(row),
+            Cells::Timestamp(array) => array.is_null(row),
+            Cells::Missing => true,
+        }
+    }
+
+    /// Writes the cell of a row: a mark of its type, then its value.
+    fn write(&self, row: usize, bytes: &mut Vec<u8>) {
+        if self.is_missing(row) {
+            return bytes.push(0);
+        }
+        match self {
+            Cells::Boolean(array) => bytes.extend_from_slice(&[1, u8::from(array.value(row))]),
+            Cells::Integer(array) => integer(bytes, array.value(row)),
+            Cells::Float(array) => float(bytes, array.value(row)),
+            Cells::Text(array) => {
+                bytes.push(3);
+                part(bytes, array.value(row).as_bytes());
+            }
+            Cells::Date(array) => {
+                bytes.push(4);
+                bytes.extend_from_slice(&array.value(row).to_le_bytes());
+            }
+            Cells::Timestamp(array) => {
+                bytes.push(5);
+                bytes.extend_from_slice(&array.value(row).to_le_bytes());
+            }
+            Cells::Missing => {}
+        }
+    }
 }
 
 fn first_eight(bytes: &[u8]) -> u64 {
@@ -61,27 +124,6 @@ fn first_eight(bytes: &[u8]) -> u64 {
 fn part(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
     bytes.extend_from_slice(part);
-}
-
-fn value(bytes: &mut Vec<u8>, array: &dyn Array, row: usize) {
-    match Value::of_array(array, row).unwrap_or(Value::Null) {
-        Value::Null => bytes.push(0),
-        Value::Boolean(value) => bytes.extend_from_slice(&[1, u8::from(value)]),
-        Value::Integer(value) => integer(bytes, value),
-        Value::Float(value) => float(bytes, value),
-        Value::Text(value) => {
-            bytes.push(3);
-            part(bytes, value.as_bytes());
-        }
-        Value::Date(value) => {
-            bytes.push(4);
-            bytes.extend_from_slice(&value.to_le_bytes());
-        }
-        Value::Timestamp(value) => {
-            bytes.push(5);
-            bytes.extend_from_slice(&value.to_le_bytes());
-        }
-    }
 }
 
 fn integer(bytes: &mut Vec<u8>, value: i64) {

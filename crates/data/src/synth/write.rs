@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use trainyard_expression::Value;
 use trainyard_files::{Io, write_atomic};
 
-use crate::csv::to_csv_with;
+use crate::csv::{cell_text, to_csv_with};
 use crate::{Error, to_parquet};
 
 /// The form of a file.
@@ -61,10 +61,10 @@ fn sqlite(table: &RecordBatch) -> rusqlite::Result<Vec<u8>> {
                 match Value::of_array(column.as_ref(), row).unwrap_or(Value::Null) {
                     Value::Null => rusqlite::types::Value::Null,
                     Value::Boolean(value) => i64::from(value).into(),
-                    Value::Integer(value) | Value::Timestamp(value) => value.into(),
+                    Value::Integer(value) => value.into(),
                     Value::Float(value) => value.into(),
                     Value::Text(value) => value.into(),
-                    Value::Date(value) => i64::from(value).into(),
+                    Value::Date(_) | Value::Timestamp(_) => cell_text(column.as_ref(), row).unwrap_or_default().into(),
                 }
             });
             insert.execute(rusqlite::params_from_iter(values))?;

@@ -38,6 +38,8 @@ fn unreadable() -> Vec<Case> {
         case("empty column name", "id,,churn\na,1,no\n"),
         case("no utf8", "id,amount,churn\na,1,no\nZoë,2,yes\n").with_latin1(),
         case("utf16", "id,amount\na,1\n").with_utf16(),
+        case("semicolons", "id;amount;churn\na;1,5;no\nb;2;yes\n"),
+        case("tabs", "id\tamount\na\t1\n"),
         case("type breaks", &long(1200, "x7,4,no\n")),
         case("type breaks in a quoted cell", "id,note,amount\na,\"4, x\ny\",1\n")
             .with_rows(1000, "b,\"x, \"\"oops\"\" y\",oops\n"),
@@ -167,7 +169,7 @@ fn a_missing_file_names_its_neighbour_and_a_folder_is_called_one() {
 #[test]
 fn a_wrong_byte_is_counted_with_the_mark_before_it() {
     let error = read_bytes("rows.csv", b"\xef\xbb\xbfa\nb\n\xff\n", &ReadOptions::default()).unwrap_err();
-    assert_eq!(error, Error::Encoding { file: "rows.csv".into(), line: 3, byte: 8 });
+    assert_eq!(error, Error::Encoding { file: "rows.csv".into(), line: 3, byte: 8, utf16: false });
 }
 
 #[test]

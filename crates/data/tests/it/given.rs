@@ -8,10 +8,15 @@ use serde_json::Value;
 use trainyard_data::{Error, ReadOptions, read};
 use trainyard_diagnostics::Source;
 use trainyard_files::DiskIo;
-use trainyard_spec::{Choice, DataSpec, SpecFiles, resolve};
+use trainyard_spec::{Choice, DataSpec, Resolved, SpecFiles, resolve};
 
 /// Gives the `data` section of a project, with places in its text.
 pub(crate) fn data_spec(section: &str) -> DataSpec {
+    project(section, "seed: 1\nshares: {train: 0.8, reference_test: 0.2}\n").project.data
+}
+
+/// Gives a project with this `data` section and this split version.
+pub(crate) fn project(section: &str, split: &str) -> Resolved {
     let project = format!("name: given\ndata:\n{section}\nactive: {{split: 1, features: 1, model: 1}}\n");
     let version = |name: &str, text: &str| BTreeMap::from([(1, Source::new(name, text))]);
     let files = SpecFiles {
@@ -19,13 +24,13 @@ pub(crate) fn data_spec(section: &str) -> DataSpec {
         environment: None,
         known_environments: Vec::new(),
         overrides: Vec::new(),
-        splits: version("versions/splits/v1.yaml", "seed: 1\nshares: {train: 0.8, reference_test: 0.2}\n"),
+        splits: version("versions/splits/v1.yaml", split),
         features: version("versions/features/v1.yaml", "groups: [{numeric: [amount]}]\n"),
         models: version("versions/models/v1.yaml", "seed: 1\nbaseline: {dummy: {}}\ncandidates: {dummy: {}}\n"),
         lock: None,
         choose: Choice::default(),
     };
-    resolve(&files).unwrap_or_else(|problems| panic!("{:?}", problems.into_vec())).project.data
+    resolve(&files).unwrap_or_else(|problems| panic!("{:?}", problems.into_vec()))
 }
 
 /// Writes `bytes` as `name` into a folder of its own and reads them.

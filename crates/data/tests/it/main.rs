@@ -6,3 +6,6 @@ mod bad_input;
 mod given;
 mod parquet;
 mod read;
+mod rows;
+mod split;
+mod synth;
