@@ -16,7 +16,7 @@ use trainyard_tracking::{EmbeddedStore, Input, Metric, NewRun, Reason, Status, T
 
 use crate::engine::{
     Cache, Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Record, Reporter, Sink,
-    StepStatus, journal_problem,
+    StepStatus, journal_problem, still_done,
 };
 use crate::project::{self, Request, STATE};
 use crate::report::{RunResult, result_of};
@@ -335,7 +335,7 @@ pub fn step(
             .help("add its section to trainyard.yaml")
             .into());
     };
-    let done = Journal::done(&stores.entries(run)?);
+    let done = still_done(&graph, &stores.cache(), &stores.entries(run)?);
     let missing: Vec<&str> = graph.needs(found.name()).into_iter().filter(|need| !done.contains_key(*need)).collect();
     if !missing.is_empty() && !done.contains_key(name) {
         return Err(Diagnostic::error(
@@ -426,15 +426,7 @@ fn execute(
 ) -> Result<RunResult, Failure> {
     let started = Instant::now();
     let graph = graph_of(context)?;
-    let mut done = Journal::done(&stores.entries(&context.run)?);
-    // What was stored may have been damaged since: such a step runs again, and so does all that follows it.
-    let cache = stores.cache();
-    done.retain(|_, (record, _, _)| cache.damaged(record).is_none());
-    for step in graph.steps() {
-        if !graph.needs(step.name()).iter().all(|need| done.contains_key(*need)) {
-            done.remove(step.name());
-        }
-    }
+    let done = still_done(&graph, &stores.cache(), &stores.entries(&context.run)?);
     let outcome = start_engine(stores, context, graph, threads, reporter, cancel, false)?.run(done, None);
     end(stores, context, outcome, started.elapsed().as_secs_f64())
 }

@@ -51,6 +51,11 @@ impl Cache {
         self.read(self.folder.join(step).join("latest.json"))
     }
 
+    /// Says whether a step has ever left a record, readable or not.
+    pub fn knows(&self, step: &str) -> bool {
+        self.io.exists(&self.folder.join(step).join("latest.json"))
+    }
+
     /// Reads the record under `key` without looking at its objects.
     pub fn stored(&self, step: &str, key: &Digest) -> Option<Record> {
         self.read(self.path(step, key))

@@ -277,7 +277,7 @@ pub(super) fn declared(step: &dyn Step, outputs: &BTreeMap<String, Arc<Output>>)
     let mut inputs = step.inputs()?;
     for read in step.reads() {
         if let Some(digest) = outputs.get(read.step).and_then(|output| output.artifacts.get(&read.artifact)) {
-            inputs.push(Input::new(format!("{}.{}", read.step, read.artifact), *digest));
+            inputs.push(Input::of_read(&read, *digest));
         }
     }
     Ok(inputs)

@@ -39,6 +39,11 @@ impl Input {
     pub fn new(name: impl Into<String>, digest: Digest) -> Input {
         Input { name: name.into(), digest }
     }
+
+    /// Declares an artifact of another step.
+    pub(super) fn of_read(read: &Read, digest: Digest) -> Input {
+        Input::new(format!("{}.{}", read.step, read.artifact), digest)
+    }
 }
 
 /// What a finished step asks to be logged to the tracking run.

@@ -37,13 +37,16 @@ pub fn plan(graph: &Graph, cache: &Cache) -> Result<Vec<Planned>, Failure> {
     let mut outputs: BTreeMap<String, Arc<Output>> = BTreeMap::new();
     let mut planned = Vec::new();
     for step in graph.steps() {
-        let open: Vec<&str> =
-            graph.needs(step.name()).into_iter().filter(|need| !outputs.contains_key(*need)).collect();
+        // A step that only comes after another reads nothing of it: what it would do is known all the same.
+        let reads: BTreeSet<&str> = step.reads().iter().map(|read| read.step).collect();
+        let open: Vec<&str> = reads.into_iter().filter(|need| !outputs.contains_key(*need)).collect();
         let inputs = declared(&**step, &outputs)?;
-        let (action, reasons) = if !open.is_empty() {
+        let (action, reasons) = if !step.cacheable() {
+            (Action::Run, vec!["it acts outside the project's files, so it always runs".to_owned()])
+        } else if !open.is_empty() {
             let changed = match cache.latest(step.name()) {
                 Some(latest) => changes(&**step, &latest, &inputs, &open),
-                None => vec!["it has never run here".to_owned()],
+                None => vec![unknown(&**step, cache)],
             };
             let waits = vec![format!("it depends on {}", open.join(", "))];
             let settled = changed.is_empty();
@@ -64,9 +67,6 @@ fn look_up(
     outputs: &mut BTreeMap<String, Arc<Output>>,
 ) -> (Action, Vec<String>) {
     let key = key(step.name(), &step.code(), inputs);
-    if !step.cacheable() {
-        return (Action::Run, vec!["it acts outside the project's files, so it always runs".to_owned()]);
-    }
     if let Some(record) = cache.find(step.name(), &key) {
         let reason = format!("same inputs and code as in run {}", record.run);
         outputs.insert(step.name().to_owned(), Arc::new(record.output));
@@ -83,8 +83,14 @@ fn look_up(
             }
             (Action::Run, reasons)
         }
-        None => (Action::Run, vec!["it has never run here".to_owned()]),
+        None => (Action::Run, vec![unknown(step, cache)]),
     }
+}
+
+/// Tells of a step of which no record can be read.
+fn unknown(step: &dyn Step, cache: &Cache) -> String {
+    let words = if cache.knows(step.name()) { "its stored results can't be read" } else { "it has never run here" };
+    words.to_owned()
 }
 
 /// Names what differs from the latest record; inputs of `open` steps are not known yet.

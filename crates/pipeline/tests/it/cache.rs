@@ -104,6 +104,42 @@ fn a_step_that_acts_outside_always_runs() {
 }
 
 #[test]
+fn a_step_whose_records_are_unreadable_is_not_said_to_have_never_run() {
+    let world = World::new();
+    let record = world.run(&diamond()).steps.remove(0).record.unwrap();
+    for file in [format!("{}.json", record.key), "latest.json".to_owned()] {
+        fs::write(world.path("cache/a").join(file), "{").unwrap();
+    }
+    assert_eq!(planned(&world, &diamond())[0], (Action::Run, "its stored results can't be read".to_owned()));
+    assert_eq!(ended(&world.run(&diamond()), StepStatus::Ran), ["a"]);
+}
+
+#[test]
+fn a_step_that_only_comes_after_another_is_planned_by_its_own_inputs() {
+    let world = World::new();
+    let steps = |code| {
+        let [a, b, ..] = diamond();
+        [a.with_code(code), Fake { needs: Vec::new(), after: vec!["a"], ..b }.doing(|_| Ok(Vec::new()))]
+    };
+    world.run(&steps("1"));
+    assert_eq!(
+        planned(&world, &steps("2")).iter().map(|step| step.0).collect::<Vec<_>>(),
+        [Action::Run, Action::Cached]
+    );
+    let outcome = world.run(&steps("2"));
+    assert_eq!((ended(&outcome, StepStatus::Ran), ended(&outcome, StepStatus::Cached)), (vec!["a"], vec!["b"]));
+    assert_eq!(world.heard.all()[..4], ["a started", "a ran", "b started", "b ran"], "b waits for a");
+}
+
+#[test]
+fn a_record_that_is_gone_is_said_to_be_gone() {
+    let world = World::new();
+    let record = world.run(&diamond()).steps.remove(0).record.unwrap();
+    fs::remove_file(world.path("cache/a").join(format!("{}.json", record.key))).unwrap();
+    assert_eq!(planned(&world, &diamond())[0], (Action::Run, "its stored result is gone".to_owned()));
+}
+
+#[test]
 fn what_a_step_did_not_declare_it_cannot_read() {
     let world = World::new();
     let [a, b, ..] = diamond();

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use trainyard_files::{Digest, DiskIo, ObjectStore};
 use trainyard_pipeline::engine::{
     Cache, Cancel, Engine, Entry, Event, Failure, Finished, Graph, Input, Journal, Outcome, Output, Read, Record,
-    Reporter, Scope, Sink, Step, StepStatus,
+    Reporter, Scope, Sink, Step, StepStatus, still_done,
 };
 
 /// What a step does: from its scope to the bytes of its one artifact, `out`.
@@ -20,6 +20,7 @@ type Work = Arc<dyn Fn(&Scope) -> Result<Vec<u8>, Failure> + Send + Sync>;
 pub(crate) struct Fake {
     pub(crate) name: &'static str,
     pub(crate) needs: Vec<&'static str>,
+    pub(crate) after: Vec<&'static str>,
     pub(crate) code: &'static str,
     pub(crate) input: &'static str,
     pub(crate) cacheable: bool,
@@ -33,6 +34,7 @@ impl Fake {
         let fake = Fake {
             name,
             needs: needs.to_vec(),
+            after: Vec::new(),
             code: "1",
             input: "",
             cacheable: true,
@@ -71,6 +73,10 @@ impl Step for Fake {
 
     fn reads(&self) -> Vec<Read> {
         self.needs.iter().map(|need| Read::new(need, "out")).collect()
+    }
+
+    fn after(&self) -> Vec<&'static str> {
+        self.after.clone()
     }
 
     fn code(&self) -> Digest {
@@ -180,7 +186,9 @@ impl World {
 
     /// Runs what the journal does not know as done, without a cache.
     pub(crate) fn resume(&self, steps: &[Fake]) -> Outcome {
-        self.engine(steps, None).run(Journal::done(&self.entries()), None)
+        let engine = self.engine(steps, None);
+        let done = still_done(&engine.graph, &self.cache(), &self.entries());
+        engine.run(done, None)
     }
 
     /// Gives the bytes of a step's artifact.

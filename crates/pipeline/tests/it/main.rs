@@ -9,3 +9,4 @@ mod given;
 mod graph;
 mod journal;
 mod numbers;
+mod resume;
