@@ -13,7 +13,7 @@ fn main() {
     println!("cargo:rerun-if-changed={}", lock.display());
     println!("cargo:rerun-if-changed={}", here.join("build").display());
     for folder in digests::sorted(&crates) {
-        for part in ["src", "Cargo.toml"].map(|part| folder.join(part)).into_iter().filter(|part| part.exists()) {
+        for part in digests::built(&folder) {
             println!("cargo:rerun-if-changed={}", part.display());
         }
     }

@@ -7,24 +7,30 @@ use std::path::{Path, PathBuf};
 /// A name with the digest of its code.
 pub(crate) type Digests = BTreeMap<String, [u8; 32]>;
 
-/// Digests every crate in the folder `crates`: its sources, its manifest, the workspace crates it uses and the locked
-/// versions, by the text of Cargo.lock, of everything below them.
+/// Folders of a crate that never become part of what is built.
+const NOT_BUILT: [&str; 4] = ["tests", "benches", "examples", "target"];
+
+/// Digests every crate in the folder `crates`: its files other than tests and examples (so a font that is compiled in
+/// counts, and so do comments and white space), the workspace crates it uses and the locked versions, by the text of
+/// Cargo.lock, of everything below them. What only its tests use does not count.
 pub(crate) fn of_crates(crates: &Path, lock: &str) -> Digests {
     let lock = Lock::parse(lock);
-    let mut own = BTreeMap::new();
+    let (mut own, mut uses) = (BTreeMap::new(), BTreeMap::new());
     for folder in sorted(crates) {
         let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
         let Some(name) = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
             continue;
         };
         let mut hasher = blake3::Hasher::new();
-        part(&mut hasher, manifest.as_bytes());
-        digest_tree(&folder.join("src"), &folder.join("src"), &mut hasher);
+        for path in built(&folder) {
+            digest_tree(&folder, &path, &mut hasher);
+        }
+        uses.insert(name.to_owned(), used(&manifest));
         own.insert(name.to_owned(), *hasher.finalize().as_bytes());
     }
     let with_all_below = |name: &String| {
         let mut hasher = blake3::Hasher::new();
-        for package in lock.closure(name) {
+        for package in lock.closure(name, &uses) {
             part(&mut hasher, package.as_bytes());
             if let Some(digest) = own.get(package.split(' ').next().unwrap_or_default()) {
                 part(&mut hasher, digest);
@@ -33,6 +39,12 @@ pub(crate) fn of_crates(crates: &Path, lock: &str) -> Digests {
         *hasher.finalize().as_bytes()
     };
     own.keys().map(|name| (name.clone(), with_all_below(name))).collect()
+}
+
+/// Lists what of a crate's folder can become part of what is built.
+pub(crate) fn built(folder: &Path) -> Vec<PathBuf> {
+    let counts = |path: &PathBuf| !NOT_BUILT.iter().any(|name| path.ends_with(name));
+    if folder.is_dir() { sorted(folder).into_iter().filter(counts).collect() } else { Vec::new() }
 }
 
 /// Digests every file in the folder `steps` together with the files beside it that it names as `super::…`, and those
@@ -104,14 +116,19 @@ impl Lock {
         Lock { packages }
     }
 
-    /// The identities of `name` and of all that it depends on, sorted.
-    fn closure(&self, name: &str) -> BTreeSet<String> {
+    /// The identities of `name` and of all that it depends on, sorted; of a crate in `uses` only what stands there.
+    fn closure(&self, name: &str, uses: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let mut open = self.find(name);
         while let Some(key) = open.pop() {
             let Some(package) = self.packages.get(&key) else { continue };
             if seen.insert(package.identity.clone()) {
-                open.extend(package.dependencies.iter().flat_map(|dependency| self.find(dependency)));
+                let used = uses.get(&package.name);
+                let counts = |dependency: &&String| {
+                    let name = dependency.split(' ').next().unwrap_or_default();
+                    used.is_none_or(|used| used.contains(name))
+                };
+                open.extend(package.dependencies.iter().filter(counts).flat_map(|dependency| self.find(dependency)));
             }
         }
         seen
@@ -126,14 +143,29 @@ impl Lock {
     }
 }
 
-fn digest_tree(root: &Path, folder: &Path, hasher: &mut blake3::Hasher) {
-    for path in sorted(folder) {
-        if path.is_dir() {
-            digest_tree(root, &path, hasher);
-        } else {
-            part(hasher, path.strip_prefix(root).unwrap_or(&path).to_string_lossy().as_bytes());
-            part(hasher, &fs::read(&path).expect("a source file can be read"));
+/// The packages that a manifest names outside its `dev-dependencies`.
+fn used(manifest: &str) -> BTreeSet<String> {
+    let (mut found, mut counts) = (BTreeSet::new(), false);
+    for line in manifest.lines() {
+        if let Some(section) = line.strip_prefix('[') {
+            counts = section.ends_with("dependencies]") && !section.contains("dev-dependencies");
+        } else if counts {
+            let renamed = line.split_once("package = \"").and_then(|(_, rest)| rest.split('"').next());
+            let written = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            found.insert(renamed.unwrap_or(written).to_owned());
         }
+    }
+    found
+}
+
+fn digest_tree(root: &Path, path: &Path, hasher: &mut blake3::Hasher) {
+    if path.is_dir() {
+        for path in sorted(path) {
+            digest_tree(root, &path, hasher);
+        }
+    } else {
+        part(hasher, path.strip_prefix(root).unwrap_or(path).to_string_lossy().as_bytes());
+        part(hasher, &fs::read(path).expect("a source file can be read"));
     }
 }
 

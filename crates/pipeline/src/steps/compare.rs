@@ -46,7 +46,7 @@ impl Step for Compare {
     }
 
     fn code(&self) -> Digest {
-        code::digest("compare", &["model"])
+        code::digest("compare", &["model", "tracking"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {

@@ -69,7 +69,7 @@ impl Step for Ingest {
     }
 
     fn code(&self) -> Digest {
-        code::digest("ingest", &["data"])
+        code::digest("ingest", &["data", "model"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use digests::{Digests, of_crates, of_steps, sorted};
+use digests::{Digests, built, of_crates, of_steps, sorted};
 use tempfile::TempDir;
 
 fn repository() -> std::path::PathBuf {
@@ -31,8 +31,15 @@ fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for member in sorted(&repository().join("crates")) {
         let target = folder.path().join(member.file_name().unwrap());
-        copy(&member.join("src"), &target.join("src"));
-        fs::copy(member.join("Cargo.toml"), target.join("Cargo.toml")).unwrap();
+        fs::create_dir_all(&target).unwrap();
+        for path in built(&member) {
+            let target = target.join(path.file_name().unwrap());
+            if path.is_dir() {
+                copy(&path, &target);
+            } else {
+                fs::copy(&path, target).unwrap();
+            }
+        }
     }
     folder
 }
@@ -81,6 +88,53 @@ fn a_line_in_a_crate_changes_it_and_those_above_it() {
     assert!(found.is_superset(&names(&["trainyard-learn", "trainyard-model", "trainyard-pipeline"])), "{found:?}");
     for below in ["trainyard-data", "trainyard-features", "trainyard-spec", "trainyard-tracking"] {
         assert!(!found.contains(below), "{below} does not use learn");
+    }
+}
+
+#[test]
+fn what_is_compiled_in_counts_and_what_only_tests_use_does_not() {
+    let lock = fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    let folder = workspace();
+    let before = of_crates(folder.path(), &lock);
+    let font = folder.path().join("model/assets/DejaVuSans.ttf");
+    fs::write(&font, [&fs::read(&font).unwrap()[..], b" "].concat()).unwrap();
+    let with_font = of_crates(folder.path(), &lock);
+    let mut found = changed(&before, &with_font);
+    for above in ["trainyard-cli", "trainyard-pipeline", "trainyard-xtask", "xtask"] {
+        found.remove(above);
+    }
+    assert_eq!(found, names(&["trainyard-model"]));
+    append(&folder.path().join("judges/src/lib.rs"), "// edited");
+    assert_eq!(changed(&with_font, &of_crates(folder.path(), &lock)), names(&["trainyard-judges"]));
+    fs::create_dir_all(folder.path().join("learn/tests/it")).unwrap();
+    fs::write(folder.path().join("learn/tests/it/main.rs"), "// new").unwrap();
+    assert!(!changed(&before, &of_crates(folder.path(), &lock)).contains("trainyard-learn"));
+}
+
+/// The crates that `src/steps/<step>.rs` hands to `code::digest`.
+fn handed(text: &str) -> BTreeSet<String> {
+    let (_, call) = text.split_once("code::digest(").unwrap();
+    let (call, _) = call.split_once(']').unwrap();
+    call.split('"').skip(3).step_by(2).map(|name| format!("trainyard-{name}")).collect()
+}
+
+#[test]
+fn a_line_in_a_crate_that_a_step_names_changes_what_the_step_hands_in() {
+    let lock = fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    let folder = workspace();
+    let mut before = of_crates(folder.path(), &lock);
+    // `files` and `diagnostics` only carry what a step says: its bytes do not come from there.
+    for edited in ["data", "features", "learn", "model", "tracking", "spec", "expression", "random"] {
+        append(&folder.path().join(edited).join("src/lib.rs"), "// edited");
+        let after = of_crates(folder.path(), &lock);
+        let touched = changed(&before, &after);
+        before = after;
+        for path in sorted(&folder.path().join("pipeline/src/steps")) {
+            let text = fs::read_to_string(&path).unwrap();
+            if text.contains("code::digest(") && text.contains(&format!("trainyard_{edited}")) {
+                assert!(!handed(&text).is_disjoint(&touched), "{} does not hand in {edited}", path.display());
+            }
+        }
     }
 }
 
