@@ -8,5 +8,6 @@ mod ends;
 mod given;
 mod graph;
 mod journal;
+mod locks;
 mod numbers;
 mod resume;
