@@ -256,6 +256,12 @@ fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
     for (key, value) in &files.overrides {
         let flag = Origin::Flag(format!("--set {key}={value}"));
         let mut found = Vec::new();
+        // In YAML these begin a block of text, which no flag holds: here they stand for themselves.
+        if value == "|" || value == ">" {
+            let node = Node::plain(value.clone(), flag.clone());
+            errors.extend(tree::set(&mut tree, key, node, &flag).err().map(|error| *error));
+            continue;
+        }
         match tree::parse(&Source::new("command line", value.clone()), &mut found) {
             Some(node) if found.is_empty() => {
                 let node = if value.trim().is_empty() { Node::plain("", flag.clone()) } else { node.moved_to(&flag) };

@@ -240,7 +240,7 @@ fn flag(error: &Error) -> Diagnostic {
     match error {
         Error::SetPath { flag } => {
             let diagnostic = Diagnostic::error("spec/set-path", "--set needs the path of a key");
-            flag.point(diagnostic, "keys are joined by dots, none of them empty").help("write --set data.key=id")
+            flag.point(diagnostic, "a few keys joined by dots, none of them empty").help("write --set data.key=id")
         }
         Error::SetThrough { flag, through, value } => {
             let title = format!("`{through}` is a single value, not a section");

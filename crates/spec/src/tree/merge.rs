@@ -29,9 +29,13 @@ pub(crate) fn merge(base: &mut Node, over: Node) {
 /// # Errors
 /// A path with an empty part or an open quote, and one that leads through a value that is no section.
 pub(crate) fn set(base: &mut Node, path: &str, value: Node, flag: &Origin) -> Result<(), Box<Error>> {
-    let parts = parts(path).ok_or_else(|| Box::new(Error::SetPath { flag: flag.clone() }))?;
+    let parts = parts(path).filter(|parts| parts.len() <= MOST_PARTS);
+    let parts = parts.ok_or_else(|| Box::new(Error::SetPath { flag: flag.clone() }))?;
     set_under(base, &parts, &mut String::new(), value, flag)
 }
+
+/// No path of a specification is longer; a deeper one would only use up the stack.
+const MOST_PARTS: usize = 16;
 
 fn set_under(
     node: &mut Node,

@@ -73,3 +73,16 @@ fn later_layers_win_and_nothing_takes_away() {
     assert_eq!(tags, [("a.b", "1"), ("team", "growth")]);
     assert_eq!(resolved.overrides.len(), 3);
 }
+
+#[test]
+fn a_path_without_end_is_refused() {
+    let path = format!("data.{}b=1", "a.".repeat(60_000));
+    let problems = resolve(&Given::default_project().with_flags(&["--set", &path]).files()).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.code == "spec/set-path"));
+}
+
+#[test]
+fn a_bar_is_a_delimiter_on_the_command_line() {
+    let given = Given::default_project().with_flags(&["--set", "data.delimiter=|"]);
+    assert_eq!(resolve(&given.files()).unwrap().project.data.delimiter.value, '|');
+}
