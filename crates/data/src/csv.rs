@@ -1,5 +1,6 @@
 //! CSV to a table and back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
@@ -73,13 +74,13 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
     let mut rows = Vec::new();
     let unreadable = |error: csv::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
     let mut record = csv::ByteRecord::new();
+    if !reader.read_byte_record(&mut record).map_err(unreadable)? {
+        return Err(Error::Empty { file: file.to_owned() });
+    }
+    let header = record.clone();
     while reader.read_byte_record(&mut record).map_err(unreadable)? {
         rows.push(record.clone());
     }
-    if rows.is_empty() {
-        return Err(Error::Empty { file: file.to_owned() });
-    }
-    let header = rows.remove(0);
     let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     if let ([only], Some(first)) = (names.as_slice(), rows.first())
         && let Some(likely) = likely_delimiter(only, first)
@@ -87,13 +88,14 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
         let line = line_at(text, &header, file);
         return Err(Error::Delimiter { line, delimiter: char::from(options.delimiter), likely });
     }
+    let mut before = BTreeSet::new();
     for (position, name) in names.iter().enumerate() {
         let line = || Some(cell_line(text, &header, position, options.delimiter, file));
         let file = || file.to_owned();
         if name.trim().is_empty() {
             return Err(Error::EmptyName { file: file(), line: line(), position: position + 1 });
         }
-        if names[..position].contains(name) {
+        if !before.insert(name) {
             return Err(Error::DuplicateColumn { file: file(), line: line(), name: name.clone() });
         }
     }

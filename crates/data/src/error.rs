@@ -43,6 +43,8 @@ pub enum Error {
     HeaderOnly { file: String },
     /// A row has another number of cells than the header.
     Ragged { line: Line, expected: usize, got: usize },
+    /// A Parquet file without rows.
+    NoRows { file: String },
     /// A quote is opened and never closed.
     UnclosedQuote { line: Line },
     /// Two columns share a name.
@@ -150,6 +152,8 @@ impl Error {
             }
             Error::Empty { file } => Diagnostic::error("data/empty", format!("{file} is empty"))
                 .help("export the data again; a header line and rows are expected"),
+            Error::NoRows { file } => Diagnostic::error("data/no-rows", format!("{file} has columns but no row"))
+                .help("export the data again, with its rows"),
             Error::HeaderOnly { file } => {
                 Diagnostic::error("data/header-only", format!("{file} has a header line but no row"))
                     .help("export the data again, with its rows")

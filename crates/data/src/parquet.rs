@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Decimal128Type, Float32Type, Int8Type, Int16Type, Int32Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, Date32Array, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchOptions,
+    Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchOptions,
     TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -116,7 +115,6 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         DataType::Int8 => integers!(Int8Type),
         DataType::Int16 => integers!(Int16Type),
         DataType::Int32 => integers!(Int32Type),
-        DataType::Int64 => integers!(Int64Type),
         DataType::UInt8 => integers!(UInt8Type),
         DataType::UInt16 => integers!(UInt16Type),
         DataType::UInt32 => integers!(UInt32Type),
@@ -132,7 +130,6 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
             let values = column.as_primitive::<Float32Type>().iter();
             Arc::new(values.map(|value| value.map(f64::from)).collect::<Float64Array>())
         }
-        DataType::Float64 => Arc::new(column.as_primitive::<Float64Type>().clone()),
         DataType::Decimal128(_, scale) => {
             let unit = libm::pow(10.0, f64::from(*scale));
             let values = column.as_primitive::<Decimal128Type>().iter();
@@ -140,7 +137,6 @@ fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         }
         DataType::Utf8 => Arc::new(column.as_string::<i32>().iter().collect::<LargeStringArray>()),
         DataType::Utf8View => Arc::new(column.as_string_view().iter().collect::<LargeStringArray>()),
-        DataType::Date32 => Arc::new(column.as_primitive::<Date32Type>().clone() as Date32Array),
         DataType::Timestamp(TimeUnit::Second, _) => {
             moments!(TimestampSecondType, |value: i64| value.checked_mul(1_000_000))
         }

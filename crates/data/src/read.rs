@@ -58,7 +58,7 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         "tsv" => |bytes, file, options| csv::read(bytes, file, &ReadOptions { delimiter: b'\t', ..options.clone() }),
         "parquet" => |bytes, file, options| {
             let table = declared(from_parquet(bytes, file)?, file, options)?;
-            if table.num_rows() == 0 { Err(Error::HeaderOnly { file: file.to_owned() }) } else { Ok(table) }
+            if table.num_rows() == 0 { Err(Error::NoRows { file: file.to_owned() }) } else { Ok(table) }
         },
         _ if io.exists(path) => return Err(Error::UnknownFormat { file: file() }),
         _ => return Err(missing(io, path, shown)),

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::{Array, RecordBatch};
+use serde::{Deserialize, Serialize};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_expression::Value;
 use trainyard_spec::{DataSpec, Located, TargetSpec, Task};
 
 use crate::Error;
+use crate::csv::cell_text as text;
 
-/// What the checks found.
+/// Tells what the checks found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
     /// Binary classification or regression.
@@ -20,17 +22,26 @@ pub struct Checked {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Gives a cell's text; nothing for a missing one.
-pub(crate) fn text(column: &dyn Array, row: usize) -> Option<String> {
-    Some(match Value::of_array(column, row).unwrap_or(Value::Null) {
-        Value::Null => return None,
-        Value::Boolean(value) => value.to_string(),
-        Value::Integer(value) => value.to_string(),
-        Value::Float(value) => value.to_string(),
-        Value::Text(value) => value,
-        Value::Date(value) => value.to_string(),
-        Value::Timestamp(value) => value.to_string(),
-    })
+/// Names what is predicted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The column.
+    pub column: String,
+    /// Binary classification or regression.
+    #[serde(with = "task_name")]
+    pub task: Task,
+    /// The negative and the positive class, as text; only in classification.
+    pub classes: Option<[String; 2]>,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.classes {
+            Some([_, positive]) => write!(formatter, "{} = {positive}", self.column),
+            None => formatter.write_str(&self.column),
+        }
+    }
 }
 
 fn number(column: &dyn Array, row: usize) -> Option<f64> {
@@ -77,11 +88,9 @@ pub fn check(table: &RecordBatch, data: &DataSpec) -> Result<Checked, Vec<Error>
     let labels = || classes.keys().cloned().collect::<Vec<String>>();
     let numeric = (0..column.len()).find(|row| column.is_valid(*row)).is_none_or(|row| number(column, row).is_some());
     let task = target.known_task().unwrap_or(if numeric { Task::Regression } else { Task::Binary });
-    if classes.len() == 1 {
-        errors.push(Error::ConstantTarget { column: name.clone(), value: labels().remove(0) });
-    }
     let mut pair = None;
     match (task, &target.positive) {
+        _ if classes.len() == 1 => errors.push(Error::ConstantTarget { column: name, value: labels().remove(0) }),
         (Task::Regression, _) if !numeric => errors.push(Error::TargetNotNumeric { column: name }),
         (Task::Regression, _) => {
             let infinite = (0..column.len()).find(|row| number(column, *row).is_some_and(|value| !value.is_finite()));
@@ -106,7 +115,20 @@ pub fn check(table: &RecordBatch, data: &DataSpec) -> Result<Checked, Vec<Error>
             pair = negative.map(|negative| [negative.clone(), positive.value.clone()]);
         }
     }
-    if errors.is_empty() { Ok(Checked { task, classes: pair, warnings: Vec::new() }) } else { Err(errors) }
+    let mut warnings = Vec::new();
+    if target.known_task().is_none() && task == Task::Regression && classes.len() == 2 {
+        warnings.push(two_values(target, &labels()));
+    }
+    if errors.is_empty() { Ok(Checked { task, classes: pair, warnings }) } else { Err(errors) }
+}
+
+/// Asks whether a number of two values is a class.
+fn two_values(target: &TargetSpec, labels: &[String]) -> Diagnostic {
+    let title =
+        format!("{} has two values, {}, and is predicted as a number", target.column.value, labels.join(" and "));
+    let asked = target.column.origin.point(Diagnostic::warning("data/two-values", title), "the target");
+    let positive = labels.last().map_or("1", String::as_str);
+    asked.help(format!("if they are classes: `positive: \"{positive}\"`; if not: `task: regression`"))
 }
 
 fn check_key(table: &RecordBatch, key: &Located<String>, errors: &mut Vec<Error>) {
@@ -158,4 +180,26 @@ pub fn targets(table: &RecordBatch, target: &TargetSpec, task: Task) -> Result<V
         })
     });
     values.collect()
+}
+
+/// A task in JSON, by its name.
+mod task_name {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use trainyard_spec::Task;
+
+    pub(super) fn serialize<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match task {
+            Task::Binary => "binary",
+            Task::Regression => "regression",
+        })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Task, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "binary" => Ok(Task::Binary),
+            "regression" => Ok(Task::Regression),
+            _ => Err(serde::de::Error::unknown_variant(&name, &["binary", "regression"])),
+        }
+    }
 }

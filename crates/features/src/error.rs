@@ -32,6 +32,13 @@ pub enum Error {
         /// The first such row, counted from 0; `None` for a single row.
         row: Option<usize>,
     },
+    /// A value lies so far from the training rows' that scaled it is infinite.
+    TooFar {
+        /// The column.
+        column: String,
+        /// The first such row, counted from 0; `None` for a single row.
+        row: Option<usize>,
+    },
     /// The values of a column lie too far apart for its spread to be a double.
     TooWide {
         /// The column.
@@ -101,6 +108,8 @@ impl Error {
             Error::Infinite { column, .. } => Diagnostic::error("features/infinite", self.to_string()).help(format!(
                 "leave the cell empty where `{column}` is unknown; in SQL, NULLIF(x, 0) keeps a divisor from being 0"
             )),
+            Error::TooFar { column, .. } => Diagnostic::error("features/too-far", self.to_string())
+                .help(format!("correct the value of `{column}`, or leave the cell empty where it is unknown")),
             Error::TooWide { column } => Diagnostic::error("features/too-wide", self.to_string())
                 .help(format!("use `scale: none` for `{column}`, or correct its extreme values")),
             Error::TooManyCategories { column, .. } => {
@@ -155,6 +164,10 @@ impl fmt::Display for Error {
             }
             Error::Infinite { column, row } => {
                 write!(formatter, "the column `{column}` holds an infinite number")?;
+                row.map_or(Ok(()), |row| write!(formatter, " in row {}", row + 1))
+            }
+            Error::TooFar { column, row } => {
+                write!(formatter, "a value of `{column}` lies too far from those of the training rows")?;
                 row.map_or(Ok(()), |row| write!(formatter, " in row {}", row + 1))
             }
             Error::TooWide { column } => {

@@ -11,6 +11,7 @@ use crate::categories::Category;
 use crate::columns::{self, Input};
 use crate::derived::{Columns, Derived, StoredDerived};
 use crate::numbers::Number;
+use crate::plan::is_category;
 use crate::{Error, FeatureTable};
 
 /// The format of stored features that this version writes.
@@ -102,7 +103,10 @@ impl FittedFeatures {
                 Feature::Number(number) => {
                     let mut values = columns::numbers(&number.column, array)?;
                     values.iter_mut().for_each(|value| *value = number.apply(*value));
-                    vec![values]
+                    match values.iter().position(|value| value.is_infinite()) {
+                        Some(row) => return Err(Error::TooFar { column: number.column.clone(), row: Some(row) }),
+                        None => vec![values],
+                    }
                 }
             })
         };
@@ -132,7 +136,13 @@ impl FittedFeatures {
             let value = cells.get(feature.column()).unwrap_or(&Value::Null);
             match feature {
                 Feature::Category(category) => category.apply_one(value, &mut features),
-                Feature::Number(number) => features.push(number.apply(columns::number(&number.column, value)?)),
+                Feature::Number(number) => {
+                    let scaled = number.apply(columns::number(&number.column, value)?);
+                    if scaled.is_infinite() {
+                        return Err(Error::TooFar { column: number.column.clone(), row: None });
+                    }
+                    features.push(scaled);
+                }
             }
         }
         Ok(features)
@@ -209,7 +219,7 @@ impl TryFrom<Stored> for FittedFeatures {
             let kind = kind.ok_or_else(|| damaged(format!("nothing gives the column `{name}`")))?;
             let is_sound = match feature {
                 Feature::Number(number) => columns::is_number(kind) && number.is_sound(),
-                Feature::Category(category) => category.is_sound(),
+                Feature::Category(category) => is_category(kind) && category.is_sound(),
             };
             if !is_sound {
                 return Err(damaged(format!("what was learned about `{name}` contradicts itself")));

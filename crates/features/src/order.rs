@@ -21,15 +21,16 @@ pub(crate) fn compile_derived(
     found: &mut Problems,
 ) -> Vec<(String, Expression)> {
     let mut pending: Vec<(&Located<String>, &Located<String>)> = Vec::new();
-    let mut seen: BTreeMap<&str, &Located<String>> = BTreeMap::new();
+    let mut seen: BTreeMap<String, &Located<String>> = BTreeMap::new();
     let names = raw.iter().map(|column| column.name.as_str());
     let reserved = std::iter::once(&data.target.column).chain(&data.key).map(|name| name.value.as_str());
     let taken: Vec<&str> = names.chain(reserved).collect();
     for (name, sql) in &spec.columns {
         // SQL reads names without regard to case, so that a difference in case alone would change what others mean.
-        if let Some(column) = taken.iter().find(|column| column.eq_ignore_ascii_case(&name.value)) {
+        let lower = name.value.to_lowercase();
+        if let Some(column) = taken.iter().find(|column| column.to_lowercase() == lower) {
             found.push(problems::shadows(name, column, context));
-        } else if let Some(first) = seen.insert(&name.value, name) {
+        } else if let Some(first) = seen.insert(lower, name) {
             found.push(problems::twice(name, first));
         } else {
             pending.push((name, sql));
@@ -75,7 +76,7 @@ fn report(
     found: &mut Problems,
 ) {
     let pending = |name: &str| {
-        waiting.iter().find(|(column, _)| column.value.eq_ignore_ascii_case(name)).map(|(column, _)| *column)
+        waiting.iter().find(|(column, _)| column.value.to_lowercase() == name.to_lowercase()).map(|(column, _)| *column)
     };
     let reads_pending = |problem: &Problem| match &problem.kind {
         ProblemKind::UnknownColumn { name, .. } => pending(name),

@@ -195,7 +195,7 @@ fn is_reserved(name: &str, data: &DataSpec) -> bool {
     data.target.column.value == name || data.key.as_ref().is_some_and(|key| key.value == name)
 }
 
-fn is_category(kind: Type) -> bool {
+pub(crate) fn is_category(kind: Type) -> bool {
     matches!(kind, Type::Boolean | Type::Integer | Type::Text)
 }
 

@@ -84,6 +84,8 @@ pub(crate) fn not_categorical(name: &Located<String>, kind: Type) -> Diagnostic 
 pub(crate) fn twice(name: &Located<String>, first: &Located<String>) -> Diagnostic {
     let diagnostic = Diagnostic::error("features/duplicate-column", format!("`{}` is named twice", name.value));
     let diagnostic = at(diagnostic, name, "would become the same feature again");
+    let diagnostic =
+        if name.value == first.value { diagnostic } else { diagnostic.note("SQL does not tell upper from lower case") };
     match first.place() {
         Some(place) => diagnostic.also(place, "first named here"),
         None => diagnostic,

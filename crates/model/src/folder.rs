@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
-use crate::model::{Target, Versions, name_of_task};
+use crate::model::{Versions, name_of_task};
 use crate::{Error, Estimator, Model, SeenRows};
 
 /// The format that this version writes.

@@ -4,34 +4,13 @@ use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
+use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_features::{Row, Type};
 use trainyard_learn::{Matrix, metrics};
 use trainyard_spec::Task;
 
 use crate::{Error, Estimator, SeenRows};
-
-/// What a model predicts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// The column.
-    pub column: String,
-    /// Binary classification or regression.
-    #[serde(with = "task_name")]
-    pub task: Task,
-    /// The negative and the positive class, as text; only in classification.
-    pub classes: Option<[String; 2]>,
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.classes {
-            Some([_, positive]) => write!(formatter, "{} = {positive}", self.column),
-            None => formatter.write_str(&self.column),
-        }
-    }
-}
 
 /// The versions that a model comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,24 +108,5 @@ pub(crate) fn name_of_task(task: Task) -> &'static str {
     match task {
         Task::Binary => "binary",
         Task::Regression => "regression",
-    }
-}
-
-/// A task in JSON, by its name.
-mod task_name {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use trainyard_spec::Task;
-
-    pub(super) fn serialize<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(super::name_of_task(*task))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Task, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match name.as_str() {
-            "binary" => Ok(Task::Binary),
-            "regression" => Ok(Task::Regression),
-            _ => Err(serde::de::Error::unknown_variant(&name, &["binary", "regression"])),
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
+use trainyard_data::Target;
 use trainyard_data::rows::{self, RowDigest};
 use trainyard_features::Plan;
 use trainyard_learn::metrics;
@@ -11,7 +12,7 @@ use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, metric_higher_is
 
 use crate::cross_validation::Validated;
 use crate::fit::{Fitted, Job, max_bins, stops_early};
-use crate::model::{Target, Versions, learn_task};
+use crate::model::{Versions, learn_task};
 use crate::prepared::{Prepared, Rows};
 use crate::progress::{Part, Report};
 use crate::report::{CandidateReport, ChosenBy, TrainReport};

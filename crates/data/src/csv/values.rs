@@ -66,19 +66,32 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// Says whether digits are a code, such as `007`, that a number would not give back.
+fn is_code(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']).as_bytes();
+    digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit)
+}
+
 fn integer(text: &str) -> Option<i64> {
-    text.trim().parse().ok()
+    let text = text.trim();
+    if is_code(text) { None } else { text.parse().ok() }
 }
 
 fn float(text: &str) -> Option<f64> {
-    // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
     let text = text.trim();
     let word = text.trim_start_matches(['+', '-']);
-    let spoken = word.starts_with(|first: char| first.is_ascii_alphabetic());
-    if spoken && !["nan", "inf"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+    // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
+    if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        let known = ["nan", "inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
+        return if known { text.parse().ok() } else { None };
+    }
+    // A whole number beyond 64 bits is a code as well: a double would give back other digits.
+    let whole = word.bytes().all(|byte| byte.is_ascii_digit());
+    if is_code(text) || (whole && text.parse::<i64>().is_err()) {
         return None;
     }
-    text.parse().ok()
+    // `1e400` is no infinity, it is a slip.
+    text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 /// Days since 1970-01-01 of an ISO date.

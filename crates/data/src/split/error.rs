@@ -2,16 +2,38 @@
 
 use std::fmt;
 
-use trainyard_diagnostics::{Diagnostic, Fault, one_of};
+use trainyard_diagnostics::{Diagnostic, Fault};
 
-/// Why a table can't be split.
+/// How a column differs from the frozen reference test's.
+#[expect(missing_docs, reason = "each variant says what happened")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnChange {
+    /// The data does not have it.
+    Absent,
+    /// The reference test does not have it.
+    New,
+    /// It has another type.
+    Type { was: String, is: String },
+}
+
+impl fmt::Display for ColumnChange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ColumnChange::Absent => formatter.write_str("is absent now"),
+            ColumnChange::New => formatter.write_str("is new"),
+            ColumnChange::Type { was, is } => write!(formatter, "was {was} and is {is}"),
+        }
+    }
+}
+
+/// Tells why a table can't be split.
 #[expect(missing_docs, reason = "each variant says what happened; its fields are what its message names")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     /// The reference was frozen from other data.
     OtherData { version: u32, frozen_from: String, keys: usize, found: usize },
     /// The reference has other columns than the master.
-    OtherColumns { columns: Vec<String> },
+    OtherColumns { columns: Vec<(String, ColumnChange)> },
     /// A part would be empty.
     EmptyPart { part: &'static str, rows: usize },
     /// Rows of the reference remain in train or validation.
@@ -47,10 +69,24 @@ impl Error {
                 version + 1
             )),
             Error::OtherColumns { columns } => {
-                let named: Vec<&str> = columns.iter().map(String::as_str).collect();
-                Diagnostic::error("split/other-columns", "the data has other columns than the frozen reference test")
-                    .note(format!("different in {}", one_of(&named, 8)))
-                    .help("bring the columns back, declare `data.types`, or write a new split version")
+                let problem = Diagnostic::error(
+                    "split/other-columns",
+                    "the data has other columns than the frozen reference test",
+                );
+                let noted = columns.iter().take(8).map(|(name, change)| format!("{name} {change}"));
+                let problem = noted.fold(problem, Diagnostic::note);
+                let retyped = columns.iter().find_map(|(name, change)| match change {
+                    ColumnChange::Type { was, .. } => Some(format!("{name}: {was}")),
+                    _ => None,
+                });
+                match retyped {
+                    Some(retyped) => {
+                        problem.help(format!("declare `data: {{types: {{{retyped}}}}}`, or write a new split version"))
+                    }
+                    None => problem.help(
+                        "bring the columns back, leave new ones out with `data.drop`, or write a new split version",
+                    ),
+                }
             }
             Error::EmptyPart { part, rows } => {
                 Diagnostic::error("split/empty-part", format!("of {rows} rows none is left for {part}"))

@@ -19,12 +19,12 @@ use serde::Serialize;
 use trainyard_random::Key;
 use trainyard_spec::{DataSpec, SplitSpec};
 
-pub use error::Error;
+pub use error::{ColumnChange, Error};
 pub use optional::check_optional_tests;
 
 use crate::rows::{RowDigest, digests};
 
-/// What a split needs.
+/// Names what a split needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The master data.
@@ -41,7 +41,7 @@ pub struct Request<'a> {
     pub frozen_from: Option<&'a str>,
 }
 
-/// How many rows went where.
+/// Counts the rows of every part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// Rows of the master.
@@ -52,13 +52,16 @@ pub struct Counts {
     pub validation: usize,
     /// Rows of the reference test.
     pub reference: usize,
+    /// Rows that the reference test was to have by its share, when this split froze it; it has fewer where groups of
+    /// equal rows did not fit.
+    pub reference_wanted: Option<usize>,
     /// Rows of the reference test that the master still holds.
     pub reference_found: usize,
     /// Rows left out because they equal a reference row in all but the key.
     pub excluded_duplicates: usize,
 }
 
-/// What a split gives.
+/// Holds the parts of a split.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// Rows for training, in the master's order.
@@ -82,18 +85,17 @@ pub struct Outcome {
 pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     let key = request.data.key.as_ref().map(|key| key.value.as_str());
     let master = digests(request.table, key);
-    let picked;
-    let (reference, is_new) = match request.reference {
+    let (reference, wanted) = match request.reference {
         Some(frozen) => {
             same_columns(request.table, frozen)?;
-            (frozen, false)
+            (frozen.clone(), None)
         }
         None => {
-            picked = pick(request.table, &reference::pick(request, &master)?)?;
-            (&picked, true)
+            let picked = reference::pick(request, &master);
+            (pick(request.table, &picked.rows)?, Some(picked.wanted))
         }
     };
-    let frozen = digests(reference, key);
+    let frozen = digests(&reference, key);
     let keys: BTreeSet<u64> = frozen.iter().map(|row| row.key).collect();
     let contents: BTreeSet<u64> = frozen.iter().map(|row| row.content).collect();
     let found: BTreeSet<u64> = master.iter().map(|row| row.key).filter(|key| keys.contains(key)).collect();
@@ -112,7 +114,8 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     // A group's side is that of its first row in the source's order, so that a row appended later joins it.
     let mut first: BTreeMap<u64, u64> = BTreeMap::new();
     let mut sides = Vec::with_capacity(master.len());
-    let mut counts = Counts { master: master.len(), reference: frozen.len(), ..Counts::default() };
+    let mut counts =
+        Counts { master: master.len(), reference: frozen.len(), reference_wanted: wanted, ..Counts::default() };
     for row in &master {
         sides.push(if keys.contains(&row.key) {
             counts.reference_found += 1;
@@ -143,12 +146,12 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
             return Err(Error::EmptyPart { part: name, rows: counts.master });
         }
     }
-    let optional_tests = optional::select(request, reference)?;
+    let optional_tests = optional::select(request, &reference)?;
     Ok(Outcome {
         train,
         validation: shares.validation.is_some().then_some(held),
-        reference: reference.clone(),
-        reference_is_new: is_new,
+        reference,
+        reference_is_new: wanted.is_some(),
         optional_tests,
         counts,
     })
@@ -186,15 +189,24 @@ fn check_overlap(
 fn same_columns(table: &RecordBatch, reference: &RecordBatch) -> Result<(), Error> {
     // A column of whole numbers becomes one of floats when the master grows by a fraction; the values stay the same.
     let kind = |kind: &DataType| match kind {
-        DataType::Int64 | DataType::Float64 => "number".to_owned(),
-        other => other.to_string(),
+        DataType::Int64 | DataType::Float64 => "float",
+        DataType::Boolean => "boolean",
+        DataType::Date32 => "date",
+        DataType::Timestamp(_, _) => "timestamp",
+        _ => "text",
     };
     let columns = |table: &RecordBatch| -> BTreeMap<String, String> {
         let schema = table.schema();
-        schema.fields().iter().map(|field| (field.name().clone(), kind(field.data_type()))).collect()
+        schema.fields().iter().map(|field| (field.name().clone(), kind(field.data_type()).to_owned())).collect()
     };
     let (now, then) = (columns(table), columns(reference));
     let names: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
-    let differing: Vec<String> = names.into_iter().filter(|name| now.get(*name) != then.get(*name)).cloned().collect();
+    let change = |name: &String| match (then.get(name), now.get(name)) {
+        (was, is) if was == is => None,
+        (_, None) => Some(ColumnChange::Absent),
+        (None, _) => Some(ColumnChange::New),
+        (Some(was), Some(is)) => Some(ColumnChange::Type { was: was.clone(), is: is.clone() }),
+    };
+    let differing: Vec<_> = names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect();
     if differing.is_empty() { Ok(()) } else { Err(Error::OtherColumns { columns: differing }) }
 }

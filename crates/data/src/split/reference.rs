@@ -6,9 +6,9 @@ use arrow_array::Array;
 use trainyard_random::Key;
 use trainyard_spec::Task;
 
-use super::{Error, Request};
+use super::Request;
+use crate::csv::cell_text as text;
 use crate::rows::RowDigest;
-use crate::target::text;
 
 /// The strata of a number to predict.
 const QUANTILES: usize = 10;
@@ -19,8 +19,15 @@ struct Group {
     draw: u64,
 }
 
+/// The rows of a new reference test.
+pub(super) struct Picked {
+    pub(super) rows: Vec<usize>,
+    /// How many it should have been.
+    pub(super) wanted: usize,
+}
+
 /// Picks rows for the reference: whole groups in the order of a keyed hash, until each stratum has its share.
-pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Result<Vec<usize>, Error> {
+pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Picked {
     let strata = strata(request);
     let key = Key::new(request.spec.seed.value, "split/reference");
     let mut groups: BTreeMap<(usize, u64), Group> = BTreeMap::new();
@@ -34,22 +41,23 @@ pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Result<Vec<us
     for ((stratum, _), group) in groups {
         by_stratum.entry(stratum).or_default().push(group);
     }
-    let mut picked = Vec::new();
+    let mut picked = Picked { rows: Vec::new(), wanted: 0 };
     for groups in by_stratum.values_mut() {
         groups.sort_by_key(|group| (group.draw, group.rows[0]));
         let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
         let wanted = (rows as f64 * request.spec.shares.reference_test.value).round() as usize;
+        picked.wanted += wanted;
         let mut taken = 0;
         for group in groups.iter() {
             // A group that does not fit is passed over, so that one large group can't burst its stratum's share.
             if taken + group.rows.len() <= wanted {
                 taken += group.rows.len();
-                picked.extend_from_slice(&group.rows);
+                picked.rows.extend_from_slice(&group.rows);
             }
         }
     }
-    picked.sort_unstable();
-    Ok(picked)
+    picked.rows.sort_unstable();
+    picked
 }
 
 /// Gives the stratum of every row: its class, its tenth of the target, or one for all.

@@ -137,5 +137,5 @@ fn files_of_pyarrow_become_canonical_tables() {
     assert!(matches!(refused("list"), Error::UnsupportedType { column, .. } if column == "tags"));
     assert!(matches!(refused("twice"), Error::DuplicateColumn { name, line: None, .. } if name == "a"));
     assert!(matches!(refused("unnamed"), Error::EmptyName { position: 2, line: None, .. }));
-    assert!(matches!(refused("empty"), Error::HeaderOnly { .. }));
+    assert!(matches!(refused("empty"), Error::NoRows { .. }));
 }

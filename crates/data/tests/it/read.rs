@@ -35,13 +35,25 @@ fn what_only_looks_like_a_type_stays_text() {
 }
 
 #[test]
+fn codes_are_text_and_overflow_is_no_infinity() {
+    let table = csv("zip,long,float,plain\n00501,12345678901234560001,0.5,0\n10001,12345678901234560002,-0.25,-7\n");
+    let kinds = types(&table);
+    assert_eq!(
+        ["zip", "long", "float", "plain"].map(|name| kinds[name].as_str()),
+        ["LargeUtf8", "LargeUtf8", "Float64", "Int64"]
+    );
+    assert_eq!(values(&table, "zip"), ["00501", "10001"]);
+    assert_eq!(types(&csv("x\n1e400\n2\n"))["x"], "LargeUtf8");
+}
+
+#[test]
 fn integers_widen_to_floats_over_the_whole_file() {
     let rows: String = (0..1500).map(|row| format!("{row}\n")).collect();
     let table = csv(&format!("x\n{rows}0.5\n"));
     assert_eq!(types(&table)["x"], "Float64");
     assert_eq!(values(&table, "x")[1500], json!(0.5));
-    let large = csv("x\n1\n9223372036854775808\n");
-    assert_eq!(values(&large, "x"), [json!(1.0), json!(9_223_372_036_854_775_808.0)]);
+    // What no 64 bits hold is a code, not a number.
+    assert_eq!(values(&csv("x\n1\n9223372036854775808\n"), "x"), ["1", "9223372036854775808"]);
 }
 
 #[test]
@@ -118,7 +130,11 @@ fn tasks_and_targets() {
     assert_eq!(targets(&table, &data.target, checked.task).unwrap(), [1.0, 0.0, 1.0]);
     let data = data_spec("  source: rows.csv\n  target: amount");
     let checked = check(&table, &data).unwrap();
-    assert_eq!((checked.task, checked.classes), (Task::Regression, None));
+    assert_eq!((checked.task, checked.classes, checked.warnings.len()), (Task::Regression, None, 0));
+    let asked = check(&table, &data_spec("  source: rows.csv\n  target: flag")).unwrap();
+    assert_eq!((asked.task, asked.warnings[0].code.as_str()), (Task::Regression, "data/two-values"));
+    let said = check(&table, &data_spec("  source: rows.csv\n  target: {column: flag, task: regression}")).unwrap();
+    assert_eq!(said.warnings, []);
     assert_eq!(targets(&table, &data.target, checked.task).unwrap(), [1.0, 2.5, 3.0]);
 }
 

@@ -6,7 +6,7 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use rayon::ThreadPoolBuilder;
-use trainyard_data::split::{Error, Outcome, Request, split};
+use trainyard_data::split::{ColumnChange, Error, Outcome, Request, split};
 use trainyard_data::synth::churn;
 use trainyard_data::to_parquet;
 use trainyard_random::Key;
@@ -245,7 +245,10 @@ fn other_data_and_other_columns_are_refused() {
     assert!(matches!(given.split(&churn(1000, 7), Some(&reference)), Err(Error::OtherData { found: 0, .. })));
     let fewer: Vec<usize> = (0..20).collect();
     let error = given.split(&table.project(&[&fewer[1..], &[20]].concat()).unwrap(), Some(&reference));
-    assert!(matches!(&error, Err(Error::OtherColumns { columns }) if *columns == ["customerID"]), "{error:?}");
+    assert!(
+        matches!(&error, Err(Error::OtherColumns { columns }) if *columns == [("customerID".to_owned(), ColumnChange::Absent)]),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -274,6 +277,39 @@ fn too_few_rows_for_a_part_are_said() {
         let error = Given::new(KEYED, SHARES).split(&table, None).unwrap_err();
         assert!(matches!(error, Error::EmptyPart { rows: all, .. } if all == rows), "{error:?}");
     }
+}
+
+#[test]
+fn a_group_too_large_for_the_reference_shows_in_the_counts() {
+    let row = |row: usize| {
+        format!("k{row},{},{}\n", row.saturating_sub(500), ["no", "yes"][usize::from(row >= 500) * (row % 2)])
+    };
+    let table = csv(&format!("id,x,y\n{}", (0..1000).map(row).collect::<String>()));
+    let given = Given::new(KEYED, SHARES);
+    let first = given.split(&table, None).unwrap();
+    // The 501 rows with x = 0 are one group, larger than the share of its class.
+    assert!(first.counts.reference_wanted == Some(200) && first.counts.reference <= 200, "{:?}", first.counts);
+    assert!(keys(&first.reference, "x").iter().all(|x| x != "0"));
+    let again = given.split(&table, Some(&first.reference)).unwrap();
+    assert_eq!(again.counts.reference_wanted, None);
+}
+
+#[test]
+fn an_appended_row_joins_the_side_of_its_equals() {
+    let table = with_equals(600);
+    let given = Given::new(KEYED, SHARES);
+    let first = given.split(&table, None).unwrap();
+    let before = |outcome: &Outcome| {
+        let train = keys(&outcome.train, "id").into_iter().collect::<BTreeSet<_>>();
+        (train, keys(outcome.validation.as_ref().unwrap(), "id").into_iter().collect::<BTreeSet<_>>())
+    };
+    let twins: String = (0..600)
+        .map(|row| format!("t{row},{},{}\n", values(&table, "x")[row], values(&table, "y")[row].as_str().unwrap()))
+        .collect();
+    let grown = concat_batches(&table.schema(), [&table, &csv(&format!("id,x,y\n{twins}"))]).unwrap();
+    let again = given.split(&grown, Some(&first.reference)).unwrap();
+    let ((train, held), (train_now, held_now)) = (before(&first), before(&again));
+    assert!(train.is_subset(&train_now) && held.is_subset(&held_now));
 }
 
 #[test]

@@ -127,6 +127,15 @@ fn infinities_are_named_with_their_row() {
 }
 
 #[test]
+fn a_value_too_far_to_be_scaled_is_named() {
+    let narrow = table(vec![("x", floats(&[Some(0.0), Some(1e-10), Some(2e-10)]))]);
+    let fitted = planned("groups:\n  - {numeric: [x], scale: standard}\n", &narrow).fit(&narrow).unwrap();
+    let far = table(vec![("x", floats(&[Some(0.0), Some(1e300)]))]);
+    assert_eq!(fitted.transform(&far).unwrap_err(), Error::TooFar { column: "x".into(), row: Some(1) });
+    assert_eq!(fitted.transform_row(&row_of(&far, 1)).unwrap_err(), Error::TooFar { column: "x".into(), row: None });
+}
+
+#[test]
 fn no_rows_have_no_features_but_can_be_transformed() {
     let nothing = small().slice(0, 0);
     assert_eq!(planned(SMALL, &small()).fit(&nothing).unwrap_err(), Error::NoRows);

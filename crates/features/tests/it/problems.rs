@@ -112,6 +112,15 @@ fn a_derived_column_that_shadows() {
 }
 
 #[test]
+fn derived_columns_that_differ_only_in_case() {
+    let found = problems(
+        "columns:\n  Foo: tenure * 2\n  foo: tenure + 1\n  ÖL: tenure\n  öl: tenure\ngroups:\n  - {numeric: [foo]}\n",
+    );
+    assert_eq!(found.matches("error[features/duplicate-column]").count(), 2, "{found}");
+    assert!(found.contains("SQL does not tell upper from lower case"), "{found}");
+}
+
+#[test]
 fn derived_columns_in_a_circle() {
     check(
         "columns:\n  a: b + 1\n  b: c + 1\n  c: a + 1\n  d: a + 1\ngroups: [{numeric: [tenure]}]\n",
