@@ -183,17 +183,17 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
         let Some(run) = folder.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
         let entries = stores.entries(&run)?;
         let began = entries.iter().rev().find_map(|entry| match entry {
-            Entry::Began { at, pid, host, .. } => Some((*at, *pid, host.clone())),
+            Entry::Began { at, pid, host, only, .. } => Some((*at, *pid, host.clone(), only.is_some())),
             _ => None,
         });
-        let (began_ms, pid, host) = began.unwrap_or_default();
+        let (began_ms, pid, host, by_step) = began.unwrap_or_default();
         let held = holder.as_ref().is_some_and(|holder| holder.run == run);
         let state = match entries.last() {
             Some(Entry::Ended { status, .. }) if status == "FAILED" && !held => "failed",
             Some(Entry::Ended { .. }) => "ended",
             _ if held => "running",
             Some(Entry::Interrupted { .. }) => "interrupted",
-            Some(Entry::StepDone { .. }) => "open",
+            Some(Entry::StepDone { .. }) if by_step => "open",
             _ => "crashed",
         };
         states.push(RunState { run, state: state.to_owned(), pid, host, began_ms });

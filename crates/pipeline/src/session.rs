@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
 use trainyard_files::{
-    Digester, DiskIo, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, write_atomic,
+    Digester, DiskIo, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries,
+    write_atomic,
 };
 use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Input, Metric, NewRun, Reason, Status, Tracking};
@@ -92,6 +93,24 @@ impl Stores {
         let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
         Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+    }
+
+    /// Removes what writers that died left half-written. Only who holds the project's lock may ask for it.
+    fn sweep(&self) {
+        let mut folders = vec![self.state(), self.root.join("versions")];
+        for parent in [
+            self.state().join("cache"),
+            self.state().join("runs"),
+            self.root.join("data/splits"),
+            self.root.join("data/reference/tests"),
+        ] {
+            folders.extend(self.io.list(&parent).unwrap_or_default());
+        }
+        // A leftover costs space only: where it can't be removed, the run goes on.
+        for folder in folders {
+            let _ = sweep_temporaries(&*self.io, &folder);
+        }
+        let _ = self.objects.sweep();
     }
 
     /// Opens the stores for writing.
@@ -249,6 +268,7 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let stores = Stores::open(&request.root)?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
+    stores.sweep();
     let context = stores.context(resolved, &run, Mode::Live);
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
@@ -280,6 +300,7 @@ pub fn resume(
     };
     let stores = Stores::open(&request.root)?;
     let _lock = stores.lock(&run, false)?;
+    stores.sweep();
     let context = stores.context(stores.recorded(&run)?, &run, Mode::Live);
     begin_tracking(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
@@ -346,7 +367,7 @@ pub fn step(
         .into());
     }
     let total = graph.steps().len();
-    let outcome = start_engine(&stores, &context, graph, request.threads, Arc::clone(&reporter), cancel, true)?
+    let outcome = start_engine(&stores, &context, graph, request.threads, Arc::clone(&reporter), cancel, Some(name))?
         .run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
@@ -394,14 +415,16 @@ fn start_engine(
     threads: usize,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
-    quiet: bool,
+    only: Option<&str>,
 ) -> Result<Engine, Failure> {
     let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run))
         .map_err(|error| journal_problem(&error))?;
     let names = graph.steps().iter().map(|step| step.name().to_owned()).collect();
-    let began = Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names };
+    let only_step = only.map(str::to_owned);
+    let began =
+        Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
     journal.write(&began).map_err(|error| journal_problem(&error))?;
-    if !quiet {
+    if only.is_none() {
         reporter.report(&Event::Started { run: context.run.clone() });
     }
     Ok(Engine {
@@ -427,7 +450,7 @@ fn execute(
     let started = Instant::now();
     let graph = graph_of(context)?;
     let done = still_done(&graph, &stores.cache(), &stores.entries(&context.run)?);
-    let outcome = start_engine(stores, context, graph, threads, reporter, cancel, false)?.run(done, None);
+    let outcome = start_engine(stores, context, graph, threads, reporter, cancel, None)?.run(done, None);
     end(stores, context, outcome, started.elapsed().as_secs_f64())
 }
 

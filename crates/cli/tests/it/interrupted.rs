@@ -24,6 +24,10 @@ fn start(project: &Project, step: &str) -> Child {
     child
 }
 
+fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+}
+
 #[test]
 fn a_killed_run_is_shown_as_crashed_and_resumes_to_the_same_bytes() {
     let whole = candidate(&Project::with_rows(20_000).run());
@@ -36,6 +40,8 @@ fn a_killed_run_is_shown_as_crashed_and_resumes_to_the_same_bytes() {
         assert_eq!(runs["runs"][0]["state"], "CRASHED", "{runs}");
         let resumed = project.json(&["resume"]);
         assert_eq!(resumed["run"], runs["runs"][0]["run"], "{step}");
+        let half_written = |path: &std::path::Path| path.extension().is_some_and(|ending| ending == "tmp");
+        assert!(!project.files().iter().any(|(path, _)| half_written(path)), "{step}: a half-written file was left");
         assert_eq!((&resumed["decision"], candidate(&resumed)), (&"promoted".into(), whole.clone()), "{step}");
     }
 }
@@ -65,8 +71,8 @@ fn a_second_run_at_once_is_refused_with_the_holder_named() {
     child.wait().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    assert!(said.contains(&pid) && said.contains(host.trim()), "{said} does not name {pid} on {host}");
+    let host = host();
+    assert!(said.contains(&pid) && said.contains(&host), "{said} does not name {pid} on {host}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub enum Entry {
         host: String,
         /// The steps in order.
         steps: Vec<String>,
+        /// The one step that was asked for, in a run that is driven step by step.
+        only: Option<String>,
     },
     /// A step began.
     StepBegan {

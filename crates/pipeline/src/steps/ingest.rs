@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use serde_json::json;
-use trainyard_data::ReadOptions;
+use trainyard_data::{ReadOptions, Target};
 use trainyard_files::{Digest, hash_file};
-use trainyard_model::Target;
 
 use super::context::{Context, Mode, count, to_json};
 use crate::code;
@@ -69,7 +68,7 @@ impl Step for Ingest {
     }
 
     fn code(&self) -> Digest {
-        code::digest("ingest", &["data", "model"])
+        code::digest("ingest", &["data"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {

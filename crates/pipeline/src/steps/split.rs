@@ -146,6 +146,18 @@ impl Step for Split {
             frozen_from: from,
         })
         .map_err(|error| error.diagnostic())?;
+        let counts = &outcome.counts;
+        if let Some(wanted) = counts.reference_wanted.filter(|wanted| counts.reference * 10 < wanted * 9) {
+            let got = count(counts.reference);
+            scope.warn(
+                Diagnostic::warning(
+                    "split/large-groups",
+                    format!("the reference test has {got} rows where its share is {}", count(wanted)),
+                )
+                .note("rows equal in all but the key stay together, and groups larger than the share stay out of it")
+                .help("leave repeated rows out of the data, or give rows the columns that tell them apart"),
+            );
+        }
         let rows = [
             outcome.train.num_rows(),
             outcome.validation.as_ref().map_or(0, |table| table.num_rows()),
