@@ -8,7 +8,20 @@ use crate::operation::Outcome;
 use crate::runtime::Fault;
 
 /// The longest text that a function makes, in bytes, so that one cell cannot take all memory.
-pub(crate) const LONGEST: usize = 1 << 28;
+const LONGEST: usize = 1 << 28;
+/// The most bytes that the cells of one column may take where a function makes texts longer.
+const MOST: usize = 1 << 32;
+
+/// Refuses to lengthen a column, `out`, by a text of `size` bytes that is too much for a cell or for the column.
+fn check_size(function: &'static str, size: usize, out: &str) -> Outcome<()> {
+    if size > LONGEST {
+        return domain(function, "the result is longer than 256 MiB");
+    }
+    if out.len() + size > MOST {
+        return domain(function, "the results of all rows are longer than 4 GiB");
+    }
+    Ok(Some(()))
+}
 
 fn domain<T>(function: &'static str, reason: &'static str) -> Outcome<T> {
     Err(Box::new(Fault::Domain { function, reason }))
@@ -160,15 +173,14 @@ pub(crate) fn replace(text: &str, from: &str, to: &str, out: &mut String) -> Out
         out.push_str(text);
         return Ok(Some(()));
     }
-    let limit = out.len() + LONGEST;
+    if to.len() > from.len() {
+        check_size("replace", text.len() + text.matches(from).count() * (to.len() - from.len()), out)?;
+    }
     let mut last = 0;
     for (at, found) in text.match_indices(from) {
         out.push_str(text.get(last..at).unwrap_or_default());
         out.push_str(to);
         last = at + found.len();
-        if out.len() > limit {
-            return domain("replace", "the result is longer than 256 MiB");
-        }
     }
     out.push_str(text.get(last..).unwrap_or_default());
     Ok(Some(()))
@@ -177,16 +189,13 @@ pub(crate) fn replace(text: &str, from: &str, to: &str, out: &mut String) -> Out
 /// Appends a text several times.
 pub(crate) fn repeat(text: &str, count: i64, out: &mut String) -> Outcome<()> {
     let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
-    match text.len().checked_mul(count) {
-        Some(size) if size <= LONGEST => {
-            if size > 0 {
-                out.reserve(size);
-                (0..count).for_each(|_| out.push_str(text));
-            }
-            Ok(Some(()))
-        }
-        _ => domain("repeat", "the result is longer than 256 MiB"),
+    let size = text.len().saturating_mul(count);
+    check_size("repeat", size, out)?;
+    if size > 0 {
+        out.reserve(size);
+        (0..count).for_each(|_| out.push_str(text));
     }
+    Ok(Some(()))
 }
 
 /// Appends a text padded or cut to `size` code points.
@@ -201,9 +210,8 @@ pub(crate) fn pad(text: &str, size: i64, padding: &str, left: bool, out: &mut St
     if padding.is_empty() {
         return domain(function, "the padding is empty");
     }
-    if size > LONGEST {
-        return domain(function, "the result is longer than 256 MiB");
-    }
+    let widest = padding.chars().map(char::len_utf8).max().unwrap_or(1);
+    check_size(function, text.len().saturating_add((size - have).saturating_mul(widest)), out)?;
     if !left {
         out.push_str(text);
     }

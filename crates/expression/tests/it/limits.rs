@@ -73,6 +73,21 @@ fn long_chains_are_fine() {
 }
 
 #[test]
+fn a_text_that_would_take_all_memory_is_a_fault() {
+    for sql in [
+        "repeat('ab', 134217729)",
+        "repeat('x', 9223372036854775807)",
+        "lpad('x', 100000000, '\u{1f600}')",
+        "rpad('x', 9223372036854775807, 'y')",
+        "replace(repeat('a', 1000000), 'a', repeat('b', 1000))",
+    ] {
+        let error = constant(sql).unwrap_err();
+        assert!(error.to_string().contains("longer than 256 MiB"), "{sql}: {error}");
+    }
+    assert_eq!(constant("length(repeat('ab', 1000))").unwrap(), trainyard_expression::Value::Integer(2000));
+}
+
+#[test]
 fn random_texts_never_panic() {
     const WORDS: &[&str] = &[
         "x",
