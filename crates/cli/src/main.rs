@@ -22,7 +22,7 @@ use crate::arguments::Arguments;
 use crate::printer::{Printer, wrong_command_line};
 use crate::stop::Stop;
 
-/// What the first panic said, kept until it has reached the main thread.
+/// What the last panic said; earlier ones were caught and told by whoever caught them.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 fn main() -> ExitCode {
@@ -41,8 +41,7 @@ fn main() -> ExitCode {
     };
     let printer = Printer::new(&arguments.global);
     panic::set_hook(Box::new(|info| {
-        let mut first = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| info.to_string());
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
     }));
     let code = match panic::catch_unwind(|| commands::run(&arguments, printer)) {
         Ok(Ok(code)) => code,

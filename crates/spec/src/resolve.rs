@@ -185,7 +185,9 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
         }
     }
     let mut problems: Problems = in_order(errors.iter().map(Error::diagnostic).collect()).into_iter().collect();
-    let warnings = project.as_ref().map(context::warnings).unwrap_or_default();
+    let (split_spec, model_spec) = (split.as_ref().map(|split| &split.spec), model.as_ref().map(|model| &model.spec));
+    let warnings =
+        project.as_ref().map(|project| context::warnings(project, split_spec, model_spec)).unwrap_or_default();
     match (project, split, features, model, lock) {
         (Some(project), Some(split), Some(features), Some(model), Some(lock)) if problems.errors() == 0 => {
             Ok(Resolved {

@@ -1,5 +1,6 @@
 //! The repository's own tasks: `cargo xtask test|judges|generate|layers`.
 
+mod campaigns;
 mod generated;
 mod judges;
 mod layers;

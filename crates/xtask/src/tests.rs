@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-use crate::{Outcome, call, generated, judges, layers, say};
+use crate::{Outcome, call, campaigns, generated, judges, layers, say};
 
 /// Runs every check; `all` adds the long campaigns.
 pub(crate) fn test(all: bool) -> Outcome {
@@ -14,11 +14,8 @@ pub(crate) fn test(all: bool) -> Outcome {
     call("cargo", &lints, &[])?;
     judges::make()?;
     let folder = judges::folder();
-    let mut environment: Vec<(&str, &OsStr)> =
+    let environment: Vec<(&str, &OsStr)> =
         vec![("TRAINYARD_JUDGES", folder.as_os_str()), ("TRAINYARD_REQUIRE_JUDGES", OsStr::new("1"))];
-    if all {
-        environment.push(("TRAINYARD_LONG", OsStr::new("1")));
-    }
     let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
     let runner: &[&str] = if nextest.is_ok_and(|output| output.status.success()) {
         &["nextest", "run", "--release", "--workspace", "--locked", "--no-fail-fast"]
@@ -26,5 +23,6 @@ pub(crate) fn test(all: bool) -> Outcome {
         say("cargo-nextest is not installed; the slower `cargo test` does the same");
         &["test", "--release", "--workspace", "--locked", "--no-fail-fast"]
     };
-    call("cargo", runner, &environment)
+    call("cargo", runner, &environment)?;
+    if all { campaigns::run() } else { Ok(()) }
 }

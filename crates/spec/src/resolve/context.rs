@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
-use crate::{Bound, EstimatorSpec, Located, Lock, ModelSpec, Part, Project, SpecFiles, TargetSpec, Task};
+use crate::{
+    Bound, EstimatorSpec, Located, Lock, ModelSpec, Part, Project, Refit, SpecFiles, SplitSpec, TargetSpec, Task,
+};
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
 pub(super) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
@@ -120,9 +122,16 @@ pub(super) fn check_split_lock(
     }
 }
 
-/// Finds gates that hold back the better models.
-pub(super) fn warnings(project: &Project) -> Vec<Diagnostic> {
+/// Finds gates that hold back the better models, and a refit on validation rows that there are none of.
+pub(super) fn warnings(project: &Project, split: Option<&SplitSpec>, model: Option<&ModelSpec>) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
+    if let (Some(split), Some(model)) = (split, model)
+        && model.refit == Refit::TrainAndValidation
+        && split.shares.validation.is_none()
+    {
+        let warning = Diagnostic::warning("spec/refit", "`refit: train_and_validation` has no validation rows to add");
+        warnings.push(warning.help("give the split a validation share, or leave `refit` out"));
+    }
     for gate in &project.gates {
         let higher = crate::metric_higher_is_better(&gate.metric).unwrap_or(true);
         let (wrong, right) = match (gate.bound, higher) {

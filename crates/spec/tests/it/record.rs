@@ -48,3 +48,15 @@ fn records_that_are_none_are_refused() {
     assert_eq!(refused(&|json| json["environment"] = json!(3)), 1);
     assert_eq!(refused(&|json| json["model"]["spec"]["candidates"] = json!({})), 1);
 }
+
+#[test]
+fn a_refit_on_validation_rows_that_are_not_there_is_a_warning() {
+    let with = |shares: &str| {
+        let given = Given::default_project()
+            .with("versions/splits/v1.yaml", &format!("seed: 1\nshares: {shares}\n"))
+            .with("versions/models/v1.yaml", "candidates: {gradient_boosting: {}}\nrefit: train_and_validation\n");
+        resolve(&given.files()).unwrap().warnings.into_iter().map(|warning| warning.code).collect::<Vec<_>>()
+    };
+    assert_eq!(with("{train: 0.8, reference_test: 0.2}"), ["spec/refit"]);
+    assert_eq!(with("{train: 0.6, validation: 0.2, reference_test: 0.2}"), [""; 0]);
+}
