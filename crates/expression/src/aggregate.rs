@@ -1,12 +1,10 @@
 //! Fitted aggregates: what an expression learns from the training rows.
 
-mod exact;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use trainyard_exact as exact;
 
-use crate::aggregate::exact::ExactSum;
 use crate::expression::Expression;
 use crate::runtime::RuntimeError;
 use crate::value::{Type, Value};
@@ -63,23 +61,21 @@ impl Aggregate {
     /// Fails where the argument fails for a row.
     pub fn fit(&self, table: &RecordBatch) -> Result<Value, RuntimeError> {
         let values = self.argument.bind(&[]).evaluate(table)?;
+        let float = |value: Option<f64>| value.map_or(Value::Null, Value::Float);
         Ok(match self.function {
             AggregateFunction::Count => Value::Integer(present(&values).count() as i64),
             AggregateFunction::Minimum => extreme(&values, false),
             AggregateFunction::Maximum => extreme(&values, true),
-            AggregateFunction::Mean => mean(&values).map_or(Value::Null, Value::Float),
-            AggregateFunction::StandardDeviation => deviation(&values).map_or(Value::Null, Value::Float),
-            AggregateFunction::Median => {
-                let sorted = sorted(&values);
-                let middle = sorted.len() / 2;
-                match (sorted.len() % 2, middle.checked_sub(1).and_then(|below| sorted.get(below)), sorted.get(middle))
-                {
-                    (_, _, None) => Value::Null,
-                    (0, Some(below), Some(above)) => Value::Float(halfway(*below, *above)),
-                    (_, _, Some(above)) => Value::Float(*above),
-                }
+            AggregateFunction::Mean => float(exact::mean(&numbers(&values))),
+            AggregateFunction::StandardDeviation => {
+                float(exact::Spread::of(&numbers(&values)).and_then(|spread| spread.sample_variance()).map(f64::sqrt))
             }
-            AggregateFunction::Quantile(share) => quantile(&sorted(&values), share).map_or(Value::Null, Value::Float),
+            AggregateFunction::Median => float(exact::median(&mut numbers(&values))),
+            AggregateFunction::Quantile(share) => {
+                let mut numbers = numbers(&values);
+                numbers.sort_unstable_by(f64::total_cmp);
+                float(exact::quantile(&numbers, share))
+            }
         })
     }
 }
@@ -100,32 +96,6 @@ fn numbers(values: &ArrayRef) -> Vec<f64> {
     } else {
         Vec::new()
     }
-}
-
-fn sorted(values: &ArrayRef) -> Vec<f64> {
-    let mut sorted = numbers(values);
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted
-}
-
-fn mean(values: &ArrayRef) -> Option<f64> {
-    if let Some(integers) = values.as_primitive_opt::<Int64Type>() {
-        let count = present(values).count();
-        let sum: i128 = present(values).map(|row| i128::from(integers.value(row))).sum();
-        return if count == 0 { None } else { Some(sum as f64 / count as f64) };
-    }
-    ExactSum::of(numbers(values)).mean()
-}
-
-/// In two passes: the mean, then the exact sum of the squared distances from it.
-fn deviation(values: &ArrayRef) -> Option<f64> {
-    let mean = mean(values)?;
-    let numbers = numbers(values);
-    if numbers.len() < 2 {
-        return None;
-    }
-    let squares = ExactSum::of(numbers.iter().map(|number| (number - mean) * (number - mean)));
-    Some((squares.total() / (numbers.len() - 1) as f64).sqrt())
 }
 
 fn extreme(values: &ArrayRef, greatest: bool) -> Value {
@@ -149,24 +119,4 @@ fn extreme(values: &ArrayRef, greatest: bool) -> Value {
         }
     }
     best
-}
-
-/// Gives the mean of two values without overflow.
-fn halfway(below: f64, above: f64) -> f64 {
-    let sum = below + above;
-    if sum.is_finite() || !below.is_finite() || !above.is_finite() { sum / 2.0 } else { below / 2.0 + above / 2.0 }
-}
-
-/// Interpolates as NumPy does: from the nearer end, so that equal neighbours give exactly their value.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let below = place.floor();
-    let weight = place - below;
-    let low = *sorted.get(below as usize)?;
-    let high = *sorted.get(below as usize + 1).unwrap_or(&low);
-    let step = high - low;
-    if low == high {
-        return Some(low);
-    }
-    Some(if weight < 0.5 { low + step * weight } else { high - step * (1.0 - weight) })
 }

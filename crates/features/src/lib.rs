@@ -15,7 +15,6 @@ mod categories;
 mod columns;
 mod derived;
 mod error;
-mod exact;
 mod fitted;
 mod numbers;
 mod order;

@@ -1,9 +1,10 @@
 //! Numeric columns: what is learned about one, and how a value becomes a feature.
 
 use serde::{Deserialize, Serialize};
+use trainyard_exact::{self as exact, Spread};
 use trainyard_spec::{Impute, Scale};
 
-use crate::{Error, exact};
+use crate::Error;
 
 /// Maps one numeric column to one feature: `(x - center) / scale`, a missing `x` first replaced by `fill`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,13 +13,13 @@ pub(crate) struct Number {
     /// The column, raw or derived.
     pub(crate) column: String,
     /// What replaces a missing value; `None` leaves it missing.
-    #[serde(with = "exact::option")]
+    #[serde(with = "exact::json::option")]
     pub(crate) fill: Option<f64>,
     /// What is subtracted.
-    #[serde(with = "exact")]
+    #[serde(with = "exact::json")]
     pub(crate) center: f64,
     /// What the difference is divided by; never 0.
-    #[serde(with = "exact")]
+    #[serde(with = "exact::json")]
     pub(crate) scale: f64,
 }
 
@@ -31,8 +32,8 @@ impl Number {
         let fill = match impute {
             Impute::None => None,
             Impute::Constant(value) => Some(*value),
-            Impute::Mean => Some(mean(&present)),
-            Impute::Median => Some(median(&present)),
+            Impute::Mean => Some(exact::mean(&present).unwrap_or(0.0)),
+            Impute::Median => Some(exact::median(&mut present.clone()).unwrap_or(0.0)),
         };
         let missing = values.len() - present.len();
         let mut filled = present;
@@ -69,56 +70,12 @@ impl Number {
     }
 }
 
-/// Sums in the order of the values with a second number that carries the lost low bits (Neumaier, 1974).
-fn sum(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut total, mut lost) = (0.0_f64, 0.0_f64);
-    for value in values {
-        let next = total + value;
-        lost += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
-        total = next;
-    }
-    // Beyond the range of doubles the carry is NaN; the sum itself then says which infinity it is.
-    if total.is_finite() { total + lost } else { total }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let count = values.len() as f64;
-    let mean = sum(values.iter().copied()) / count;
-    // A sum beyond the range of doubles still has a mean inside it.
-    if mean.is_finite() { mean } else { sum(values.iter().map(|value| value / count)) }
-}
-
-fn median(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let mut sorted = values.to_vec();
-    let middle = sorted.len() / 2;
-    let (below, upper, _) = sorted.select_nth_unstable_by(middle, f64::total_cmp);
-    let upper = *upper;
-    if values.len() % 2 == 1 {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let middle = (lower + upper) / 2.0;
-    if middle.is_finite() { middle } else { lower / 2.0 + upper / 2.0 }
-}
-
 /// Gives mean and population standard deviation; 1 for a column that is constant up to rounding.
 ///
 /// When a column counts as constant is scikit-learn's `_is_constant_feature`.
 fn standard(values: &[f64]) -> (f64, f64) {
-    if values.is_empty() {
-        return (0.0, 1.0);
-    }
-    let count = values.len() as f64;
-    let center = mean(values);
-    let deviation = sum(values.iter().map(|value| value - center));
-    let squares = sum(values.iter().map(|value| (value - center) * (value - center)));
-    let variance = (squares - deviation * deviation / count) / count;
+    let Some(spread) = Spread::of(values) else { return (0.0, 1.0) };
+    let (count, center, variance) = (spread.count as f64, spread.mean, spread.population_variance());
     if !variance.is_finite() {
         return (center, f64::INFINITY);
     }
@@ -147,8 +104,10 @@ mod tests {
 
     #[test]
     fn extremes_stay_finite_or_are_refused() {
-        assert_eq!(mean(&[f64::MAX, f64::MAX]), f64::MAX);
-        assert_eq!(median(&[f64::MAX, f64::MAX]), f64::MAX);
+        for impute in [Impute::Mean, Impute::Median] {
+            let number = Number::fit("x", &[f64::MAX, f64::NAN, f64::MAX], &impute, &Scale::None).unwrap();
+            assert_eq!(number.fill, Some(f64::MAX));
+        }
         let wide = Number::fit("x", &[-f64::MAX, f64::MAX], &Impute::None, &Scale::Standard);
         assert_eq!(wide, Err(Error::TooWide { column: "x".into() }));
         let wide = Number::fit("x", &[-f64::MAX, f64::MAX], &Impute::None, &Scale::MinMax);

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use trainyard_random::Key;
 
 use crate::Matrix;
-use crate::ensemble::exact;
 
 /// The bin of a missing value (NaN), whatever the number of value bins.
 pub(crate) const MISSING: u8 = u8::MAX;
@@ -35,7 +34,7 @@ pub struct Binning {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Edges(#[serde(with = "exact")] Vec<f64>);
+struct Edges(#[serde(with = "trainyard_exact::json::list")] Vec<f64>);
 
 /// Holds the bins of every row, eight columns in a word.
 #[derive(Debug, Clone, PartialEq)]

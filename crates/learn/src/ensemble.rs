@@ -254,14 +254,14 @@ impl TryFrom<StoredEnsemble> for TreeEnsemble {
 #[serde(deny_unknown_fields)]
 struct StoredTree {
     feature: Vec<u32>,
-    #[serde(with = "exact")]
+    #[serde(with = "trainyard_exact::json::list")]
     threshold: Vec<f64>,
     missing_left: Vec<u8>,
     left: Vec<u32>,
     right: Vec<u32>,
-    #[serde(with = "exact")]
+    #[serde(with = "trainyard_exact::json::list")]
     value: Vec<f64>,
-    #[serde(with = "exact")]
+    #[serde(with = "trainyard_exact::json::list")]
     gain: Vec<f64>,
     rows: Vec<u64>,
 }
@@ -310,52 +310,5 @@ impl TryFrom<StoredTree> for Tree {
             missing_left: stored.missing_left[index] != 0,
         };
         Tree::new((0..nodes).map(node).collect())
-    }
-}
-
-/// Stores doubles exactly in formats such as JSON that have no infinities: those become text.
-pub(crate) mod exact {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Stored {
-        Number(f64),
-        Text(Text),
-    }
-
-    #[derive(Serialize, Deserialize)]
-    enum Text {
-        #[serde(rename = "inf")]
-        Infinity,
-        #[serde(rename = "-inf")]
-        NegativeInfinity,
-        #[serde(rename = "nan")]
-        NaN,
-    }
-
-    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(values.iter().map(|&value| {
-            if value.is_finite() {
-                Stored::Number(value)
-            } else if value.is_nan() {
-                Stored::Text(Text::NaN)
-            } else if value > 0.0 {
-                Stored::Text(Text::Infinity)
-            } else {
-                Stored::Text(Text::NegativeInfinity)
-            }
-        }))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-        let stored = Vec::<Stored>::deserialize(deserializer)?;
-        let value = |stored| match stored {
-            Stored::Number(value) => value,
-            Stored::Text(Text::Infinity) => f64::INFINITY,
-            Stored::Text(Text::NegativeInfinity) => f64::NEG_INFINITY,
-            Stored::Text(Text::NaN) => f64::NAN,
-        };
-        Ok(stored.into_iter().map(value).collect())
     }
 }

@@ -15,7 +15,6 @@ mod linear;
 mod matrix;
 pub mod metrics;
 mod objective;
-mod sum;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{BoostingFit, BoostingParameters, boost};

@@ -90,13 +90,63 @@ fn threads_change_nothing() {
 }
 
 #[test]
-fn the_order_of_rows_changes_no_category_and_no_extreme() {
+fn the_order_of_rows_changes_nothing() {
     let customers = customers(300, 6);
-    let features = "groups: [{categorical: [Contract], encode: one_hot, min_frequency: 30}, {numeric: [tenure], impute: median, scale: min_max}]";
-    let fitted = planned(features, &customers).fit(&customers).unwrap();
-    let backwards: UInt64Array = (0..300).rev().collect();
-    let turned = arrow_select::take::take_record_batch(&customers, &backwards).unwrap();
-    assert_eq!(planned(features, &customers).fit(&turned).unwrap().to_json(), fitted.to_json());
+    let groups = [
+        "categorical: [Contract], encode: one_hot, min_frequency: 30",
+        "numeric: [tenure, MonthlyCharges], impute: median, scale: min_max",
+        "numeric: [tenure, MonthlyCharges], impute: mean, scale: standard",
+        "numeric: [tenure, MonthlyCharges], impute: median, scale: standard",
+    ];
+    for group in groups {
+        let features = format!("groups: [{{{group}}}]");
+        let fitted = planned(&features, &customers).fit(&customers).unwrap().to_json();
+        for seed in 0..5 {
+            let mut order: Vec<u64> = (0..300).collect();
+            trainyard_random::Key::new(seed, "features/tests/order").stream().shuffle(&mut order);
+            let turned = arrow_select::take::take_record_batch(&customers, &UInt64Array::from(order)).unwrap();
+            assert_eq!(planned(&features, &customers).fit(&turned).unwrap().to_json(), fitted, "{group}");
+        }
+    }
+}
+
+#[test]
+fn imputed_means_and_medians_are_the_fitted_ones() {
+    let key = trainyard_random::Key::new(7, "features/tests/means");
+    let draw = |row: u64, size: f64| (key.uniform(row) > 0.1).then(|| (key.at(row) as f64 / 1e19 - 0.9) * size);
+    let mixed = |row: u64| draw(row, [1e-12, 1.0, 1e9, 1e17][row as usize % 4]);
+    for rows in [2, 3, 1_000, 1_001] {
+        let columns = [
+            (0..rows).map(|row| draw(row, 1.0)).collect::<Vec<_>>(),
+            (0..rows).map(mixed).collect(),
+            (0..rows).map(|row| draw(row, 1e308)).collect(),
+        ];
+        for column in columns {
+            let whole = column.iter().map(|value| value.map(|value| value as i64)).collect::<Vec<_>>();
+            for values in [floats(&column), integers(&whole)] {
+                // The last row is imputed.
+                let rows =
+                    arrow_select::concat::concat(&[&values, &arrow_array::new_null_array(values.data_type(), 1)]);
+                let table = table(vec![("x", rows.unwrap())]);
+                for name in ["mean", "median"] {
+                    let features =
+                        format!("columns: {{fitted: fitted_{name}(x)}}\ngroups: [{{numeric: [x], impute: {name}}}]\n");
+                    let features = planned(&features, &table).fit(&table).unwrap().transform(&table).unwrap();
+                    let last = |name: &str| {
+                        let place = features.names.iter().position(|other| other == name).unwrap();
+                        *features.columns[place].last().unwrap()
+                    };
+                    assert_eq!(
+                        last("x").to_bits(),
+                        last("fitted").to_bits(),
+                        "{name}: {} {}",
+                        last("x"),
+                        last("fitted")
+                    );
+                }
+            }
+        }
+    }
 }
 
 #[test]

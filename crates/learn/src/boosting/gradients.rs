@@ -1,9 +1,9 @@
 //! Gradients and hessians as integers, whose sums do not depend on their order.
 
 use rayon::prelude::*;
+use trainyard_exact::power_of_two;
 
 use crate::objective::Objective;
-use crate::sum::power_of_two;
 
 /// Rows whose loss is summed one after another; a constant, so that sums are the same at any thread count.
 const CHUNK: usize = 4096;

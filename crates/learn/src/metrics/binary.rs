@@ -1,9 +1,10 @@
 //! Metrics of a binary target.
 
+use trainyard_exact::sum;
+
 use super::ranking::Ranking;
 use super::{Predictions, Task, check};
 use crate::Error;
-use crate::sum::exact;
 
 /// Counts rows by truth (outer) and prediction (inner), class 0 first.
 ///
@@ -75,7 +76,7 @@ pub fn average_precision(targets: &[f64], predictions: &[f64]) -> Result<f64, Er
 pub fn log_loss(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("log_loss", Task::Binary, targets, predictions, Predictions::Probabilities)?;
     let terms = targets.iter().zip(predictions).map(|(&target, &prediction)| log_loss_term(target > 0.5, prediction));
-    Ok(exact(terms) / targets.len() as f64)
+    Ok(sum(terms) / targets.len() as f64)
 }
 
 /// Computes the mean squared distance of probability and truth.
@@ -86,7 +87,7 @@ pub fn brier(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("brier", Task::Binary, targets, predictions, Predictions::Probabilities)?;
     let terms =
         targets.iter().zip(predictions).map(|(target, prediction)| (prediction - target) * (prediction - target));
-    Ok(exact(terms) / targets.len() as f64)
+    Ok(sum(terms) / targets.len() as f64)
 }
 
 pub(super) fn log_loss_term(is_positive: bool, prediction: f64) -> f64 {

@@ -1,8 +1,9 @@
 //! Metrics of a numeric target.
 
+use trainyard_exact::{Spread, median, sum};
+
 use super::{Predictions, Task, check};
 use crate::Error;
-use crate::sum::exact;
 
 /// Computes the root of the mean squared error.
 ///
@@ -10,7 +11,7 @@ use crate::sum::exact;
 /// No rows, lengths that differ, targets or predictions that are not finite.
 pub fn rmse(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("rmse", Task::Regression, targets, predictions, Predictions::Finite)?;
-    Ok((exact(squares(targets, predictions)) / targets.len() as f64).sqrt())
+    Ok((sum(squares(targets, predictions)) / targets.len() as f64).sqrt())
 }
 
 /// Computes the mean absolute error.
@@ -20,7 +21,7 @@ pub fn rmse(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
 pub fn mae(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("mae", Task::Regression, targets, predictions, Predictions::Finite)?;
     let terms = targets.iter().zip(predictions).map(|(target, prediction)| (target - prediction).abs());
-    Ok(exact(terms) / targets.len() as f64)
+    Ok(sum(terms) / targets.len() as f64)
 }
 
 /// Computes the coefficient of determination.
@@ -31,9 +32,8 @@ pub fn mae(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
 /// As [`rmse`].
 pub fn r2(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("r2", Task::Regression, targets, predictions, Predictions::Finite)?;
-    let mean = exact(targets.iter().copied()) / targets.len() as f64;
-    let spread = exact(targets.iter().map(|target| (target - mean) * (target - mean)));
-    Ok(r2_of(targets.len(), exact(squares(targets, predictions)), spread))
+    let spread = Spread::of(targets).map_or(0.0, |spread| spread.squares);
+    Ok(r2_of(targets.len(), sum(squares(targets, predictions)), spread))
 }
 
 /// Computes the median of the absolute errors.
@@ -44,8 +44,7 @@ pub fn median_absolute_error(targets: &[f64], predictions: &[f64]) -> Result<f64
     check("median_absolute_error", Task::Regression, targets, predictions, Predictions::Finite)?;
     let mut errors: Vec<f64> =
         targets.iter().zip(predictions).map(|(target, prediction)| (target - prediction).abs()).collect();
-    errors.sort_unstable_by(f64::total_cmp);
-    Ok(0.5 * errors[(errors.len() - 1) / 2] + 0.5 * errors[errors.len() / 2])
+    Ok(median(&mut errors).unwrap_or(f64::NAN))
 }
 
 pub(super) fn r2_of(rows: usize, residual: f64, spread: f64) -> f64 {

@@ -1,0 +1,289 @@
+//! Exact sums, and what is built on them.
+
+/// Digits of 32 bits: they span all doubles, with 78 bits of room for carries.
+const DIGITS: usize = 68;
+
+/// The exponent of the lowest digit: that of the least subnormal.
+const LOWEST: i32 = -1074;
+
+/// Additions after which carries are moved on, long before a digit could overflow.
+const CARRY_EVERY: u32 = 1 << 30;
+
+/// Adds doubles exactly, so that neither their order nor their split over threads can change a bit of the result.
+///
+/// A fixed-point number wide enough for every double, rounded once at the end (Kulisch: "Computer Arithmetic and
+/// Validity", 2008, chapter 8). NaN and infinities are added beside it, with the outcome of ordinary addition.
+#[derive(Debug, Clone)]
+pub struct ExactSum {
+    /// Signed digits; digit `k` weighs 2^(32k − 1074).
+    digits: [i64; DIGITS],
+    since_carry: u32,
+    /// The sum of NaN and infinite terms, if there were any.
+    special: Option<f64>,
+    count: u64,
+}
+
+impl Default for ExactSum {
+    fn default() -> ExactSum {
+        ExactSum { digits: [0; DIGITS], since_carry: 0, special: None, count: 0 }
+    }
+}
+
+impl FromIterator<f64> for ExactSum {
+    fn from_iter<T: IntoIterator<Item = f64>>(terms: T) -> ExactSum {
+        let mut sum = ExactSum::default();
+        terms.into_iter().for_each(|term| sum.add(term));
+        sum
+    }
+}
+
+impl ExactSum {
+    /// Adds one term.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        if !value.is_finite() {
+            self.special = Some(self.special.unwrap_or(0.0) + value);
+            return;
+        }
+        let bits = value.to_bits();
+        let exponent = (bits >> 52 & 0x7ff) as usize;
+        let fraction = bits & ((1 << 52) - 1);
+        let (mantissa, position) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+        let shifted = u128::from(mantissa) << (position % 32);
+        let first = position / 32;
+        let sign = if bits >> 63 == 1 { -1 } else { 1 };
+        for (place, digit) in self.digits[first..first + 3].iter_mut().enumerate() {
+            *digit += sign * (shifted >> (32 * place) & 0xffff_ffff) as i64;
+        }
+        self.since_carry += 1;
+        if self.since_carry == CARRY_EVERY {
+            self.carry();
+        }
+    }
+
+    /// Gives the sum, rounded to the nearest double, ties to even; 0 without terms.
+    pub fn total(self) -> f64 {
+        match self.special {
+            Some(special) => special,
+            None => {
+                let (rounded, exponent) = self.parts();
+                scaled(rounded, exponent)
+            }
+        }
+    }
+
+    /// Gives the mean: the rounded sum by the number of terms, and inside the range of doubles even where the sum is
+    /// not; `None` without terms.
+    pub fn mean(self) -> Option<f64> {
+        if self.count == 0 {
+            return None;
+        }
+        let count = self.count as f64;
+        if let Some(special) = self.special {
+            return Some(special);
+        }
+        let (rounded, exponent) = self.parts();
+        let total = scaled(rounded, exponent);
+        Some(if total.is_finite() { total / count } else { scaled(rounded / count, exponent) })
+    }
+
+    /// Gives the sum as a correctly rounded double and the power of two to multiply it with.
+    fn parts(mut self) -> (f64, i32) {
+        self.carry();
+        let negative = self.digits[DIGITS - 1] < 0;
+        if negative {
+            self.digits.iter_mut().for_each(|digit| *digit = -*digit);
+            self.carry();
+        }
+        let Some(top) = self.digits.iter().rposition(|&digit| digit != 0) else { return (0.0, 0) };
+        let digit = |below: usize| top.checked_sub(below).map_or(0, |place| self.digits[place] as u128);
+        let mut wide = digit(0) << 64 | digit(1) << 32 | digit(2);
+        // Three digits hold at least 65 bits, more than a double can; what lies below only breaks a tie.
+        if top > 2 && self.digits[..top - 2].iter().any(|&digit| digit != 0) {
+            wide |= 1;
+        }
+        let rounded = wide as f64;
+        (if negative { -rounded } else { rounded }, 32 * (top as i32 - 2) + LOWEST)
+    }
+
+    /// Brings every digit but the highest into 0..2^32; the highest keeps the sign.
+    fn carry(&mut self) {
+        let mut carry = 0;
+        for digit in &mut self.digits[..DIGITS - 1] {
+            let sum = *digit + carry;
+            carry = sum >> 32;
+            *digit = sum & 0xffff_ffff;
+        }
+        self.digits[DIGITS - 1] += carry;
+        self.since_carry = 0;
+    }
+}
+
+/// Multiplies by 2^`exponent` in two steps, either of which is inside the range of doubles.
+fn scaled(value: f64, exponent: i32) -> f64 {
+    let half = exponent / 2;
+    value * power_of_two(half) * power_of_two(exponent - half)
+}
+
+/// Gives 2^`exponent`, for exponents from −1022 to 1023; others count as the nearer of these.
+#[inline]
+pub fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent.clamp(-1022, 1023) + 1023) as u64) << 52)
+}
+
+/// Adds all `terms` exactly and rounds once.
+pub fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
+    terms.into_iter().collect::<ExactSum>().total()
+}
+
+/// Gives the mean; `None` without values.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    values.iter().copied().collect::<ExactSum>().mean()
+}
+
+/// Holds the mean of values and how far they lie from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The number of values.
+    pub count: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// The sum of squared distances from the mean; infinite where it is beyond the range of doubles, NaN where a value
+    /// is NaN or infinite.
+    pub squares: f64,
+}
+
+impl Spread {
+    /// Measures `values` in two passes (Chan, Golub and LeVeque: "Algorithms for computing the sample variance", 1983,
+    /// eq. 1.7, whose second term takes away the rounding of the mean); `None` without values.
+    pub fn of(values: &[f64]) -> Option<Spread> {
+        let count = values.len();
+        let mean = mean(values)?;
+        let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
+        let deviation = sum(values.iter().map(|value| value - mean));
+        let corrected = squares - deviation * deviation / count as f64;
+        Some(Spread { count, mean, squares: if squares.is_finite() { corrected.max(0.0) } else { squares } })
+    }
+
+    /// Gives the variance of the values themselves: by their number.
+    pub fn population_variance(&self) -> f64 {
+        self.squares / self.count as f64
+    }
+
+    /// Gives the estimated variance of what the values were drawn from: by their number less one; `None` for one value.
+    pub fn sample_variance(&self) -> Option<f64> {
+        if self.count < 2 { None } else { Some(self.squares / (self.count - 1) as f64) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Doubles of all sizes and both signs (splitmix64).
+    fn noise(count: u64, exponents: u64) -> Vec<f64> {
+        let draw = |index: u64| {
+            let mut bits = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            bits ^ bits >> 31
+        };
+        let value = |index: u64| {
+            let share = (draw(2 * index) >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+            share * power_of_two((draw(2 * index + 1) % exponents) as i32 - (exponents / 2) as i32)
+        };
+        (1..=count).map(value).collect()
+    }
+
+    /// The values backwards, and with their halves swapped and interleaved.
+    fn reordered(values: &[f64]) -> [Vec<f64>; 3] {
+        let (left, right) = values.split_at(values.len() / 2);
+        let woven: Vec<f64> = right.iter().zip(left).flat_map(|(a, b)| [*a, *b]).collect();
+        let rest = &right[left.len().min(right.len())..];
+        [values.iter().rev().copied().collect(), [right, left].concat(), [&woven, rest].concat()]
+    }
+
+    #[test]
+    fn sums_are_exact() {
+        assert_eq!(sum([]).to_bits(), 0);
+        assert_eq!(sum([-0.0]).to_bits(), 0);
+        assert_eq!(sum([1e300, 1.0, -1e300, 1e-300, -1.0, -1e-300]), 0.0);
+        assert_eq!(sum([1e308, 1.0, -1e308]), 1.0);
+        assert_eq!(sum([0.1; 10]), 1.0);
+        assert_eq!(sum([1e16, 1.0, 1.0, -1e16]), 2.0);
+        assert_eq!(sum([-3.5, 1.25]), -2.25);
+        assert_eq!(sum([5e-324, 5e-324]), 1e-323);
+        assert_eq!(sum([1e-320, -3e-320]), -2e-320);
+        assert_eq!(sum([f64::MIN_POSITIVE, -5e-324]), f64::MIN_POSITIVE - 5e-324);
+        assert_eq!(sum([f64::MAX, f64::MAX, -f64::MAX]), f64::MAX);
+    }
+
+    #[test]
+    fn rounding_is_to_nearest_and_ties_go_to_even() {
+        let half = f64::EPSILON / 2.0;
+        assert_eq!(sum([1.0, half]), 1.0);
+        assert_eq!(sum([1.0 + f64::EPSILON, half]), 1.0 + 2.0 * f64::EPSILON);
+        // However far below, what is left over breaks the tie.
+        assert_eq!(sum([1.0, half, 1e-40]), 1.0 + f64::EPSILON);
+        assert_eq!(sum([1.0, half, 5e-324]), 1.0 + f64::EPSILON);
+        assert_eq!(sum([-1.0, -half, -5e-324]), -1.0 - f64::EPSILON);
+        assert_eq!(sum([1.0 + f64::EPSILON, half, -5e-324]), 1.0 + f64::EPSILON);
+    }
+
+    #[test]
+    fn infinities_and_nan_are_those_of_addition() {
+        let (infinity, nan) = (f64::INFINITY, f64::NAN);
+        assert_eq!(sum([f64::MAX, f64::MAX]), infinity);
+        assert_eq!(sum([-f64::MAX, -f64::MAX]), -infinity);
+        assert_eq!(sum([1.0, infinity, -1e308]), infinity);
+        assert_eq!(mean(&[-infinity, 1.0]), Some(-infinity));
+        for terms in [[infinity, -infinity], [nan, 1.0], [infinity, nan]] {
+            assert!(sum(terms).is_nan());
+            assert!(mean(&terms).is_some_and(f64::is_nan));
+            assert!(Spread::of(&terms).is_some_and(|spread| spread.squares.is_nan()));
+        }
+    }
+
+    #[test]
+    fn a_mean_survives_an_overflowing_sum() {
+        assert_eq!(mean(&[f64::MAX; 3]), Some(f64::MAX));
+        assert_eq!(mean(&[f64::MAX, f64::MAX, -f64::MAX]), Some(f64::MAX / 3.0));
+        assert_eq!(mean(&[5e-324, 5e-324, 5e-324]), Some(5e-324));
+        assert_eq!(mean(&[]), None);
+    }
+
+    #[test]
+    fn the_order_changes_no_bit() {
+        for exponents in [1, 40, 200, 1_900] {
+            let values = noise(5_001, exponents);
+            let forward = Spread::of(&values).map(|spread| (spread.mean.to_bits(), spread.squares.to_bits()));
+            for other in reordered(&values) {
+                assert_eq!(other.len(), values.len());
+                assert_eq!(sum(other.iter().copied()).to_bits(), sum(values.iter().copied()).to_bits());
+                let backward = Spread::of(&other).map(|spread| (spread.mean.to_bits(), spread.squares.to_bits()));
+                assert_eq!(backward, forward);
+                let median = |values: &[f64]| crate::median(&mut values.to_vec()).map(f64::to_bits);
+                assert_eq!(median(&other), median(&values));
+            }
+        }
+    }
+
+    #[test]
+    fn a_spread_survives_cancellation() {
+        let spread = |values: &[f64]| Spread::of(values).expect("values");
+        let far = spread(&[1e15, 1e15 + 1.0, 1e15 + 2.0]);
+        assert_eq!((far.mean, far.squares, far.population_variance()), (1e15 + 1.0, 2.0, 2.0 / 3.0));
+        assert_eq!(far.sample_variance(), Some(1.0));
+        // Neighbouring doubles have no mean between them; half a step each way is still right.
+        let (low, step) = (1.0, f64::EPSILON);
+        assert_eq!(spread(&[low, low + step]).squares, step * step / 2.0);
+        let mixed = spread(&[1e16, 1.0, -1e16]);
+        assert_eq!((mixed.mean, mixed.squares), (1.0 / 3.0, 2e32));
+        assert_eq!(spread(&[0.1; 10]).squares, 0.0);
+        assert_eq!(spread(&[f64::MAX, -f64::MAX]).squares, f64::INFINITY);
+        assert_eq!(spread(&[f64::MAX, f64::MAX, 0.0]).squares, f64::INFINITY);
+        assert_eq!(spread(&[7.0]).sample_variance(), None);
+        assert_eq!(Spread::of(&[]), None);
+    }
+}
