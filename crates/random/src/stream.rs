@@ -18,6 +18,7 @@ impl Stream {
     }
 
     /// Gives the next 64 random bits.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         if let Some(spare) = self.spare.take() {
             return spare;

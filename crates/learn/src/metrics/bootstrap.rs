@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use trainyard_random::Key;
+use trainyard_exact::halfway;
+use trainyard_random::{Key, Stream};
 
 use super::binary::{accuracy_of, f1_of, log_loss_term, precision_of, recall_of};
 use super::ranking::{Area, Steps};
 use super::regression::r2_of;
-use super::{BINARY, Predictions, REGRESSION, Task, by_name, check};
+use super::{BINARY, Metric, Predictions, REGRESSION, Task, check};
 use crate::Error;
 use crate::binning::sortable;
 
@@ -57,7 +58,7 @@ pub fn bootstrap(
     check_resamples("bootstrap", task, targets, &[predictions], resamples)?;
     let order = sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])));
     let sample = Sample::new(task, targets, predictions, threshold, &order);
-    let drawn = resample(targets.len(), resamples, seed, |counts, work| sample.metrics(counts, work));
+    let drawn = resample(targets.len(), resamples, seed, |counts, work| sample.all(counts, work));
     let interval = |metric: usize| {
         let mut values: Vec<f64> = drawn.iter().map(|values| values[metric]).filter(|value| !value.is_nan()).collect();
         let (low, high) = percentiles(&mut values);
@@ -81,13 +82,13 @@ pub fn paired_bootstrap(
     resamples: usize,
     seed: u64,
 ) -> Result<Paired, Error> {
-    let difference = by_name(metric, task, targets, a, threshold)? - by_name(metric, task, targets, b, threshold)?;
+    let metric = Metric::named(task, metric)?;
     check_resamples("paired bootstrap", task, targets, &[a, b], resamples)?;
-    let place = task.metrics().iter().position(|name| *name == metric).unwrap_or(0);
+    let difference = metric.of(targets, a, threshold)? - metric.of(targets, b, threshold)?;
     let order = sorted(targets.len(), |row| (sortable(targets[row]), sortable(a[row]), sortable(b[row])));
     let samples = [a, b].map(|predictions| Sample::new(task, targets, predictions, threshold, &order));
     let differences = resample(targets.len(), resamples, seed, |counts, work| {
-        let [a, b] = samples.each_ref().map(|sample| sample.metrics(counts, work)[place]);
+        let [a, b] = samples.each_ref().map(|sample| sample.one(metric, counts, work));
         a - b
     });
     let mut values: Vec<f64> = differences.into_iter().filter(|value| !value.is_nan()).collect();
@@ -127,17 +128,31 @@ fn resample<T: Send>(
     measure: impl Fn(&[u32], &mut Vec<u32>) -> T + Sync,
 ) -> Vec<T> {
     let key = Key::new(seed, "learn/bootstrap");
-    let draw = |(counts, work): &mut (Vec<u32>, Vec<u32>), resample: usize| {
-        counts.clear();
-        counts.resize(rows, 0);
-        let mut stream = key.derive(resample as u64).stream();
-        for _ in 0..rows {
-            // The bias of multiply-shift is below rows / 2^64.
-            counts[((u128::from(stream.next_u64()) * rows as u128) >> 64) as usize] += 1;
-        }
+    let start = || (vec![0; rows], vec![0; rows], Vec::new());
+    let draw = |(bytes, counts, work): &mut (Vec<u8>, Vec<u32>, Vec<u32>), resample: usize| {
+        draw(key.derive(resample as u64).stream(), bytes, counts);
         measure(counts, work)
     };
-    (0..resamples).into_par_iter().map_init(|| (Vec::new(), Vec::new()), draw).collect()
+    (0..resamples).into_par_iter().map_init(start, draw).collect()
+}
+
+/// Draws as many rows as there are and counts how often each was.
+///
+/// Counts grow as bytes, of which four times as many fit into the cache; `bytes` is all 0 before and after.
+fn draw(mut stream: Stream, bytes: &mut [u8], counts: &mut [u32]) {
+    counts.fill(0);
+    let rows = bytes.len() as u128;
+    for _ in 0..bytes.len() {
+        // The bias of multiply-shift is below rows / 2^64.
+        let row = ((u128::from(stream.next_u64()) * rows) >> 64) as usize;
+        bytes[row] = bytes[row].wrapping_add(1);
+        if bytes[row] == 0 {
+            counts[row] += 256;
+        }
+    }
+    for (count, byte) in counts.iter_mut().zip(bytes) {
+        *count += u32::from(std::mem::take(byte));
+    }
 }
 
 /// Gives the 2.5 % and 97.5 % quantiles, linear between values; sorts them.
@@ -159,22 +174,18 @@ enum Sample {
     Regression(RegressionSample),
 }
 
-/// Rows from the lowest prediction to the highest.
+/// Rows from the lowest prediction to the highest, a list for each thing that is known of them.
 struct BinarySample {
-    /// Where each row's count lies.
-    places: Vec<u32>,
-    rows: Vec<BinaryRow>,
+    /// Where each row's count lies; `None` where the counts are in this order already.
+    places: Option<Vec<u32>>,
+    /// 1 for a row of the positive class, else 0.
+    classes: Vec<u32>,
+    /// Whether the next row has a higher prediction.
+    ends_level: Vec<bool>,
+    log_loss: Vec<f64>,
+    brier: Vec<f64>,
     /// The first row predicted positive.
     first_positive: usize,
-}
-
-#[derive(Clone, Copy)]
-struct BinaryRow {
-    is_positive: bool,
-    /// Whether the next row has a higher prediction.
-    ends_level: bool,
-    log_loss: f64,
-    brier: f64,
 }
 
 struct RegressionSample {
@@ -200,99 +211,166 @@ impl Sample {
     }
 
     /// Gives the task's metrics in the order of their names; NaN where undefined.
-    fn metrics(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; BINARY.len()] {
+    fn all(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; BINARY.len()] {
         match self {
-            Sample::Binary(sample) => sample.metrics(counts, work),
+            Sample::Binary(sample) => sample.all(sample.drawn(counts, work)),
             Sample::Regression(sample) => {
                 let mut all = [f64::NAN; BINARY.len()];
-                all[..REGRESSION.len()].copy_from_slice(&sample.metrics(counts));
+                all[..REGRESSION.len()].copy_from_slice(&sample.all(counts));
                 all
             }
         }
     }
-}
 
-impl BinaryRow {
-    /// Gives `count` to the row's class: negatives, positives.
-    #[inline]
-    fn split(&self, count: u32) -> [u64; 2] {
-        let positives = u64::from(count) * u64::from(self.is_positive);
-        [u64::from(count) - positives, positives]
+    /// Gives one metric; NaN where undefined.
+    fn one(&self, metric: Metric, counts: &[u32], work: &mut Vec<u32>) -> f64 {
+        match self {
+            Sample::Binary(sample) => sample.one(metric, sample.drawn(counts, work)),
+            Sample::Regression(sample) => sample.one(metric, counts),
+        }
     }
 }
 
 impl BinarySample {
     fn new(targets: &[f64], predictions: &[f64], threshold: f64) -> BinarySample {
         let places = sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])));
-        let prediction = |rank: usize| places.get(rank).map(|&place| predictions[place as usize]);
-        let row = |(rank, &place): (usize, &u32)| {
-            let (target, value) = (targets[place as usize], predictions[place as usize]);
-            BinaryRow {
-                is_positive: target > 0.5,
-                ends_level: prediction(rank + 1) != Some(value),
-                log_loss: log_loss_term(target > 0.5, value),
-                brier: (value - target) * (value - target),
-            }
-        };
-        let rows = places.iter().enumerate().map(row).collect();
-        let first_positive = places.partition_point(|&place| predictions[place as usize] < threshold);
-        BinarySample { places, rows, first_positive }
+        let target = |place: &u32| targets[*place as usize];
+        let prediction = |place: &u32| predictions[*place as usize];
+        let ends = places.windows(2).map(|pair| prediction(&pair[0]) != prediction(&pair[1])).chain([true]);
+        let square = |place: &u32| (prediction(place) - target(place)) * (prediction(place) - target(place));
+        BinarySample {
+            classes: places.iter().map(|place| u32::from(target(place) > 0.5)).collect(),
+            ends_level: ends.collect(),
+            log_loss: places.iter().map(|place| log_loss_term(target(place) > 0.5, prediction(place))).collect(),
+            brier: places.iter().map(square).collect(),
+            first_positive: places.partition_point(|place| prediction(place) < threshold),
+            places: if places.is_sorted() { None } else { Some(places) },
+        }
     }
 
-    fn metrics(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; BINARY.len()] {
+    /// Gives the count of each row.
+    fn drawn<'a>(&self, counts: &'a [u32], work: &'a mut Vec<u32>) -> &'a [u32] {
+        let Some(places) = &self.places else { return counts };
         work.clear();
-        work.extend(self.places.iter().map(|&place| counts[place as usize]));
-        let (mut log_loss, mut brier) = (0.0, 0.0);
-        let (mut true_positives, mut false_positives) = (0, 0);
-        let mut area = Area::default();
-        let (mut negatives, mut positives) = (0, 0);
-        // No branch depends on a count or a class: in a resample it would be taken at random.
-        for (rank, (row, &count)) in self.rows.iter().zip(&*work).enumerate() {
-            let weight = f64::from(count);
-            log_loss += weight * row.log_loss;
-            brier += weight * row.brier;
-            let [more_negatives, more_positives] = row.split(count);
-            let predicted = u64::from(rank >= self.first_positive);
-            true_positives += predicted * more_positives;
-            false_positives += predicted * more_negatives;
-            negatives += more_negatives;
-            positives += more_positives;
-            if row.ends_level {
-                area.rise(negatives, positives);
-                (negatives, positives) = (0, 0);
-            }
-        }
-        let mut steps = Steps::default();
-        for (row, &count) in self.rows.iter().zip(&*work).rev() {
-            // A level is complete where the next lower one ends.
-            if row.ends_level {
-                steps.fall(negatives, positives);
-                (negatives, positives) = (0, 0);
-            }
-            let [more_negatives, more_positives] = row.split(count);
-            negatives += more_negatives;
-            positives += more_positives;
-        }
-        steps.fall(negatives, positives);
-        let [negatives, positives] = area.classes();
-        let confusion = [[negatives - false_positives, false_positives], [positives - true_positives, true_positives]];
-        let rows = counts.len() as f64;
+        work.extend(places.iter().map(|&place| counts[place as usize]));
+        work
+    }
+
+    fn all(&self, drawn: &[u32]) -> [f64; BINARY.len()] {
+        let (confusion, [log_loss, brier]) = (self.confusion(drawn), self.losses(drawn));
         [
             accuracy_of(confusion),
-            if positives == 0 { f64::NAN } else { steps.value() },
-            brier / rows,
+            self.average_precision(drawn),
+            brier,
             f1_of(confusion),
-            log_loss / rows,
+            log_loss,
             precision_of(confusion),
             recall_of(confusion),
-            area.value(),
+            self.roc_auc(drawn),
         ]
+    }
+
+    fn one(&self, metric: Metric, drawn: &[u32]) -> f64 {
+        match metric {
+            Metric::Accuracy => accuracy_of(self.confusion(drawn)),
+            Metric::AveragePrecision => self.average_precision(drawn),
+            Metric::Brier => self.losses(drawn)[1],
+            Metric::F1 => f1_of(self.confusion(drawn)),
+            Metric::LogLoss => self.losses(drawn)[0],
+            Metric::Precision => precision_of(self.confusion(drawn)),
+            Metric::Recall => recall_of(self.confusion(drawn)),
+            Metric::RocAuc => self.roc_auc(drawn),
+            // `Metric::named` gives none of these for a binary task.
+            Metric::Mae | Metric::MedianAbsoluteError | Metric::R2 | Metric::Rmse => f64::NAN,
+        }
+    }
+
+    fn confusion(&self, drawn: &[u32]) -> [[u64; 2]; 2] {
+        let count = |rows: std::ops::Range<usize>| {
+            let pairs = drawn[rows.clone()].iter().zip(&self.classes[rows]);
+            let [all, positives] = pairs.fold([0u64; 2], |[all, positives], (&count, &class)| {
+                [all + u64::from(count), positives + u64::from(count * class)]
+            });
+            [all - positives, positives]
+        };
+        let ([tn, fneg], [fp, tp]) = (count(0..self.first_positive), count(self.first_positive..drawn.len()));
+        [[tn, fp], [fneg, tp]]
+    }
+
+    /// Gives the mean log loss and Brier score.
+    fn losses(&self, drawn: &[u32]) -> [f64; 2] {
+        let (mut log_loss, mut brier) = (0.0, 0.0);
+        for ((&count, log), square) in drawn.iter().zip(&self.log_loss).zip(&self.brier) {
+            log_loss += f64::from(count) * log;
+            brier += f64::from(count) * square;
+        }
+        [log_loss / drawn.len() as f64, brier / drawn.len() as f64]
+    }
+
+    // No branch below depends on a count or a class: in a resample it would be taken at random.
+
+    fn roc_auc(&self, drawn: &[u32]) -> f64 {
+        let mut area = Area::default();
+        let (mut all, mut positives) = (0, 0);
+        for ((&count, &class), &ends_level) in drawn.iter().zip(&self.classes).zip(&self.ends_level) {
+            all += u64::from(count);
+            positives += u64::from(count * class);
+            if ends_level {
+                area.rise(all - positives, positives);
+                (all, positives) = (0, 0);
+            }
+        }
+        area.value()
+    }
+
+    fn average_precision(&self, drawn: &[u32]) -> f64 {
+        let mut steps = Steps::default();
+        let (mut all, mut positives) = (0, 0);
+        for ((&count, &class), &ends_level) in drawn.iter().zip(&self.classes).zip(&self.ends_level).rev() {
+            // A level is complete where the next lower one ends.
+            if ends_level {
+                steps.fall(all - positives, positives);
+                (all, positives) = (0, 0);
+            }
+            all += u64::from(count);
+            positives += u64::from(count * class);
+        }
+        steps.fall(all - positives, positives);
+        if steps.is_empty() { f64::NAN } else { steps.value() }
     }
 }
 
 impl RegressionSample {
-    fn metrics(&self, counts: &[u32]) -> [f64; REGRESSION.len()] {
+    fn all(&self, counts: &[u32]) -> [f64; REGRESSION.len()] {
+        let [sum, absolute, squared] = self.sums(counts);
         let rows = counts.len() as f64;
+        [absolute / rows, self.median(counts), self.r2(counts, sum, squared), (squared / rows).sqrt()]
+    }
+
+    fn one(&self, metric: Metric, counts: &[u32]) -> f64 {
+        let rows = counts.len() as f64;
+        match metric {
+            Metric::Mae => self.sums(counts)[1] / rows,
+            Metric::MedianAbsoluteError => self.median(counts),
+            Metric::R2 => {
+                let [sum, _, squared] = self.sums(counts);
+                self.r2(counts, sum, squared)
+            }
+            Metric::Rmse => (self.sums(counts)[2] / rows).sqrt(),
+            // `Metric::named` gives none of these for a regression task.
+            Metric::Accuracy
+            | Metric::AveragePrecision
+            | Metric::Brier
+            | Metric::F1
+            | Metric::LogLoss
+            | Metric::Precision
+            | Metric::Recall
+            | Metric::RocAuc => f64::NAN,
+        }
+    }
+
+    /// Gives the sums of targets, absolute errors and squared errors.
+    fn sums(&self, counts: &[u32]) -> [f64; 3] {
         let (mut sum, mut absolute, mut squared) = (0.0, 0.0, 0.0);
         for ((target, error), &count) in self.targets.iter().zip(&self.errors).zip(counts) {
             let weight = f64::from(count);
@@ -300,14 +378,17 @@ impl RegressionSample {
             absolute += weight * error.abs();
             squared += weight * (error * error);
         }
-        let mean = sum / rows;
+        [sum, absolute, squared]
+    }
+
+    fn r2(&self, counts: &[u32], sum: f64, squared: f64) -> f64 {
+        let mean = sum / counts.len() as f64;
         let (mut spread, mut distinct, mut first) = (0.0, false, None);
         for (target, &count) in self.targets.iter().zip(counts).filter(|(_, count)| **count > 0) {
             spread += f64::from(count) * ((target - mean) * (target - mean));
             distinct |= *first.get_or_insert(*target) != *target;
         }
-        let r2 = if distinct { r2_of(counts.len(), squared, spread) } else { f64::NAN };
-        [absolute / rows, self.median(counts), r2, (squared / rows).sqrt()]
+        if distinct { r2_of(counts.len(), squared, spread) } else { f64::NAN }
     }
 
     fn median(&self, counts: &[u32]) -> f64 {
@@ -320,7 +401,7 @@ impl RegressionSample {
                 lower.get_or_insert(error);
             }
             if seen > high {
-                return 0.5 * lower.unwrap_or(error) + 0.5 * error;
+                return halfway(lower.unwrap_or(error), error);
             }
         }
         f64::NAN

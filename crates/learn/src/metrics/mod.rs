@@ -88,20 +88,60 @@ pub fn regression(targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<Strin
 /// # Errors
 /// A name that the task does not have, and as [`binary`] and [`regression`].
 pub fn by_name(name: &str, task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
-    match (task, name) {
-        (Task::Binary, "accuracy") => accuracy(targets, predictions, threshold),
-        (Task::Binary, "average_precision") => average_precision(targets, predictions),
-        (Task::Binary, "brier") => brier(targets, predictions),
-        (Task::Binary, "f1") => f1(targets, predictions, threshold),
-        (Task::Binary, "log_loss") => log_loss(targets, predictions),
-        (Task::Binary, "precision") => precision(targets, predictions, threshold),
-        (Task::Binary, "recall") => recall(targets, predictions, threshold),
-        (Task::Binary, "roc_auc") => roc_auc(targets, predictions),
-        (Task::Regression, "mae") => mae(targets, predictions),
-        (Task::Regression, "median_absolute_error") => median_absolute_error(targets, predictions),
-        (Task::Regression, "r2") => r2(targets, predictions),
-        (Task::Regression, "rmse") => rmse(targets, predictions),
-        _ => Err(Error::UnknownMetric { name: name.to_owned(), known: task.metrics() }),
+    Metric::named(task, name)?.of(targets, predictions, threshold)
+}
+
+/// One metric of one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Metric {
+    Accuracy,
+    AveragePrecision,
+    Brier,
+    F1,
+    LogLoss,
+    Precision,
+    Recall,
+    RocAuc,
+    Mae,
+    MedianAbsoluteError,
+    R2,
+    Rmse,
+}
+
+impl Metric {
+    fn named(task: Task, name: &str) -> Result<Metric, Error> {
+        Ok(match (task, name) {
+            (Task::Binary, "accuracy") => Metric::Accuracy,
+            (Task::Binary, "average_precision") => Metric::AveragePrecision,
+            (Task::Binary, "brier") => Metric::Brier,
+            (Task::Binary, "f1") => Metric::F1,
+            (Task::Binary, "log_loss") => Metric::LogLoss,
+            (Task::Binary, "precision") => Metric::Precision,
+            (Task::Binary, "recall") => Metric::Recall,
+            (Task::Binary, "roc_auc") => Metric::RocAuc,
+            (Task::Regression, "mae") => Metric::Mae,
+            (Task::Regression, "median_absolute_error") => Metric::MedianAbsoluteError,
+            (Task::Regression, "r2") => Metric::R2,
+            (Task::Regression, "rmse") => Metric::Rmse,
+            _ => return Err(Error::UnknownMetric { name: name.to_owned(), known: task.metrics() }),
+        })
+    }
+
+    fn of(self, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
+        match self {
+            Metric::Accuracy => accuracy(targets, predictions, threshold),
+            Metric::AveragePrecision => average_precision(targets, predictions),
+            Metric::Brier => brier(targets, predictions),
+            Metric::F1 => f1(targets, predictions, threshold),
+            Metric::LogLoss => log_loss(targets, predictions),
+            Metric::Precision => precision(targets, predictions, threshold),
+            Metric::Recall => recall(targets, predictions, threshold),
+            Metric::RocAuc => roc_auc(targets, predictions),
+            Metric::Mae => mae(targets, predictions),
+            Metric::MedianAbsoluteError => median_absolute_error(targets, predictions),
+            Metric::R2 => r2(targets, predictions),
+            Metric::Rmse => rmse(targets, predictions),
+        }
     }
 }
 

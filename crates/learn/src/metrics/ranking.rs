@@ -79,11 +79,6 @@ impl Area {
         self.positives += positives;
     }
 
-    /// Gives the number of negatives and of positives so far.
-    pub(super) fn classes(self) -> [u64; 2] {
-        [self.negatives, self.positives]
-    }
-
     /// Gives the area, NaN when there is one class.
     pub(super) fn value(self) -> f64 {
         let pairs = self.negatives * self.positives;
@@ -107,6 +102,11 @@ impl Steps {
         self.positives += positives;
         // Without a branch: in a resample it would be taken at random.
         self.sum += positives as f64 * (self.positives as f64 / self.predicted.max(1) as f64);
+    }
+
+    /// Says whether there are no positives.
+    pub(super) fn is_empty(self) -> bool {
+        self.positives == 0
     }
 
     /// Gives the average precision, 0 when there are no positives.

@@ -225,6 +225,31 @@ fn pairs_share_their_resamples() {
 }
 
 #[test]
+fn a_pair_is_the_difference_of_the_two_models_resamples() {
+    let table = Table::synthetic(250, 2, 6);
+    let (y, a) = (&table.targets, &table.columns[0]);
+    let b: Vec<f64> = table.columns[1].iter().map(|p| (p * 9.0).round() / 9.0).collect();
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_by(|&i, &j| y[i].total_cmp(&y[j]).then(a[i].total_cmp(&a[j])).then(b[i].total_cmp(&b[j])));
+    for task in [Task::Binary, Task::Regression] {
+        for name in task.metrics() {
+            let pair = metrics::paired_bootstrap(name, task, y, a, &b, 0.4, 80, 3).expect("a pair");
+            let of = |rows: &[usize], p: &[f64]| {
+                let take = |values: &[f64]| rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+                metrics::by_name(name, task, &take(y), &take(p), 0.4).expect("a metric")
+            };
+            let plain: Vec<f64> = draws(&order, 80, 3).map(|rows| of(&rows, a) - of(&rows, &b)).collect();
+            for (ours, plain) in [(pair.low, quantile(&plain, 0.025)), (pair.high, quantile(&plain, 0.975))] {
+                assert!((ours - plain).abs() <= 1e-12, "{name}: {ours} {plain}");
+            }
+        }
+        let unknown = metrics::paired_bootstrap("accuracies", task, y, a, &b, 0.4, 80, 3);
+        let Err(Error::UnknownMetric { name, known }) = unknown else { panic!("{unknown:?}") };
+        assert_eq!((name.as_str(), known), ("accuracies", task.metrics()));
+    }
+}
+
+#[test]
 fn bad_input_is_a_typed_error() {
     assert!(matches!(metrics::binary(&[], &[], 0.5), Err(Error::Empty { .. })));
     assert!(matches!(metrics::regression(&[], &[]), Err(Error::Empty { .. })));
