@@ -36,9 +36,9 @@ pub enum Error {
     NotFinite {
         /// What was asked for.
         operation: &'static str,
-        /// The column's index.
+        /// The column, counted from 0 (messages count from 1).
         column: usize,
-        /// The first such row.
+        /// The first such row, counted from 0 (messages count from 1).
         row: usize,
         /// The cell.
         value: f64,
@@ -47,7 +47,7 @@ pub enum Error {
     Target {
         /// What was asked for.
         operation: &'static str,
-        /// The first such row.
+        /// The first such row, counted from 0 (messages count from 1).
         row: usize,
         /// The target.
         value: f64,
@@ -56,19 +56,26 @@ pub enum Error {
     Prediction {
         /// What was asked for.
         operation: &'static str,
-        /// The first such row.
+        /// The first such row, counted from 0 (messages count from 1).
         row: usize,
         /// The prediction.
         value: f64,
     },
-    /// A weight is negative or not finite, or all are zero (then `row` is the number of rows).
+    /// A weight is negative or not finite.
     Weight {
         /// What was asked for.
         operation: &'static str,
-        /// The first such row.
+        /// The first such row, counted from 0 (messages count from 1).
         row: usize,
         /// The weight.
         value: f64,
+    },
+    /// The weights do not add up to a positive number.
+    Weights {
+        /// What was asked for.
+        operation: &'static str,
+        /// What they add up to.
+        total: f64,
     },
     /// All targets are of one class.
     OneClass {
@@ -85,6 +92,11 @@ pub enum Error {
         value: f64,
         /// What is allowed, such as `above 0`.
         allowed: &'static str,
+    },
+    /// The numbers of a fit left the range of doubles.
+    Diverged {
+        /// What was asked for.
+        operation: &'static str,
     },
     /// No metric of the task has this name.
     UnknownMetric {
@@ -105,6 +117,22 @@ pub enum Error {
     },
 }
 
+/// The largest target or cell: the square of one beyond it is not a double.
+pub(crate) const LARGEST: f64 = 1e150;
+
+const LIMIT_IS: &str = "beyond 1e150 its square is no longer a number";
+
+/// Writes a number in few digits: from 1e15 on with an exponent.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        let is_short = size == 0.0 || !size.is_finite() || (1e-5..1e15).contains(&size);
+        if is_short { write!(out, "{}", self.0) } else { write!(out, "{:e}", self.0) }
+    }
+}
+
 impl Error {
     /// Gives the code of the diagnostic: `learn/` and what is wrong.
     pub fn code(&self) -> &'static str {
@@ -116,8 +144,10 @@ impl Error {
             Error::Target { .. } => "learn/bad-target",
             Error::Prediction { .. } => "learn/bad-prediction",
             Error::Weight { .. } => "learn/bad-weight",
+            Error::Weights { .. } => "learn/bad-weights",
             Error::OneClass { .. } => "learn/one-class",
             Error::Parameter { .. } => "learn/parameter-out-of-range",
+            Error::Diverged { .. } => "learn/diverged",
             Error::UnknownMetric { .. } => "learn/unknown-metric",
             Error::Stopped { .. } => "learn/stopped",
             Error::Damaged { .. } => "learn/damaged-model",
@@ -132,11 +162,23 @@ impl Error {
             Error::NotFinite { value, .. } if value.is_nan() => {
                 diagnostic.help("give the column an `impute:`; only trees take missing values as they are")
             }
+            Error::NotFinite { value, .. } if value.is_finite() => {
+                diagnostic.help(format!("derive a smaller column, in another unit or as a logarithm: {LIMIT_IS}"))
+            }
             Error::NotFinite { .. } => {
                 diagnostic.help("guard the column's expression against division by zero or overflow")
             }
+            Error::Target { value, .. } if value.abs() > LARGEST && value.is_finite() => {
+                diagnostic.help(format!("bring the target into another unit: {LIMIT_IS}"))
+            }
             Error::Target { .. } => diagnostic.help("look at the target column, and at `data.target`"),
             Error::OneClass { .. } => diagnostic.help("stratify the split, use fewer folds, or bring more rows"),
+            Error::Diverged { .. } => {
+                diagnostic.help("bring columns of extreme size into another unit, or set a penalty nearer to 1")
+            }
+            Error::Parameter { name: "early_stopping", .. } => {
+                diagnostic.help("set `early_stopping: false`, or hand in validation rows")
+            }
             Error::Parameter { name, allowed, .. } => diagnostic.help(format!("set `{name}` to a value {allowed}")),
             Error::UnknownMetric { name, known } => match trainyard_diagnostics::nearest(name, known.iter().copied()) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
@@ -144,9 +186,11 @@ impl Error {
             },
             Error::Stopped { .. } => diagnostic.with_fault(Fault::Interrupted),
             Error::Damaged { .. } => diagnostic.help("fetch the model again from where it was registered"),
-            Error::Length { .. } | Error::Columns { .. } | Error::Prediction { .. } | Error::Weight { .. } => {
-                diagnostic.with_fault(Fault::Internal)
-            }
+            Error::Length { .. }
+            | Error::Columns { .. }
+            | Error::Prediction { .. }
+            | Error::Weight { .. }
+            | Error::Weights { .. } => diagnostic.with_fault(Fault::Internal),
         }
     }
 }
@@ -162,21 +206,32 @@ impl fmt::Display for Error {
                 write!(out, "{operation}: expected {expected} columns, got {got}")
             }
             Error::NotFinite { operation, column, row, value } => {
-                write!(out, "{operation} needs finite numbers, but column {column} has {value} in row {row}")
+                let wanted = if value.is_finite() { "numbers up to 1e150" } else { "finite numbers" };
+                let (column, value, row) = (column + 1, Number(*value), row + 1);
+                write!(out, "{operation} needs {wanted}, but column {column} has {value} in row {row}")
             }
             Error::Target { operation, row, value } => {
-                write!(out, "{operation} cannot work with the target {value} of row {row}")
+                let limit = if value.is_finite() && value.abs() > LARGEST { ", which is beyond 1e150" } else { "" };
+                write!(out, "{operation} cannot work with the target {} of row {}{limit}", Number(*value), row + 1)
             }
             Error::Prediction { operation, row, value } => {
-                write!(out, "{operation} cannot work with the prediction {value} of row {row}")
+                write!(out, "{operation} cannot work with the prediction {} of row {}", Number(*value), row + 1)
             }
             Error::Weight { operation, row, value } => {
-                write!(out, "{operation} cannot work with the weight {value} (row {row})")
+                write!(out, "{operation} cannot work with the weight {} of row {}", Number(*value), row + 1)
+            }
+            Error::Weights { operation, total } => {
+                write!(out, "{operation} cannot work with weights that add up to {}", Number(*total))
+            }
+            Error::Diverged { operation } => {
+                write!(out, "{operation} found no solution: its numbers left the range of doubles")
             }
             Error::OneClass { operation, class } => {
                 write!(out, "{operation} needs rows of both classes, but every row is of class {class}")
             }
-            Error::Parameter { name, value, allowed } => write!(out, "`{name}` is {value}, but must be {allowed}"),
+            Error::Parameter { name, value, allowed } => {
+                write!(out, "`{name}` is {}, but must be {allowed}", Number(*value))
+            }
             Error::UnknownMetric { name, .. } => write!(out, "there is no metric `{name}` for this task"),
             Error::Stopped { iterations } => write!(out, "stopped after {iterations} iterations, as asked"),
             Error::Damaged { what } => write!(out, "the stored model is damaged: {what}"),
@@ -198,8 +253,7 @@ pub(crate) fn check_targets(operation: &'static str, targets: &[f64], rows: usiz
     if rows == 0 {
         return Err(Error::Empty { operation });
     }
-    let is_good = |value: f64| if binary { value == 0.0 || value == 1.0 } else { value.abs() <= 1e150 };
-    // Beyond 1e150 a squared error is no longer a double.
+    let is_good = |value: f64| if binary { value == 0.0 || value == 1.0 } else { value.abs() <= LARGEST };
     match targets.iter().position(|&value| !is_good(value)) {
         Some(row) => Err(Error::Target { operation, row, value: targets[row] }),
         None => Ok(()),
@@ -214,7 +268,7 @@ pub(crate) fn check_weights(operation: &'static str, weights: Option<&[f64]>, ro
         return Err(Error::Weight { operation, row, value: weights[row] });
     }
     let total: f64 = weights.iter().sum();
-    if total > 0.0 && total.is_finite() { Ok(()) } else { Err(Error::Weight { operation, row: rows, value: total }) }
+    if total > 0.0 && total.is_finite() { Ok(()) } else { Err(Error::Weights { operation, total }) }
 }
 
 /// Refuses an input whose length differs from that of the others.

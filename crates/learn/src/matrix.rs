@@ -1,6 +1,7 @@
 //! Columns of doubles.
 
 use crate::Error;
+use crate::error::LARGEST;
 
 /// Borrows the columns of a table of doubles; NaN means missing.
 #[derive(Debug, Clone)]
@@ -40,7 +41,7 @@ impl<'a> Matrix<'a> {
     /// Refuses the first cell that is NaN, infinite or beyond 1e150, whose square is no longer a double.
     pub(crate) fn check_finite(&self, operation: &'static str) -> Result<(), Error> {
         for (column, values) in self.columns.iter().enumerate() {
-            if let Some(row) = values.iter().position(|value| value.is_nan() || value.abs() > 1e150) {
+            if let Some(row) = values.iter().position(|value| value.is_nan() || value.abs() > LARGEST) {
                 return Err(Error::NotFinite { operation, column, row, value: values[row] });
             }
         }

@@ -50,7 +50,7 @@ pub struct BoostingFit {
 ///
 /// # Errors
 /// No rows, lengths or columns that differ, targets that are not finite (or not 0 or 1), one class, weights that are
-/// negative or all zero, parameters outside their range, [`Error::Stopped`].
+/// negative or all zero, parameters outside their range, early stopping without validation rows, [`Error::Stopped`].
 #[expect(
     clippy::too_many_arguments,
     reason = "a fit needs its rows, its rules and its listener; a struct would only rename them"
@@ -65,7 +65,7 @@ pub fn boost(
     validation: Option<(&BinnedMatrix, &[f64])>,
     progress: &(dyn Fn(usize, usize, f64) -> bool + Sync),
 ) -> Result<BoostingFit, Error> {
-    parameters.check()?;
+    parameters.check(validation.is_some())?;
     check_rows(train, binning, targets, objective)?;
     crate::error::check_weights(OPERATION, weights, train.rows())?;
     if let Some((matrix, targets)) = validation {

@@ -57,8 +57,8 @@ impl Default for BoostingParameters {
 }
 
 impl BoostingParameters {
-    /// Refuses values outside their range.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Refuses values outside their range, and early stopping without the rows that say when to stop.
+    pub(crate) fn check(&self, has_validation: bool) -> Result<(), Error> {
         let share = |value: f64| value > 0.0 && value <= 1.0;
         let finite_from_zero = |value: f64| value.is_finite() && value >= 0.0;
         let rules = [
@@ -74,8 +74,15 @@ impl BoostingParameters {
             ("min_samples_leaf", self.min_samples_leaf as f64, self.min_samples_leaf >= 1, "at least 1"),
             ("l2_regularization", self.l2_regularization, finite_from_zero(self.l2_regularization), "at least 0"),
             ("min_hessian", self.min_hessian, finite_from_zero(self.min_hessian), "at least 0"),
+            ("max_bins", self.max_bins as f64, (2..=255).contains(&self.max_bins), "from 2 to 255"),
             ("subsample", self.subsample, share(self.subsample), "above 0 and at most 1"),
             ("colsample_bytree", self.colsample_bytree, share(self.colsample_bytree), "above 0 and at most 1"),
+            (
+                "early_stopping",
+                f64::from(self.early_stopping),
+                has_validation || !self.early_stopping,
+                "0 (false) without validation rows",
+            ),
             ("n_iter_no_change", self.n_iter_no_change as f64, self.n_iter_no_change >= 1, "at least 1"),
             ("tol", self.tol, finite_from_zero(self.tol), "at least 0"),
         ];

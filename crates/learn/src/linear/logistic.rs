@@ -1,8 +1,8 @@
 //! Logistic regression.
 
-use super::LinearModel;
 use super::standardized::{BLOCK_ROWS, Standardized};
 use super::symmetric::{Symmetric, dot};
+use super::{LinearModel, largest};
 use crate::error::{check_targets, check_weights};
 use crate::{Error, Matrix};
 
@@ -41,7 +41,7 @@ impl Default for LogisticParameters {
 ///
 /// # Errors
 /// No rows, lengths that differ, cells that are not finite, targets other than 0 and 1, one class, weights that are
-/// negative or all zero, parameters outside their range.
+/// negative or all zero, parameters outside their range; [`Error::Diverged`] when a number on the way is not finite.
 pub fn logistic_regression(
     matrix: &Matrix<'_>,
     targets: &[f64],
@@ -79,6 +79,9 @@ pub fn logistic_regression(
     };
     let (solution, intercept) = course.point.split_at(columns.columns());
     let (coefficients, intercept) = columns.restore(solution, intercept.iter().sum());
+    if course.is_nan || !coefficients.iter().chain([&intercept]).all(|value| value.is_finite()) {
+        return Err(Error::Diverged { operation: OPERATION });
+    }
     Ok(LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations })
 }
 
@@ -101,7 +104,17 @@ struct Value {
 struct Course {
     point: Vec<f64>,
     converged: bool,
+    /// Whether the slope where it ended is no number.
+    is_nan: bool,
     iterations: usize,
+}
+
+impl Course {
+    /// Ends a course of `iterations` at `point`, where the slope is `slope`.
+    fn end(point: Vec<f64>, slope: &[f64], iterations: usize, parameters: &LogisticParameters) -> Course {
+        let slope = largest(slope);
+        Course { point, converged: slope <= parameters.tol.max(ROUNDING), is_nan: slope.is_nan(), iterations }
+    }
 }
 
 impl Problem<'_> {
@@ -186,10 +199,6 @@ impl Problem<'_> {
     }
 }
 
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
-}
-
 fn newton(problem: &Problem<'_>, mut point: Vec<f64>, parameters: &LogisticParameters) -> Course {
     let mut value = problem.at(&point, true);
     let mut iterations = 0;
@@ -206,7 +215,7 @@ fn newton(problem: &Problem<'_>, mut point: Vec<f64>, parameters: &LogisticParam
             (point, value) = (next, there);
         }
     }
-    Course { converged: largest(&value.slope) <= parameters.tol.max(ROUNDING), point, iterations }
+    Course::end(point, &value.slope, iterations, parameters)
 }
 
 /// The slope that rounding alone leaves; no fit can do better.
@@ -256,7 +265,7 @@ fn limited_memory(problem: &Problem<'_>, mut point: Vec<f64>, parameters: &Logis
         }
         (point, value) = (next, there);
     }
-    Course { converged: largest(&value.slope) <= parameters.tol.max(ROUNDING), point, iterations }
+    Course::end(point, &value.slope, iterations, parameters)
 }
 
 /// Gives the inverse of the diagonal of the second derivatives where every probability is one half.

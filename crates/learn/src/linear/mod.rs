@@ -16,6 +16,15 @@ use crate::Matrix;
 /// Rows that are predicted together.
 const BLOCK_ROWS: usize = 1024;
 
+/// Gives the largest absolute value; NaN when there is one.
+fn largest(values: &[f64]) -> f64 {
+    // `max` passes over NaN.
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
 /// Holds a fitted linear model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

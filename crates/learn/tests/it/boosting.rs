@@ -218,9 +218,18 @@ fn bad_input_is_a_typed_error() {
     assert!(matches!(run(&[0.5; 50], None, &usual), Error::Target { row: 0, .. }));
     assert!(matches!(run(&[1.0; 49], None, &usual), Error::Length { expected: 50, got: 49, .. }));
     assert!(matches!(run(&table.targets, Some(&[-1.0; 50]), &usual), Error::Weight { row: 0, .. }));
-    assert!(matches!(run(&table.targets, Some(&[0.0; 50]), &usual), Error::Weight { row: 50, .. }));
+    assert!(matches!(run(&table.targets, Some(&[0.0; 50]), &usual), Error::Weights { total: 0.0, .. }));
     let wild = BoostingParameters { subsample: 1.5, ..usual.clone() };
     assert!(matches!(run(&table.targets, None, &wild), Error::Parameter { name: "subsample", .. }));
+    for max_bins in [0, 1, 256] {
+        let wild = BoostingParameters { max_bins, ..usual.clone() };
+        assert!(matches!(run(&table.targets, None, &wild), Error::Parameter { name: "max_bins", .. }));
+    }
+    // Without validation rows nothing could say when to stop.
+    let endless = BoostingParameters { early_stopping: true, ..usual.clone() };
+    let refused = run(&table.targets, None, &endless);
+    assert!(matches!(refused, Error::Parameter { name: "early_stopping", .. }));
+    assert_eq!(refused.to_string(), "`early_stopping` is 1, but must be 0 (false) without validation rows");
     assert!(matches!(run(&table.targets, None, &usual), Error::Stopped { iterations: 3 }));
     let wild = BoostingParameters { learning_rate: 1e300, ..usual.clone() };
     let numbers: Vec<f64> = table.targets.iter().map(|target| target * 1e100).collect();

@@ -9,7 +9,7 @@ use crate::data::{Table, with_threads};
 /// Runs `work` with 1, 2 and 8 threads and asks for the same answer.
 fn same<T: PartialEq + Send>(what: &str, work: impl Fn() -> T + Sync) {
     let alone = with_threads(1, &work);
-    for threads in [2, 8] {
+    for threads in [2, 3, 8] {
         assert!(with_threads(threads, &work) == alone, "{what} differs with {threads} threads");
     }
 }
@@ -35,6 +35,43 @@ fn boosting() {
     same("boosting", || run(&usual, Objective::BinaryLogLoss));
     let sampled = BoostingParameters { subsample: 0.7, colsample_bytree: 0.6, ..usual.clone() };
     same("boosting on samples", || run(&sampled, Objective::SquaredError));
+}
+
+#[test]
+fn losses_where_one_thread_becomes_several() {
+    // Up to 4 · 4,096 rows one thread sums alone.
+    let whole = Table::synthetic(16_385 + 1, 4, 11);
+    for rows in [4_095, 16_383, 16_384, 16_385] {
+        let (train, held_out) = (whole.filter(|row| row < rows), whole.filter(|row| row > 16_385 - rows));
+        let weights: Vec<f64> = (0..rows).map(|row| 0.5 + (row % 7) as f64).collect();
+        for (weights, objective) in [
+            (None, Objective::BinaryLogLoss),
+            (None, Objective::SquaredError),
+            (Some(weights.as_slice()), Objective::BinaryLogLoss),
+            (Some(weights.as_slice()), Objective::SquaredError),
+        ] {
+            same(&format!("{objective:?} of {rows} rows, weighted: {}", weights.is_some()), || {
+                let binning = Binning::fit(&train.matrix(), 32);
+                let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
+                let validation = Some((&binned_held_out, held_out.targets.as_slice()));
+                let parameters =
+                    BoostingParameters { max_iter: 3, max_bins: 32, early_stopping: true, ..Default::default() };
+                let fit = boost(
+                    &binned,
+                    &binning,
+                    &train.targets,
+                    weights,
+                    &parameters,
+                    objective,
+                    validation,
+                    &|_, _, _| true,
+                )
+                .expect("a fit");
+                assert_eq!((fit.train_loss.len(), fit.validation_loss.len()), (3, 3));
+                (bits(&fit.train_loss), bits(&fit.validation_loss), fit.ensemble)
+            });
+        }
+    }
 }
 
 #[test]
@@ -81,13 +118,39 @@ fn a_row_is_predicted_as_in_a_table() {
 
 #[test]
 fn bootstrap() {
-    let table = Table::synthetic(2_000, 4, 7);
-    let (a, b) = (&table.columns[0], &table.columns[1]);
-    same("bootstrap", || {
-        let intervals = metrics::bootstrap(metrics::Task::Binary, &table.targets, a, 0.5, 200, 1).expect("intervals");
-        let paired = metrics::paired_bootstrap("roc_auc", metrics::Task::Binary, &table.targets, a, b, 0.5, 200, 1)
-            .expect("a pair");
-        (intervals, paired)
+    for (rows, resamples) in [(2_000, 200), (9_001, 60), (70_000, 9)] {
+        let table = Table::synthetic(rows, 4, 7);
+        let (a, b) = (&table.columns[0], &table.columns[1]);
+        for task in [metrics::Task::Binary, metrics::Task::Regression] {
+            same("bootstrap", || {
+                let intervals = metrics::bootstrap(task, &table.targets, a, 0.5, resamples, 1).expect("intervals");
+                let ends = |interval: &metrics::Interval| [interval.low.to_bits(), interval.high.to_bits()];
+                let paired = |metric: &&str| {
+                    let pair = metrics::paired_bootstrap(metric, task, &table.targets, a, b, 0.5, resamples, 1)
+                        .expect("a pair");
+                    bits(&[pair.difference, pair.low, pair.high, pair.p_value])
+                };
+                (
+                    intervals.values().map(ends).collect::<Vec<_>>(),
+                    task.metrics().iter().map(paired).collect::<Vec<_>>(),
+                )
+            });
+        }
+    }
+}
+
+#[test]
+fn metrics_of_many_rows() {
+    let table = Table::synthetic(30_000, 4, 10);
+    same("metrics", || {
+        let (y, p) = (&table.targets, &table.columns[1]);
+        let mut all = metrics::binary(y, p, 0.5).expect("metrics");
+        all.extend(metrics::regression(y, p).expect("metrics"));
+        let curve = metrics::roc(y, p).expect("a curve");
+        (
+            bits(&all.into_values().collect::<Vec<f64>>()),
+            bits(&curve.iter().map(|point| point.threshold).collect::<Vec<f64>>()),
+        )
     });
 }
 

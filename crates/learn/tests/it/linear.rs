@@ -84,6 +84,7 @@ fn ridge_is_close(cases: &[Case<'_>]) {
     for (case, answer) in cases.iter().zip(judged(RIDGE, cases).unwrap_or_default()) {
         let matrix = case.table.matrix();
         let model = ridge(&matrix, &case.table.targets, case.weights, case.strength).expect("a fit");
+        assert!(model.converged, "{}", case.name);
         close(case.name, &model, &answer, 1e-9);
         for (ours, theirs) in model.predict(&matrix).iter().zip(numbers(&answer["predictions"])) {
             assert!((ours - theirs).abs() <= 1e-9 * theirs.abs().max(1.0), "{}: {ours} {theirs}", case.name);
@@ -173,11 +174,73 @@ fn ridge_on_hard_data() {
     // Without a penalty the solution is not unique, but what it predicts is.
     let almost = [case("hardly penalised", &table, 1e-9)];
     let model = ridge(&table.matrix(), &table.targets, None, 0.0).expect("a fit");
+    assert!(model.converged);
     for answer in judged(RIDGE, &almost).unwrap_or_default() {
         for (ours, theirs) in model.predict(&table.matrix()).iter().zip(numbers(&answer["predictions"])) {
             assert!((ours - theirs).abs() <= 1e-7, "{ours} {theirs}");
         }
     }
+}
+
+#[test]
+fn a_fit_says_whether_it_converged() {
+    let key = Key::new(5, "learn/tests/converged");
+    let targets: Vec<f64> = (0..400).map(|row| key.uniform(row)).collect();
+    let noise: Vec<f64> = (0..400).map(|row| key.derive(1).uniform(row)).collect();
+    let near = |step: f64| -> Vec<f64> {
+        noise.iter().zip(0..).map(|(cell, row)| cell + step * key.derive(2).uniform(row)).collect()
+    };
+    let fit = |columns: Vec<Vec<f64>>| {
+        let table = Table { columns, targets: targets.clone() };
+        ridge(&table.matrix(), &table.targets, None, 0.0).expect("a fit")
+    };
+    assert!(fit(vec![noise.clone(), near(1e-3)]).converged);
+    // Two columns that differ only in their last digits: 21 corrections do not get to the bottom.
+    let model = fit(vec![noise.clone(), near(1e-8)]);
+    assert!(!model.converged, "{model:?}");
+    assert!(model.coefficients.iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn numbers_beyond_doubles_are_a_typed_error() {
+    let table = Table { columns: vec![vec![0.0, 1e-90, 2e-90, 0.0]], targets: vec![0.0, 1.0, 0.0, 1.0] };
+    // The penalty of the scaled column is infinite.
+    let diverged = ridge(&table.matrix(), &table.targets, None, 1e200);
+    assert_eq!(diverged, Err(Error::Diverged { operation: "ridge regression" }));
+    let endless = LogisticParameters { c: 1e-200, ..LogisticParameters::default() };
+    let diverged = logistic_regression(&table.matrix(), &table.targets, None, &endless);
+    assert_eq!(diverged, Err(Error::Diverged { operation: "logistic regression" }));
+}
+
+#[test]
+fn messages_count_rows_from_one_and_write_few_digits() {
+    let mut table = Table { columns: vec![vec![1.0; 4], vec![2.0; 4]], targets: vec![0.0, 1.0, 0.0, 1.0] };
+    let message = |table: &Table, weights: Option<&[f64]>| {
+        let error = ridge(&table.matrix(), &table.targets, weights, 1.0).expect_err("an error").diagnostic();
+        format!("{}; {}", error.title, error.help.join("; "))
+    };
+    assert_eq!(
+        message(&table, Some(&[1.0, -1e-30, 1.0, 1.0])),
+        "ridge regression cannot work with the weight -1e-30 of row 2; "
+    );
+    assert_eq!(message(&table, Some(&[0.0; 4])), "ridge regression cannot work with weights that add up to 0; ");
+    table.targets[2] = -1e200;
+    assert_eq!(
+        message(&table, None),
+        "ridge regression cannot work with the target -1e200 of row 3, which is beyond 1e150; \
+         bring the target into another unit: beyond 1e150 its square is no longer a number"
+    );
+    table.columns[1][3] = 1e300;
+    table.targets[2] = 2.5;
+    assert_eq!(
+        message(&table, None),
+        "ridge regression needs numbers up to 1e150, but column 2 has 1e300 in row 4; derive a smaller column, in \
+         another unit or as a logarithm: beyond 1e150 its square is no longer a number"
+    );
+    table.columns[1][3] = f64::INFINITY;
+    assert!(message(&table, None).starts_with("ridge regression needs finite numbers, but column 2 has inf in row 4;"));
+    table.targets[0] = f64::NAN;
+    assert!(message(&table, None).starts_with("ridge regression cannot work with the target NaN of row 1;"));
 }
 
 #[test]
