@@ -137,14 +137,20 @@ fn resample<T: Send>(
 }
 
 /// Draws as many rows as there are and counts how often each was.
+fn draw(mut stream: Stream, bytes: &mut [u8], counts: &mut [u32]) {
+    let rows = bytes.len();
+    // The bias of multiply-shift is below rows / 2^64.
+    let draws = (0..rows).map(|_| ((u128::from(stream.next_u64()) * rows as u128) >> 64) as usize);
+    tally(draws, bytes, counts);
+}
+
+/// Counts how often each row is drawn.
 ///
 /// Counts grow as bytes, of which four times as many fit into the cache; `bytes` is all 0 before and after.
-fn draw(mut stream: Stream, bytes: &mut [u8], counts: &mut [u32]) {
+#[inline]
+fn tally(draws: impl Iterator<Item = usize>, bytes: &mut [u8], counts: &mut [u32]) {
     counts.fill(0);
-    let rows = bytes.len() as u128;
-    for _ in 0..bytes.len() {
-        // The bias of multiply-shift is below rows / 2^64.
-        let row = ((u128::from(stream.next_u64()) * rows) >> 64) as usize;
+    for row in draws {
         bytes[row] = bytes[row].wrapping_add(1);
         if bytes[row] == 0 {
             counts[row] += 256;
@@ -405,5 +411,21 @@ impl RegressionSample {
             }
         }
         f64::NAN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tally;
+
+    #[test]
+    fn a_count_may_be_more_than_a_byte() {
+        let (mut bytes, mut counts) = ([0; 4], [7; 4]);
+        for _ in 0..2 {
+            let draws =
+                [(0, 1), (1, 255), (2, 256), (3, 70_000)].into_iter().flat_map(|(row, n)| (0..n).map(move |_| row));
+            tally(draws, &mut bytes, &mut counts);
+            assert_eq!((counts, bytes), ([1, 255, 256, 70_000], [0; 4]));
+        }
     }
 }
