@@ -112,20 +112,20 @@ pub(crate) enum Command {
     /// Says whether the project could run: everything that is knowable without training
     #[command(after_help = "EXAMPLES:
   trainyard check
-  trainyard check --project examples/churn --set data.source=new.csv")]
-    Check(Choose),
+  trainyard check examples/churn --set data.source=new.csv")]
+    Check(Project),
     /// Lists the steps, and which of them would run
     #[command(after_help = "EXAMPLES:
   trainyard plan
   trainyard plan --features 2 --json")]
-    Plan(Choose),
+    Plan(Project),
     /// Runs the project: split, features, training, evaluation, gates, comparison, promotion
     #[command(after_help = "EXAMPLES:
   trainyard run
   trainyard run examples/churn
   trainyard run --split 1 --features 2 --model 1
   trainyard run --env production --json > result.json")]
-    Run(Run),
+    Run(Project),
     /// Goes on with a run that was interrupted or failed
     #[command(after_help = "EXAMPLES:
   trainyard resume
@@ -226,9 +226,9 @@ pub(crate) struct Init {
     pub(crate) name: Option<String>,
 }
 
-/// Arguments of `run`.
+/// Arguments of the commands that work on a whole project.
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct Project {
     /// The project's folder, the same as --project
     #[arg(value_name = "DIR", conflicts_with = "project")]
     pub(crate) folder: Option<PathBuf>,

@@ -6,11 +6,23 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Outcome, root, say};
+use crate::{Outcome, call, root, say};
 
 /// Runs every campaign.
 pub(crate) fn run() -> Outcome {
+    licenses()?;
     edited_source()
+}
+
+/// Holds the dependencies' licences and sources against `deny.toml`.
+fn licenses() -> Outcome {
+    let deny = Command::new("cargo").args(["deny", "--version"]).output();
+    if deny.is_ok_and(|output| output.status.success()) {
+        call("cargo", &["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"], &[])
+    } else {
+        say("skipped: cargo-deny is not installed (`cargo install cargo-deny`), so licences were not checked");
+        Ok(())
+    }
 }
 
 /// Edits one line of one step's source, builds, and looks at which steps run again.

@@ -21,7 +21,7 @@ use std::thread::available_parallelism;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
 
-use crate::arguments::{Arguments, Choose, Command, Global};
+use crate::arguments::{Arguments, Choose, Command, Global, Project};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::signal::{Current, watch};
@@ -33,9 +33,9 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     match &arguments.command {
         Command::Init(init) => init::run(init, printer),
         Command::Synth { table } => synth::run(table, printer),
-        Command::Check(choose) => check::run(&request(global, None, *choose), printer),
-        Command::Plan(choose) => plan::run(&request(global, None, *choose), printer),
-        Command::Run(run) => run::run(&request(global, run.folder.as_deref(), run.choose), printer),
+        Command::Check(project) => check::run(&asked(global, project), printer),
+        Command::Plan(project) => plan::run(&asked(global, project), printer),
+        Command::Run(project) => run::run(&asked(global, project), printer),
         Command::Resume { run } => resume::run(&request(global, None, Choose::default()), run.as_deref(), printer),
         Command::Step { name, run, choose } => step::run(&request(global, None, *choose), name, run, printer),
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
@@ -44,6 +44,10 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Models { action } => models::run(&root(global, None), action, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }
+}
+
+fn asked(global: &Global, project: &Project) -> Request {
+    request(global, project.folder.as_deref(), project.choose)
 }
 
 fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
