@@ -190,10 +190,18 @@ fn used(project: &Project) {
     fs::remove_dir_all(project.path(".trainyard")).unwrap();
 }
 
-/// Puts a fixed word in the place of the run's own name.
+/// Puts fixed words in the places of the run's own name and of the seconds that steps took.
 fn without_the_run(said: &str) -> String {
-    let run = said.lines().find_map(|line| line.strip_prefix("Running   "));
-    run.map_or(said.to_owned(), |run| said.replace(run, "RUN"))
+    let Some(run) = said.lines().find_map(|line| line.strip_prefix("Running   ")) else { return said.to_owned() };
+    let timeless = |line: &str| match line.rsplit_once(' ') {
+        Some((start, end))
+            if line.starts_with("  ") && end.ends_with('s') && end.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            format!("{start} TIME\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    said.replace(run, "RUN").lines().map(timeless).collect()
 }
 
 fn compare(cases: &[Case]) {
