@@ -1,4 +1,4 @@
-//! The repository's own tasks: `cargo xtask test|judges|generate|layers`.
+//! The repository's own tasks: `cargo xtask test|campaigns|judges|generate|layers`.
 
 mod campaigns;
 mod generated;
@@ -12,6 +12,7 @@ const HELP: &str = "\
 The repository's own tasks.
 
   cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
+  cargo xtask campaigns         the long campaigns alone
   cargo xtask judges            make the Python environments that judge the tests
   cargo xtask generate [--check]  write schemas/ and generated pages, or say whether they are current
   cargo xtask layers            hold the crates' dependencies against ARCHITECTURE.md";
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => tests::test(false),
         ["test", "--all"] => tests::test(true),
+        ["campaigns"] => campaigns::run(),
         ["judges"] => judges::make(),
         ["generate"] => generated::write(),
         ["generate", "--check"] => generated::check(),
