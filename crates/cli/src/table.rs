@@ -1,6 +1,7 @@
 //! Aligned columns, numbers and times as people read them.
 
 use chrono::DateTime;
+use trainyard_pipeline::figure;
 
 /// Which way a column leans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,10 +76,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 
 /// Writes a number with three decimals; a dash for what has no value.
 pub(crate) fn number(value: Option<f64>) -> String {
-    match value {
-        Some(value) if value.is_finite() => format!("{value:.3}"),
-        _ => "–".to_owned(),
-    }
+    value.map_or_else(|| "–".to_owned(), figure)
 }
 
 /// Writes a difference with its sign and three decimals.

@@ -20,6 +20,6 @@ pub use init::{Init, InitReport, init};
 pub use look::{CheckReport, PlanReport, RunState, WhyReport, check, plan, run_states, tracking, why};
 pub use predict::{Predictions, predict};
 pub use project::Request;
-pub use report::{GateLine, RunResult, StepLine};
+pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use verify::{Replay, Verified, VerifyReport, verify};

@@ -216,3 +216,28 @@ fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
+
+/// Writes a metric for people: about five digits, of which at most three are decimals.
+pub fn figure(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if !value.is_finite() => "–".to_owned(),
+        _ if size > 0.0 && size < 0.0005 => format!("{value:.1e}"),
+        _ if size < 100.0 => format!("{value:.3}"),
+        _ if size < 1000.0 => format!("{value:.2}"),
+        _ if size < 10_000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn figures_have_the_digits_that_people_read() {
+        let told = [0.0, 0.84567, -0.5, 12.3456, 170.249, 2139.761, 47953.69, 1e9, 0.00012, f64::NAN].map(figure);
+        let expected = ["0.000", "0.846", "-0.500", "12.346", "170.25", "2139.8", "47954", "1000000000", "1.2e-4", "–"];
+        assert_eq!(told, expected);
+    }
+}

@@ -1,7 +1,7 @@
 //! How a run ended, drawn the same way for `run`, `resume` and the last `step`.
 
 use serde_json::{Value, json};
-use trainyard_pipeline::{GateLine, RunResult, StepStatus};
+use trainyard_pipeline::{GateLine, RunResult, StepStatus, figure};
 
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
@@ -88,7 +88,7 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
 fn interval(value: &Value) -> Option<String> {
     let low = value.get("low").or_else(|| value.get(0)).and_then(Value::as_f64)?;
     let high = value.get("high").or_else(|| value.get(1)).and_then(Value::as_f64)?;
-    Some(format!("{low:.3} to {high:.3}"))
+    Some(format!("{} to {}", figure(low), figure(high)))
 }
 
 fn gates(gates: &[GateLine], paint: Paint) -> String {

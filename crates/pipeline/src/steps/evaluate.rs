@@ -14,6 +14,7 @@ use trainyard_model::{Model, pictures};
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::report::figure;
 
 /// How many rows are predicted one at a time to measure latency.
 const TIMED_ROWS: usize = 300;
@@ -104,7 +105,8 @@ impl Step for Evaluate {
             }
             if name == "reference" {
                 let (metric, value) = self.leading(&values);
-                headline = format!("{metric} {value:.3}, baseline {:.3}", beside.get(metric).unwrap_or(&f64::NAN));
+                let baseline = beside.get(metric).copied().unwrap_or(f64::NAN);
+                headline = format!("{metric} {}, baseline {}", figure(value), figure(baseline));
                 self.pictures(scope, &mut output, &model, &targets, &predictions)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }

@@ -60,7 +60,8 @@ impl Step for Gate {
         }
         let failed = lines.iter().filter(|line| line["passed"] == json!(false)).count();
         output.artifacts.insert("gates".to_owned(), scope.store(&to_json(&judged))?);
-        output.headline = (format!("{} gates", lines.len()), format!("{} passed", lines.len() - failed));
+        let noun = if lines.len() == 1 { "gate" } else { "gates" };
+        output.headline = (format!("{} {noun}", lines.len()), format!("{} passed", lines.len() - failed));
         output.logged.tags.insert("gates".to_owned(), if failed == 0 { "passed" } else { "failed" }.to_owned());
         output.facts = json!({ "gates": lines });
         Ok(output)

@@ -12,6 +12,7 @@ use super::training::{fit, stored, training_inputs, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;
+use crate::report::figure;
 
 pub(crate) struct Train(pub(crate) Arc<Context>);
 
@@ -87,7 +88,7 @@ impl Step for Train {
         });
         let cv = chosen.and_then(|chosen| chosen.cross_validation.get(&report.metric));
         let detail = match cv {
-            Some(spread) => format!("cv {} {:.3} ± {:.3}", report.metric, spread.mean, spread.std),
+            Some(spread) => format!("cv {} {} ± {}", report.metric, figure(spread.mean), figure(spread.std)),
             None => format!("{} rows", count(sets[0].1.num_rows())),
         };
         output.headline = (report.chosen.replace('_', " "), detail);
