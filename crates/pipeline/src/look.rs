@@ -72,8 +72,8 @@ fn problems(failure: StepFailure) -> Vec<Diagnostic> {
 }
 
 fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
-    let resolved = project::load(&DiskIo, request)?;
-    let stores = Stores::look(&request.root)?;
+    let resolved = project::load(&*request.io, request)?;
+    let stores = Stores::look(&request.io, &request.root)?;
     let context = stores.context(resolved, "none", Mode::Live);
     Ok((stores, context))
 }
@@ -176,11 +176,16 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
 
 /// Tells the state of every run of the project, oldest first.
 pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
-    let stores = Stores::look(root)?;
+    let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
+    let stores = Stores::look(&io, root)?;
     let holder = stores.holder_of();
     let mut states = Vec::new();
     for folder in stores.io.list(&stores.state().join("runs")).unwrap_or_default() {
         let Some(run) = folder.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        // A run begins with its configuration; a folder without one is of a run that died before.
+        if !stores.io.exists(&stores.configuration_path(&run)) {
+            continue;
+        }
         let entries = stores.entries(&run)?;
         let began = entries.iter().rev().find_map(|entry| match entry {
             Entry::Began { at, pid, host, only, .. } => Some((*at, *pid, host.clone(), only.is_some())),

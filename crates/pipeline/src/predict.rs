@@ -7,7 +7,6 @@ use arrow_array::{ArrayRef, Float64Array, LargeStringArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::Diagnostic;
-use trainyard_files::DiskIo;
 use trainyard_model::Model;
 use trainyard_spec::ColumnType;
 use trainyard_tracking::{ModelReference, Tracking};
@@ -38,11 +37,15 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
     let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
-    let data = project::load(&DiskIo, request).ok().map(|resolved| resolved.project.data);
+    let data = project::load(&*request.io, request).ok().map(|resolved| resolved.project.data);
     let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
     let shown = input.display().to_string();
-    let first =
-        trainyard_data::read(&DiskIo, input, &shown, &ReadOptions { types: Default::default(), ..options.clone() });
+    let first = trainyard_data::read(
+        &*request.io,
+        input,
+        &shown,
+        &ReadOptions { types: Default::default(), ..options.clone() },
+    );
     let present = first.as_ref().map(|table| table.schema()).ok();
     options.types = loaded
         .inputs()
@@ -50,7 +53,8 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         .filter(|(name, _)| present.as_ref().is_none_or(|schema| schema.column_with_name(name).is_some()))
         .map(|(name, kind)| (name, column_type(kind)))
         .collect();
-    let table = trainyard_data::read(&DiskIo, input, &shown, &options).map_err(|error| vec![error.diagnostic()])?;
+    let table =
+        trainyard_data::read(&*request.io, input, &shown, &options).map_err(|error| vec![error.diagnostic()])?;
     let values = loaded.predict(&table).map_err(|error| vec![error.diagnostic()])?;
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();

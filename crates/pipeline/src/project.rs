@@ -31,6 +31,8 @@ pub struct Request {
     pub choose: Choice,
     /// The thread budget, at least 1.
     pub threads: usize,
+    /// The disk.
+    pub io: Arc<dyn Io>,
 }
 
 /// Reads all spec files of a project and resolves them.

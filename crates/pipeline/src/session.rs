@@ -9,8 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
 use trainyard_files::{
-    Digester, DiskIo, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries,
-    write_atomic,
+    Digester, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries, write_atomic,
 };
 use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Input, Metric, NewRun, Reason, Status, Tracking};
@@ -86,8 +85,8 @@ impl Drop for Scratch {
 
 impl Stores {
     /// Opens what is there; writes nothing into the project.
-    pub(crate) fn look(root: &Path) -> Result<Stores, Vec<Diagnostic>> {
-        let io: Arc<dyn Io> = Arc::new(DiskIo);
+    pub(crate) fn look(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let io = Arc::clone(io);
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
         let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
@@ -114,8 +113,8 @@ impl Stores {
     }
 
     /// Opens the stores for writing.
-    pub(crate) fn open(root: &Path) -> Result<Stores, Vec<Diagnostic>> {
-        let io: Arc<dyn Io> = Arc::new(DiskIo);
+    pub(crate) fn open(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let io = Arc::clone(io);
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
         let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
@@ -133,6 +132,10 @@ impl Stores {
 
     pub(crate) fn run_folder(&self, run: &str) -> PathBuf {
         self.state().join("runs").join(run)
+    }
+
+    pub(crate) fn configuration_path(&self, run: &str) -> PathBuf {
+        self.run_folder(run).join("configuration.json")
     }
 
     pub(crate) fn journal_path(&self, run: &str) -> PathBuf {
@@ -159,7 +162,7 @@ impl Stores {
 
     /// Reads the configuration that a run recorded.
     pub(crate) fn recorded(&self, run: &str) -> Result<Resolved, Vec<Diagnostic>> {
-        let path = self.run_folder(run).join("configuration.json");
+        let path = self.configuration_path(run);
         let value: Option<Value> = self.io.read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(value) = value else {
             let title = format!("run {run} has no readable configuration");
@@ -260,12 +263,12 @@ pub(crate) fn graph_of(context: &Arc<Context>) -> Result<Graph, Vec<Diagnostic>>
 
 /// Runs the project: a new run, from the files as they are.
 pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> Result<RunResult, Failure> {
-    let resolved = project::load(&DiskIo, request)?;
+    let resolved = project::load(&*request.io, request)?;
     // All that is knowable is checked before anything is written.
-    let looking = Stores::look(&request.root)?;
+    let looking = Stores::look(&request.io, &request.root)?;
     let ahead = looking.context(resolved.clone(), "none", Mode::Live);
     let planned = crate::look::preflight(&ahead, &looking.cache(), &*reporter)?;
-    let stores = Stores::open(&request.root)?;
+    let stores = Stores::open(&request.io, &request.root)?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
@@ -298,12 +301,21 @@ pub fn resume(
             .help("`trainyard run` starts a new one; what is done already comes from the cache")
             .into());
     };
-    let stores = Stores::open(&request.root)?;
+    let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
     let context = stores.context(stores.recorded(&run)?, &run, Mode::Live);
-    begin_tracking(&context)?;
+    reopen(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
+}
+
+/// Opens the tracking run again, unless only the journal's last word is missing.
+fn reopen(context: &Arc<Context>) -> Result<(), Failure> {
+    let record = context.tracking.run(&context.run).map_err(|error| Failure::from(error.diagnostic()))?;
+    match record.map(|record| record.status) {
+        Some(Status::Finished | Status::Refused) => Ok(()),
+        _ => begin_tracking(context),
+    }
 }
 
 /// Runs one step of the run `run`; the step `resolve` begins the run.
@@ -328,12 +340,12 @@ pub fn step(
             .help("use letters, digits, `-`, `_` and `.`")
             .into());
     }
-    let looking = Stores::look(&request.root)?;
-    let known = looking.io.exists(&looking.run_folder(run).join("configuration.json"));
+    let looking = Stores::look(&request.io, &request.root)?;
+    let known = looking.io.exists(&looking.configuration_path(run));
     let resolved = match (known, name) {
         (true, _) => looking.recorded(run)?,
         (false, "resolve") => {
-            let resolved = project::load(&DiskIo, request)?;
+            let resolved = project::load(&*request.io, request)?;
             let context = looking.context(resolved.clone(), run, Mode::Live);
             crate::look::preflight(&context, &looking.cache(), &*reporter)?;
             resolved
@@ -344,7 +356,7 @@ pub fn step(
                 .into());
         }
     };
-    let stores = Stores::open(&request.root)?;
+    let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(run, true)?;
     let context = stores.context(resolved, run, Mode::Live);
     if !known {
@@ -389,7 +401,7 @@ pub fn step(
 
 /// Makes the run's folder and its tracking run.
 fn begin(stores: &Stores, context: &Arc<Context>) -> Result<(), Failure> {
-    let path = stores.run_folder(&context.run).join("configuration.json");
+    let path = stores.configuration_path(&context.run);
     let bytes = serde_json::to_vec_pretty(&context.resolved.to_json()).unwrap_or_default();
     write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic())?;
     begin_tracking(context)

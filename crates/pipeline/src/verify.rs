@@ -69,7 +69,7 @@ pub fn verify(
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
 ) -> Result<VerifyReport, Failure> {
-    let stores = Stores::look(&request.root)?;
+    let stores = Stores::look(&request.io, &request.root)?;
     let run = crate::look::run_states(&request.root)?
         .into_iter()
         .map(|state| state.run)

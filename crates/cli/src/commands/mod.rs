@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
 
@@ -59,6 +60,7 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
         overrides: global.overrides.clone(),
         choose: Choice { split: choose.split, features: choose.features, model: choose.model },
         threads,
+        io: Arc::new(DiskIo),
     }
 }
 

@@ -6,33 +6,15 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use trainyard_files::{Holder, ProjectLock, host_name};
-use trainyard_pipeline::{Cancel, Failure, Init, Request, RunResult, Silent, StepReport, init, run, step};
-use trainyard_spec::Choice;
+use trainyard_pipeline::{Cancel, Failure, Request, RunResult, Silent, StepReport, run, step};
+
+use crate::shop;
 
 struct Project(TempDir);
 
 impl Project {
     fn new() -> Project {
-        let folder = tempfile::tempdir().unwrap();
-        let mut table = String::from("id,size,bought\n");
-        for row in 0..600 {
-            let size = row * 37 % 101;
-            let bought = if size + row * 13 % 29 > 60 { "yes" } else { "no" };
-            table.push_str(&format!("{row},{size},{bought}\n"));
-        }
-        let from = folder.path().join("table.csv");
-        fs::write(&from, table).unwrap();
-        let project = Project(folder);
-        let made = init(&Init {
-            folder: project.root(),
-            from,
-            target: "bought".to_owned(),
-            key: Some("id".to_owned()),
-            positive: Some("yes".to_owned()),
-            name: Some("shop".to_owned()),
-        });
-        made.unwrap();
-        project
+        Project(shop::project())
     }
 
     fn root(&self) -> PathBuf {
@@ -44,7 +26,7 @@ impl Project {
     }
 
     fn request(&self) -> Request {
-        Request { root: self.root(), environment: None, overrides: Vec::new(), choose: Choice::default(), threads: 1 }
+        shop::request(&self.root())
     }
 
     fn run(&self) -> Result<RunResult, Failure> {

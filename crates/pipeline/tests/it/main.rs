@@ -4,6 +4,7 @@
 
 mod cache;
 mod code;
+mod crash;
 mod ends;
 mod given;
 mod graph;
@@ -11,3 +12,4 @@ mod journal;
 mod locks;
 mod numbers;
 mod resume;
+mod shop;
