@@ -41,9 +41,11 @@ pub(crate) fn read(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<Re
     if let Some(wrong) = not_utf8.or_else(|| text.iter().position(|byte| *byte == 0)) {
         let line = text[..wrong].iter().filter(|byte| **byte == b'\n').count() + 1;
         let byte = bytes.len() - text.len() + wrong + 1;
-        // Its mark, or a zero in the first characters, tells UTF-16 from a page of one byte a letter.
-        let utf16 =
-            bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || text[..text.len().min(4)].contains(&0);
+        // Its mark, or a zero in the header or its line end, tells UTF-16 from a page of one byte a letter; the letters
+        // themselves need not hold one, as Cyrillic ones do not.
+        let header = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| (end + 2).min(text.len()));
+        let marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        let utf16 = marked || text[..header].contains(&0);
         return Err(Error::Encoding { file: file.to_owned(), line, byte, utf16 });
     }
     let cells = split(text, file, options)?;
@@ -69,8 +71,8 @@ fn table(fields: Vec<Field>, columns: Vec<ArrayRef>, rows: usize, file: &str) ->
 }
 
 fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cells<'a>, Error> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(options.delimiter).has_headers(false).flexible(true).from_reader(text);
+    let delimiter = options.delimiter.unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
     let mut rows = Vec::new();
     let unreadable = |error: csv::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
     let mut record = csv::ByteRecord::new();
@@ -83,14 +85,14 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
     }
     let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     if let ([only], Some(first)) = (names.as_slice(), rows.first())
-        && let Some(likely) = likely_delimiter(only, first)
+        && let Some(likely) = likely_delimiter(only, first, delimiter)
     {
         let line = line_at(text, &header, file);
-        return Err(Error::Delimiter { line, delimiter: char::from(options.delimiter), likely });
+        return Err(Error::Delimiter { line, delimiter: char::from(delimiter), likely });
     }
     let mut before = BTreeSet::new();
     for (position, name) in names.iter().enumerate() {
-        let line = || Some(cell_line(text, &header, position, options.delimiter, file));
+        let line = || Some(cell_line(text, &header, position, delimiter, file));
         let file = || file.to_owned();
         if name.trim().is_empty() {
             return Err(Error::EmptyName { file: file(), line: line(), position: position + 1 });
@@ -114,18 +116,19 @@ fn split<'a>(text: &'a [u8], file: &'a str, options: &ReadOptions) -> Result<Cel
         let (expected, got) = (names.len(), row.len());
         return Err(Error::Ragged { line: line_at(text, row, file), expected, got });
     }
-    Ok(Cells { file, names, rows, text, delimiter: options.delimiter })
+    Ok(Cells { file, names, rows, text, delimiter })
 }
 
-/// Gives the character that cuts both the only name of a header and the first row into equally many parts.
-fn likely_delimiter(header: &str, first: &csv::ByteRecord) -> Option<char> {
+/// Gives the character, other than the one read with, that cuts the only name of a header and the first row, too, into
+/// at least as many parts: a quoted cell or a decimal comma may hold one more.
+fn likely_delimiter(header: &str, first: &csv::ByteRecord, read_with: u8) -> Option<char> {
     let cells = |delimiter: char| {
         let count = |text: &[u8]| text.iter().filter(|byte| **byte == delimiter as u8).count();
         (count(header.as_bytes()), count(first.as_slice()))
     };
-    [';', '\t', '|', ','].into_iter().find(|delimiter| {
+    [';', '\t', '|', ','].into_iter().filter(|delimiter| *delimiter as u8 != read_with).find(|delimiter| {
         let (in_header, in_first) = cells(*delimiter);
-        in_header > 0 && in_header == in_first
+        in_header > 0 && in_first >= in_header
     })
 }
 

@@ -12,35 +12,39 @@ use trainyard_spec::{ColumnType, DataSpec};
 
 use crate::{Error, csv, from_parquet};
 
-/// How a file is read.
-#[derive(Debug, Clone, PartialEq)]
+/// Says how a file is read.
+///
+/// In a column of floats `nan` and `inf`, in any case and with a sign or none, are the floats of that name, not missing;
+/// name them in `missing` where they mean that nothing is known. Other words, such as `infinity`, are text.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReadOptions {
     /// Types that are not to be inferred.
     pub types: BTreeMap<String, ColumnType>,
     /// Cells that count as missing; blank ones always do.
     pub missing: Vec<String>,
-    /// The byte between cells; a tab in .tsv files.
-    pub delimiter: u8,
+    /// The byte between cells; by the file's ending where none is given: a tab in .tsv files, a comma in others.
+    pub delimiter: Option<u8>,
     /// Columns to leave out.
     pub drop: Vec<String>,
-}
-
-impl Default for ReadOptions {
-    fn default() -> ReadOptions {
-        ReadOptions { types: BTreeMap::new(), missing: Vec::new(), delimiter: b',', drop: Vec::new() }
-    }
 }
 
 impl ReadOptions {
     /// Takes what a project says of its data.
     pub fn of(data: &DataSpec) -> ReadOptions {
+        // The spec fills in what the source's ending says; a file with another ending, as one to predict, has its own.
+        let ending = Path::new(&data.source.value).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let delimiter = u8::try_from(data.delimiter.value).unwrap_or(b',');
         ReadOptions {
             types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
             missing: data.missing.clone(),
-            delimiter: u8::try_from(data.delimiter.value).unwrap_or(b','),
+            delimiter: (delimiter != usual_delimiter(&ending)).then_some(delimiter),
             drop: data.drop.iter().map(|name| name.value.clone()).collect(),
         }
     }
+}
+
+fn usual_delimiter(ending: &str) -> u8 {
+    if ending == "tsv" { b'\t' } else { b',' }
 }
 
 /// Reads the file at `path`, called `shown` in messages, into one table in the file's row order.
@@ -54,8 +58,7 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     }
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let parse: fn(&[u8], &str, &ReadOptions) -> Result<RecordBatch, Error> = match ending.as_str() {
-        "csv" | "txt" => csv::read,
-        "tsv" => |bytes, file, options| csv::read(bytes, file, &ReadOptions { delimiter: b'\t', ..options.clone() }),
+        "csv" | "txt" | "tsv" => csv::read,
         "parquet" => |bytes, file, options| {
             let table = declared(from_parquet(bytes, file)?, file, options)?;
             if table.num_rows() == 0 { Err(Error::NoRows { file: file.to_owned() }) } else { Ok(table) }
@@ -67,7 +70,8 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         std::io::ErrorKind::NotFound => missing(io, path, shown),
         _ => Error::Unreadable { file: file(), cause: error.to_string() },
     })?;
-    let table = parse(&bytes, shown, options)?;
+    let delimiter = options.delimiter.or(Some(usual_delimiter(&ending)));
+    let table = parse(&bytes, shown, &ReadOptions { delimiter, ..options.clone() })?;
     if options.drop.is_empty() {
         return Ok(table);
     }

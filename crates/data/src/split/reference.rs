@@ -16,7 +16,8 @@ const QUANTILES: usize = 10;
 /// One group of rows that are equal in all but the key.
 struct Group {
     rows: Vec<usize>,
-    draw: u64,
+    /// The least key digest of its rows, whatever their order. The least draw would favour large groups.
+    key: u64,
 }
 
 /// The rows of a new reference test.
@@ -32,10 +33,10 @@ pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Picked {
     let key = Key::new(request.spec.seed.value, "split/reference");
     let mut groups: BTreeMap<(usize, u64), Group> = BTreeMap::new();
     for (row, digest) in master.iter().enumerate() {
-        let draw = key.bytes(&digest.key.to_le_bytes());
         // Equal rows have one target, hence one stratum.
-        let group = groups.entry((strata[row], digest.content)).or_insert(Group { rows: Vec::new(), draw });
+        let group = groups.entry((strata[row], digest.content)).or_insert(Group { rows: Vec::new(), key: digest.key });
         group.rows.push(row);
+        group.key = group.key.min(digest.key);
     }
     let mut by_stratum: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
     for ((stratum, _), group) in groups {
@@ -43,7 +44,7 @@ pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Picked {
     }
     let mut picked = Picked { rows: Vec::new(), wanted: 0 };
     for groups in by_stratum.values_mut() {
-        groups.sort_by_key(|group| (group.draw, group.rows[0]));
+        groups.sort_by_cached_key(|group| (key.bytes(&group.key.to_le_bytes()), group.rows[0]));
         let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
         let wanted = (rows as f64 * request.spec.shares.reference_test.value).round() as usize;
         picked.wanted += wanted;

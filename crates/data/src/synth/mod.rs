@@ -1,4 +1,6 @@
 //! Synthetic tables of our own making, the same at any thread count: row i depends on the seed and on i alone.
+//!
+//! So a longer table begins with the shorter one, except under drift, which is spread over all rows.
 
 mod churn;
 mod tables;

@@ -39,7 +39,14 @@ fn unreadable() -> Vec<Case> {
         case("no utf8", "id,amount,churn\na,1,no\nZoë,2,yes\n").with_latin1(),
         case("utf16", "id,amount\na,1\n").with_utf16(),
         case("semicolons", "id;amount;churn\na;1,5;no\nb;2;yes\n"),
+        case("semicolons in quotes", "id;amount;churn\na;\"1;5\";no\nb;2;yes\n"),
         case("tabs", "id\tamount\na\t1\n"),
+        case("bars", "id|amount|churn\na|1|no\nb|2|yes\n"),
+        Case {
+            file: "rows.tsv",
+            section: "  source: rows.tsv\n  target: churn",
+            ..case("commas in a tsv", "id,churn\na,no\n")
+        },
         case("type breaks", &long(1200, "x7,4,no\n")),
         case("type breaks in a quoted cell", "id,note,amount\na,\"4, x\ny\",1\n")
             .with_rows(1000, "b,\"x, \"\"oops\"\" y\",oops\n"),
@@ -170,6 +177,34 @@ fn a_missing_file_names_its_neighbour_and_a_folder_is_called_one() {
 fn a_wrong_byte_is_counted_with_the_mark_before_it() {
     let error = read_bytes("rows.csv", b"\xef\xbb\xbfa\nb\n\xff\n", &ReadOptions::default()).unwrap_err();
     assert_eq!(error, Error::Encoding { file: "rows.csv".into(), line: 3, byte: 8, utf16: false });
+}
+
+#[test]
+fn utf16_is_known_by_its_mark_and_by_its_zeros() {
+    let little: Vec<u8> = "имя,y\nИван,1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = "имя\nИван\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let marked = |mark: &[u8], text: &[u8]| [mark, text].concat();
+    let help = |bytes: &[u8]| {
+        let error = read_bytes("rows.csv", bytes, &ReadOptions::default()).unwrap_err();
+        error.diagnostic().help.concat()
+    };
+    for bytes in [&little, &big, &marked(b"\xff\xfe", &little), &marked(b"\xfe\xff", &big)] {
+        assert!(help(bytes).contains("iconv -f UTF-16 "), "{bytes:?}");
+    }
+    assert!(help(b"name\nZo\xeb\n").contains("iconv -f LATIN1 "));
+}
+
+#[test]
+fn the_delimiter_in_use_is_not_proposed_and_a_given_one_holds_for_any_ending() {
+    assert_eq!(csv("\"a,b\"\n\"c,d\"\n").num_columns(), 1);
+    let columns = |name: &str, text: &str, section: &str| {
+        let section = format!("  target: y\n{section}");
+        read_bytes(name, text.as_bytes(), &ReadOptions::of(&data_spec(&section))).unwrap().num_columns()
+    };
+    assert_eq!(columns("rows.tsv", "x,y\n1,2\n", "  source: rows.tsv\n  delimiter: \",\""), 2);
+    // What is not given follows the ending of the file that is read, as when predicting.
+    assert_eq!(columns("rows.csv", "x,y\n1,2\n", "  source: train.tsv"), 2);
+    assert_eq!(columns("rows.tsv", "x\ty\n1\t2\n", "  source: train.csv"), 2);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn marks_line_ends_quotes_and_delimiters_are_understood() {
     let marked = csv("\u{feff}a,b\r\nx,1\r\nw,2");
     assert_eq!(values(&marked, "a"), ["x", "w"]);
     assert_eq!(values(&marked, "b"), [1, 2]);
-    let semicolons = ReadOptions { delimiter: b';', ..ReadOptions::default() };
+    let semicolons = ReadOptions { delimiter: Some(b';'), ..ReadOptions::default() };
     let table = read_bytes("rows.txt", b"a;b\n1,5;2\n", &semicolons).unwrap();
     assert_eq!(values(&table, "a"), ["1,5"]);
     let tabs = read_bytes("rows.TSV", b"a\tb\n1\t2\n", &ReadOptions::default()).unwrap();

@@ -92,6 +92,12 @@ fn the_reference_has_the_classes_share() {
         let spec = SHARES.replace("42", &seed.to_string());
         let stratified = Given::new(CHURN, &spec).split(&table, None).unwrap();
         assert!((rate(&stratified.reference) - rate(&table)).abs() < 0.002);
+        // Each class has its share of its own rows; only groups of equal rows can leave it short.
+        for label in ["Yes", "No"] {
+            let of = |table: &RecordBatch| values(table, "Churn").iter().filter(|found| *found == label).count();
+            let (wanted, found) = ((of(&table) as f64 * 0.2).round() as usize, of(&stratified.reference));
+            assert!((wanted - 1..=wanted).contains(&found), "{label}: {found} of {wanted}");
+        }
     }
     let free = |seed: u64| {
         let spec = format!("{}stratify: false\n", SHARES.replace("42", &seed.to_string()));
@@ -120,7 +126,9 @@ fn order_and_threads_do_not_matter() {
     for seed in 0..5 {
         assert_eq!(sides(&given.split(&shuffled(&table, seed), None).unwrap()), expected);
     }
-    let bytes = |outcome: Outcome| to_parquet(&outcome.train).unwrap();
+    let bytes = |outcome: Outcome| {
+        [&outcome.train, outcome.validation.as_ref().unwrap(), &outcome.reference].map(|part| to_parquet(part).unwrap())
+    };
     let one = bytes(given.split(&table, None).unwrap());
     for threads in [1, 2, 8] {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -178,6 +186,17 @@ fn equal_rows_are_never_cut() {
         let parts = [&outcome.train, outcome.validation.as_ref().unwrap(), &outcome.reference].map(contents);
         assert!(parts[0].is_disjoint(&parts[1]) && parts[0].is_disjoint(&parts[2]) && parts[1].is_disjoint(&parts[2]));
         assert_eq!(outcome.counts.excluded_duplicates, 0, "whole groups go to the reference");
+    }
+}
+
+#[test]
+fn the_reference_is_frozen_alike_in_any_order_even_of_equal_rows() {
+    let (table, given) = (with_equals(900), Given::new(KEYED, SHARES));
+    let frozen = |table: &RecordBatch| {
+        keys(&given.split(table, None).unwrap().reference, "id").into_iter().collect::<BTreeSet<_>>()
+    };
+    for seed in 0..10 {
+        assert_eq!(frozen(&shuffled(&table, seed)), frozen(&table));
     }
 }
 
@@ -342,6 +361,13 @@ fn optional_tests_are_parts_of_the_reference() {
     // A NULL is not true.
     let dear = values(&outcome.reference, "TotalCharges").iter().filter(|total| total.as_f64() > Some(1000.0)).count();
     assert_eq!(tests["unbilled"].num_rows(), dear);
+}
+
+#[test]
+fn a_predicate_that_fails_on_a_row_names_its_test_and_its_place() {
+    let spec = format!("{SHARES}optional_tests: {{odd: \"CAST(gender AS BIGINT) > 1\"}}\n");
+    let error = Given::new(CHURN, &spec).split(&churn(100, 9), None).unwrap_err().diagnostic();
+    assert!(error.title.contains("odd") && error.primary.is_some(), "{error:?}");
 }
 
 #[test]
