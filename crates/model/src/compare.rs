@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use serde::{Deserialize, Serialize};
-use trainyard_data::rows;
 use trainyard_files::Digest;
 use trainyard_learn::metrics;
 use trainyard_spec::{DataSpec, Task};
@@ -64,6 +63,11 @@ pub enum Comparison {
         excluded: u64,
         /// The rows left of the smaller class, in classification.
         smallest_class: Option<u64>,
+    },
+    /// Which rows the incumbent has seen can't be told: they had columns that are gone.
+    SeenUnknown {
+        /// The columns.
+        missing: Vec<String>,
     },
     /// The incumbent predicts something else.
     OtherTarget {
@@ -134,9 +138,10 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
         return Ok(Comparison::OtherTarget { candidate: describe(candidate), incumbent: describe(incumbent) });
     }
 
-    let key = request.data.key.as_ref().map(|key| key.value.as_str());
-    let digests = rows::digests(request.reference, key);
-    let fresh: BooleanArray = digests.iter().map(|row| Some(!incumbent.seen.contains(row))).collect();
+    let fresh: BooleanArray = match incumbent.seen.in_table(request.reference) {
+        Ok(seen) => seen.into_iter().map(|seen| Some(!seen)).collect(),
+        Err(missing) => return Ok(Comparison::SeenUnknown { missing }),
+    };
     let table = arrow_select::filter::filter_record_batch(request.reference, &fresh)
         .map_err(|error| Error::Table { what: error.to_string() })?;
     let rows = table.num_rows() as u64;

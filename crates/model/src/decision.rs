@@ -74,6 +74,11 @@ pub enum Reason {
         /// The rows of the smaller class, in classification.
         smallest_class: Option<u64>,
     },
+    /// Kept: which rows the incumbent has seen can't be told.
+    SeenUnknown {
+        /// The columns that are gone.
+        missing: Vec<String>,
+    },
     /// Kept: the incumbent predicts something else.
     OtherTarget {
         /// What the candidate predicts.
@@ -156,6 +161,7 @@ pub fn decide(rules: &Rules, failed_gates: &[String], comparison: &Comparison) -
         Comparison::TooFewRows { rows, smallest_class, .. } => {
             return kept(Reason::TooFewRows { rows: *rows, smallest_class: *smallest_class });
         }
+        Comparison::SeenUnknown { missing } => return kept(Reason::SeenUnknown { missing: missing.clone() }),
         Comparison::OtherTarget { candidate, incumbent } => {
             return kept(Reason::OtherTarget { candidate: candidate.clone(), incumbent: incumbent.clone() });
         }

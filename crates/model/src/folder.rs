@@ -8,7 +8,7 @@ use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
-use crate::model::{Versions, name_of_task};
+use crate::model::name_of_task;
 use crate::{Error, Estimator, Model, SeenRows};
 
 /// The format that this version writes.
@@ -26,7 +26,6 @@ struct Stored {
     name: String,
     estimator_name: String,
     parameters: BTreeMap<String, String>,
-    versions: Versions,
     target: Target,
     threshold: f64,
     features: FittedFeatures,
@@ -45,7 +44,6 @@ impl Model {
             name: self.name.clone(),
             estimator_name: self.estimator_name.clone(),
             parameters: self.parameters.clone(),
-            versions: self.versions,
             target: self.target.clone(),
             threshold: self.threshold,
             features: self.features.clone(),
@@ -91,7 +89,6 @@ impl Model {
             name: stored.name,
             estimator_name: stored.estimator_name,
             parameters: stored.parameters,
-            versions: stored.versions,
             seen,
         };
         if read.signature(model, &folder[SEEN]) != *signature {

@@ -28,7 +28,7 @@ pub use cross_validation::{FoldFit, FoldFits, fit_fold};
 pub use decision::{Decision, Loss, Reason, Rules, Verdict, decide};
 pub use error::Error;
 pub use estimator::{Estimator, Link};
-pub use model::{Model, Versions};
+pub use model::Model;
 pub use progress::{Part, Progress, Report};
 pub use report::{CandidateReport, ChosenBy, Spread, TrainReport};
 pub use seen::SeenRows;

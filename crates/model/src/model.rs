@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
-use serde::{Deserialize, Serialize};
 use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_features::{Row, Type};
@@ -11,18 +10,6 @@ use trainyard_learn::{Matrix, metrics};
 use trainyard_spec::Task;
 
 use crate::{Error, Estimator, SeenRows};
-
-/// The versions that a model comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Versions {
-    /// Of the split.
-    pub split: u32,
-    /// Of the features.
-    pub features: u32,
-    /// Of the model.
-    pub model: u32,
-}
 
 /// Predicts from raw columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +28,6 @@ pub struct Model {
     pub estimator_name: String,
     /// All hyper-parameters, and `trees` where their number was fitted.
     pub parameters: BTreeMap<String, String>,
-    /// The versions that it comes from.
-    pub versions: Versions,
     /// The rows that may not judge it.
     pub seen: SeenRows,
 }

@@ -12,7 +12,7 @@ use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, metric_higher_is
 
 use crate::cross_validation::Validated;
 use crate::fit::{Fitted, Job, max_bins, stops_early};
-use crate::model::{Versions, learn_task};
+use crate::model::learn_task;
 use crate::prepared::{Prepared, Rows};
 use crate::progress::{Part, Report};
 use crate::report::{CandidateReport, ChosenBy, TrainReport};
@@ -32,8 +32,6 @@ pub struct TrainRequest<'a> {
     pub plan: &'a Plan,
     /// Baseline, candidates and how they are chosen.
     pub spec: &'a ModelSpec,
-    /// The versions, which the model remembers.
-    pub versions: Versions,
     /// Hears of progress, and may stop.
     pub progress: &'a Report<'a>,
 }
@@ -212,7 +210,6 @@ impl<'a> Course<'a> {
             name: name.to_owned(),
             estimator_name: spec.name().to_owned(),
             parameters,
-            versions: self.request.versions,
             seen: self.seen(),
         };
         let report = TrainReport {
@@ -278,7 +275,8 @@ impl<'a> Course<'a> {
         let used = self.refit || self.chosen_by() == ChosenBy::Validation;
         let validation = self.request.validation.filter(|_| used);
         let validation = validation.map(|table| course_digests(table, self.request.data)).unwrap_or_default();
-        SeenRows::new(self.digests.iter().copied().chain(validation))
+        let key = self.request.data.key.as_ref().map(|key| key.value.as_str());
+        SeenRows::new(&self.request.train.schema(), key, self.digests.iter().copied().chain(validation))
     }
 }
 

@@ -12,7 +12,9 @@ mod predict;
 mod project;
 mod report;
 mod session;
+mod sink;
 mod steps;
+mod stores;
 mod verify;
 
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use trainyard_diagnostics::{Diagnostic, nearest};
+use trainyard_diagnostics::{Diagnostic, nearest, one_of};
 use trainyard_files::DiskIo;
 use trainyard_tracking::EmbeddedStore;
 
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
-use crate::session::{Failure, Stores, graph_of};
+use crate::session::{Failure, graph_of};
 use crate::steps::{Context, Ingest, Mode};
+use crate::stores::Stores;
 
 /// What `check` found.
 #[derive(Debug, Clone, Serialize)]
@@ -54,7 +55,7 @@ pub struct WhyReport {
 pub struct RunState {
     /// Its id.
     pub run: String,
-    /// `running`, `crashed`, `interrupted`, `failed`, `open` (driven step by step) or `ended`.
+    /// `running`, `crashed`, `interrupted`, `failed`, `open` (driven step by step), `unreadable` or `ended`.
     pub state: String,
     /// The process that last worked on it.
     pub pid: u32,
@@ -186,7 +187,11 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
         if !stores.io.exists(&stores.configuration_path(&run)) {
             continue;
         }
-        let entries = stores.entries(&run)?;
+        // One journal that can't be read keeps nobody from the other runs.
+        let (entries, unreadable) = match stores.entries(&run) {
+            Ok(entries) => (entries, false),
+            Err(_) => (Vec::new(), true),
+        };
         let began = entries.iter().rev().find_map(|entry| match entry {
             Entry::Began { at, pid, host, only, .. } => Some((*at, *pid, host.clone(), only.is_some())),
             _ => None,
@@ -194,6 +199,7 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
         let (began_ms, pid, host, by_step) = began.unwrap_or_default();
         let held = holder.as_ref().is_some_and(|holder| holder.run == run);
         let state = match entries.last() {
+            _ if unreadable => "unreadable",
             Some(Entry::Ended { status, .. }) if status == "FAILED" && !held => "failed",
             Some(Entry::Ended { .. }) => "ended",
             _ if held => "running",
@@ -205,4 +211,29 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
     }
     states.sort_by(|a, b| (a.began_ms, &a.run).cmp(&(b.began_ms, &b.run)));
     Ok(states)
+}
+
+/// Finds a run by its id or by the beginning of it that no other run has.
+pub(crate) fn find_run<'a>(states: &'a [RunState], wanted: &str) -> Result<&'a RunState, Diagnostic> {
+    if let Some(exact) = states.iter().find(|state| state.run == wanted) {
+        return Ok(exact);
+    }
+    let begins: Vec<&RunState> =
+        states.iter().filter(|state| !wanted.is_empty() && state.run.starts_with(wanted)).collect();
+    match begins.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let near = nearest(wanted, states.iter().map(|state| state.run.as_str()));
+            let problem = Diagnostic::error("run/unknown", format!("there is no run {wanted}"));
+            Err(match near {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("`trainyard runs list` shows the runs"),
+            })
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|state| state.run.as_str()).collect();
+            let title = format!("{} runs begin with {wanted}", several.len());
+            Err(Diagnostic::error("run/ambiguous", title).help(format!("write more of it: {}", one_of(&names, 5))))
+        }
+    }
 }

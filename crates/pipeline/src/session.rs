@@ -1,26 +1,24 @@
 //! One execution: from the request to the result, under the project's lock.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::Value;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
-use trainyard_files::{
-    Digester, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries, write_atomic,
-};
+use trainyard_files::{host_name, write_atomic};
 use trainyard_spec::Resolved;
-use trainyard_tracking::{EmbeddedStore, Input, Metric, NewRun, Reason, Status, Tracking};
+use trainyard_tracking::{NewRun, Reason, Status};
 
 use crate::engine::{
-    Cache, Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Record, Reporter, Sink,
-    StepStatus, journal_problem, still_done,
+    Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Reporter, StepStatus,
+    journal_problem, still_done,
 };
-use crate::project::{self, Request, STATE};
+use crate::look::{RunState, find_run};
+use crate::project::{self, Request};
 use crate::report::{RunResult, result_of};
+use crate::sink::TrackingSink;
 use crate::steps::{self, Context, Mode};
+use crate::stores::{Stores, new_run_id, now_ms};
 
 /// Why a command did not give its result.
 #[derive(Debug, Clone)]
@@ -65,194 +63,6 @@ pub struct StepReport {
     pub ended: Option<RunResult>,
 }
 
-/// The stores of a project.
-pub(crate) struct Stores {
-    pub(crate) io: Arc<dyn Io>,
-    pub(crate) root: PathBuf,
-    pub(crate) objects: Arc<ObjectStore>,
-    pub(crate) tracking: Arc<dyn Tracking>,
-}
-
-/// Removes a scratch folder however the command ends.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A scratch folder that stays behind costs space only; the next command uses another.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Stores {
-    /// Opens what is there; writes nothing into the project.
-    pub(crate) fn look(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
-        let io = Arc::clone(io);
-        let state = root.join(STATE);
-        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
-        let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
-        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
-    }
-
-    /// Removes what writers that died left half-written. Only who holds the project's lock may ask for it.
-    fn sweep(&self) {
-        let mut folders = vec![self.state(), self.root.join("versions")];
-        for parent in [
-            self.state().join("cache"),
-            self.state().join("runs"),
-            self.root.join("data/splits"),
-            self.root.join("data/reference/tests"),
-        ] {
-            folders.extend(self.io.list(&parent).unwrap_or_default());
-        }
-        // A leftover costs space only: where it can't be removed, the run goes on.
-        for folder in folders {
-            let _ = sweep_temporaries(&*self.io, &folder);
-        }
-        let _ = self.objects.sweep();
-    }
-
-    /// Opens the stores for writing.
-    pub(crate) fn open(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
-        let io = Arc::clone(io);
-        let state = root.join(STATE);
-        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
-        let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
-        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
-    }
-
-    pub(crate) fn state(&self) -> PathBuf {
-        self.root.join(STATE)
-    }
-
-    pub(crate) fn cache(&self) -> Cache {
-        Cache::new(Arc::clone(&self.io), self.state().join("cache"), Arc::clone(&self.objects))
-    }
-
-    pub(crate) fn run_folder(&self, run: &str) -> PathBuf {
-        self.state().join("runs").join(run)
-    }
-
-    pub(crate) fn configuration_path(&self, run: &str) -> PathBuf {
-        self.run_folder(run).join("configuration.json")
-    }
-
-    pub(crate) fn journal_path(&self, run: &str) -> PathBuf {
-        self.run_folder(run).join("journal.jsonl")
-    }
-
-    pub(crate) fn entries(&self, run: &str) -> Result<Vec<Entry>, Vec<Diagnostic>> {
-        Journal::read(&*self.io, &self.journal_path(run)).map_err(|error| vec![journal_problem(&error)])
-    }
-
-    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode) -> Arc<Context> {
-        Arc::new(Context {
-            root: self.root.clone(),
-            io: Arc::clone(&self.io),
-            resolved,
-            run: run.to_owned(),
-            tracking: Arc::clone(&self.tracking),
-            mode,
-            now_ms,
-            tables: Mutex::new(BTreeMap::new()),
-            read_ahead: Mutex::new(None),
-        })
-    }
-
-    /// Reads the configuration that a run recorded.
-    pub(crate) fn recorded(&self, run: &str) -> Result<Resolved, Vec<Diagnostic>> {
-        let path = self.configuration_path(run);
-        let value: Option<Value> = self.io.read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let Some(value) = value else {
-            let title = format!("run {run} has no readable configuration");
-            return Err(vec![
-                Diagnostic::error("run/no-configuration", title).help("`trainyard runs list` shows the runs"),
-            ]);
-        };
-        Resolved::from_json(&value).map_err(|problems| problems.into_vec())
-    }
-
-    fn lock_path(&self) -> PathBuf {
-        self.state().join("lock")
-    }
-
-    pub(crate) fn holder_of(&self) -> Option<Holder> {
-        ProjectLock::holder(&self.lock_path()).ok().flatten()
-    }
-
-    fn lock(&self, run: &str, shared: bool) -> Result<ProjectLock, Failure> {
-        let command = std::env::args().skip(1).take(2).collect::<Vec<_>>().join(" ");
-        let holder = Holder {
-            pid: std::process::id(),
-            host: host_name(),
-            command,
-            run: run.to_owned(),
-            since_unix: now_ms() / 1000,
-        };
-        let path = self.lock_path();
-        let locked =
-            if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
-        locked.map_err(|error: FileError| error.diagnostic().into())
-    }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Gives ids that are short and not in use.
-fn new_run_id(stores: &Stores) -> String {
-    for attempt in 0.. {
-        let nanos =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let digest =
-            Digester::new("run").number(nanos as u64).number(std::process::id().into()).number(attempt).finish();
-        let id = digest.to_string()[..8].to_owned();
-        if !stores.io.exists(&stores.run_folder(&id)) {
-            return id;
-        }
-    }
-    String::new()
-}
-
-/// Logs finished steps to the tracking run.
-struct TrackingSink {
-    context: Arc<Context>,
-    objects: Arc<ObjectStore>,
-}
-
-impl Sink for TrackingSink {
-    fn finished(&self, record: &Record, cached: bool, seconds: f64) -> Result<(), StepFailure> {
-        let (tracking, run, logged) = (&self.context.tracking, self.context.run.as_str(), &record.output.logged);
-        let failed = |error: trainyard_tracking::Error| StepFailure::from(error.diagnostic());
-        let now = now_ms();
-        tracking.log_params(run, &logged.params).map_err(failed)?;
-        let metric = |key: &str, value: f64, step: i64| Metric { key: key.to_owned(), value, step, timestamp_ms: now };
-        let mut metrics: Vec<Metric> =
-            logged.metrics.iter().map(|(key, step, value)| metric(key, *value, *step)).collect();
-        metrics.extend(record.output.measurements.iter().map(|(key, value)| metric(key, *value, 0)));
-        metrics.push(metric(&format!("step_{}_seconds", record.step), seconds, 0));
-        tracking.log_metrics(run, &metrics).map_err(failed)?;
-        let mut tags = logged.tags.clone();
-        if cached && record.step == "train" {
-            tags.insert("cached_from".to_owned(), record.run.clone());
-        }
-        tracking.set_tags(run, &tags).map_err(failed)?;
-        for (name, digest, source, rows) in &logged.inputs {
-            let input = Input { name: name.clone(), digest: *digest, source: source.clone(), rows: *rows };
-            tracking.log_input(run, &input).map_err(failed)?;
-        }
-        for (path, digest) in &logged.files {
-            let bytes = self.objects.get(digest).map_err(|error| error.diagnostic())?;
-            tracking.log_artifact(run, path, &bytes).map_err(failed)?;
-        }
-        Ok(())
-    }
-}
-
 fn broken_graph(error: &crate::engine::GraphError) -> Diagnostic {
     Diagnostic::error("engine/graph", error.to_string()).with_fault(Fault::Internal)
 }
@@ -285,28 +95,62 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
 /// Goes on with a run that did not end: the one named, else the latest.
 pub fn resume(
     request: &Request,
-    run: Option<&str>,
+    run_named: Option<&str>,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
 ) -> Result<RunResult, Failure> {
     let states = crate::look::run_states(&request.root)?;
-    let open: Vec<&str> =
-        states.iter().filter(|state| state.state != "ended").map(|state| state.run.as_str()).collect();
-    let run = match run {
-        None => open.last().map(|run| (*run).to_owned()),
-        Some(wanted) => open.iter().find(|run| run.starts_with(wanted)).map(|run| (*run).to_owned()),
+    let open = |state: &&RunState| !["ended", "unreadable"].contains(&state.state.as_str());
+    let run = match run_named {
+        None => states.iter().rfind(open).map(|state| state.run.clone()),
+        Some(wanted) => {
+            let found = find_run(&states, wanted)?;
+            Some(found).filter(open).map(|state| state.run.clone())
+        }
     };
     let Some(run) = run else {
-        return Err(Diagnostic::error("resume/nothing", "there is no unfinished run to resume")
+        let title = match run_named {
+            Some(wanted) => format!("run {wanted} has ended: there is nothing to resume"),
+            None => "there is no unfinished run to resume".to_owned(),
+        };
+        return Err(Diagnostic::error("resume/nothing", title)
             .help("`trainyard run` starts a new one; what is done already comes from the cache")
             .into());
     };
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
-    let context = stores.context(stores.recorded(&run)?, &run, Mode::Live);
+    let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live);
     reopen(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
+}
+
+/// Reads the configuration that a run recorded, and refuses flags that ask for another one.
+fn recorded_as_asked(stores: &Stores, run: &str, request: &Request) -> Result<Resolved, Vec<Diagnostic>> {
+    let resolved = stores.recorded(run)?;
+    let asked = [
+        ("--split", request.choose.split, resolved.split.version),
+        ("--features", request.choose.features, resolved.features.version),
+        ("--model", request.choose.model, resolved.model.version),
+    ];
+    let other = asked.into_iter().find(|(_, asked, has)| asked.is_some_and(|asked| asked != *has));
+    let other = match other {
+        Some((flag, ..)) => Some(flag),
+        None if !request.overrides.is_empty() && request.overrides != resolved.overrides => Some("--set"),
+        None if request.environment.is_some() && request.environment != resolved.environment => Some("--env"),
+        None => None,
+    };
+    match other {
+        None => Ok(resolved),
+        Some(flag) => {
+            let title = format!("run {run} has its configuration: {flag} asks for another one");
+            Err(vec![
+                Diagnostic::error("run/other-configuration", title)
+                    .with_fault(Fault::CommandLine)
+                    .help(format!("leave {flag} out, or start another run")),
+            ])
+        }
+    }
 }
 
 /// Opens the tracking run again, unless only the journal's last word is missing.
@@ -318,7 +162,11 @@ fn reopen(context: &Arc<Context>) -> Result<(), Failure> {
     }
 }
 
-/// Runs one step of the run `run`; the step `resolve` begins the run.
+/// The longest id that a run may be given.
+const LONGEST_ID: usize = 64;
+
+/// Runs one step of the run `run`; the step `resolve` begins the run. A step that failed may be tried again; one that is
+/// done is not done again.
 pub fn step(
     request: &Request,
     name: &str,
@@ -333,17 +181,17 @@ pub fn step(
             .help(format!("{}the steps are {}", near.unwrap_or_default(), steps::NAMES.join(", ")))
             .into());
     }
-    let bad_id =
-        run.is_empty() || !run.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || run.starts_with('.');
-    if bad_id {
-        return Err(Diagnostic::error("step/run-id", format!("{run:?} can't be a run's id"))
-            .help("use letters, digits, `-`, `_` and `.`")
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if run.is_empty() || run.len() > LONGEST_ID || !run.chars().all(plain) {
+        let title = format!("`{}` can't be a run's id", run.chars().take(LONGEST_ID).collect::<String>());
+        return Err(Diagnostic::error("step/run-id", title)
+            .help(format!("use at most {LONGEST_ID} letters, digits, `-` and `_`"))
             .into());
     }
     let looking = Stores::look(&request.io, &request.root)?;
     let known = looking.io.exists(&looking.configuration_path(run));
     let resolved = match (known, name) {
-        (true, _) => looking.recorded(run)?,
+        (true, _) => recorded_as_asked(&looking, run, request)?,
         (false, "resolve") => {
             let resolved = project::load(&*request.io, request)?;
             let context = looking.context(resolved.clone(), run, Mode::Live);
@@ -359,8 +207,10 @@ pub fn step(
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(run, true)?;
     let context = stores.context(resolved, run, Mode::Live);
-    if !known {
-        begin(&stores, &context)?;
+    if known {
+        reopen(&context)?
+    } else {
+        begin(&stores, &context)?
     }
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
@@ -369,8 +219,21 @@ pub fn step(
             .into());
     };
     let done = still_done(&graph, &stores.cache(), &stores.entries(run)?);
+    if let Some((record, _, seconds)) = done.get(name) {
+        let (subject, result) = record.output.headline.clone();
+        let (run, name) = (run.to_owned(), name.to_owned());
+        return Ok(StepReport {
+            run,
+            name,
+            status: StepStatus::Cached,
+            seconds: *seconds,
+            subject,
+            result,
+            ended: None,
+        });
+    }
     let missing: Vec<&str> = graph.needs(found.name()).into_iter().filter(|need| !done.contains_key(*need)).collect();
-    if !missing.is_empty() && !done.contains_key(name) {
+    if !missing.is_empty() {
         return Err(Diagnostic::error(
             "step/too-early",
             format!("step {name} needs {}, not done in run {run}", missing.join(", ")),
@@ -387,7 +250,8 @@ pub fn step(
         line.and_then(|line| line.record.as_ref()).map(|record| record.output.headline.clone()).unwrap_or_default();
     let complete = outcome.steps.iter().filter(|step| step.record.is_some()).count() == total;
     let failed = outcome.failure.is_some();
-    let ended = if complete || failed { Some(end(&stores, &context, outcome, seconds)?) } else { None };
+    let all: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
+    let ended = if complete || failed { Some(end(&stores, &context, outcome, all)?) } else { None };
     Ok(StepReport {
         run: run.to_owned(),
         name: name.to_owned(),
@@ -436,9 +300,7 @@ fn start_engine(
     let began =
         Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
     journal.write(&began).map_err(|error| journal_problem(&error))?;
-    if only.is_none() {
-        reporter.report(&Event::Started { run: context.run.clone() });
-    }
+    reporter.report(&Event::Started { run: context.run.clone() });
     Ok(Engine {
         graph,
         cache: Some(stores.cache()),

@@ -8,9 +8,11 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_files::ObjectStore;
 
 use crate::engine::{Cancel, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
+use crate::look::find_run;
 use crate::project::{Request, STATE};
-use crate::session::{Failure, Scratch, Stores, graph_of, now_ms};
+use crate::session::{Failure, graph_of};
 use crate::steps::Mode;
+use crate::stores::{Scratch, Stores, VERIFY, now_ms};
 
 /// One artifact, then and now.
 #[derive(Debug, Clone, Serialize)]
@@ -70,14 +72,7 @@ pub fn verify(
     cancel: &Cancel,
 ) -> Result<VerifyReport, Failure> {
     let stores = Stores::look(&request.io, &request.root)?;
-    let run = crate::look::run_states(&request.root)?
-        .into_iter()
-        .map(|state| state.run)
-        .find(|known| known == run || (!run.is_empty() && known.starts_with(run)))
-        .ok_or_else(|| {
-            Diagnostic::error("verify/unknown-run", format!("there is no run {run}"))
-                .help("`trainyard runs list` shows the runs")
-        })?;
+    let run = find_run(&crate::look::run_states(&request.root)?, run)?.run.clone();
     let resolved = stores.recorded(&run)?;
     let recorded: BTreeMap<String, Record> =
         Journal::done(&stores.entries(&run)?).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
@@ -93,7 +88,7 @@ pub fn verify(
     let mut replays = Vec::new();
     for &threads in threads {
         let started = std::time::Instant::now();
-        let scratch = Scratch(stores.root.join(STATE).join(format!("verify-{}-{}", std::process::id(), now_ms())));
+        let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));
         let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
         let context = stores.context(resolved.clone(), &run, mode);
         let graph = graph_of(&context)?;

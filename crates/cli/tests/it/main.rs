@@ -10,6 +10,7 @@ mod life;
 mod other_data;
 mod project;
 mod refused;
+mod several_runs;
 mod telco_quality;
 
 use std::process::{Command, Output};

@@ -102,6 +102,7 @@ fn without_a_measured_incumbent() {
         (Comparison::NoIncumbent, "promoted no_incumbent"),
         (Comparison::SameModel, "kept same_model"),
         (Comparison::TooFewRows { rows: 99, excluded: 1, smallest_class: None }, "kept too_few_rows"),
+        (Comparison::SeenUnknown { missing: vec![text("x")] }, "kept seen_unknown"),
         (Comparison::OtherTarget { candidate: text("a"), incumbent: text("b") }, "kept other_target"),
         (Comparison::IncumbentFails { error: text("no column") }, "kept incumbent_fails"),
     ];

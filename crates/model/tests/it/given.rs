@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use trainyard_diagnostics::{Source, Style, render};
 use trainyard_features::{Plan, plan};
-use trainyard_model::{Error, Target, TrainRequest, Trained, Versions, train, train_baseline};
+use trainyard_model::{Error, Target, TrainRequest, Trained, train, train_baseline};
 use trainyard_spec::{Choice, Resolved, SpecFiles, resolve};
 
 pub(crate) const CHURN: &str = "\
@@ -102,7 +102,6 @@ impl Project {
             target: &self.target,
             plan: &self.plan,
             spec: &self.resolved.model.spec,
-            versions: Versions { split: 1, features: 1, model: 1 },
             progress: &|_| true,
         }
     }

@@ -22,8 +22,7 @@ fn validation_chooses_where_there_is_any() {
     assert_eq!(metrics, best.unwrap().validation);
     // The rows that chose have been seen; those of the reference have not.
     let seen = |table: &arrow_array::RecordBatch| {
-        let digests = trainyard_data::rows::digests(table, Some("customerID"));
-        digests.iter().filter(|row| trained.model.seen.contains(row)).count()
+        trained.model.seen.in_table(table).unwrap().into_iter().filter(|seen| *seen).count()
     };
     assert_eq!((seen(&rows), seen(&validation), seen(&fifths(&table, &[4]))), (900, 300, 0));
 }

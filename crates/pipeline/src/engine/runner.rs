@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
-use trainyard_files::ObjectStore;
+use trainyard_files::{Digest, ObjectStore};
 
 use super::{
     Cache, Cancel, Entry, Event, Failure, Graph, Input, Journal, JournalError, Output, Record, Reporter, Scope, Step,
@@ -190,7 +190,8 @@ impl Engine {
             Some(cache) if step.cacheable() => cache.find(step.name(), &key(step.name(), &code, &inputs)),
             _ => None,
         };
-        if let Some(record) = found {
+        if let Some(mut record) = found {
+            step.refresh(&mut record.output);
             step.publish(scope, &record)?;
             return Ok((record, true));
         }
@@ -268,16 +269,28 @@ fn broken(step: &str, panic: &(dyn Any + Send)) -> Failure {
 
 /// Tells a user that a journal can't be used.
 pub(crate) fn journal_problem(error: &JournalError) -> Diagnostic {
-    Diagnostic::error("engine/journal", format!("the run's journal can't be used: {error}"))
-        .help("free disk space or mend the folder's permissions, then `trainyard resume`")
+    let problem = Diagnostic::error("engine/journal", format!("the run's journal can't be used: {error}"));
+    match error {
+        JournalError::Io(..) => {
+            problem.help("free disk space or mend the folder's permissions, then `trainyard resume`")
+        }
+        JournalError::Damaged(..) => {
+            problem.help("restore the file, or start a new run: what is stored comes from the cache")
+        }
+    }
 }
 
-/// Joins what a step declares with the artifacts that it reads.
+/// Joins what a step declares with the artifacts that it reads and the measured values that it judges.
 pub(super) fn declared(step: &dyn Step, outputs: &BTreeMap<String, Arc<Output>>) -> Result<Vec<Input>, Failure> {
     let mut inputs = step.inputs()?;
     for read in step.reads() {
         if let Some(digest) = outputs.get(read.step).and_then(|output| output.artifacts.get(&read.artifact)) {
             inputs.push(Input::of_read(&read, *digest));
+        }
+    }
+    for (from, name) in step.measured() {
+        if let Some(value) = outputs.get(from).and_then(|output| output.measurements.get(&name)) {
+            inputs.push(Input::new(format!("{from}.{name}"), Digest::of(&value.to_bits().to_le_bytes())));
         }
     }
     Ok(inputs)

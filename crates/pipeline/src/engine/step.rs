@@ -184,6 +184,16 @@ pub trait Step: Send + Sync {
     }
     /// Gives the digest of the code it depends on.
     fn code(&self) -> Digest;
+    /// Names measured values of other steps that it judges: they are inputs, although no artifact holds them.
+    fn measured(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+    /// Puts today's names (of versions, of the source) into a stored result, before it is logged and shown.
+    fn refresh(&self, _output: &mut Output) {}
+    /// Names the steps that must be done anew before this one is tried again after a failure.
+    fn redone_with(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Declares all that it reads besides other steps' artifacts.
     fn inputs(&self) -> Result<Vec<Input>, Failure>;
     /// Says whether a stored result may stand for running it; a step with effects outside the project says no.

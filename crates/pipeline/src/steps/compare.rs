@@ -9,7 +9,7 @@ use trainyard_tracking::{ModelReference, VersionRecord};
 
 use super::context::{Context, RESAMPLES, model_reads, to_json};
 use crate::code;
-use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 
 pub(crate) struct Compare(pub(crate) Arc<Context>);
 
@@ -52,7 +52,16 @@ impl Step for Compare {
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
         let model = &self.0.resolved.project.model.value;
         let head = self.0.tracking.head(model).map_err(|error| error.diagnostic())?;
-        Ok(vec![self.0.section("promote"), self.0.section("data"), Input::new("registry", head)])
+        // A file of the incumbent that can't be read today may be read tomorrow.
+        let files = match self.incumbent()? {
+            Some(version) => match self.0.tracking.read_folder(&version.run, &version.artifact_path) {
+                Ok(folder) => Model::digest(&folder),
+                Err(_) => Digest::of(b"unreadable"),
+            },
+            None => Digest::of(b""),
+        };
+        let (registry, incumbent) = (Input::new("registry", head), Input::new("incumbent", files));
+        Ok(vec![self.0.section("promote"), self.0.section("data"), registry, incumbent])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -83,13 +92,14 @@ impl Step for Compare {
         })
         .map_err(|error| error.diagnostic())?;
         let subject = match &incumbent {
-            Some(version) => format!("against {} v{}", version.model, version.version),
+            Some(version) => format!("against v{}", version.version),
             None => format!("no {} yet", promote.alias.value),
         };
         let result = match &comparison {
             Comparison::NoIncumbent => "nothing to beat".to_owned(),
             Comparison::SameModel => "the same model".to_owned(),
             Comparison::TooFewRows { rows, .. } => format!("only {rows} unseen rows"),
+            Comparison::SeenUnknown { .. } => "what it has seen is unknown".to_owned(),
             Comparison::OtherTarget { incumbent, .. } => format!("it predicts {incumbent}"),
             Comparison::IncumbentFails { .. } => "it cannot run".to_owned(),
             Comparison::Measured(found) => {
@@ -112,5 +122,9 @@ impl Step for Compare {
         output.artifacts.insert("comparison".to_owned(), stored);
         output.logged.files.insert("comparison.json".to_owned(), stored);
         Ok(output)
+    }
+
+    fn publish(&self, scope: &Scope, _record: &Record) -> Result<(), Failure> {
+        self.0.count_use(&scope.digest("split", "reference")?)
     }
 }

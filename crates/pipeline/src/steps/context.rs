@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use serde_json::Value;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{Digest, Io, ObjectStore};
-use trainyard_model::{Model, Target, Versions};
+use trainyard_model::{Model, Target};
 use trainyard_spec::Resolved;
 use trainyard_tracking::Tracking;
 
@@ -68,17 +68,22 @@ impl Context {
         }
     }
 
-    /// Declares a section of the configuration as an input.
+    /// Declares a section of the configuration as an input. Where the source lies is none; what it holds is.
     pub(crate) fn section(&self, part: &str) -> Input {
-        Input::new(format!("spec.{part}"), Digest::of(self.resolved.section_json(part).to_string().as_bytes()))
+        let mut section = self.resolved.section_json(part);
+        if let (true, Some(data)) = (part == "data", section.as_object_mut()) {
+            data.remove("source");
+        }
+        Input::new(format!("spec.{part}"), Digest::of(section.to_string().as_bytes()))
     }
 
-    pub(crate) fn versions(&self) -> Versions {
-        Versions {
-            split: self.resolved.split.version,
-            features: self.resolved.features.version,
-            model: self.resolved.model.version,
+    /// Counts that this run is judged on the reference test; twice in a run is once.
+    pub(crate) fn count_use(&self, reference: &Digest) -> Result<(), Failure> {
+        if self.is_live() {
+            let counted = self.tracking.count_reference_use(self.resolved.split.version, reference, &self.run);
+            counted.map_err(|error| Failure::from(error.diagnostic()))?;
         }
+        Ok(())
     }
 
     /// Stores a table as Parquet and remembers it.

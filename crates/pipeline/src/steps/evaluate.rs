@@ -13,7 +13,7 @@ use trainyard_model::{Model, pictures};
 
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, model_reads, to_json};
 use crate::code;
-use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::report::figure;
 
 /// How many rows are predicted one at a time to measure latency.
@@ -79,7 +79,6 @@ impl Step for Evaluate {
         };
         let mut output = Output::default();
         let mut shown = serde_json::Map::new();
-        let mut headline = String::new();
         for (name, artifact) in self.sets() {
             let table = self.0.table(scope, "split", &artifact)?;
             if table.num_rows() == 0 {
@@ -93,10 +92,9 @@ impl Step for Evaluate {
             let beside = baseline.metrics(&targets, &beside).map_err(|error| error.diagnostic())?;
             let seed = self.0.resolved.split.spec.seed.value;
             let intervals = metrics::bootstrap(task, &targets, &predictions, model.threshold, RESAMPLES, seed);
-            let intervals: BTreeMap<String, [f64; 2]> = match intervals {
-                Ok(intervals) => intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect(),
-                Err(_) => BTreeMap::new(),
-            };
+            let intervals = intervals.map_err(|error| error.diagnostic())?;
+            let intervals: BTreeMap<String, [f64; 2]> =
+                intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect();
             for (metric, value) in &values {
                 output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
             }
@@ -104,9 +102,6 @@ impl Step for Evaluate {
                 output.logged.metrics.push((format!("baseline_{name}_{metric}"), 0, *value));
             }
             if name == "reference" {
-                let (metric, value) = self.leading(&values);
-                let baseline = beside.get(metric).copied().unwrap_or(f64::NAN);
-                headline = format!("{metric} {}, baseline {}", figure(value), figure(baseline));
                 self.pictures(scope, &mut output, &model, &targets, &predictions)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }
@@ -119,27 +114,33 @@ impl Step for Evaluate {
         let file = scope.store(&to_json(&sets))?;
         output.artifacts.insert("metrics".to_owned(), file);
         output.logged.files.insert("evaluation.json".to_owned(), file);
-        output.headline = (format!("reference, {} rows", count(rows as usize)), headline);
+        output.headline.0 = format!("reference, {} rows", count(rows as usize));
         output.facts = json!({ "sets": sets, "digest": digest.to_string() });
-        if self.0.is_live() {
-            let reference = scope.digest("split", "reference")?;
-            let version = self.0.resolved.split.version;
-            let counted = self.0.tracking.count_reference_use(version, &reference, &self.0.run);
-            counted.map_err(|error| error.diagnostic())?;
-        }
+        self.refresh(&mut output);
         Ok(output)
+    }
+
+    fn refresh(&self, output: &mut Output) {
+        let reference = &output.facts["sets"]["reference"];
+        let (metric, value) = self.leading(reference["metrics"].as_object());
+        let baseline = reference["baseline"][&metric].as_f64().unwrap_or(f64::NAN);
+        output.headline.1 = format!("{metric} {}, baseline {}", figure(value), figure(baseline));
+    }
+
+    fn publish(&self, scope: &Scope, _record: &Record) -> Result<(), Failure> {
+        self.0.count_use(&scope.digest("split", "reference")?)
     }
 }
 
 impl Evaluate {
     /// Gives the metric that decides, else the first.
-    fn leading<'a>(&'a self, values: &'a BTreeMap<String, f64>) -> (&'a str, f64) {
+    fn leading(&self, values: Option<&serde_json::Map<String, Value>>) -> (String, f64) {
         let wanted = match &self.0.resolved.project.promote {
             Some(promote) => promote.metric.value.as_str(),
             None => self.0.resolved.model.spec.metric.value.as_str(),
         };
-        let found = values.get_key_value(wanted).or_else(|| values.iter().next());
-        found.map_or((wanted, f64::NAN), |(name, value)| (name.as_str(), *value))
+        let found = values.and_then(|values| values.get_key_value(wanted).or_else(|| values.iter().next()));
+        found.map_or((wanted.to_owned(), f64::NAN), |(name, value)| (name.clone(), value.as_f64().unwrap_or(f64::NAN)))
     }
 
     fn pictures(
@@ -165,6 +166,10 @@ impl Evaluate {
 /// Measures the 95th percentile of one prediction from raw values, in milliseconds.
 fn latency(model: &Model, table: &RecordBatch) -> Result<f64, Failure> {
     let mut times = Vec::new();
+    // The first prediction fills caches that every later one finds full.
+    if table.num_rows() > 0 {
+        model.predict_row(&row_of(table, 0)).map_err(|error| error.diagnostic())?;
+    }
     for row in 0..table.num_rows().min(TIMED_ROWS) {
         let values = row_of(table, row);
         let started = Instant::now();
@@ -172,5 +177,6 @@ fn latency(model: &Model, table: &RecordBatch) -> Result<f64, Failure> {
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);
-    Ok(times.get(times.len().saturating_mul(95) / 100).copied().unwrap_or_default())
+    // The nearest rank.
+    Ok(times.get((times.len() * 95).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default())
 }

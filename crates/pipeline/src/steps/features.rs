@@ -41,13 +41,15 @@ impl Step for Features {
         let mut output = Output {
             artifacts: BTreeMap::from([("fitted".to_owned(), file)]),
             facts: json!({ "names": fitted.names() }),
-            headline: (
-                format!("v{}, fitted on train", resolved.features.version),
-                format!("{} → {} features", train.num_columns(), fitted.names().len()),
-            ),
+            headline: (String::new(), format!("{} → {} features", train.num_columns(), fitted.names().len())),
             ..Output::default()
         };
         output.logged.files = BTreeMap::from([("features.json".to_owned(), file)]);
+        self.refresh(&mut output);
         Ok(output)
+    }
+
+    fn refresh(&self, output: &mut Output) {
+        output.headline.0 = format!("v{}, fitted on train", self.0.resolved.features.version);
     }
 }

@@ -72,18 +72,13 @@ impl Step for Ingest {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        // Where the source lies is no input; what it holds is.
-        let mut data = self.0.resolved.section_json("data");
-        if let Some(object) = data.as_object_mut() {
-            object.remove("source");
-        }
         // A replay may do without its source: the stored table stands for it.
         let source = match self.source_digest() {
             Ok(digest) => digest,
             Err(_) if !self.0.is_live() => Digest::of(b""),
             Err(failure) => return Err(failure),
         };
-        Ok(vec![Input::new("spec.data", Digest::of(data.to_string().as_bytes())), Input::new("source", source)])
+        Ok(vec![self.0.section("data"), Input::new("source", source)])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -132,6 +127,14 @@ impl Step for Ingest {
         };
         output.logged.inputs = vec![("master".to_owned(), table, shown.to_owned(), rows as u64)];
         Ok(output)
+    }
+
+    fn refresh(&self, output: &mut Output) {
+        let shown = &self.0.resolved.project.data.source.value;
+        output.headline.0 = file_name(shown);
+        for (_, _, source, _) in &mut output.logged.inputs {
+            shown.clone_into(source);
+        }
     }
 }
 

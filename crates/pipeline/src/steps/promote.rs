@@ -39,6 +39,11 @@ impl Step for Promote {
         false
     }
 
+    fn redone_with(&self) -> &'static [&'static str] {
+        // The registry's head may have moved since the comparison.
+        &["compare"]
+    }
+
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let project = &self.0.resolved.project;
         let Some(promote) = &project.promote else { return Ok(Output::default()) };
@@ -113,6 +118,9 @@ pub(crate) fn words(reason: &Reason) -> String {
         }
         Reason::SameModel => "it is the model already in its place".to_owned(),
         Reason::TooFewRows { rows, .. } => format!("only {rows} reference rows are new to the model in its place"),
+        Reason::SeenUnknown { missing } => {
+            format!("the rows that the model in its place has seen can't be told without {}", missing.join(", "))
+        }
         Reason::OtherTarget { incumbent, .. } => format!("the model in its place predicts {incumbent}"),
         Reason::IncumbentFails { error } => format!("the model in its place cannot run: {error}"),
         Reason::NoValue { metric } => format!("{metric} is undefined"),

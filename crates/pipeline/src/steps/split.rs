@@ -10,7 +10,7 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, write_atomic};
 use trainyard_spec::{ReferenceLock, SplitLock};
 
-use super::context::{Context, count};
+use super::context::{Context, Mode, count};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;
@@ -41,6 +41,18 @@ impl Split {
     }
 
     fn reference(&self) -> Result<Reference, Failure> {
+        if let Mode::Replay { recorded, objects } = &self.0.mode {
+            // What the run found then: its own reference test, or none where it froze it.
+            let record = recorded.get("split").filter(|record| {
+                let before = record.inputs.iter().find(|input| input.name == "reference");
+                before.is_some_and(|before| Some(&before.digest) == record.output.artifacts.get("reference"))
+            });
+            let frozen = record.and_then(|record| record.output.artifacts.get("reference"));
+            return match frozen {
+                Some(digest) => Ok(Reference::Frozen(objects.get(digest).map_err(|error| error.diagnostic())?)),
+                None => Ok(Reference::Open),
+            };
+        }
         let lock = crate::project::read_lock(&*self.0.io, &self.0.root).map_err(Failure::Problems)?;
         let (name, version) = (self.reference_name(), self.version());
         let bytes = match self.0.io.read(&self.reference_path()) {
@@ -197,29 +209,31 @@ impl Step for Split {
             }
             artifacts.insert(format!("optional_tests/{name}"), self.0.store_table(scope, table)?);
         }
-        let stratified = if resolved.split.spec.stratify.value { " stratified" } else { "" };
         let shown = rows.map(count).join(" / ");
         let mut output = Output {
             artifacts,
             facts: json!({
-                "train": rows[0], "validation": rows[1], "reference": rows[2],
-                "source": resolved.project.data.source.value, "counts": outcome.counts,
+                "train": rows[0], "validation": rows[1], "reference": rows[2], "counts": outcome.counts,
             }),
-            headline: (format!("v{}{stratified}", self.version()), format!("{shown} rows")),
+            headline: (String::new(), format!("{shown} rows")),
             ..Output::default()
         };
         let sets = [("train", rows[0]), ("validation", rows[1]), ("reference", rows[2])];
         for (name, rows) in sets {
             if let Some(digest) = output.artifacts.get(name) {
-                output.logged.inputs.push((
-                    name.to_owned(),
-                    *digest,
-                    format!("split v{}", self.version()),
-                    rows as u64,
-                ));
+                output.logged.inputs.push((name.to_owned(), *digest, String::new(), rows as u64));
             }
         }
+        self.refresh(&mut output);
         Ok(output)
+    }
+
+    fn refresh(&self, output: &mut Output) {
+        let stratified = if self.0.resolved.split.spec.stratify.value { " stratified" } else { "" };
+        output.headline.0 = format!("v{}{stratified}", self.version());
+        for (_, _, source, _) in &mut output.logged.inputs {
+            *source = format!("split v{}", self.version());
+        }
     }
 
     fn publish(&self, scope: &Scope, record: &Record) -> Result<(), Failure> {

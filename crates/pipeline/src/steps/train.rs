@@ -51,7 +51,11 @@ impl Step for Train {
         }
         output.logged.files.insert("training_report.json".to_owned(), output.artifacts["report"]);
         output.logged.params = model.parameters.clone();
-        output.logged.params.insert("estimator".to_owned(), model.estimator_name.clone());
+        // What was fitted is a metric, and which estimator it is a tag: parameters are what was asked for.
+        if let Some(trees) = output.logged.params.remove("trees").and_then(|trees| trees.parse().ok()) {
+            output.logged.metrics.push(("trees".to_owned(), 0, trees));
+        }
+        output.logged.tags.insert("estimator".to_owned(), model.estimator_name.clone());
         let target = self.0.target(scope)?;
         let mut sets = vec![("train", self.0.table(scope, "split", "train")?)];
         if self.0.resolved.split.spec.shares.validation.is_some() {

@@ -50,7 +50,6 @@ pub(super) fn fit(
         target: &target,
         plan: &plan,
         spec: &resolved.model.spec,
-        versions: context.versions(),
         progress: &progress,
     });
     scope.check()?;

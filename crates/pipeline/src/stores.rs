@@ -1,0 +1,181 @@
+//! What a project keeps for itself: objects, cache, runs, tracking, the lock.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{
+    Digester, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries,
+};
+use trainyard_spec::Resolved;
+use trainyard_tracking::{EmbeddedStore, Tracking};
+
+use crate::engine::{Cache, Entry, Journal, journal_problem};
+use crate::project::STATE;
+use crate::session::Failure;
+use crate::steps::{Context, Mode};
+
+/// The stores of a project.
+pub(crate) struct Stores {
+    pub(crate) io: Arc<dyn Io>,
+    pub(crate) root: PathBuf,
+    pub(crate) objects: Arc<ObjectStore>,
+    pub(crate) tracking: Arc<dyn Tracking>,
+}
+
+/// What the name of a scratch folder of `verify` begins with; the process's id and the time follow.
+pub(crate) const VERIFY: &str = "verify-";
+
+/// Removes a scratch folder however the command ends.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A scratch folder that stays behind costs space only; the next command uses another.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Stores {
+    /// Opens what is there; writes nothing into the project.
+    pub(crate) fn look(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let io = Arc::clone(io);
+        let state = root.join(STATE);
+        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
+        let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
+        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+    }
+
+    /// Removes what writers that died left half-written. Only who holds the project's lock may ask for it.
+    pub(crate) fn sweep(&self) {
+        let mut folders = vec![self.state(), self.root.join("versions")];
+        for parent in [
+            self.state().join("cache"),
+            self.state().join("runs"),
+            self.root.join("data/splits"),
+            self.root.join("data/reference/tests"),
+        ] {
+            folders.extend(self.io.list(&parent).unwrap_or_default());
+        }
+        // A leftover costs space only: where it can't be removed, the run goes on.
+        for folder in folders {
+            let _ = sweep_temporaries(&*self.io, &folder);
+        }
+        let _ = self.objects.sweep();
+        for scratch in self.io.list(&self.state()).unwrap_or_default() {
+            let name = scratch.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let pid = name.strip_prefix(VERIFY).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            if pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists()) {
+                let _ = self.io.remove_dir_all(&scratch);
+            }
+        }
+    }
+
+    /// Opens the stores for writing.
+    pub(crate) fn open(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let io = Arc::clone(io);
+        let state = root.join(STATE);
+        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
+        let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
+        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
+        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join(STATE)
+    }
+
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(Arc::clone(&self.io), self.state().join("cache"), Arc::clone(&self.objects))
+    }
+
+    pub(crate) fn run_folder(&self, run: &str) -> PathBuf {
+        self.state().join("runs").join(run)
+    }
+
+    pub(crate) fn configuration_path(&self, run: &str) -> PathBuf {
+        self.run_folder(run).join("configuration.json")
+    }
+
+    pub(crate) fn journal_path(&self, run: &str) -> PathBuf {
+        self.run_folder(run).join("journal.jsonl")
+    }
+
+    pub(crate) fn entries(&self, run: &str) -> Result<Vec<Entry>, Vec<Diagnostic>> {
+        Journal::read(&*self.io, &self.journal_path(run)).map_err(|error| vec![journal_problem(&error)])
+    }
+
+    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode) -> Arc<Context> {
+        Arc::new(Context {
+            root: self.root.clone(),
+            io: Arc::clone(&self.io),
+            resolved,
+            run: run.to_owned(),
+            tracking: Arc::clone(&self.tracking),
+            mode,
+            now_ms,
+            tables: Mutex::new(BTreeMap::new()),
+            read_ahead: Mutex::new(None),
+        })
+    }
+
+    /// Reads the configuration that a run recorded.
+    pub(crate) fn recorded(&self, run: &str) -> Result<Resolved, Vec<Diagnostic>> {
+        let path = self.configuration_path(run);
+        let value: Option<Value> = self.io.read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(value) = value else {
+            let title = format!("run {run} has no readable configuration");
+            return Err(vec![
+                Diagnostic::error("run/no-configuration", title).help("`trainyard runs list` shows the runs"),
+            ]);
+        };
+        Resolved::from_json(&value).map_err(|problems| problems.into_vec())
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.state().join("lock")
+    }
+
+    pub(crate) fn holder_of(&self) -> Option<Holder> {
+        ProjectLock::holder(&self.lock_path()).ok().flatten()
+    }
+
+    pub(crate) fn lock(&self, run: &str, shared: bool) -> Result<ProjectLock, Failure> {
+        let command = if shared { "step" } else { "run" };
+        let holder = Holder {
+            pid: std::process::id(),
+            host: host_name(),
+            command: command.to_owned(),
+            run: run.to_owned(),
+            since_unix: now_ms() / 1000,
+        };
+        let path = self.lock_path();
+        let locked =
+            if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
+        locked.map_err(|error: FileError| error.diagnostic().into())
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Gives ids that are short and not in use.
+pub(crate) fn new_run_id(stores: &Stores) -> String {
+    for attempt in 0.. {
+        let nanos =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let digest =
+            Digester::new("run").number(nanos as u64).number(std::process::id().into()).number(attempt).finish();
+        let id = digest.to_string()[..8].to_owned();
+        if !stores.io.exists(&stores.run_folder(&id)) {
+            return id;
+        }
+    }
+    String::new()
+}
