@@ -59,7 +59,7 @@ pub(crate) fn of_steps(steps: &Path) -> Digests {
             if let Some(text) = files.get(file)
                 && seen.insert(file)
             {
-                open.extend(text.split("super::").skip(1).map(first_word));
+                open.extend(text.split("super::").skip(1).flat_map(first_words));
             }
         }
         let mut hasher = blake3::Hasher::new();
@@ -72,9 +72,13 @@ pub(crate) fn of_steps(steps: &Path) -> Digests {
     files.keys().map(|file| (file.clone(), closure(file))).collect()
 }
 
-fn first_word(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
-    &text[..end]
+/// Gives the word that a text begins with, or the words of a list in braces.
+fn first_words(text: &str) -> Vec<&str> {
+    let word = |text: &'_ str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    match text.strip_prefix('{').and_then(|list| list.split_once('}')) {
+        Some((list, _)) => list.split(',').map(str::trim).map(|item| &item[..word(item)]).collect(),
+        None => vec![&text[..word(text)]],
+    }
 }
 
 /// The packages of Cargo.lock: name → "name version checksum", and what each depends on.

@@ -14,8 +14,11 @@ pub(crate) fn test(all: bool) -> Outcome {
     call("cargo", &lints, &[])?;
     judges::make()?;
     let folder = judges::folder();
-    let environment: Vec<(&str, &OsStr)> =
+    let mut environment: Vec<(&str, &OsStr)> =
         vec![("TRAINYARD_JUDGES", folder.as_os_str()), ("TRAINYARD_REQUIRE_JUDGES", OsStr::new("1"))];
+    if all {
+        environment.push(("TRAINYARD_LONG", OsStr::new("1")));
+    }
     let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
     let runner: &[&str] = if nextest.is_ok_and(|output| output.status.success()) {
         &["nextest", "run", "--release", "--workspace", "--locked", "--no-fail-fast"]
