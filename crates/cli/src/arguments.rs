@@ -218,7 +218,7 @@ pub(crate) struct Init {
     /// The column that names a row [default: found in the table]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) key: Option<String>,
-    /// The value of the target that is to be found [default: the rarer one]
+    /// The value of the target that is to be found [default: yes, true, 1 and the like, else the rarer one]
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,
     /// The project's name [default: the folder's]

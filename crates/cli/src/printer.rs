@@ -154,20 +154,17 @@ impl Printer {
                 }
                 code
             }
-            Stop::Interrupted { run } => {
-                self.interrupted(run.as_deref());
+            Stop::Interrupted { way } => {
+                self.interrupted(way);
                 Fault::Interrupted.exit_code()
             }
         }
     }
 
     /// Says that the user stopped the work, and how it goes on.
-    pub(crate) fn interrupted(self, run: Option<&str>) {
-        let (what, help) = match run {
-            Some(run) => (
-                format!("Interrupted. The steps that run {run} has done are kept."),
-                format!("Go on with: trainyard resume {run}"),
-            ),
+    pub(crate) fn interrupted(self, way: Option<(String, String)>) {
+        let (what, help) = match way {
+            Some((kept, command)) => (format!("Interrupted. {kept}"), format!("Go on with: {command}")),
             None => ("Interrupted. Nothing was run.".to_owned(), String::new()),
         };
         if self.json {

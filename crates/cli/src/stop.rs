@@ -17,8 +17,8 @@ pub(crate) enum Stop {
     },
     /// The user stopped it.
     Interrupted {
-        /// The run that can go on.
-        run: Option<String>,
+        /// What was kept, and the command that goes on with it.
+        way: Option<(String, String)>,
     },
 }
 

@@ -7,9 +7,10 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde::Serialize;
 use trainyard_data::ReadOptions;
-use trainyard_diagnostics::{Diagnostic, nearest};
+use trainyard_diagnostics::{Diagnostic, Source, nearest};
 use trainyard_expression::Value;
 use trainyard_files::{DiskIo, Io, write_atomic};
+use trainyard_spec::{Choice, SpecFiles, resolve};
 
 /// A text column with more distinct values than this is left out of the first features.
 const MOST_CATEGORIES: usize = 50;
@@ -104,6 +105,12 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         ("environments/production.yaml", ENVIRONMENT.to_owned()),
         (".gitignore", "/.trainyard/\n".to_owned()),
     ];
+    if columns.len() == left_out.len() + 1 + usize::from(key.is_some()) {
+        let problem = Diagnostic::error("init/no-features", format!("no column of {shown} is left to predict from"));
+        let noted = left_out.iter().fold(problem, |problem, (name, why)| problem.note(format!("{name}: {why}")));
+        return Err(vec![noted.help("bring a table with columns of numbers or of few categories")]);
+    }
+    check_files(&files, &table)?;
     let bytes = io
         .read(&request.from)
         .map_err(|error| vec![Diagnostic::error("init/unreadable", format!("{shown} can't be read: {error}"))])?;
@@ -128,6 +135,33 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         positive,
         left_out,
     })
+}
+
+/// Holds the files against the specification and the table, before any is written.
+fn check_files(files: &[(&str, String)], table: &RecordBatch) -> Result<(), Vec<Diagnostic>> {
+    let source = |wanted: &str| {
+        let text = files.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text.clone());
+        Source::new(wanted, text.unwrap_or_default())
+    };
+    let version = |name: &str| BTreeMap::from([(1, source(name))]);
+    let resolved = resolve(&SpecFiles {
+        project: source("trainyard.yaml"),
+        environment: None,
+        known_environments: Vec::new(),
+        overrides: Vec::new(),
+        splits: version("versions/splits/v1.yaml"),
+        features: version("versions/features/v1.yaml"),
+        models: version("versions/models/v1.yaml"),
+        lock: None,
+        choose: Choice::default(),
+    })
+    .map_err(|problems| problems.into_vec())?;
+    let data = &resolved.project.data;
+    trainyard_data::check(table, data)
+        .map_err(|errors| errors.iter().map(trainyard_data::Error::diagnostic).collect::<Vec<_>>())?;
+    trainyard_features::plan(&resolved.features.spec, &table.schema(), data)
+        .map_err(|problems| problems.into_vec())
+        .map(|_| ())
 }
 
 fn look_at(table: &RecordBatch) -> Vec<Column> {
@@ -191,11 +225,19 @@ fn positive_of(target: &Column, wanted: Option<&str>) -> Result<Option<String>, 
             .help("name another target"),
         ]),
         _ if numeric => Ok(None),
-        count => Err(vec![
-            Diagnostic::error("init/many-classes", format!("{} has {count} classes", target.name))
-                .note("a target is a number, or has two classes")
-                .help("name another target, or join classes in the data"),
-        ]),
+        count => {
+            let mut classes: Vec<(&String, &usize)> = target.distinct.iter().collect();
+            classes.sort_by_key(|(label, rows)| (std::cmp::Reverse(**rows), (*label).clone()));
+            let shown: Vec<String> =
+                classes.iter().take(10).map(|(label, rows)| format!("{label} ({rows} rows)")).collect();
+            let more = if count > 10 { ", …" } else { "" };
+            Err(vec![
+                Diagnostic::error("init/many-classes", format!("{} has {count} classes", target.name))
+                    .note(format!("they are {}{more}", shown.join(", ")))
+                    .note("a target is a number, or has two classes")
+                    .help("name another target, or join classes in the data"),
+            ])
+        }
     }
 }
 
@@ -204,7 +246,7 @@ fn guess_key(columns: &[Column], target: &str, rows: usize) -> Option<String> {
     let unique = |column: &&Column| column.name != target && column.missing == 0 && column.distinct.len() == rows;
     let named = |column: &&Column| {
         let name = column.name.to_lowercase();
-        name == "id" || name.ends_with("id") || name.ends_with("_key") || name == "key"
+        ["id", "key", "index", "instant"].contains(&name.as_str()) || name.ends_with("id") || name.ends_with("_key")
     };
     let mut candidates = columns.iter().filter(unique).filter(|column| column.kind != DataType::Float64);
     candidates
@@ -278,7 +320,7 @@ fn project_file(name: &str, file: &str, target: &str, key: Option<&str>, positiv
     format!(
         "# A Trainyard project. `trainyard check` reads everything, `trainyard run` does everything.\n\
          name: {}\n\
-         model: {}-model              # the name in the registry\n\
+         model: {}                    # the name in the registry\n\
          data:\n\
          \x20 source: {}\n\
          {key}\
@@ -291,7 +333,7 @@ fn project_file(name: &str, file: &str, target: &str, key: Option<&str>, positiv
          promote: {{to: Staging, alias: champion, metric: {metric}, when: better}}\n\
          tracking: {{experiment: {}}}\n",
         yaml(name),
-        yaml(name),
+        yaml(&format!("{name}-model")),
         yaml(&format!("data/raw/{file}")),
         yaml(name),
     )

@@ -1,5 +1,7 @@
 //! `trainyard check`.
 
+use std::path::Path;
+
 use serde_json::json;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_pipeline::{Request, check};
@@ -26,7 +28,7 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
             format!(", {}", counted(report.warnings.len(), "warning"))
         };
         format!(
-            "{}   {}: {} over {}, {} rows × {} columns{warned}\n\n  steps     {}\n  next      trainyard run\n",
+            "{}   {}: {} over {}, {} rows × {} columns{warned}\n\n  steps     {}\n  next      trainyard run{}\n",
             paint.ink(Ink::Good, "Sound"),
             clean(&report.project),
             counted(report.steps.len(), "step"),
@@ -34,6 +36,7 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
             count(report.rows as u64),
             count(report.columns as u64),
             report.steps.join(" → "),
+            if request.root == Path::new(".") { String::new() } else { format!(" {}", super::quoted(&request.root)) },
         )
     })?;
     Ok(0)

@@ -25,7 +25,7 @@ use trainyard_spec::Choice;
 use crate::arguments::{Arguments, Choose, Command, Global, Project};
 use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::signal::{Current, watch};
+use crate::signal::{Current, RESUME, watch};
 use crate::stop::{NOTHING, Stop};
 
 /// Runs a command and gives the exit code.
@@ -79,20 +79,47 @@ fn root(global: &Global, folder: Option<&Path>) -> PathBuf {
     }
 }
 
+/// What a stopped or failed run leaves.
+const KEPT: &str = "The finished steps of run RUN are kept.";
+
+/// Says where the project is, for a command to type; nothing in the project's own folder.
+fn in_project(request: &Request) -> String {
+    if request.root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&request.root)) }
+}
+
+/// Quotes a path for a POSIX shell where it needs it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// Gives a call of the engine what it needs to report and to be stopped, and says what its failure means.
 fn engaged<T>(
     printer: Printer,
+    request: &Request,
     call: impl FnOnce(Arc<dyn Reporter>, &Cancel) -> Result<T, Failure>,
 ) -> Result<T, Stop> {
-    let (cancel, current) = (Cancel::default(), Current::default());
+    engaged_in(printer, Current::new(KEPT, RESUME, in_project(request)), call)
+}
+
+fn engaged_in<T>(
+    printer: Printer,
+    current: Current,
+    call: impl FnOnce(Arc<dyn Reporter>, &Cancel) -> Result<T, Failure>,
+) -> Result<T, Stop> {
+    let cancel = Cancel::default();
     watch(&cancel, &current, printer)?;
     call(Arc::new(Progress::new(printer, current.clone())), &cancel).map_err(|failure| match failure {
-        Failure::Interrupted { run } => Stop::Interrupted { run: Some(run) },
+        Failure::Interrupted { run } => {
+            current.set(&run);
+            Stop::Interrupted { way: current.way() }
+        }
         Failure::Problems(diagnostics) => {
-            let state = current.get().map_or_else(
-                || NOTHING.to_owned(),
-                |run| format!("The finished steps of run {run} are kept: `trainyard resume {run}` goes on with it."),
-            );
+            let told = |(kept, command): (String, String)| {
+                format!("{}: `{command}` goes on with it.", kept.trim_end_matches('.'))
+            };
+            let state = current.way().filter(|_| current.is_resumed()).map_or_else(|| NOTHING.to_owned(), told);
             Stop::Problems { diagnostics, state }
         }
     })

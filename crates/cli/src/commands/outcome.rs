@@ -1,6 +1,6 @@
 //! How a run ended, drawn the same way for `run`, `resume` and the last `step`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use trainyard_pipeline::{GateLine, RunResult, StepStatus, figure};
 
 use crate::printer::{Ink, Paint, Printer};
@@ -46,25 +46,50 @@ fn line(label: &str, text: &str) -> String {
     format!("  {}{}\n", pad(label, LABEL, Side::Left), clean(text))
 }
 
-/// Draws the candidate beside the incumbent, or beside the baseline while there is none.
+/// Draws the candidate on the whole reference test, beside the incumbent where that has seen none of its rows, else beside
+/// the baseline; then both on the rows that are new to the incumbent.
 fn metrics(result: &RunResult, paint: Paint) -> String {
     let Some(reference) = result.metrics.get("reference").and_then(Value::as_object).filter(|all| !all.is_empty())
     else {
         return String::new();
     };
     let measured = |incumbent: &&Value| incumbent.get("metrics").is_some_and(Value::is_object);
-    let (beside, values) = match result.incumbent.as_ref().filter(measured) {
-        Some(incumbent) => {
-            let version = incumbent.get("version").and_then(Value::as_u64).unwrap_or_default();
-            let stage = incumbent.get("stage").and_then(Value::as_str).unwrap_or_default().to_lowercase();
-            (
-                format!("{} v{version}", if stage == "none" { "" } else { &stage }).trim().to_owned(),
-                incumbent.get("metrics"),
-            )
-        }
-        None => ("baseline".to_owned(), result.metrics.get("baseline")),
+    let incumbent = result.incumbent.as_ref().filter(measured);
+    let excluded = result.comparison.get("excluded").and_then(Value::as_u64).unwrap_or_default();
+    let named = |incumbent: &Value| {
+        let version = incumbent.get("version").and_then(Value::as_u64).unwrap_or_default();
+        let stage = incumbent.get("stage").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        format!("{} v{version}", if stage == "none" { "" } else { &stage }).trim().to_owned()
     };
     let head = format!("reference test · {} rows", count(result.reference_rows));
+    let mut text = match incumbent.filter(|_| excluded == 0) {
+        Some(incumbent) => {
+            let beside = (named(incumbent), incumbent.get("metrics"));
+            block(&head, reference, result.metrics.get("intervals"), beside, paint)
+        }
+        None => {
+            let beside = ("baseline".to_owned(), result.metrics.get("baseline"));
+            block(&head, reference, result.metrics.get("intervals"), beside, paint)
+        }
+    };
+    if let (Some(incumbent), Some(candidate)) =
+        (incumbent.filter(|_| excluded > 0), result.comparison.get("candidate").and_then(Value::as_object))
+    {
+        let rows = result.comparison.get("rows").and_then(Value::as_u64).unwrap_or_default();
+        let head = format!("{} rows new to {}", count(rows), named(incumbent));
+        text.push_str(&block(&head, candidate, None, (named(incumbent), incumbent.get("metrics")), paint));
+    }
+    text
+}
+
+/// Draws metrics under a heading: name, value, interval, and the value of what stands beside.
+fn block(
+    head: &str,
+    values: &Map<String, Value>,
+    intervals: Option<&Value>,
+    (beside, others): (String, Option<&Value>),
+    paint: Paint,
+) -> String {
     let row = |name: &str, value: &str, interval: &str, beside: &str| {
         let cells = [
             pad(name, METRIC, Side::Left),
@@ -74,11 +99,12 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
         ];
         format!("  {}\n", cells.concat().trim_end())
     };
-    let mut text = paint.ink(Ink::Faint, row(&head, "candidate", "95% interval", &beside).trim_end_matches('\n'));
+    let title = if intervals.is_some() { "95% interval" } else { "" };
+    let mut text = paint.ink(Ink::Faint, row(head, "candidate", title, &beside).trim_end_matches('\n'));
     text.push('\n');
-    for (name, value) in reference {
-        let interval = result.metrics.get("intervals").and_then(|all| all.get(name)).and_then(interval);
-        let other = values.and_then(|all| all.get(name)).and_then(Value::as_f64);
+    for (name, value) in values {
+        let interval = intervals.and_then(|all| all.get(name)).and_then(interval);
+        let other = others.and_then(|all| all.get(name)).and_then(Value::as_f64);
         text.push_str(&row(&clean(name), &number(value.as_f64()), &interval.unwrap_or_default(), &number(other)));
     }
     text.push('\n');
@@ -122,7 +148,11 @@ fn decision(result: &RunResult, paint: Paint) -> String {
     let Some(decision) = &result.decision else {
         return String::new();
     };
-    let because = if result.reason.is_empty() { String::new() } else { format!(" ({})", clean(&result.reason)) };
+    let bound = |name: &str| result.comparison.get(name).and_then(Value::as_f64);
+    let interval = bound("low").zip(bound("high"));
+    let interval = interval.map(|(low, high)| format!(", 95% interval {low:+.3} to {high:+.3}")).unwrap_or_default();
+    let because =
+        if result.reason.is_empty() { String::new() } else { format!(" ({}{interval})", clean(&result.reason)) };
     let label = |ink| paint.ink(ink, &pad(decision, LABEL, Side::Left));
     let text_of = |value: Option<&Value>, key: &str| {
         clean(value.and_then(|value| value.get(key)).and_then(Value::as_str).unwrap_or_default())

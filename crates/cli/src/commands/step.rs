@@ -9,7 +9,7 @@ use crate::stop::Stop;
 use crate::table::{clean, seconds};
 
 pub(super) fn run(request: &Request, name: &str, run: &str, printer: Printer) -> Result<u8, Stop> {
-    let report = engaged(printer, |reporter, cancel| step(request, name, run, reporter, cancel))?;
+    let report = engaged(printer, request, |reporter, cancel| step(request, name, run, reporter, cancel))?;
     let document = || {
         json!({
             "run": report.run, "name": report.name, "status": report.status, "seconds": report.seconds,

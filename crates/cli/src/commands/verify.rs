@@ -4,14 +4,17 @@ use serde_json::json;
 use trainyard_diagnostics::Fault;
 use trainyard_pipeline::{Request, verify};
 
-use super::engaged;
+use super::{engaged_in, in_project};
 use crate::printer::{Ink, Printer};
+use crate::signal::Current;
 use crate::stop::Stop;
 use crate::table::{Side, counted, table};
 
 pub(super) fn run(request: &Request, run: &str, at: &[u16], printer: Printer) -> Result<u8, Stop> {
     let threads: Vec<usize> = at.iter().map(|threads| usize::from(*threads)).collect();
-    let report = engaged(printer, |reporter, cancel| verify(request, run, &threads, reporter, cancel))?;
+    let current = Current::new("Nothing of run RUN was changed.", "trainyard verify", in_project(request));
+    current.set(run);
+    let report = engaged_in(printer, current, |reporter, cancel| verify(request, run, &threads, reporter, cancel))?;
     let verdict = if report.identical { "identical" } else { "different" };
     printer.result(
         || json!(report),

@@ -21,6 +21,41 @@ fn an_initialised_project_runs_as_it_is() {
 }
 
 #[test]
+fn a_project_may_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("rows: #1.csv");
+    let label = |row: usize| if row * 37 % 101 > 50 { "a: b" } else { "- no" };
+    let rows: String = (0..400).map(|row| format!("{row},{},{}\n", row * 37 % 101, label(row))).collect();
+    std::fs::write(&table, format!("key,a: b # c,it's\n{rows}")).unwrap();
+    for name in ["2024", "no", "on", "_x", "Zoë 1", "a: b", "-x"] {
+        let project = folder.path().join("in").join(name);
+        let project = project.to_str().unwrap();
+        let output = trainyard(&["init", project, "--from", table.to_str().unwrap(), "--target", "it's"]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        let output = trainyard(&["run", project]);
+        assert!([Some(0), Some(3)].contains(&output.status.code()), "{name}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_table_that_gives_no_features_makes_no_project() {
+    let folder = tempfile::tempdir().unwrap();
+    for (table, target, code) in [
+        ("data/sms_spam/messages.tsv", "ham", "init/no-features"),
+        ("data/penguins/penguins.csv", "species", "init/many-classes"),
+        ("data/telco_churn/customers.csv", "Chrun", "init/unknown-column"),
+    ] {
+        let Some(table) = trainyard_judges::shared(table) else { return };
+        let project = folder.path().join("project");
+        let output =
+            trainyard(&["init", project.to_str().unwrap(), "--from", table.to_str().unwrap(), "--target", target]);
+        assert_eq!(output.status.code(), Some(1), "{target}");
+        assert!(text(&output.stderr).contains(code), "{}", text(&output.stderr));
+        assert!(!project.exists(), "something was written");
+    }
+}
+
+#[test]
 fn a_regression_on_the_californian_houses_runs() {
     let Some(table) = trainyard_judges::shared("data/california_housing/housing.csv") else { return };
     let folder = tempfile::tempdir().unwrap();
