@@ -10,12 +10,12 @@ fn main() {
     let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets the manifest folder"));
     let crates = here.join("..");
     let lock = here.join("../../Cargo.lock");
-    println!("cargo:rerun-if-changed={}", lock.display());
-    println!("cargo:rerun-if-changed={}", here.join("build").display());
-    for folder in digests::sorted(&crates) {
-        for part in digests::built(&folder) {
-            println!("cargo:rerun-if-changed={}", part.display());
-        }
+    // Relative to this crate, since a folder of builds may serve several checkouts.
+    println!("cargo:rerun-if-changed=../../Cargo.lock");
+    println!("cargo:rerun-if-changed=build");
+    for part in digests::sorted(&crates).iter().flat_map(|folder| digests::built(folder)) {
+        let part = part.strip_prefix(&crates).expect("it lies in one of the crates");
+        println!("cargo:rerun-if-changed=../{}", part.display());
     }
     let lock = fs::read_to_string(&lock).expect("Cargo.lock can be read");
     let tables = [

@@ -49,12 +49,21 @@ pub fn shared(relative: &str) -> Option<PathBuf> {
     None
 }
 
+/// Gives the folder of the crate that is tested.
+///
+/// # Panics
+/// Panics outside of `cargo test` and `cargo nextest`, which name it. It is asked for when a test runs, since a folder of
+/// builds may serve several checkouts.
+pub fn crate_folder() -> PathBuf {
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the folder of the crate that it tests"))
+}
+
 /// Gives the root folder of the repository.
+///
+/// # Panics
+/// As [`crate_folder`].
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .expect("the repository exists while it is tested")
+    crate_folder().join("../..").canonicalize().expect("the repository exists while it is tested")
 }
 
 /// Gives the folder that holds the judges' environments.

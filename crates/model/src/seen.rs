@@ -117,7 +117,8 @@ mod tests {
     use super::*;
 
     fn table(columns: &[(&str, &[i64])]) -> RecordBatch {
-        let arrays = columns.iter().map(|(name, values)| (*name, Arc::new(Int64Array::from(values.to_vec())) as ArrayRef));
+        let arrays =
+            columns.iter().map(|(name, values)| (*name, Arc::new(Int64Array::from(values.to_vec())) as ArrayRef));
         RecordBatch::try_from_iter(arrays).unwrap()
     }
 

@@ -56,7 +56,8 @@ fn check_shares(shares: &mut Shares, section: &Section<'_>, decoder: &mut Decode
 /// Says why a text cannot name an optional test: names begin those of metrics and name a file.
 fn objection(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let taken = ["train", "validation", "reference", "cv", "baseline", "intervals", "latency", "training", "step", "trees"];
+    let taken =
+        ["train", "validation", "reference", "cv", "baseline", "intervals", "latency", "training", "step", "trees"];
     if taken.contains(&name) || name.starts_with("baseline_") {
         Some(format!("`{name}_` begins the names of other metrics"))
     } else if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {

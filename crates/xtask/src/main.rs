@@ -52,8 +52,9 @@ fn say(text: &str) {
 
 /// Gives the repository's root.
 fn root() -> std::path::PathBuf {
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    // At run time, since a folder of builds may serve several checkouts.
+    let here = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    here.ancestors().nth(2).map_or_else(|| std::path::PathBuf::from("."), std::path::Path::to_owned)
 }
 
 /// Runs a command in the repository's root and says what it runs.

@@ -88,6 +88,8 @@ fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
     let store = tracking(root)?;
     let reference: ModelReference = name.parse()?;
     store.version_by(&reference)?;
+    // What was altered behind the registry's back is said, not shown as history.
+    store.verify_history()?;
     let mut entries = store.history(&reference.model)?;
     if let Which::Version(version) = reference.which {
         entries.retain(|entry| entry.version == version);

@@ -1,7 +1,6 @@
 //! What `--help` says, for every command. `TRAINYARD_BLESS=1` writes the files anew.
 
 use std::fs;
-use std::path::Path;
 
 use crate::{text, trainyard};
 
@@ -32,7 +31,7 @@ const COMMANDS: &[&[&str]] = &[
 
 #[test]
 fn help_of_every_command_is_as_recorded() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
+    let folder = trainyard_judges::crate_folder().join("tests/help");
     let mut wrong = Vec::new();
     for command in COMMANDS {
         let mut arguments = command.to_vec();

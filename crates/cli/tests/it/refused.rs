@@ -2,7 +2,6 @@
 //! `TRAINYARD_BLESS=1` writes them anew.
 
 use std::fs;
-use std::path::Path;
 
 use crate::project::{CUSTOMERS, Project, REFERENCE};
 use crate::text;
@@ -205,7 +204,7 @@ fn without_the_run(said: &str) -> String {
 }
 
 fn compare(cases: &[Case]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/refused");
+    let folder = trainyard_judges::crate_folder().join("tests/refused");
     let mut wrong = Vec::new();
     for (name, spoil, command) in cases {
         let project = Project::new();

@@ -1,7 +1,6 @@
 //! Files and projects to test with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use arrow_array::{Array, RecordBatch};
 use serde_json::Value;
@@ -74,7 +73,7 @@ fn value(array: &dyn Array, row: usize) -> Value {
 
 /// Holds a text against a recorded file beside the tests; `TRAINYARD_BLESS=1` records it.
 pub(crate) fn recorded(name: &str, found: &str) -> Result<(), String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name);
+    let path = trainyard_judges::crate_folder().join("tests/cases").join(name);
     if std::env::var_os("TRAINYARD_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, found).unwrap();

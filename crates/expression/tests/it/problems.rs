@@ -3,7 +3,6 @@
 //! `TRAINYARD_BLESS=1` writes the file anew.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use trainyard_diagnostics::{Place, Source, Style, render};
 use trainyard_expression::{Column, Settings, Type, compile};
@@ -50,7 +49,7 @@ fn problems_are_shown_as_recorded() {
         }
         shown.push_str("────────\n");
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/problems.txt");
+    let path = trainyard_judges::crate_folder().join("tests/cases/problems.txt");
     if std::env::var_os("TRAINYARD_BLESS").is_some() {
         std::fs::write(&path, &shown).unwrap();
     }

@@ -11,7 +11,7 @@ use digests::{Digests, built, of_crates, of_steps, sorted};
 use tempfile::TempDir;
 
 fn repository() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    trainyard_judges::crate_folder().join("../..")
 }
 
 fn copy(from: &Path, to: &Path) {

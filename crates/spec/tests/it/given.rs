@@ -1,7 +1,7 @@
 //! A project to test with, and cases that change it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use trainyard_diagnostics::Source;
@@ -112,7 +112,7 @@ impl Given {
 
 /// The folder of cases.
 pub(crate) fn folder(kind: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(kind)
+    trainyard_judges::crate_folder().join("tests/cases").join(kind)
 }
 
 /// Every case of a kind: its name and text, in the order of the names.
