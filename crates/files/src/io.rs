@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::{Error, Operation};
 
@@ -26,8 +27,14 @@ pub struct Metadata {
     pub len: u64,
     /// Whether a folder lies there.
     pub is_dir: bool,
+    /// Whether a plain file lies there; a device or a pipe is neither.
+    pub is_file: bool,
     /// Whether nobody may write it.
     pub readonly: bool,
+    /// Who may read, write and execute it: the nine permission bits.
+    pub mode: u32,
+    /// When its bytes changed last, by the clock of the file system; absent where that is not kept.
+    pub modified: Option<SystemTime>,
 }
 
 /// Stands for the disk.
@@ -56,6 +63,14 @@ pub trait Io: Send + Sync + Debug {
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
     /// Takes everybody's permission to write a file: mode 0444.
     fn set_readonly(&self, path: &Path) -> io::Result<()>;
+    /// Sets the nine permission bits of a file; nothing to do on a disk that keeps none, which is the default.
+    fn set_mode(&self, _path: &Path, _mode: u32) -> io::Result<()> {
+        Ok(())
+    }
+    /// Returns what a symbolic link says; none for anything else, and always on a disk without links, the default.
+    fn read_link(&self, _path: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
     /// Says whether anything lies at a path; not to be known counts as no.
     fn exists(&self, path: &Path) -> bool;
 }
@@ -124,11 +139,31 @@ impl Io for DiskIo {
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let metadata = fs::metadata(path)?;
-        Ok(Metadata { len: metadata.len(), is_dir: metadata.is_dir(), readonly: metadata.permissions().readonly() })
+        Ok(Metadata {
+            len: metadata.len(),
+            is_dir: metadata.is_dir(),
+            is_file: metadata.is_file(),
+            readonly: metadata.permissions().readonly(),
+            mode: metadata.permissions().mode() & 0o777,
+            modified: metadata.modified().ok(),
+        })
     }
 
     fn set_readonly(&self, path: &Path) -> io::Result<()> {
         fs::set_permissions(path, Permissions::from_mode(0o444))
+    }
+
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => fs::read_link(path).map(Some),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -8,6 +8,7 @@ mod digest;
 mod error;
 mod io;
 mod lock;
+mod place;
 mod store;
 mod temporary;
 

@@ -1,7 +1,7 @@
 //! The project's lock: held by a living process or by nobody.
 //!
 //! Two files. `<path>` carries the flock(2) that decides, which the kernel drops with the process, and the holders'
-//! names as JSON. `<path>.gate` is locked for the moment in which a process takes or leaves the first, so that what
+//! names as JSON, for messages; nobody is let in or kept out because of a name. `<path>.gate` is locked for the moment in which a process takes or leaves the first, so that what
 //! is written there always fits who holds it. Neither file is ever removed: a removed file could be locked twice.
 
 use std::ffi::OsString;
@@ -13,11 +13,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::folder_of;
-use crate::temporary::is_alive;
+use crate::place::{Place, is_alive};
 use crate::{DiskIo, Error, Operation, create_folder};
 
 /// How often, and how long, a lock that somebody has for a moment is tried again: two seconds in all.
@@ -44,6 +44,27 @@ pub struct Holder {
 impl Holder {
     fn unknown() -> Self {
         Self { pid: 0, host: String::new(), command: String::new(), run: String::new(), since_unix: 0 }
+    }
+}
+
+/// Is a holder as the lock's file names it: with where its pid counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    holder: Holder,
+    #[serde(flatten)]
+    place: Place,
+}
+
+impl Entry {
+    /// Wraps a holder of this place.
+    fn here(holder: &Holder) -> Self {
+        Self { holder: holder.clone(), place: Place::here().clone() }
+    }
+
+    /// Says whether the holder lives; none where its pid can't be looked up from here.
+    fn lives(&self) -> Option<bool> {
+        self.place.is_here(&self.holder.host).then(|| is_alive(self.holder.pid))
     }
 }
 
@@ -82,9 +103,9 @@ impl ProjectLock {
             return Ok(None);
         }
         // A shared lock would succeed beside the `step` processes of a run: only the exclusive one tells.
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(None),
-            Err(Errno::WOULDBLOCK) => Ok(Some(living(names(&file)))),
+        match attempt(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(living(names(&file)))),
             Err(error) => Err(Error::io(Operation::Lock, path, error.into())),
         }
     }
@@ -99,35 +120,30 @@ impl ProjectLock {
         let _gate = Gate::enter(path)?;
         let file = open(path)?;
         let failed = |error: Errno| Error::io(Operation::Lock, path, error.into());
-        let mut attempt = 0;
+        let mut refusals = 0;
         let others = loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    if shared {
-                        // Not in one step for the kernel, but the gate keeps everybody else out meanwhile.
-                        flock(&file, FlockOperation::LockShared).map_err(failed)?;
-                    }
-                    break Vec::new();
+            if attempt(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)? {
+                if shared {
+                    // Not in one step for the kernel, but the gate keeps everybody else out meanwhile.
+                    retry_on_intr(|| flock(&file, FlockOperation::LockShared)).map_err(failed)?;
                 }
-                Err(Errno::WOULDBLOCK) => {}
-                Err(error) => return Err(failed(error)),
+                break Vec::new();
             }
             let found = names(&file);
-            if shared && found.iter().any(|other| other.run == holder.run) {
-                match flock(&file, FlockOperation::NonBlockingLockShared) {
-                    Ok(()) => break found,
-                    Err(Errno::WOULDBLOCK) => {}
-                    Err(error) => return Err(failed(error)),
-                }
+            if shared
+                && found.iter().any(|other| other.holder.run == holder.run)
+                && attempt(&file, FlockOperation::NonBlockingLockShared).map_err(failed)?
+            {
+                break found;
             }
-            attempt += 1;
-            if attempt == PROBE_ATTEMPTS {
+            refusals += 1;
+            if refusals == PROBE_ATTEMPTS {
                 return Err(Error::Held(living(found)));
             }
             sleep(PAUSE);
         };
-        let mut names: Vec<Holder> = others.into_iter().filter(is_living).collect();
-        names.push(holder.clone());
+        let mut names: Vec<Entry> = others.into_iter().filter(|other| other.lives() != Some(false)).collect();
+        names.push(Entry::here(&holder));
         write_names(&file, &names).map_err(|error| Error::io(Operation::Write, path, error))?;
         Ok(Self { file, path: path.to_path_buf(), holder })
     }
@@ -138,11 +154,11 @@ impl Drop for ProjectLock {
     fn drop(&mut self) {
         if let Ok(_gate) = Gate::enter(&self.path) {
             let mut names = names(&self.file);
-            if let Some(place) = names.iter().position(|name| *name == self.holder) {
+            if let Some(place) = names.iter().position(|name| *name == Entry::here(&self.holder)) {
                 names.remove(place);
                 let _ = write_names(&self.file, &names);
             }
-            let _ = flock(&self.file, FlockOperation::Unlock);
+            let _ = retry_on_intr(|| flock(&self.file, FlockOperation::Unlock));
         }
     }
 }
@@ -159,15 +175,23 @@ impl Gate {
         let path = PathBuf::from(name);
         let file = open(&path)?;
         for _ in 0..ATTEMPTS {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(Errno::WOULDBLOCK) => sleep(PAUSE),
-                Err(Errno::INTR) => {}
+            match attempt(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(true) => return Ok(Self { _file: file }),
+                Ok(false) => sleep(PAUSE),
                 Err(error) => return Err(Error::io(Operation::Lock, &path, error.into())),
             }
         }
         // Somebody was stopped in the very moment of taking the lock.
         Err(Error::Held(Holder::unknown()))
+    }
+}
+
+/// Tries to take a lock without waiting; says whether that was possible. A signal in between counts for nothing.
+fn attempt(file: &File, how: FlockOperation) -> Result<bool, Errno> {
+    match retry_on_intr(|| flock(file, how)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -177,7 +201,7 @@ fn open(path: &Path) -> Result<File, Error> {
 }
 
 /// Reads the names in a lock's file; what is not JSON names nobody.
-fn names(file: &File) -> Vec<Holder> {
+fn names(file: &File) -> Vec<Entry> {
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 4096];
     while let Ok(count) = file.read_at(&mut buffer, bytes.len() as u64) {
@@ -190,7 +214,7 @@ fn names(file: &File) -> Vec<Holder> {
 }
 
 /// Replaces the names in one write, padded over the old ones, so that a killed process leaves no half of them.
-fn write_names(file: &File, names: &[Holder]) -> io::Result<()> {
+fn write_names(file: &File, names: &[Entry]) -> io::Result<()> {
     let mut text = serde_json::to_vec(names)?;
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
     if text.len() < length {
@@ -199,12 +223,8 @@ fn write_names(file: &File, names: &[Holder]) -> io::Result<()> {
     file.write_all_at(&text, 0)
 }
 
-/// Says whether a holder can still be alive; of another host that is not known.
-fn is_living(holder: &Holder) -> bool {
-    holder.host != host_name() || is_alive(holder.pid)
-}
-
-/// Picks the holder to show: one that lives, or nobody known.
-fn living(names: Vec<Holder>) -> Holder {
-    names.into_iter().find(is_living).unwrap_or_else(Holder::unknown)
+/// Picks the holder to show: one that is seen to live, else one that may, else nobody known.
+fn living(names: Vec<Entry>) -> Holder {
+    let found = [Some(true), None].iter().find_map(|lives| names.iter().find(|name| name.lives() == *lives));
+    found.map_or_else(Holder::unknown, |name| name.holder.clone())
 }

@@ -3,27 +3,33 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use rustix::process::{Pid, test_kill_process};
-
-use crate::{Digest, Error, Io, Operation, WriteSync, host_name};
+use crate::place::{is_alive, is_known, mark};
+use crate::{Error, Io, Operation, WriteSync};
 
 const PREFIX: &str = ".trainyard-";
 const SUFFIX: &str = ".tmp";
+/// Nobody takes this long between two writes to one file: what is older has no writer, wherever that lived.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Returns a short stand-in for this host's name that is safe in a file name.
-fn host_mark() -> String {
-    let mut mark = Digest::of(host_name().as_bytes()).to_string();
-    mark.truncate(8);
-    mark
+/// Says who may do what with a new file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Access {
+    /// What the system gives to new files.
+    Usual,
+    /// These permission bits, from before the first byte is in it.
+    Kept(u32),
+    /// Nobody may write it.
+    ReadOnly,
 }
 
 /// Writes `bytes` into a file of its own in `folder`, forced to the disk; returns its path. Nothing is left on failure.
-pub(crate) fn write(io: &dyn Io, folder: &Path, bytes: &[u8], readonly: bool) -> Result<PathBuf, Error> {
+pub(crate) fn write(io: &dyn Io, folder: &Path, bytes: &[u8], access: Access) -> Result<PathBuf, Error> {
     let (path, file) = create(io, folder)?;
-    let written = fill(io, &path, file, bytes, readonly);
+    let written = fill(io, &path, file, bytes, access);
     if written.is_err() {
         discard(io, &path);
     }
@@ -36,10 +42,10 @@ pub(crate) fn discard(io: &dyn Io, path: &Path) {
 }
 
 fn create(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-    let (host, pid) = (host_mark(), std::process::id());
+    let pid = std::process::id();
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{PREFIX}{host}-{pid}-{number}{SUFFIX}"));
+        let path = folder.join(format!("{PREFIX}{}-{pid}-{number}{SUFFIX}", mark()));
         match io.create(&path) {
             Ok(file) => return Ok((path, file)),
             // Left by a dead process that had the same pid.
@@ -49,32 +55,40 @@ fn create(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), E
     }
 }
 
-fn fill(io: &dyn Io, path: &Path, mut file: Box<dyn WriteSync>, bytes: &[u8], readonly: bool) -> Result<(), Error> {
+fn fill(io: &dyn Io, path: &Path, mut file: Box<dyn WriteSync>, bytes: &[u8], access: Access) -> Result<(), Error> {
     let failed = |operation| move |error: io::Error| Error::io(operation, path, error);
+    if let Access::Kept(mode) = access {
+        // Some file systems refuse every change of permissions; there all files have the same.
+        if io.metadata(path).map_err(failed(Operation::Protect))?.mode != mode {
+            io.set_mode(path, mode).map_err(failed(Operation::Protect))?;
+        }
+    }
     file.write_all(bytes).map_err(failed(Operation::Write))?;
     file.flush().map_err(failed(Operation::Write))?;
-    if readonly {
+    if let Access::ReadOnly = access {
         io.set_readonly(path).map_err(failed(Operation::Protect))?;
     }
     file.sync().map_err(failed(Operation::Sync))
 }
 
-/// Removes from `folder` the temporary files that dead processes of this host left behind; returns how many.
+/// Removes from `folder` the temporary files that dead writers left behind; returns how many.
 ///
-/// Files of living processes and of other hosts stay.
+/// Safe at any time, beside writers in this process and in others: a file goes only when its writer can be seen to be
+/// dead, or when it is a day old and its writer can't be seen from here (another host, container or boot). Should such
+/// a writer have slept for a day, its write fails and the old file stands. The folder is listed; nothing is read.
 pub fn sweep_temporaries(io: &dyn Io, folder: &Path) -> Result<usize, Error> {
     let entries = match io.list(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(Error::io(Operation::List, folder, error)),
     };
-    let host = host_mark();
     let mut removed = 0;
     for path in entries {
-        let Some(pid) = path.file_name().and_then(|name| name.to_str()).and_then(|name| owner(name, &host)) else {
+        let Some((place, pid)) = path.file_name().and_then(|name| name.to_str()).and_then(writer) else {
             continue;
         };
-        if is_alive(pid) {
+        let left = if is_known() && place == mark() { !is_alive(pid) } else { is_abandoned(io, &path) };
+        if !left {
             continue;
         }
         match io.remove_file(&path) {
@@ -86,19 +100,18 @@ pub fn sweep_temporaries(io: &dyn Io, folder: &Path) -> Result<usize, Error> {
     Ok(removed)
 }
 
-/// Returns the pid in a temporary file's name, if it is one of this host.
-fn owner(name: &str, host: &str) -> Option<u32> {
+/// Returns the mark and the pid in the name of a temporary file; none for any other name.
+fn writer(name: &str) -> Option<(&str, u32)> {
     let rest = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    let rest = rest.strip_prefix(host)?.strip_prefix('-')?;
+    let (place, rest) = rest.split_once('-')?;
     let (pid, number) = rest.split_once('-')?;
     number.parse::<u64>().ok()?;
-    pid.parse().ok()
+    let is_mark = place.len() == 8 && place.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_mark.then_some(place).zip(pid.parse().ok())
 }
 
-/// Says whether a process of this host lives; one that may not be signalled does.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        Some(pid) => test_kill_process(pid) != Err(rustix::io::Errno::SRCH),
-        None => false,
-    }
+/// Says whether a file has not been written for a day; one of an unknown age, or from the future, counts as fresh.
+fn is_abandoned(io: &dyn Io, path: &Path) -> bool {
+    let modified = io.metadata(path).ok().and_then(|metadata| metadata.modified);
+    modified.and_then(|modified| SystemTime::now().duration_since(modified).ok()).is_some_and(|age| age > ABANDONED)
 }

@@ -14,6 +14,7 @@ pub(crate) enum Op {
     Write(PathBuf, Vec<u8>),
     Sync(PathBuf),
     Readonly(PathBuf),
+    Mode(PathBuf, u32),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDir(PathBuf),
@@ -33,6 +34,18 @@ struct State {
     ops: Vec<Op>,
     at: Option<(usize, Then)>,
     seen: usize,
+    looked: Looked,
+}
+
+/// How often the disk was asked about what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Looked {
+    /// At the bytes of a file.
+    pub(crate) bytes: usize,
+    /// At the entries of a folder.
+    pub(crate) lists: usize,
+    /// At what lies at a path.
+    pub(crate) metadata: usize,
 }
 
 /// Passes everything on to the real disk, below `root`.
@@ -57,6 +70,17 @@ impl RecordingIo {
     /// Returns the operations that were done.
     pub(crate) fn ops(&self) -> Vec<Op> {
         self.state.lock().unwrap().ops.clone()
+    }
+
+    /// Says whether the chosen operation was asked for.
+    pub(crate) fn reached(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.at.is_some_and(|(n, _)| n < state.seen)
+    }
+
+    /// Returns how often the disk was asked, not changed.
+    pub(crate) fn looked(&self) -> Looked {
+        self.state.lock().unwrap().looked
     }
 
     fn short(&self, path: &Path) -> PathBuf {
@@ -108,10 +132,12 @@ impl WriteSync for Recorded {
 
 impl Io for RecordingIo {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.state.lock().unwrap().looked.bytes += 1;
         DiskIo.read(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadSeek>> {
+        self.state.lock().unwrap().looked.bytes += 1;
         DiskIo.open(path)
     }
 
@@ -150,16 +176,27 @@ impl Io for RecordingIo {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.state.lock().unwrap().looked.lists += 1;
         DiskIo.list(path)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.state.lock().unwrap().looked.metadata += 1;
         DiskIo.metadata(path)
     }
 
     fn set_readonly(&self, path: &Path) -> io::Result<()> {
         self.allow(Op::Readonly(self.short(path)))?;
         DiskIo.set_readonly(path)
+    }
+
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.allow(Op::Mode(self.short(path), mode))?;
+        DiskIo.set_mode(path, mode)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        DiskIo.read_link(path)
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -117,6 +117,40 @@ fn processes_of_one_run_share_and_another_run_is_refused() {
 }
 
 #[test]
+fn a_name_from_another_container_is_kept_and_neither_holds_nor_hides_the_lock() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let mine = ProjectLock::shared_by_run(&path, me("a")).unwrap();
+    let written = |path: &Path| -> Vec<serde_json::Value> { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let here = written(&path).remove(0);
+    for key in ["boot", "pid_namespace"] {
+        assert!(here[key].is_string(), "{here}");
+        // A pid that nobody has: here it is dead, in another container of the same host name it may not be.
+        let mut dead = here.clone();
+        dead["pid"] = 4_194_305.into();
+        let mut elsewhere = dead.clone();
+        elsewhere[key] = "another".into();
+        let listed = serde_json::to_vec(&[&elsewhere, &dead, &here]).unwrap();
+        fs::write(&path, listed).unwrap();
+        // One that is seen to live is named before one that only may.
+        assert_eq!(held(ProjectLock::exclusive(&path, me("b"))), me("a"));
+        let second = ProjectLock::shared_by_run(&path, me("a")).unwrap();
+        assert_eq!(written(&path), [elsewhere.clone(), here.clone(), here.clone()]);
+        drop(second);
+        assert_eq!(written(&path), [elsewhere.clone(), here.clone()]);
+        // Where only that one is named, it is shown rather than taken for dead.
+        fs::write(&path, serde_json::to_vec(&[&elsewhere]).unwrap()).unwrap();
+        assert_eq!(ProjectLock::holder(&path).unwrap().unwrap().pid, 4_194_305);
+        fs::write(&path, serde_json::to_vec(&[&here]).unwrap()).unwrap();
+    }
+    // A file from before the places were written is read, and the kernel's lock alone decides.
+    drop(mine);
+    fs::write(&path, serde_json::to_vec(&[me("old")]).unwrap()).unwrap();
+    assert_eq!(ProjectLock::holder(&path).unwrap(), None);
+    drop(ProjectLock::exclusive(&path, me("b")).unwrap());
+}
+
+#[test]
 fn readers_do_not_get_in_the_way() {
     if be_child() {
         return;
