@@ -6,11 +6,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Outcome, call, root, say};
+use crate::{Outcome, call, crash, root, say};
 
 /// Runs every campaign.
 pub(crate) fn run() -> Outcome {
     licenses()?;
+    crash::run(1000)?;
     edited_source()
 }
 
@@ -84,7 +85,8 @@ fn steps_that_ran(binary: &Path, project: &Path) -> Result<Vec<String>, String> 
     Ok(ran.map(str::to_owned).collect())
 }
 
-fn target() -> PathBuf {
+/// Gives the folder of builds.
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
@@ -101,7 +103,8 @@ fn copy_repository(to: &Path) -> Outcome {
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Outcome {
+/// Copies a folder with all in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Outcome {
     for entry in fs::read_dir(from).map_err(|error| format!("{}: {error}", from.display()))? {
         let path = entry.map_err(|error| error.to_string())?.path();
         let target = to.join(path.file_name().unwrap_or_default());

@@ -1,6 +1,7 @@
-//! The repository's own tasks: `cargo xtask test|campaigns|judges|generate|layers`.
+//! The repository's own tasks: `cargo xtask test|campaigns|crash|judges|generate|layers`.
 
 mod campaigns;
+mod crash;
 mod generated;
 mod judges;
 mod layers;
@@ -13,6 +14,7 @@ The repository's own tasks.
 
   cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
   cargo xtask campaigns         the long campaigns alone
+  cargo xtask crash --times N   kill runs of the example at random moments, resume them, compare
   cargo xtask judges            make the Python environments that judge the tests
   cargo xtask generate [--check]  write schemas/ and generated pages, or say whether they are current
   cargo xtask layers            hold the crates' dependencies against ARCHITECTURE.md";
@@ -24,6 +26,10 @@ fn main() -> ExitCode {
         ["test"] => tests::test(false),
         ["test", "--all"] => tests::test(true),
         ["campaigns"] => campaigns::run(),
+        ["crash", "--times", times] => match times.parse() {
+            Ok(times) => crash::run(times),
+            Err(_) => Err(format!("{times} is no number of times")),
+        },
         ["judges"] => judges::make(),
         ["generate"] => generated::write(),
         ["generate", "--check"] => generated::check(),
