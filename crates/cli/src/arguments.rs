@@ -218,9 +218,13 @@ pub(crate) struct Init {
     /// The column that names a row [default: found in the table]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) key: Option<String>,
-    /// The value of the target that is to be found [default: yes, true, 1 and the like, else the rarer one]
-    #[arg(long, value_name = "VALUE")]
+    /// The value of the target that is to be found [default: yes of yes and no, true of true and false, 1 of 1 and 0,
+    /// a word like spam or churned; else the rarer value]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pub(crate) positive: Option<String>,
+    /// A cell that counts as missing, may be repeated [default: NA, null, ? and the like in columns of numbers]
+    #[arg(long, value_name = "CELL", allow_negative_numbers = true)]
+    pub(crate) missing: Vec<String>,
     /// The project's name [default: the folder's]
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -15,6 +15,7 @@ pub(super) fn run(arguments: &Init, printer: Printer) -> Result<u8, Stop> {
         target: arguments.target.clone(),
         key: arguments.key.clone(),
         positive: arguments.positive.clone(),
+        missing: arguments.missing.clone(),
         name: arguments.name.clone(),
     })?;
     printer.result(
@@ -26,9 +27,24 @@ pub(super) fn run(arguments: &Init, printer: Printer) -> Result<u8, Stop> {
             text += "\n";
             text +=
                 &row("data", format!("{} rows × {} columns", count(report.rows as u64), count(report.columns as u64)));
-            let positive = report.positive.as_ref().map(|label| format!(" is {label:?}")).unwrap_or_default();
-            text += &row("target", format!("{}{positive}: {}", arguments.target, report.task));
-            text += &row("key", report.key.clone().unwrap_or_else(|| "none: whole rows tell rows apart".to_owned()));
+            text += &row("target", format!("{}: {}", arguments.target, report.task));
+            if let (Some(class), Some(why)) = (&report.positive, &report.positive_reason) {
+                let rows = |class: &String| count(report.classes.get(class).copied().unwrap_or(0) as u64);
+                let others = report.classes.keys().filter(|other| *other != class);
+                let others: String = others.map(|other| format!("; {other:?} has {} rows", rows(other))).collect();
+                text += &row("positive", format!("{class:?}, {why}: {} rows{others}", rows(class)));
+            }
+            text += &row(
+                "key",
+                match (&report.key, &report.key_reason) {
+                    (Some(key), Some(why)) => format!("{key}, {why}"),
+                    _ => "none: whole rows tell rows apart".to_owned(),
+                },
+            );
+            for missing in &report.missing {
+                let why = missing.why();
+                text += &row("missing", format!("{:?} counts as missing in every column: {why}", missing.cell));
+            }
             for (column, reason) in &report.left_out {
                 text += &row("left out", format!("{column}: {reason}"));
             }

@@ -5,6 +5,7 @@
 mod command_line;
 mod guide;
 mod help;
+mod init;
 mod interrupted;
 mod life;
 mod other_data;
