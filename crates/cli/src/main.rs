@@ -43,10 +43,11 @@ fn main() -> ExitCode {
     panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
     }));
+    let place = || commands::in_project(&commands::place(&arguments));
     let code = match panic::catch_unwind(|| commands::run(&arguments, printer)) {
         Ok(Ok(code)) => code,
-        Ok(Err(stop)) => printer.stop(stop),
-        Err(_) => printer.stop(defect()),
+        Ok(Err(stop)) => printer.stop(stop.placed(&place())),
+        Err(_) => printer.stop(defect().placed(&place())),
     };
     ExitCode::from(code)
 }

@@ -3,13 +3,14 @@
 //! stdout holds the result and nothing else; progress and problems go to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Effects};
 use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault, Severity, Style, render, render_all};
 
 use crate::arguments::{Color, Global};
-use crate::stop::Stop;
+use crate::stop::{Stop, WayOut};
 
 /// What a part of a text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +101,14 @@ impl Printer {
         document: impl FnOnce() -> Value,
         text: impl FnOnce(Paint) -> String,
     ) -> Result<(), Stop> {
-        if self.json { self.write_out(format!("{}\n", document()).as_bytes()) } else { self.text(&text(self.out())) }
+        if !self.json {
+            return self.text(&text(self.out()));
+        }
+        let document = document();
+        if DOCUMENT.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.write_out(format!("{document}\n").as_bytes())
     }
 
     /// Writes a text to stdout and sees that it ends with a newline.
@@ -148,7 +156,7 @@ impl Printer {
             Stop::Problems { diagnostics, state } => {
                 let code = exit_code(&diagnostics);
                 if self.json {
-                    self.error_document(&diagnostics, code);
+                    error_document(&diagnostics, &state, code);
                 } else {
                     self.line(render_all(&diagnostics, &self.style(), &state).trim_end());
                 }
@@ -162,32 +170,44 @@ impl Printer {
     }
 
     /// Says that the user stopped the work, and how it goes on.
-    pub(crate) fn interrupted(self, way: Option<(String, String)>) {
+    pub(crate) fn interrupted(self, way: Option<WayOut>) {
         let (what, help) = match way {
-            Some((kept, command)) => (format!("Interrupted. {kept}"), format!("Go on with: {command}")),
+            Some(way) => (format!("Interrupted. {}", way.kept), format!("{}: {}", way.verb, way.command)),
             None => ("Interrupted. Nothing was run.".to_owned(), String::new()),
         };
         if self.json {
             let diagnostic = Diagnostic::error("run/interrupted", what).with_fault(Fault::Interrupted);
             let diagnostic = if help.is_empty() { diagnostic } else { diagnostic.help(help) };
-            self.error_document(&[diagnostic], Fault::Interrupted.exit_code());
+            error_document(&[diagnostic], "", Fault::Interrupted.exit_code());
         } else {
             self.line(format!("{what}\n{help}").trim_end());
         }
     }
+}
 
-    fn error_document(self, diagnostics: &[Diagnostic], code: u8) {
-        let list: Vec<Value> = diagnostics.iter().map(Diagnostic::to_json).collect();
-        let _ = self.write_out(format!("{}\n", json!({"error": list, "exit": code})).as_bytes());
+/// Whether the one document of this process was begun.
+static DOCUMENT: AtomicBool = AtomicBool::new(false);
+
+/// Writes the document of an error, with the state that things are in now, to stdout; to stderr where stdout has one.
+fn error_document(diagnostics: &[Diagnostic], state: &str, code: u8) {
+    let list: Vec<Value> = diagnostics.iter().map(Diagnostic::to_json).collect();
+    let mut document = json!({"error": list, "exit": code});
+    if !state.is_empty() {
+        document["state"] = json!(state);
     }
+    // A reader that has gone is no problem of ours.
+    let _ = if DOCUMENT.swap(true, Ordering::Relaxed) {
+        writeln!(io::stderr().lock(), "{document}")
+    } else {
+        writeln!(io::stdout().lock(), "{document}")
+    };
 }
 
 /// Writes the document of a wrong command line, whose other arguments are unknown.
 pub(crate) fn wrong_command_line(message: &str) {
     let title = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let diagnostic = Diagnostic::error("command-line/wrong", title).with_fault(Fault::CommandLine);
-    let document = json!({"error": [diagnostic.to_json()], "exit": Fault::CommandLine.exit_code()});
-    let _ = writeln!(io::stdout().lock(), "{document}");
+    error_document(&[diagnostic], "", Fault::CommandLine.exit_code());
 }
 
 /// Gives the gravest exit code among errors: a defect of ours, then what a gate said, then what the user can fix.

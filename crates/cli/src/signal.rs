@@ -9,11 +9,9 @@ use signal_hook::iterator::Signals;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_pipeline::Cancel;
 
+use crate::commands::quoted;
 use crate::printer::Printer;
-use crate::stop::Stop;
-
-/// The command that goes on with a run.
-pub(crate) const RESUME: &str = "trainyard resume";
+use crate::stop::{Stop, WayOut};
 
 /// How long the work may take to stop by itself.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -22,28 +20,46 @@ const PATIENCE: Duration = Duration::from_millis(800);
 #[derive(Debug, Clone)]
 pub(crate) struct Current {
     run: Arc<Mutex<Option<String>>>,
-    /// The command and its words before and after the run's id.
-    command: [String; 2],
-    kept: &'static str,
+    way: Arc<Way>,
+}
+
+/// What a stop leaves of a run, and the command to type then.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// What is left, with RUN for the run's id.
+    pub(crate) kept: &'static str,
+    /// What the command does.
+    pub(crate) verb: &'static str,
+    /// The command's words before the run's id.
+    pub(crate) before: &'static str,
+    /// Its words after the id, with a blank before them.
+    pub(crate) after: String,
+}
+
+impl Way {
+    /// The way on for a run whose finished steps are kept, with the words that name its project.
+    pub(crate) fn resume(project: String) -> Way {
+        Way {
+            kept: "The finished steps of run RUN are kept.",
+            verb: "Go on with",
+            before: "trainyard resume",
+            after: project,
+        }
+    }
 }
 
 impl Current {
-    /// Starts without a run. `kept` says what a stop leaves of it, `before` and `after` its id make the command that goes
-    /// on with it.
-    pub(crate) fn new(kept: &'static str, before: &str, after: String) -> Current {
-        Current { run: Arc::default(), command: [before.to_owned(), after], kept }
+    /// Starts without a run.
+    pub(crate) fn new(way: Way) -> Current {
+        Current { run: Arc::default(), way: Arc::new(way) }
     }
 
-    /// Says what is kept of the run, and the command that goes on with it.
-    pub(crate) fn way(&self) -> Option<(String, String)> {
+    /// Says what is kept of the run, what to do, and by which command.
+    pub(crate) fn way(&self) -> Option<WayOut> {
         let run = self.get()?;
-        let [before, after] = &self.command;
-        Some((self.kept.replace("RUN", &run), format!("{before} {run}{after}")))
-    }
-
-    /// Says whether a run that failed goes on by that command.
-    pub(crate) fn is_resumed(&self) -> bool {
-        self.command[0] == RESUME
+        let Way { kept, verb, before, after } = &*self.way;
+        let command = format!("{before} {}{after}", quoted(&run));
+        Some(WayOut { kept: kept.replace("RUN", &run), verb, command })
     }
 
     /// Takes the id.

@@ -79,9 +79,11 @@ pub(crate) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), figure)
 }
 
-/// Writes a difference with its sign and three decimals.
+/// Writes a difference like any number, with its sign.
 pub(crate) fn difference(value: f64) -> String {
-    if value.is_finite() { format!("{value:+.3}") } else { "–".to_owned() }
+    // Adding nothing takes the sign from a negative zero.
+    let plus = if value.is_finite() && value >= 0.0 { "+" } else { "" };
+    format!("{plus}{}", figure(value + 0.0))
 }
 
 /// Writes a count with commas between thousands.
@@ -122,7 +124,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Side, count, cut, seconds, table};
+    use super::{Side, count, cut, difference, seconds, table};
 
     #[test]
     fn columns_are_aligned_by_what_a_terminal_shows() {
@@ -133,6 +135,13 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(table(&[Side::Left], &[vec!["a\u{1b}[2J".to_owned()]]), "  a\u{fffd}[2J\n");
+    }
+
+    #[test]
+    fn differences_have_the_digits_of_numbers_and_a_sign() {
+        let told = [0.0, -0.0, 0.0042, -0.5, 0.00012, -0.00012, 2139.761, -47953.69, f64::NAN].map(difference);
+        let expected = ["+0.000", "+0.000", "+0.004", "-0.500", "+1.2e-4", "-1.2e-4", "+2139.8", "-47954", "–"];
+        assert_eq!(told, expected);
     }
 
     #[test]

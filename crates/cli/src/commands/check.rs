@@ -1,11 +1,10 @@
 //! `trainyard check`.
 
-use std::path::Path;
-
 use serde_json::json;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_pipeline::{Request, check};
 
+use super::{is_here, quoted, quoted_path};
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
 use crate::table::{clean, count, counted};
@@ -28,7 +27,7 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
             format!(", {}", counted(report.warnings.len(), "warning"))
         };
         format!(
-            "{}   {}: {} over {}, {} rows × {} columns{warned}\n\n  steps     {}\n  next      trainyard run{}\n",
+            "{}   {}: {} over {}, {} rows × {} columns{warned}\n\n  steps     {}\n  next      {}\n",
             paint.ink(Ink::Good, "Sound"),
             clean(&report.project),
             counted(report.steps.len(), "step"),
@@ -36,8 +35,29 @@ pub(super) fn run(request: &Request, printer: Printer) -> Result<u8, Stop> {
             count(report.rows as u64),
             count(report.columns as u64),
             report.steps.join(" → "),
-            if request.root == Path::new(".") { String::new() } else { format!(" {}", super::quoted(&request.root)) },
+            next(request),
         )
     })?;
     Ok(0)
+}
+
+/// Gives the command that runs what was checked.
+fn next(request: &Request) -> String {
+    let mut command = "trainyard run".to_owned();
+    if !is_here(&request.root) {
+        command.push_str(&format!(" {}", quoted_path(&request.root)));
+    }
+    let chosen = request.choose;
+    for (flag, version) in [("split", chosen.split), ("features", chosen.features), ("model", chosen.model)] {
+        if let Some(version) = version {
+            command.push_str(&format!(" --{flag} {version}"));
+        }
+    }
+    if let Some(environment) = &request.environment {
+        command.push_str(&format!(" --env {}", quoted(environment)));
+    }
+    for (key, value) in &request.overrides {
+        command.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
+    }
+    command
 }

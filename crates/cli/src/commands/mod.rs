@@ -25,7 +25,7 @@ use trainyard_spec::Choice;
 use crate::arguments::{Arguments, Choose, Command, Global, Project};
 use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::signal::{Current, RESUME, watch};
+use crate::signal::{Current, Way, watch};
 use crate::stop::{NOTHING, Stop};
 
 /// Runs a command and gives the exit code.
@@ -41,8 +41,8 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Step { name, run, choose } => step::run(&request(global, None, *choose), name, run, printer),
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
-        Command::Runs { action } => runs::run(&root(global, None), action, printer),
-        Command::Models { action } => models::run(&root(global, None), action, printer),
+        Command::Runs { action } => runs::run(&place(arguments), action, printer),
+        Command::Models { action } => models::run(&place(arguments), action, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }
 }
@@ -64,6 +64,16 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
     }
 }
 
+/// Gives the folder of the project that a command is about.
+pub(crate) fn place(arguments: &Arguments) -> PathBuf {
+    match &arguments.command {
+        Command::Check(project) | Command::Plan(project) | Command::Run(project) => {
+            root(&arguments.global, project.folder.as_deref())
+        }
+        _ => root(&arguments.global, None),
+    }
+}
+
 /// Gives the project's folder; a spec that is named itself stands for its folder.
 fn root(global: &Global, folder: Option<&Path>) -> PathBuf {
     let named = folder.or(global.project.as_deref()).unwrap_or_else(|| Path::new("."));
@@ -79,19 +89,27 @@ fn root(global: &Global, folder: Option<&Path>) -> PathBuf {
     }
 }
 
-/// What a stopped or failed run leaves.
-const KEPT: &str = "The finished steps of run RUN are kept.";
-
 /// Says where the project is, for a command to type; nothing in the project's own folder.
-fn in_project(request: &Request) -> String {
-    if request.root == Path::new(".") { String::new() } else { format!(" --project {}", quoted(&request.root)) }
+pub(crate) fn in_project(root: &Path) -> String {
+    if is_here(root) { String::new() } else { format!(" --project {}", quoted_path(root)) }
 }
 
-/// Quotes a path for a POSIX shell where it needs it.
-fn quoted(path: &Path) -> String {
+/// Says whether a folder is the current one, however it is written.
+fn is_here(root: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    root == Path::new(".") || whole(root).is_some_and(|root| Some(root) == whole(Path::new(".")))
+}
+
+/// Quotes a path for a POSIX shell where it needs it; what looks like a flag begins with the current folder.
+fn quoted_path(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    quoted(&if text.starts_with('-') { format!("./{text}") } else { text })
+}
+
+/// Quotes a word for a POSIX shell where it needs it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// Gives a call of the engine what it needs to report and to be stopped, and says what its failure means.
@@ -100,9 +118,17 @@ fn engaged<T>(
     request: &Request,
     call: impl FnOnce(Arc<dyn Reporter>, &Cancel) -> Result<T, Failure>,
 ) -> Result<T, Stop> {
-    engaged_in(printer, Current::new(KEPT, RESUME, in_project(request)), call)
+    let current = Current::new(Way::resume(in_project(&request.root)));
+    engaged_in(printer, current.clone(), call).map_err(|stop| match (stop, current.way()) {
+        (Stop::Problems { diagnostics, .. }, Some(way)) => {
+            let state = format!("{}: `{}` goes on with it.", way.kept.trim_end_matches('.'), way.command);
+            Stop::Problems { diagnostics, state }
+        }
+        (stop, _) => stop,
+    })
 }
 
+/// Does the same for a call that leaves nothing to go on with when it fails.
 fn engaged_in<T>(
     printer: Printer,
     current: Current,
@@ -115,12 +141,6 @@ fn engaged_in<T>(
             current.set(&run);
             Stop::Interrupted { way: current.way() }
         }
-        Failure::Problems(diagnostics) => {
-            let told = |(kept, command): (String, String)| {
-                format!("{}: `{command}` goes on with it.", kept.trim_end_matches('.'))
-            };
-            let state = current.way().filter(|_| current.is_resumed()).map_or_else(|| NOTHING.to_owned(), told);
-            Stop::Problems { diagnostics, state }
-        }
+        Failure::Problems(diagnostics) => Stop::Problems { diagnostics, state: NOTHING.to_owned() },
     })
 }

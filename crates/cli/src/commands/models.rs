@@ -6,6 +6,7 @@ use serde_json::json;
 use trainyard_pipeline::tracking;
 use trainyard_tracking::{Effect, ModelReference, Tracking, VersionRecord, Which};
 
+use super::in_project;
 use crate::arguments::Models;
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
@@ -26,7 +27,8 @@ fn list(root: &Path, printer: Printer) -> Result<(), Stop> {
         || json!({"models": models}),
         |_| {
             if models.is_empty() {
-                return "There are no models yet. A run whose gates pass makes one: trainyard run\n".to_owned();
+                let place = in_project(root);
+                return format!("There are no models yet. A run whose gates pass makes one: trainyard run{place}\n");
             }
             let mut rows = vec![["model", "latest", "aliases", "since"].map(str::to_owned).to_vec()];
             for model in &models {

@@ -5,7 +5,7 @@ use trainyard_pipeline::{GateLine, RunResult, StepStatus, figure};
 
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
-use crate::table::{Side, clean, count, counted, number, pad, seconds};
+use crate::table::{Side, clean, count, counted, difference, number, pad, seconds};
 
 /// The columns of a label before its text.
 const LABEL: usize = 12;
@@ -78,8 +78,21 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
         let rows = result.comparison.get("rows").and_then(Value::as_u64).unwrap_or_default();
         let head = format!("{} rows new to {}", count(rows), named(incumbent));
         text.push_str(&block(&head, candidate, None, (named(incumbent), incumbent.get("metrics")), paint));
+        text.push_str(&deciding(&result.comparison));
     }
     text
+}
+
+/// Says by how much the metric that decides differs on rows that both were measured on, and how sure that is.
+fn deciding(comparison: &Value) -> String {
+    let bound = |name: &str| comparison.get(name).and_then(Value::as_f64);
+    let metric = comparison.get("metric").and_then(Value::as_str);
+    let (Some(metric), Some(by), Some((low, high))) = (metric, bound("difference"), bound("low").zip(bound("high")))
+    else {
+        return String::new();
+    };
+    let (by, low, high) = (difference(by), difference(low), difference(high));
+    format!("  {} {by} on these rows, paired 95% interval {low} to {high}\n\n", clean(metric))
 }
 
 /// Draws metrics under a heading: name, value, interval, and the value of what stands beside.
@@ -150,7 +163,8 @@ fn decision(result: &RunResult, paint: Paint) -> String {
     };
     let bound = |name: &str| result.comparison.get(name).and_then(Value::as_f64);
     let interval = bound("low").zip(bound("high"));
-    let interval = interval.map(|(low, high)| format!(", 95% interval {low:+.3} to {high:+.3}")).unwrap_or_default();
+    let told = |(low, high)| format!(", 95% interval {} to {}", difference(low), difference(high));
+    let interval = interval.map(told).unwrap_or_default();
     let because =
         if result.reason.is_empty() { String::new() } else { format!(" ({}{interval})", clean(&result.reason)) };
     let label = |ink| paint.ink(ink, &pad(decision, LABEL, Side::Left));

@@ -7,6 +7,7 @@ use serde_json::json;
 use trainyard_pipeline::{run_states, tracking};
 use trainyard_tracking::{RunRecord, Status, Tracking};
 
+use super::in_project;
 use crate::arguments::Runs;
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
@@ -56,8 +57,8 @@ fn list(root: &Path, limit: usize, status: Option<Status>, printer: Printer) -> 
     printer.result(document, |_| {
         if runs.is_empty() {
             return match status {
-                Some(status) => format!("No run is {status}. All runs: trainyard runs list\n"),
-                None => "There are no runs yet. Make one: trainyard run\n".to_owned(),
+                Some(status) => format!("No run is {status}. All runs: trainyard runs list{}\n", in_project(root)),
+                None => format!("There are no runs yet. Make one: trainyard run{}\n", in_project(root)),
             };
         }
         let mut rows = vec![["run", "status", "started", "took", "reference"].map(str::to_owned).to_vec()];

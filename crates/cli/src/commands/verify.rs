@@ -6,13 +6,28 @@ use trainyard_pipeline::{Request, verify};
 
 use super::{engaged_in, in_project};
 use crate::printer::{Ink, Printer};
-use crate::signal::Current;
+use crate::signal::{Current, Way};
 use crate::stop::Stop;
 use crate::table::{Side, counted, table};
 
+/// The numbers of threads that are replayed at unless others are asked for.
+const DEFAULT_AT: [u16; 3] = [1, 2, 8];
+
 pub(super) fn run(request: &Request, run: &str, at: &[u16], printer: Printer) -> Result<u8, Stop> {
     let threads: Vec<usize> = at.iter().map(|threads| usize::from(*threads)).collect();
-    let current = Current::new("Nothing of run RUN was changed.", "trainyard verify", in_project(request));
+    let threads_asked = if at == DEFAULT_AT {
+        String::new()
+    } else {
+        let list: Vec<String> = at.iter().map(u16::to_string).collect();
+        format!(" --at {}", list.join(","))
+    };
+    let again = Way {
+        kept: "Run RUN is as it was; replays are not kept.",
+        verb: "Begin again with",
+        before: "trainyard verify",
+        after: format!("{threads_asked}{}", in_project(&request.root)),
+    };
+    let current = Current::new(again);
     current.set(run);
     let report = engaged_in(printer, current, |reporter, cancel| verify(request, run, &threads, reporter, cancel))?;
     let verdict = if report.identical { "identical" } else { "different" };

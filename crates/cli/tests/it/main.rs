@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod interrupted;
 mod life;
+mod messages;
 mod other_data;
 mod project;
 mod refused;
