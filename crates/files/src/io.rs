@@ -133,7 +133,8 @@ impl Io for DiskIo {
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        entries.sort();
+        // The same order as that of paths, which would be compared part by part: they differ in the last one only.
+        entries.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
         Ok(entries)
     }
 
