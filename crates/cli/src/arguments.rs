@@ -370,8 +370,8 @@ pub(crate) enum Runs {
   trainyard runs list --limit 5 --status refused")]
     List {
         /// How many at most
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
         /// Only those that stand so: running, finished, failed, killed or refused
         #[arg(long, value_parser = status)]
         status: Option<trainyard_tracking::Status>,

@@ -205,8 +205,18 @@ fn error_document(diagnostics: &[Diagnostic], state: &str, code: u8) {
 
 /// Writes the document of a wrong command line, whose other arguments are unknown.
 pub(crate) fn wrong_command_line(message: &str) {
-    let title = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let diagnostic = Diagnostic::error("command-line/wrong", title).with_fault(Fault::CommandLine);
+    let mut lines = message.lines().map(str::trim);
+    let mut title = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if title.ends_with(':') {
+        // What the title speaks of stands below it, up to a blank line.
+        let listed: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        title = format!("{title} {}", listed.join(", "));
+    }
+    let mut diagnostic = Diagnostic::error("command-line/wrong", title).with_fault(Fault::CommandLine);
+    for line in lines.filter(|line| !line.is_empty()) {
+        let helps = ["tip: ", "Usage: ", "For more information"].iter().any(|start| line.starts_with(start));
+        diagnostic = if helps { diagnostic.help(line) } else { diagnostic.note(line) };
+    }
     error_document(&[diagnostic], "", Fault::CommandLine.exit_code());
 }
 

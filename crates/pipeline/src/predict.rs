@@ -39,6 +39,8 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
     let data = project::load(&*request.io, request).ok().map(|resolved| resolved.project.data);
     let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
+    // New rows may lack columns that training left out; others do not matter.
+    options.drop.clear();
     let shown = input.display().to_string();
     let first = trainyard_data::read(
         &*request.io,
@@ -54,8 +56,12 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         .map(|(name, kind)| (name, column_type(kind)))
         .collect();
     let table =
-        trainyard_data::read(&*request.io, input, &shown, &options).map_err(|error| vec![error.diagnostic()])?;
-    let values = loaded.predict(&table).map_err(|error| vec![error.diagnostic()])?;
+        trainyard_data::read(&*request.io, input, &shown, &options).map_err(|error| vec![about_input(&error)])?;
+    let values = loaded.predict(&table).map_err(|error| {
+        let told = error.diagnostic();
+        let help = told.help.is_empty().then(|| format!("give {shown} the columns that the model was trained on"));
+        vec![help.into_iter().fold(told.note(format!("in {shown}")), Diagnostic::help)]
+    })?;
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     if let Some(key) = data.as_ref().and_then(|data| data.key.as_ref())
@@ -89,5 +95,16 @@ fn column_type(kind: trainyard_expression::Type) -> ColumnType {
         trainyard_expression::Type::Text => ColumnType::Text,
         trainyard_expression::Type::Date => ColumnType::Date,
         trainyard_expression::Type::Timestamp => ColumnType::Timestamp,
+    }
+}
+
+/// Tells what is wrong with the file to predict: it is named on the command line, not in the project.
+fn about_input(error: &trainyard_data::Error) -> Diagnostic {
+    let told = error.diagnostic();
+    match error {
+        trainyard_data::Error::Missing { near: None, .. } => {
+            Diagnostic { help: vec!["name the file to predict with --input FILE".to_owned()], ..told }
+        }
+        _ => told,
     }
 }

@@ -1,5 +1,7 @@
 //! `trainyard predict`.
 
+use std::path::Path;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
@@ -23,6 +25,15 @@ pub(super) fn run(request: &Request, arguments: &Predict, printer: Printer) -> R
         Some(ending) if ending == "parquet" => true,
         Some(_) => return Err(unknown_ending(arguments)),
     };
+    if let Some(folder) = arguments.output.as_deref().and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let title = format!("there is no folder {} to write the predictions to", folder.display());
+        return Err(
+            vec![Diagnostic::error("predict/no-folder", title).help("make it, or name another with --output")].into()
+        );
+    }
     let made = predict(request, &arguments.model, &arguments.input)?;
     let head = json!({"model": made.model, "version": made.version, "rows": made.rows});
     let Some(path) = &arguments.output else {

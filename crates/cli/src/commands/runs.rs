@@ -18,7 +18,7 @@ const HEADLINES: [&str; 2] = ["reference_roc_auc", "reference_rmse"];
 
 pub(super) fn run(root: &Path, action: &Runs, printer: Printer) -> Result<u8, Stop> {
     match action {
-        Runs::List { limit, status } => list(root, *limit, *status, printer),
+        Runs::List { limit, status } => list(root, usize::try_from(*limit).unwrap_or(usize::MAX), *status, printer),
         Runs::Show { run } => show(root, run, printer),
         Runs::Compare { a, b } => compare(root, a, b, printer),
     }?;

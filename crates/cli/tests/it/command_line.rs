@@ -61,3 +61,12 @@ fn the_version_goes_to_stdout() {
     let output = trainyard(&["--version"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "trainyard 0.1.0\n".to_owned()));
 }
+
+#[test]
+fn a_document_for_a_wrong_command_line_holds_all_that_is_said() {
+    let output = trainyard(&["runs", "show", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let said = document.to_string();
+    assert!(said.contains("<RUN>") && said.contains("Usage: trainyard runs show"), "{said}");
+    assert_eq!(trainyard(&["runs", "list", "--limit", "0"]).status.code(), Some(2));
+}

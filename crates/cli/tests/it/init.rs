@@ -91,7 +91,7 @@ fn rows_without_a_target_are_counted_at_once() {
     let label = |at: usize| ["yes", "no", "yes", "no", ""][at % 5];
     let table = Table::rows("a,label", |at| format!("{},{}", at * 7 % 31, label(at)));
     table.refused(&["--target", "label"], &["init/missing-target", "60 of the 300 rows", "remove the rows"]);
-    let label = |at: usize| if at % 50 == 0 { "NA" } else { ["yes", "no"][at % 2] };
+    let label = |at: usize| if at.is_multiple_of(50) { "NA" } else { ["yes", "no"][at % 2] };
     let table = Table::rows("a,label", |at| format!("{},{}", at * 7 % 31, label(at)));
     table.refused(&["--target", "label"], &["6 of the 300 rows", "\"NA\" is taken as missing: 6"]);
 }

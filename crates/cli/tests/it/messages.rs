@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::project::{CUSTOMERS, Project};
-use crate::text;
+use crate::{text, trainyard};
 
 /// A project seen from another folder, by a path that a shell takes apart unless it is quoted.
 struct Far {
@@ -194,6 +194,10 @@ fn every_command_prints_one_document_when_it_succeeds_and_when_it_fails() {
     right(&["predict", "--model", "churn-predictor/1", "--input", CUSTOMERS, "--output", "out.csv"]);
 
     let mistakes: &[&[&str]] = &[
+        &["rnu"],
+        &["runs"],
+        &["models"],
+        &["synth"],
         &["init", "new", "--from", "c.csv", "--target", "Churn"],
         &["init", "other", "--from", "nosuch.csv", "--target", "Churn"],
         &["synth", "churn", "--output", "c.xyz"],
@@ -210,19 +214,41 @@ fn every_command_prints_one_document_when_it_succeeds_and_when_it_fails() {
         &["step", "train", "--run", "two"],
         &["why", "nosuch"],
         &["verify", "nosuch"],
+        &["verify"],
+        &["runs", "list", "--limit", "0"],
         &["runs", "list", "--project", "nosuch"],
         &["runs", "show", "nosuch"],
+        &["runs", "show"],
         &["runs", "compare", &first, "nosuch"],
+        &["runs", "compare", &first],
         &["models", "list", "--project", "nosuch"],
         &["models", "show", "nosuch"],
         &["models", "show", "churn-predictor/nosuch"],
         &["models", "history", "nosuch"],
         &["predict", "--model", "nosuch", "--input", CUSTOMERS],
+        &["predict", "--model", "churn-predictor/1", "--input", "nosuch.csv"],
+        &["predict", "--model", "churn-predictor/1", "--input", CUSTOMERS, "--output", "nosuch/out.csv"],
         &["predict", "--model", "churn-predictor/1", "--input", CUSTOMERS, "--output", "out.xls"],
     ];
     for mistake in mistakes {
         wrong(mistake);
     }
+}
+
+#[test]
+fn what_is_missing_stands_in_the_title() {
+    let arguments = ["runs", "compare", "--json"];
+    let told = document(&arguments, &trainyard(&arguments));
+    let title = "the following required arguments were not provided: <A>, <B>";
+    assert_eq!(told["error"][0]["title"], title);
+}
+
+#[test]
+fn a_missing_command_is_told_with_the_commands_that_there_are() {
+    let arguments = ["runs", "--json"];
+    let told = document(&arguments, &trainyard(&arguments));
+    let said = told.to_string();
+    assert!(["list", "show", "compare"].iter().all(|name| said.contains(name)), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::project::{Project, synthesise};
+use crate::project::{CUSTOMERS, Project, synthesise};
 use crate::{text, trainyard};
 
 #[test]
@@ -92,4 +92,21 @@ fn predictions_are_the_same_from_csv_and_from_parquet_and_by_every_name_of_the_m
     let output = project.call(&["predict", "--model", "churn-predictor@champoin", "--input", "new.csv"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("challenger"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_cannot_be_predicted_is_explained_and_nothing_is_written() {
+    let project = Project::new();
+    project.run();
+    let model = ["predict", "--model", "churn-predictor/1"];
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = project.call(&[&model[..], arguments].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(expected), "{said}");
+    };
+    refused(&["--input", "nosuch.parquet"], "--input FILE");
+    refused(&["--input", CUSTOMERS, "--output", "absent/out.csv"], "there is no folder absent");
+    assert!(!project.path("absent").exists());
+    project.write("narrow.csv", "customerID,tenure\na,1\n");
+    refused(&["--input", "narrow.csv"], "columns that the features need");
 }

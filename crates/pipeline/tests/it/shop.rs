@@ -27,6 +27,7 @@ pub(crate) fn project() -> TempDir {
         key: Some("id".to_owned()),
         positive: Some("yes".to_owned()),
         name: Some("shop".to_owned()),
+        missing: Vec::new(),
     });
     made.unwrap();
     folder
