@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_diagnostics::{Diagnostic, Fault, shell_word};
 use trainyard_pipeline::Cancel;
 
-use crate::commands::quoted;
 use crate::printer::Printer;
 use crate::stop::{Stop, WayOut};
 
@@ -58,7 +57,7 @@ impl Current {
     pub(crate) fn way(&self) -> Option<WayOut> {
         let run = self.get()?;
         let Way { kept, verb, before, after } = &*self.way;
-        let command = format!("{before} {}{after}", quoted(&run));
+        let command = format!("{before} {}{after}", shell_word(&run));
         Some(WayOut { kept: kept.replace("RUN", &run), verb, command })
     }
 

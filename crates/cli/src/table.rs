@@ -1,6 +1,7 @@
 //! Aligned columns, numbers and times as people read them.
 
 use chrono::DateTime;
+pub(crate) use trainyard_diagnostics::count;
 use trainyard_pipeline::figure;
 
 /// Which way a column leans.
@@ -84,19 +85,6 @@ pub(crate) fn difference(value: f64) -> String {
     // Adding nothing takes the sign from a negative zero.
     let plus = if value.is_finite() && value >= 0.0 { "+" } else { "" };
     format!("{plus}{}", figure(value + 0.0))
-}
-
-/// Writes a count with commas between thousands.
-pub(crate) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Writes a number with its noun, in the plural where that is due.

@@ -10,9 +10,11 @@ mod problems;
 mod render;
 mod source;
 mod width;
+mod words;
 
 pub use diagnostic::{Diagnostic, Fault, Label, Severity};
 pub use nearest::{nearest, one_of};
 pub use problems::Problems;
 pub use render::{Style, render, render_all};
 pub use source::{Place, Position, Source};
+pub use words::{count, shell_word};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use trainyard_diagnostics::shell_word;
 use trainyard_tracking::ModelReference;
 
 use crate::engine::{Finished, StepStatus};
@@ -196,7 +197,7 @@ fn again(context: &Context) -> String {
     let resolved = &context.resolved;
     let mut text = "trainyard run".to_owned();
     if context.root != std::path::Path::new(".") {
-        text.push_str(&format!(" {}", quoted(&context.root.display().to_string())));
+        text.push_str(&format!(" {}", shell_word(&context.root.display().to_string())));
     }
     text.push_str(&format!(
         " --split {} --features {} --model {}",
@@ -206,15 +207,9 @@ fn again(context: &Context) -> String {
         text.push_str(&format!(" --env {environment}"));
     }
     for (key, value) in &resolved.overrides {
-        text.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
+        text.push_str(&format!(" --set {}", shell_word(&format!("{key}={value}"))));
     }
     text
-}
-
-/// Quotes a word for a POSIX shell where it needs it.
-fn quoted(word: &str) -> String {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
-    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Writes a metric for people: about five digits, of which at most three are decimals.

@@ -1,10 +1,10 @@
 //! `trainyard check`.
 
 use serde_json::json;
-use trainyard_diagnostics::Diagnostic;
+use trainyard_diagnostics::{Diagnostic, shell_word};
 use trainyard_pipeline::{Request, check};
 
-use super::{is_here, quoted, quoted_path};
+use super::{is_here, quoted_path};
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
 use crate::table::{clean, count, counted};
@@ -54,10 +54,10 @@ fn next(request: &Request) -> String {
         }
     }
     if let Some(environment) = &request.environment {
-        command.push_str(&format!(" --env {}", quoted(environment)));
+        command.push_str(&format!(" --env {}", shell_word(environment)));
     }
     for (key, value) in &request.overrides {
-        command.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
+        command.push_str(&format!(" --set {}", shell_word(&format!("{key}={value}"))));
     }
     command
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use trainyard_diagnostics::shell_word;
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
@@ -103,13 +104,7 @@ fn is_here(root: &Path) -> bool {
 /// Quotes a path for a POSIX shell where it needs it; what looks like a flag begins with the current folder.
 fn quoted_path(path: &Path) -> String {
     let text = path.display().to_string();
-    quoted(&if text.starts_with('-') { format!("./{text}") } else { text })
-}
-
-/// Quotes a word for a POSIX shell where it needs it.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c));
-    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    shell_word(&if text.starts_with('-') { format!("./{text}") } else { text })
 }
 
 /// Gives a call of the engine what it needs to report and to be stopped, and says what its failure means.

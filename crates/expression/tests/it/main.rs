@@ -8,6 +8,7 @@ mod generator;
 mod known;
 mod letters;
 mod limits;
+mod million;
 mod nasty;
 mod problems;
 mod support;

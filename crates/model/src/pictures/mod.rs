@@ -84,7 +84,11 @@ pub fn confusion_matrix(counts: &[[u64; 2]; 2], classes: &[String; 2]) -> Vec<u8
     let rows: u64 = counts.iter().flatten().sum();
     let correct = counts[0][0] + counts[1][1];
     canvas.text(&title, "Confusion matrix", MARGIN as f32, 40.0, Align::Left, INK);
-    let subtitle = format!("{} of {} rows predicted correctly", thousands(correct), thousands(rows));
+    let subtitle = format!(
+        "{} of {} rows predicted correctly",
+        trainyard_diagnostics::count(correct),
+        trainyard_diagnostics::count(rows)
+    );
     canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
     canvas.text(&small, "predicted", (left + cell) as f32, (top - 46) as f32, Align::Middle, FAINT);
     canvas.text_upwards(&small, "actual", (MARGIN + 8) as f32, (top + cell) as f32, FAINT);
@@ -106,7 +110,7 @@ pub fn confusion_matrix(counts: &[[u64; 2]; 2], classes: &[String; 2]) -> Vec<u8
                 _ => (INK, FAINT),
             };
             let (center, middle) = ((x + cell / 2) as f32, (y + cell / 2) as f32);
-            let number = thousands(count);
+            let number = trainyard_diagnostics::count(count);
             let font = if large.width(&number) < cell as f32 - 24.0 { &large } else { &label };
             canvas.text(font, &number, center, middle - 14.0, Align::Middle, strong);
             let name = small.cut(&classes[actual], 110.0);
@@ -131,18 +135,6 @@ fn tick(largest: f64) -> f64 {
 
 fn percent(share: f64, with_tenths: bool) -> String {
     if with_tenths { format!("{:.1} %", share * 100.0) } else { format!("{:.0} %", share * 100.0) }
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Mixes paper and bar colour by a share.
@@ -180,7 +172,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_marks_are_round() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1000, 1_234_567].map(trainyard_diagnostics::count), ["0", "999", "1,000", "1,234,567"]);
         for largest in [0.0003, 0.02, 0.26, 0.5, 1.0] {
             let step = tick(largest);
             assert!(largest / step <= 6.0 && step <= 1.0, "{largest} gives {step}");

@@ -171,15 +171,7 @@ pub(crate) fn metrics_of(value: &Value) -> BTreeMap<String, f64> {
     entries.map(|(name, value)| (name.clone(), value.as_f64().unwrap_or(f64::NAN))).collect()
 }
 
-/// Writes a count with thousands separated: 7,043.
+/// Writes a count with commas between thousands.
 pub(crate) fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    trainyard_diagnostics::count(number as u64)
 }
