@@ -47,7 +47,7 @@ fn main() {
             boost(&binned, &binning, &targets, None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| true)
                 .unwrap();
         lap("boost 100 trees");
-        let margins = fit.ensemble.predict_margin(&matrix);
+        let margins = fit.ensemble().predict_margin(&matrix);
         lap("predict");
         let probabilities: Vec<f64> = margins.iter().map(|&margin| trainyard_learn::sigmoid(margin)).collect();
         println!("roc_auc {:.4}", metrics::roc_auc(&targets, &probabilities).unwrap());

@@ -43,7 +43,7 @@ pub enum Error {
         /// The cell.
         value: f64,
     },
-    /// A target is not finite (or beyond 1e150, whose square is not), or is neither 0 nor 1 where the task is binary.
+    /// A target is not finite (or beyond 1e150, whose square is not), or is not the number of a class where there are classes.
     Target {
         /// What was asked for.
         operation: &'static str,
@@ -83,6 +83,13 @@ pub enum Error {
         operation: &'static str,
         /// The class: 0 or 1.
         class: f64,
+    },
+    /// A class has no rows, or none that counts.
+    NoRowsOfClass {
+        /// What was asked for.
+        operation: &'static str,
+        /// The class, counted from 0.
+        class: usize,
     },
     /// A parameter lies outside its range.
     Parameter {
@@ -146,6 +153,7 @@ impl Error {
             Error::Weight { .. } => "learn/bad-weight",
             Error::Weights { .. } => "learn/bad-weights",
             Error::OneClass { .. } => "learn/one-class",
+            Error::NoRowsOfClass { .. } => "learn/no-rows-of-class",
             Error::Parameter { .. } => "learn/parameter-out-of-range",
             Error::Diverged { .. } => "learn/diverged",
             Error::UnknownMetric { .. } => "learn/unknown-metric",
@@ -172,7 +180,9 @@ impl Error {
                 diagnostic.help(format!("bring the target into another unit: {LIMIT_IS}"))
             }
             Error::Target { .. } => diagnostic.help("look at the target column, and at `data.target`"),
-            Error::OneClass { .. } => diagnostic.help("stratify the split, use fewer folds, or bring more rows"),
+            Error::OneClass { .. } | Error::NoRowsOfClass { .. } => {
+                diagnostic.help("stratify the split, use fewer folds, or bring more rows")
+            }
             Error::Diverged { .. } => {
                 diagnostic.help("bring columns of extreme size into another unit, or set a penalty nearer to 1")
             }
@@ -229,6 +239,9 @@ impl fmt::Display for Error {
             Error::OneClass { operation, class } => {
                 write!(out, "{operation} needs rows of both classes, but every row is of class {class}")
             }
+            Error::NoRowsOfClass { operation, class } => {
+                write!(out, "{operation} needs rows of every class, but none is of class {class}")
+            }
             Error::Parameter { name, value, allowed } => {
                 write!(out, "`{name}` is {}, but must be {allowed}", Number(*value))
             }
@@ -248,12 +261,20 @@ impl From<Error> for Diagnostic {
 }
 
 /// Refuses targets of the wrong number or kind.
-pub(crate) fn check_targets(operation: &'static str, targets: &[f64], rows: usize, binary: bool) -> Result<(), Error> {
+pub(crate) fn check_targets(
+    operation: &'static str,
+    targets: &[f64],
+    rows: usize,
+    classes: Option<usize>,
+) -> Result<(), Error> {
     check_length(operation, "targets", rows, targets.len())?;
     if rows == 0 {
         return Err(Error::Empty { operation });
     }
-    let is_good = |value: f64| if binary { value == 0.0 || value == 1.0 } else { value.abs() <= LARGEST };
+    let is_good = |value: f64| match classes {
+        Some(classes) => value >= 0.0 && value < classes as f64 && value.fract() == 0.0,
+        None => value.abs() <= LARGEST,
+    };
     match targets.iter().position(|&value| !is_good(value)) {
         Some(row) => Err(Error::Target { operation, row, value: targets[row] }),
         None => Ok(()),

@@ -17,10 +17,10 @@ pub mod metrics;
 mod objective;
 
 pub use binning::{BinnedMatrix, Binning};
-pub use boosting::{BoostingFit, BoostingParameters, boost};
+pub use boosting::{BoostingFit, BoostingParameters, Validation, boost};
 pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;
 pub use folds::stratified_folds;
-pub use linear::{LinearModel, LogisticParameters, logistic_regression, ridge};
+pub use linear::{LinearModel, LogisticParameters, logistic_regression, multinomial_regression, ridge};
 pub use matrix::Matrix;
-pub use objective::{Objective, sigmoid};
+pub use objective::{Objective, sigmoid, softmax};

@@ -8,8 +8,44 @@ use serde::{Deserialize, Serialize};
 pub enum Objective {
     /// The mean log loss of targets in {0, 1}; the margin is a log-odds.
     BinaryLogLoss,
+    /// The mean log loss of targets in {0, …, classes − 1}; each class has a margin, whose softmax is its probability.
+    MulticlassLogLoss {
+        /// The number of classes; at least 2.
+        classes: usize,
+    },
     /// The mean squared error; the margin is the value itself.
     SquaredError,
+}
+
+impl Objective {
+    /// Gives the number of margins of a row.
+    pub fn margins(self) -> usize {
+        match self {
+            Objective::MulticlassLogLoss { classes } => classes,
+            Objective::BinaryLogLoss | Objective::SquaredError => 1,
+        }
+    }
+
+    /// Gives the number of classes that targets are numbers of; `None` where they are values.
+    pub(crate) fn classes(self) -> Option<usize> {
+        match self {
+            Objective::BinaryLogLoss => Some(2),
+            Objective::MulticlassLogLoss { classes } => Some(classes),
+            Objective::SquaredError => None,
+        }
+    }
+}
+
+/// Maps one margin a class to one probability a class, without overflow; gives the logarithm of their common divisor.
+pub fn softmax(margins: &mut [f64]) -> f64 {
+    let largest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut total = 0.0;
+    for margin in margins.iter_mut() {
+        *margin = libm::exp(*margin - largest);
+        total += *margin;
+    }
+    margins.iter_mut().for_each(|margin| *margin /= total);
+    largest + libm::log(total)
 }
 
 /// Maps a log-odds to a probability, without overflow at either end.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use trainyard_exact::power_of_two;
 
-use crate::objective::Objective;
+use crate::objective::{Objective, softmax};
 
 /// Rows whose loss is summed one after another; a constant, so that sums are the same at any thread count.
 const CHUNK: usize = 4096;
@@ -64,7 +64,6 @@ pub(crate) struct Gradients {
     pub(crate) pairs: Vec<Sums>,
     pub(crate) scale: Scale,
     exact: Vec<[f64; 2]>,
-    total_weight: f64,
 }
 
 /// What a chunk of rows says: its loss, largest absolute gradient, largest hessian.
@@ -77,29 +76,63 @@ struct Chunk {
 
 impl Gradients {
     /// Starts every row at `base`.
-    pub(crate) fn new(rows: usize, base: f64, weights: Option<&[f64]>) -> Gradients {
+    pub(crate) fn new(rows: usize, base: f64) -> Gradients {
         Gradients {
             margins: vec![base; rows],
             pairs: vec![[0; 2]; rows],
             scale: Scale::new(rows),
             exact: vec![[0.0; 2]; rows],
-            total_weight: weights.map_or(rows as f64, |weights| weights.iter().sum()),
         }
     }
 
-    /// Computes gradients and hessians at the present margins; gives the mean loss there.
-    pub(crate) fn update(&mut self, objective: Objective, targets: &[f64], weights: Option<&[f64]>) -> f64 {
+    /// Computes gradients and hessians at the present margins; gives the sum of the losses there.
+    fn derive(&mut self, loss: SingleLoss, targets: &[f64], weights: Option<&[f64]>) -> f64 {
         let of = |(chunk, (margins, exact)): (usize, (&[f64], &mut [[f64; 2]]))| {
             let rows = chunk * CHUNK..chunk * CHUNK + margins.len();
             let weights = weights.map(|weights| &weights[rows.clone()]);
-            derive(objective, margins, &targets[rows], weights, exact)
+            derive(loss, margins, &targets[rows], weights, exact)
         };
-        let parallel = self.margins.len() > 4 * CHUNK;
-        let chunks: Vec<Chunk> = if parallel {
+        let chunks: Vec<Chunk> = if self.is_large() {
             self.margins.par_chunks(CHUNK).zip(self.exact.par_chunks_mut(CHUNK)).enumerate().map(of).collect()
         } else {
             self.margins.chunks(CHUNK).zip(self.exact.chunks_mut(CHUNK)).enumerate().map(of).collect()
         };
+        self.quantise(&chunks)
+    }
+
+    /// Takes gradients and hessians from the probabilities of all classes, of which this one is `class`.
+    fn derive_class(
+        &mut self,
+        class: usize,
+        probabilities: &Probabilities,
+        targets: &[f64],
+        weights: Option<&[f64]>,
+    ) -> f64 {
+        let of = |(chunk, exact): (usize, &mut [[f64; 2]])| {
+            let mut found = Chunk { loss: 0.0, gradient: 0.0, hessian: 0.0 };
+            for (row, exact) in (chunk * CHUNK..).zip(exact) {
+                let probability = probabilities.values[row * probabilities.classes + class];
+                let truth = if targets[row] == class as f64 { 1.0 } else { 0.0 };
+                let weight = weights.map_or(1.0, |weights| weights[row]);
+                *exact = [(probability - truth) * weight, probability * (1.0 - probability) * weight];
+                found.note(*exact);
+            }
+            found
+        };
+        let chunks: Vec<Chunk> = if self.is_large() {
+            self.exact.par_chunks_mut(CHUNK).enumerate().map(of).collect()
+        } else {
+            self.exact.chunks_mut(CHUNK).enumerate().map(of).collect()
+        };
+        self.quantise(&chunks)
+    }
+
+    fn is_large(&self) -> bool {
+        self.margins.len() > 4 * CHUNK
+    }
+
+    /// Rounds what the chunks of rows found to integers; gives the sum of their losses.
+    fn quantise(&mut self, chunks: &[Chunk]) -> f64 {
         let gradient_scale = scale_for(chunks.iter().fold(0.0, |max, chunk| chunk.gradient.max(max)), GRADIENT_BITS);
         let hessian_bits = self.scale.hessian_bits;
         let hessian_scale = scale_for(chunks.iter().fold(0.0, |max, chunk| chunk.hessian.max(max)), hessian_bits);
@@ -109,26 +142,100 @@ impl Gradients {
         let quantise = |(pair, exact): (&mut Sums, &[f64; 2])| {
             *pair = [nearest(exact[0] * gradient_scale), nearest(exact[1] * hessian_scale) | one_row];
         };
-        if parallel {
+        if self.is_large() {
             self.pairs.par_iter_mut().zip(&self.exact).with_min_len(CHUNK).for_each(quantise);
         } else {
             self.pairs.iter_mut().zip(&self.exact).for_each(quantise);
         }
-        chunks.iter().map(|chunk| chunk.loss).sum::<f64>() / self.total_weight
+        chunks.iter().map(|chunk| chunk.loss).sum()
     }
 }
 
-/// Gives the mean loss of rows at `margins`.
-pub(crate) fn mean_loss(objective: Objective, margins: &[f64], targets: &[f64]) -> f64 {
+/// Computes gradients and hessians of every margin of the objective; gives the mean loss there.
+pub(crate) fn update(outputs: &mut [Gradients], objective: Objective, targets: &[f64], weights: Option<&[f64]>) -> f64 {
+    let total = weights.map_or(targets.len() as f64, |weights| weights.iter().sum());
+    let loss: f64 = match SingleLoss::of(objective) {
+        Some(loss) => outputs.iter_mut().map(|output| output.derive(loss, targets, weights)).sum(),
+        None => {
+            let margins: Vec<&[f64]> = outputs.iter().map(|output| output.margins.as_slice()).collect();
+            let (probabilities, loss) = Probabilities::at(&margins, targets, weights);
+            for (class, output) in outputs.iter_mut().enumerate() {
+                output.derive_class(class, &probabilities, targets, weights);
+            }
+            loss
+        }
+    };
+    loss / total
+}
+
+/// A loss of rows with one margin each.
+#[derive(Debug, Clone, Copy)]
+enum SingleLoss {
+    Log,
+    Squared,
+}
+
+impl SingleLoss {
+    /// Gives the loss of an objective; `None` where a row has several margins.
+    fn of(objective: Objective) -> Option<SingleLoss> {
+        match objective {
+            Objective::BinaryLogLoss => Some(SingleLoss::Log),
+            Objective::SquaredError => Some(SingleLoss::Squared),
+            Objective::MulticlassLogLoss { .. } => None,
+        }
+    }
+}
+
+/// The probability of every class, row after row.
+struct Probabilities {
+    classes: usize,
+    values: Vec<f64>,
+}
+
+impl Probabilities {
+    /// Gives the softmax of each row's margins, and the sum of the log losses.
+    fn at(margins: &[&[f64]], targets: &[f64], weights: Option<&[f64]>) -> (Probabilities, f64) {
+        let classes = margins.len();
+        let mut values = vec![0.0; targets.len() * classes];
+        let of = |(chunk, values): (usize, &mut [f64])| {
+            let mut loss = 0.0;
+            for (row, values) in (chunk * CHUNK..).zip(values.chunks_exact_mut(classes)) {
+                values.iter_mut().zip(margins).for_each(|(value, margins)| *value = margins[row]);
+                let of_truth = values[targets[row] as usize];
+                let weight = weights.map_or(1.0, |weights| weights[row]);
+                loss += (softmax(values) - of_truth) * weight;
+            }
+            loss
+        };
+        let size = CHUNK * classes;
+        let losses: Vec<f64> = if targets.len() > 4 * CHUNK {
+            values.par_chunks_mut(size).enumerate().map(of).collect()
+        } else {
+            values.chunks_mut(size).enumerate().map(of).collect()
+        };
+        (Probabilities { classes, values }, losses.iter().sum())
+    }
+}
+
+/// Gives the mean loss of rows at `margins`, a list for each margin of the objective.
+pub(crate) fn mean_loss(objective: Objective, margins: &[Vec<f64>], targets: &[f64], weights: Option<&[f64]>) -> f64 {
+    let total = weights.map_or(targets.len() as f64, |weights| weights.iter().sum());
+    let margins: Vec<&[f64]> = margins.iter().map(Vec::as_slice).collect();
+    let (Some(loss), [margins]) = (SingleLoss::of(objective), margins.as_slice()) else {
+        return Probabilities::at(&margins, targets, weights).1 / total;
+    };
     let mut exact = [[0.0; 2]; FOLD];
-    let chunks = margins.chunks(FOLD).zip(targets.chunks(FOLD));
-    let losses = chunks.map(|(margins, targets)| derive(objective, margins, targets, None, &mut exact).loss);
-    losses.sum::<f64>() / margins.len() as f64
+    let chunks = margins.chunks(FOLD).zip(targets.chunks(FOLD)).enumerate();
+    let losses = chunks.map(|(chunk, (margins, targets))| {
+        let weights = weights.map(|weights| &weights[chunk * FOLD..chunk * FOLD + margins.len()]);
+        derive(loss, margins, targets, weights, &mut exact).loss
+    });
+    losses.sum::<f64>() / total
 }
 
 /// Fills in the derivatives of a chunk's rows.
 fn derive(
-    objective: Objective,
+    loss: SingleLoss,
     margins: &[f64],
     targets: &[f64],
     weights: Option<&[f64]>,
@@ -136,8 +243,8 @@ fn derive(
 ) -> Chunk {
     let rows = margins.iter().zip(targets).zip(exact);
     let mut chunk = Chunk { loss: 0.0, gradient: 0.0, hessian: 0.0 };
-    match (objective, weights) {
-        (Objective::BinaryLogLoss, None) => {
+    match (loss, weights) {
+        (SingleLoss::Log, None) => {
             let (mut product, mut factors) = (1.0, 0);
             for ((&margin, &target), exact) in rows {
                 let logistic = Logistic::at(margin, target);
@@ -153,7 +260,7 @@ fn derive(
             }
             chunk.loss += libm::log(product);
         }
-        (Objective::BinaryLogLoss, Some(weights)) => {
+        (SingleLoss::Log, Some(weights)) => {
             for (((&margin, &target), exact), &weight) in rows.zip(weights) {
                 let logistic = Logistic::at(margin, target);
                 *exact = [logistic.gradient * weight, logistic.hessian * weight];
@@ -161,7 +268,7 @@ fn derive(
                 chunk.loss += (logistic.linear + libm::log(logistic.factor)) * weight;
             }
         }
-        (Objective::SquaredError, weights) => {
+        (SingleLoss::Squared, weights) => {
             for (row, ((&margin, &target), exact)) in rows.enumerate() {
                 let weight = weights.map_or(1.0, |weights| weights[row]);
                 let residual = margin - target;

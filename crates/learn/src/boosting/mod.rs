@@ -32,25 +32,34 @@ const PARALLEL_ROWS: usize = 1 << 14;
 /// Holds a fitted ensemble and its course.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoostingFit {
-    /// The trees: those up to `best_iteration` where early stopping was asked for, else all.
-    pub ensemble: TreeEnsemble,
+    /// The trees of each margin: those up to `best_iteration` where early stopping was asked for, else all.
+    pub ensembles: Vec<TreeEnsemble>,
     /// The mean loss on the training rows after each iteration.
     pub train_loss: Vec<f64>,
     /// The mean loss on the validation rows after each iteration; empty without them.
     pub validation_loss: Vec<f64>,
-    /// The number of trees at the lowest validation loss; without validation rows, of all trees.
+    /// The number of iterations up to the lowest validation loss; without validation rows, of all.
     pub best_iteration: usize,
+}
+
+impl BoostingFit {
+    /// Gives the trees of the first margin, which is the only one of an objective without classes.
+    pub fn ensemble(&self) -> &TreeEnsemble {
+        &self.ensembles[0]
+    }
 }
 
 /// Boosts trees on binned rows.
 ///
-/// `binning` is the one that binned `train` and `validation`. The base score is the log-odds or mean of the targets.
-/// `progress(done, of, train_loss)` is called after each iteration; the fit ends when it gives false. Missing values go
-/// to the side that lowers the loss more; where a node saw none, to the side with more rows.
+/// `binning` is the one that binned `train` and `validation`. The base score is the log-odds or mean of the targets; of a
+/// class the logarithm of its share. An iteration grows one tree a margin, all from the gradients before it (Friedman:
+/// "Greedy function approximation", 2001, section 4.6). `progress(done, of, train_loss)` is called after each iteration;
+/// the fit ends when it gives false. Missing values go to the side that lowers the loss more; where a node saw none, to
+/// the side with more rows.
 ///
 /// # Errors
-/// No rows, lengths or columns that differ, targets that are not finite (or not 0 or 1), one class, weights that are
-/// negative or all zero, parameters outside their range, early stopping without validation rows, [`Error::Stopped`].
+/// No rows, lengths or columns that differ, targets that are not finite (or no class), a class without rows, weights that
+/// are negative or all zero, parameters outside their range, early stopping without validation rows, [`Error::Stopped`].
 #[expect(
     clippy::too_many_arguments,
     reason = "a fit needs its rows, its rules and its listener; a struct would only rename them"
@@ -62,53 +71,59 @@ pub fn boost(
     weights: Option<&[f64]>,
     parameters: &BoostingParameters,
     objective: Objective,
-    validation: Option<(&BinnedMatrix, &[f64])>,
+    validation: Option<Validation<'_>>,
     progress: &(dyn Fn(usize, usize, f64) -> bool + Sync),
 ) -> Result<BoostingFit, Error> {
     parameters.check(validation.is_some())?;
-    check_rows(train, binning, targets, objective)?;
-    crate::error::check_weights(OPERATION, weights, train.rows())?;
-    if let Some((matrix, targets)) = validation {
-        check_rows(matrix, binning, targets, objective)?;
+    check_rows(train, binning, targets, weights, objective)?;
+    if let Some(rows) = &validation {
+        check_rows(rows.matrix, binning, rows.targets, rows.weights, objective)?;
     }
-    let base = base_score(targets, weights, objective)?;
-    let mut gradients = Gradients::new(train.rows(), base, weights);
-    let mut validation = validation.map(|(matrix, targets)| (matrix, targets, vec![base; matrix.rows()]));
-    let mut fit = Course { trees: Vec::new(), train_loss: Vec::new(), validation_loss: Vec::new() };
+    let bases = base_scores(targets, weights, objective)?;
+    let mut outputs: Vec<Gradients> = bases.iter().map(|base| Gradients::new(train.rows(), *base)).collect();
+    let mut watched = validation.map(|rows| {
+        let margins: Vec<Vec<f64>> = bases.iter().map(|base| vec![*base; rows.matrix.rows()]).collect();
+        (rows, margins)
+    });
+    let trees = bases.iter().map(|_| Vec::new()).collect();
+    let mut fit = Course { trees, train_loss: Vec::new(), validation_loss: Vec::new() };
     let key = Key::new(parameters.seed, "learn/boosting");
     let mut grower = Grower::new(train, binning, parameters);
     let lanes = Lanes::new(train, binning);
     let mut layout = Layout::new(&lanes, |_| true);
-    gradients.update(objective, targets, weights);
+    gradients::update(&mut outputs, objective, targets, weights);
     let mut best = (f64::INFINITY, 0);
     for iteration in 0..parameters.max_iter {
         let key = key.derive(iteration as u64);
-        if parameters.colsample_bytree < 1.0 {
-            let chosen = sample_columns(&key, binning.columns(), parameters.colsample_bytree);
-            layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
+        let rows = (parameters.subsample < 1.0).then(|| sample_rows(&key, train.rows(), parameters.subsample));
+        for (margin, output) in outputs.iter_mut().enumerate() {
+            if parameters.colsample_bytree < 1.0 {
+                let chosen = sample_columns(&key, margin, binning.columns(), parameters.colsample_bytree);
+                layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
+            }
+            let grown = if let Some(rows) = &rows {
+                let grown = grower.grow(&layout, rows.iter().copied(), output);
+                add_tree(&grown, train, &mut output.margins);
+                grown
+            } else {
+                let grown = grower.grow(&layout, 0..train.rows() as u32, output);
+                grower.add_to(&grown, &mut output.margins);
+                grown
+            };
+            if let Some((rows, margins)) = &mut watched {
+                add_tree(&grown, rows.matrix, &mut margins[margin]);
+            }
+            fit.trees[margin].push(Tree::new(grown.nodes)?);
         }
-        let grown = if parameters.subsample < 1.0 {
-            let rows = sample_rows(&key, train.rows(), parameters.subsample);
-            let grown = grower.grow(&layout, rows.into_iter(), &gradients);
-            add_tree(&grown, train, &mut gradients.margins);
-            grown
-        } else {
-            let grown = grower.grow(&layout, 0..train.rows() as u32, &gradients);
-            grower.add_to(&grown, &mut gradients.margins);
-            grown
-        };
-        let loss = gradients.update(objective, targets, weights);
+        let loss = gradients::update(&mut outputs, objective, targets, weights);
         if !loss.is_finite() {
             let allowed = "small enough that the loss stays finite";
             return Err(Error::Parameter { name: "learning_rate", value: parameters.learning_rate, allowed });
         }
         fit.train_loss.push(loss);
-        if let Some((matrix, targets, margins)) = &mut validation {
-            add_tree(&grown, matrix, margins);
-            let loss = gradients::mean_loss(objective, margins, targets);
-            fit.validation_loss.push(loss);
+        if let Some((rows, margins)) = &watched {
+            fit.validation_loss.push(gradients::mean_loss(objective, margins, rows.targets, rows.weights));
         }
-        fit.trees.push(Tree::new(grown.nodes)?);
         if !progress(iteration + 1, parameters.max_iter, loss) {
             return Err(Error::Stopped { iterations: iteration + 1 });
         }
@@ -120,65 +135,105 @@ pub fn boost(
             }
         }
     }
-    fit.finish(train.columns(), base, parameters.early_stopping)
+    fit.finish(train.columns(), &bases, parameters.early_stopping)
+}
+
+/// Rows that watch a fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Validation<'a> {
+    /// The rows, binned as those of the fit.
+    pub matrix: &'a BinnedMatrix,
+    /// Their targets.
+    pub targets: &'a [f64],
+    /// How much each counts in the loss; all the same where absent.
+    pub weights: Option<&'a [f64]>,
 }
 
 /// What has happened so far.
 struct Course {
-    trees: Vec<Tree>,
+    /// The trees of each margin.
+    trees: Vec<Vec<Tree>>,
     train_loss: Vec<f64>,
     validation_loss: Vec<f64>,
 }
 
 impl Course {
-    fn finish(self, columns: usize, base: f64, keep_best: bool) -> Result<BoostingFit, Error> {
+    fn finish(self, columns: usize, bases: &[f64], keep_best: bool) -> Result<BoostingFit, Error> {
         let lowest =
             |best: usize, at: usize| if self.validation_loss[at] < self.validation_loss[best] { at } else { best };
-        let best_iteration = (0..self.validation_loss.len()).reduce(lowest).map_or(self.trees.len(), |best| best + 1);
-        let mut ensemble = TreeEnsemble::new(columns, base, self.trees)?;
-        if keep_best {
-            ensemble.truncate(best_iteration);
-        }
-        Ok(BoostingFit { ensemble, train_loss: self.train_loss, validation_loss: self.validation_loss, best_iteration })
+        let iterations = self.train_loss.len();
+        let best_iteration = (0..self.validation_loss.len()).reduce(lowest).map_or(iterations, |best| best + 1);
+        let ensemble = |(trees, base): (Vec<Tree>, &f64)| {
+            let mut ensemble = TreeEnsemble::new(columns, *base, trees)?;
+            if keep_best {
+                ensemble.truncate(best_iteration);
+            }
+            Ok(ensemble)
+        };
+        let ensembles = self.trees.into_iter().zip(bases).map(ensemble).collect::<Result<Vec<_>, Error>>()?;
+        Ok(BoostingFit {
+            ensembles,
+            train_loss: self.train_loss,
+            validation_loss: self.validation_loss,
+            best_iteration,
+        })
     }
 }
 
-fn check_rows(matrix: &BinnedMatrix, binning: &Binning, targets: &[f64], objective: Objective) -> Result<(), Error> {
+fn check_rows(
+    matrix: &BinnedMatrix,
+    binning: &Binning,
+    targets: &[f64],
+    weights: Option<&[f64]>,
+    objective: Objective,
+) -> Result<(), Error> {
     if matrix.columns() != binning.columns() {
         return Err(Error::Columns { operation: OPERATION, expected: binning.columns(), got: matrix.columns() });
     }
-    crate::error::check_targets(OPERATION, targets, matrix.rows(), objective == Objective::BinaryLogLoss)
+    crate::error::check_targets(OPERATION, targets, matrix.rows(), objective.classes())?;
+    crate::error::check_weights(OPERATION, weights, matrix.rows())
 }
 
-/// Gives the constant of least loss.
-fn base_score(targets: &[f64], weights: Option<&[f64]>, objective: Objective) -> Result<f64, Error> {
-    let mean = match weights {
-        None => targets.iter().sum::<f64>() / targets.len() as f64,
+/// Gives the constants of least loss.
+fn base_scores(targets: &[f64], weights: Option<&[f64]>, objective: Objective) -> Result<Vec<f64>, Error> {
+    let mean = |value: &dyn Fn(f64) -> f64| match weights {
+        None => targets.iter().map(|target| value(*target)).sum::<f64>() / targets.len() as f64,
         Some(weights) => {
             let total: f64 = weights.iter().sum();
-            targets.iter().zip(weights).map(|(target, weight)| target * (weight / total)).sum()
+            targets.iter().zip(weights).map(|(target, weight)| value(*target) * (weight / total)).sum()
         }
     };
     match objective {
-        Objective::SquaredError => Ok(mean),
-        Objective::BinaryLogLoss if mean > 0.0 && mean < 1.0 => Ok(libm::log(mean / (1.0 - mean))),
-        Objective::BinaryLogLoss => {
-            Err(Error::OneClass { operation: OPERATION, class: if mean > 0.0 { 1.0 } else { 0.0 } })
-        }
+        Objective::SquaredError => Ok(vec![mean(&|target| target)]),
+        Objective::BinaryLogLoss => match mean(&|target| target) {
+            mean if mean > 0.0 && mean < 1.0 => Ok(vec![libm::log(mean / (1.0 - mean))]),
+            mean => Err(Error::OneClass { operation: OPERATION, class: if mean > 0.0 { 1.0 } else { 0.0 } }),
+        },
+        Objective::MulticlassLogLoss { classes } => (0..classes)
+            .map(|class| {
+                let share = mean(&|target| if target == class as f64 { 1.0 } else { 0.0 });
+                if share > 0.0 {
+                    Ok(libm::log(share))
+                } else {
+                    Err(Error::NoRowsOfClass { operation: OPERATION, class })
+                }
+            })
+            .collect(),
     }
 }
 
-/// Chooses a tree's columns: a share of them, at least one, in increasing order.
-fn sample_columns(key: &Key, columns: usize, share: f64) -> Vec<usize> {
+/// Chooses the columns of a margin's tree: a share of them, at least one, in increasing order.
+fn sample_columns(key: &Key, margin: usize, columns: usize, share: f64) -> Vec<usize> {
     let wanted = ((columns as f64 * share).round() as usize).clamp(columns.min(1), columns);
     let mut chosen: Vec<usize> = (0..columns).collect();
-    key.derive(0).stream().shuffle(&mut chosen);
+    // Even numbers draw columns, 1 draws rows.
+    key.derive(2 * margin as u64).stream().shuffle(&mut chosen);
     chosen.truncate(wanted);
     chosen.sort_unstable();
     chosen
 }
 
-/// Chooses a tree's rows: each with probability `share`.
+/// Chooses the rows of an iteration's trees: each with probability `share`.
 fn sample_rows(key: &Key, rows: usize, share: f64) -> Vec<u32> {
     let key = key.derive(1);
     let is_in = |row: &u32| key.uniform(u64::from(*row)) < share;

@@ -1,8 +1,9 @@
 //! Logistic regression.
 
+use super::LinearModel;
+use super::descent::{Loss, Value, limited_memory, newton};
 use super::standardized::{BLOCK_ROWS, Standardized};
 use super::symmetric::{Symmetric, dot};
-use super::{LinearModel, largest};
 use crate::error::{check_targets, check_weights};
 use crate::{Error, Matrix};
 
@@ -10,12 +11,6 @@ const OPERATION: &str = "logistic regression";
 
 /// The most columns for which the matrix of second derivatives is built and factored.
 const NEWTON_COLUMNS: usize = 256;
-
-/// The pairs that the limited-memory method remembers.
-const MEMORY: usize = 20;
-
-/// Both methods go on to this share of the tolerance, which costs Newton's method one step more.
-const BEYOND: f64 = 1e-4;
 
 /// Says how to fit a logistic regression; names and defaults are scikit-learn's.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +29,20 @@ impl Default for LogisticParameters {
     }
 }
 
+impl LogisticParameters {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let rules = [
+            ("c", self.c, self.c > 0.0, "above 0"),
+            ("tol", self.tol, self.tol.is_finite() && self.tol > 0.0, "above 0"),
+            ("max_iter", self.max_iter as f64, self.max_iter >= 1, "at least 1"),
+        ];
+        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
+            Some((name, value, _, allowed)) => Err(Error::Parameter { name, value, allowed }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Minimises `c · Σ weight · log loss + ½ ‖coefficients‖²`; the intercept is not penalised.
 ///
 /// Up to 256 columns by Newton's method, beyond by L-BFGS (Nocedal and Wright: "Numerical Optimization", 2006, chapters
@@ -48,15 +57,8 @@ pub fn logistic_regression(
     weights: Option<&[f64]>,
     parameters: &LogisticParameters,
 ) -> Result<LinearModel, Error> {
-    let rules = [
-        ("c", parameters.c, parameters.c > 0.0, "above 0"),
-        ("tol", parameters.tol, parameters.tol.is_finite() && parameters.tol > 0.0, "above 0"),
-        ("max_iter", parameters.max_iter as f64, parameters.max_iter >= 1, "at least 1"),
-    ];
-    if let Some((name, value, _, allowed)) = rules.into_iter().find(|(_, _, holds, _)| !holds) {
-        return Err(Error::Parameter { name, value, allowed });
-    }
-    check_targets(OPERATION, targets, matrix.rows(), true)?;
+    parameters.check()?;
+    check_targets(OPERATION, targets, matrix.rows(), Some(2))?;
     check_weights(OPERATION, weights, matrix.rows())?;
     matrix.check_finite(OPERATION)?;
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
@@ -94,30 +96,7 @@ struct Problem<'a> {
     penalties: Vec<f64>,
 }
 
-/// The loss at a point, its slope and, where asked for, its second derivatives.
-struct Value {
-    loss: f64,
-    slope: Vec<f64>,
-    curvature: Symmetric,
-}
-
-struct Course {
-    point: Vec<f64>,
-    converged: bool,
-    /// Whether the slope where it ended is no number.
-    is_nan: bool,
-    iterations: usize,
-}
-
-impl Course {
-    /// Ends a course of `iterations` at `point`, where the slope is `slope`.
-    fn end(point: Vec<f64>, slope: &[f64], iterations: usize, parameters: &LogisticParameters) -> Course {
-        let slope = largest(slope);
-        Course { point, converged: slope <= parameters.tol.max(ROUNDING), is_nan: slope.is_nan(), iterations }
-    }
-}
-
-impl Problem<'_> {
+impl Loss for Problem<'_> {
     fn at(&self, point: &[f64], with_curvature: bool) -> Value {
         let size = self.columns.columns();
         let start = || Value {
@@ -182,110 +161,13 @@ impl Problem<'_> {
         sum
     }
 
-    /// Walks from `point` along `step`, halving it until the loss falls enough; `None` when it never does.
-    fn search(&self, point: &[f64], value: &Value, step: &[f64], with_curvature: bool) -> Option<(Vec<f64>, Value)> {
-        let fall = dot(&value.slope, step);
-        let rounding = 4.0 * f64::EPSILON * value.loss.abs();
-        let mut length = 1.0;
-        while length > 1e-12 {
-            let next: Vec<f64> = point.iter().zip(step).map(|(value, step)| value + length * step).collect();
-            let there = self.at(&next, with_curvature);
-            if there.loss <= value.loss + 1e-4 * length * fall + rounding {
-                return Some((next, there));
-            }
-            length *= 0.5;
-        }
-        None
+    /// Takes every probability to be one half.
+    fn rough_inverse_curvature(&self) -> Vec<f64> {
+        let rows = self.targets.len() as f64;
+        let inverse = |(square, penalty): (f64, &f64)| 1.0 / (0.25 * square / rows + penalty).max(1e-12);
+        let squares = self.columns.squares();
+        let mut inverses: Vec<f64> = squares.into_iter().zip(&self.penalties).map(inverse).collect();
+        inverses.push(4.0);
+        inverses
     }
-}
-
-fn newton(problem: &Problem<'_>, mut point: Vec<f64>, parameters: &LogisticParameters) -> Course {
-    let mut value = problem.at(&point, true);
-    let mut iterations = 0;
-    let mut stalled = false;
-    while iterations < parameters.max_iter && !stalled && largest(&value.slope) > parameters.tol * BEYOND {
-        iterations += 1;
-        let factor = value.curvature.factor();
-        let mut step = factor.solve(&value.slope);
-        step.iter_mut().for_each(|step| *step = -*step);
-        let Some((next, there)) = problem.search(&point, &value, &step, true) else { break };
-        // At the bottom the slope is rounding: it no longer falls, and neither does the loss.
-        stalled = there.loss >= value.loss && largest(&there.slope) >= largest(&value.slope);
-        if !stalled {
-            (point, value) = (next, there);
-        }
-    }
-    Course::end(point, &value.slope, iterations, parameters)
-}
-
-/// The slope that rounding alone leaves; no fit can do better.
-const ROUNDING: f64 = 1e-13;
-
-fn limited_memory(problem: &Problem<'_>, mut point: Vec<f64>, parameters: &LogisticParameters) -> Course {
-    let inverse_curvature = rough_inverse_curvature(problem);
-    let mut value = problem.at(&point, false);
-    let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
-    let mut iterations = 0;
-    while iterations < parameters.max_iter && largest(&value.slope) > parameters.tol * BEYOND {
-        iterations += 1;
-        let mut step: Vec<f64> = value.slope.iter().map(|slope| -slope).collect();
-        let mut shares = Vec::with_capacity(pairs.len());
-        for (moved, turned, product) in pairs.iter().rev() {
-            let share = dot(moved, &step) / product;
-            step.iter_mut().zip(turned).for_each(|(step, turned)| *step -= share * turned);
-            shares.push(share);
-        }
-        // The diagonal is right up to a factor, which the newest pair knows.
-        let factor = pairs.last().map_or(1.0, |(_, turned, product)| {
-            let bent: f64 =
-                turned.iter().zip(&inverse_curvature).map(|(turned, inverse)| turned * turned * inverse).sum();
-            product / bent
-        });
-        step.iter_mut().zip(&inverse_curvature).for_each(|(step, inverse)| *step *= inverse * factor);
-        for ((moved, turned, product), share) in pairs.iter().zip(shares.into_iter().rev()) {
-            let back = share - dot(turned, &step) / product;
-            step.iter_mut().zip(moved).for_each(|(step, moved)| *step += back * moved);
-        }
-        let Some((next, there)) = problem.search(&point, &value, &step, false) else {
-            if pairs.is_empty() {
-                break;
-            }
-            // What was remembered misleads: forget it and go straight down.
-            pairs.clear();
-            continue;
-        };
-        let moved: Vec<f64> = next.iter().zip(&point).map(|(next, point)| next - point).collect();
-        let turned: Vec<f64> = there.slope.iter().zip(&value.slope).map(|(next, slope)| next - slope).collect();
-        let product = dot(&moved, &turned);
-        if product > 1e-10 * dot(&turned, &turned).sqrt() * dot(&moved, &moved).sqrt() {
-            pairs.push((moved, turned, product));
-            if pairs.len() > MEMORY {
-                pairs.remove(0);
-            }
-        }
-        (point, value) = (next, there);
-    }
-    Course::end(point, &value.slope, iterations, parameters)
-}
-
-/// Gives the inverse of the diagonal of the second derivatives where every probability is one half.
-fn rough_inverse_curvature(problem: &Problem<'_>) -> Vec<f64> {
-    let size = problem.columns.columns();
-    let parts = problem.columns.fold(
-        || vec![0.0; size],
-        |sums, rows, block| {
-            for (sum, cells) in sums.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
-                *sum += dot(&cells[..rows.len()], &cells[..rows.len()]);
-            }
-        },
-    );
-    let mut sums = vec![0.0; size];
-    for part in parts {
-        sums.iter_mut().zip(part).for_each(|(sum, part): (&mut f64, f64)| *sum += part);
-    }
-    let rows = problem.targets.len() as f64;
-    let inverse = |(sum, penalty): (&f64, &f64)| 1.0 / (0.25 * sum / rows + penalty).max(1e-12);
-    let mut inverses: Vec<f64> = sums.iter().zip(&problem.penalties).map(inverse).collect();
-    inverses.push(4.0);
-    inverses
 }

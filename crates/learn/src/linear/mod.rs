@@ -1,6 +1,8 @@
-//! Linear models: logistic regression and ridge.
+//! Linear models: logistic regression of two and of several classes, and ridge.
 
+mod descent;
 mod logistic;
+mod multinomial;
 mod ridge;
 mod standardized;
 mod symmetric;
@@ -9,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::logistic::{LogisticParameters, logistic_regression};
+pub use self::multinomial::multinomial_regression;
 pub use self::ridge::ridge;
 
 use crate::Matrix;

@@ -30,7 +30,7 @@ pub fn ridge(matrix: &Matrix<'_>, targets: &[f64], weights: Option<&[f64]>, alph
     if !(alpha.is_finite() && alpha >= 0.0) {
         return Err(Error::Parameter { name: "alpha", value: alpha, allowed: "at least 0" });
     }
-    check_targets(OPERATION, targets, matrix.rows(), false)?;
+    check_targets(OPERATION, targets, matrix.rows(), None)?;
     check_weights(OPERATION, weights, matrix.rows())?;
     matrix.check_finite(OPERATION)?;
     let columns = Standardized::new(matrix, weights);

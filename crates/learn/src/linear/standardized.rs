@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::symmetric::dot;
 use crate::Matrix;
 
 /// Rows that are copied, centred and scaled together, so that a block stays in the cache.
@@ -83,6 +84,23 @@ impl<'a> Standardized<'a> {
         } else {
             (0..parts).into_par_iter().map(part).collect()
         }
+    }
+
+    /// Gives the sum of squares of each standardized column.
+    pub(crate) fn squares(&self) -> Vec<f64> {
+        let parts = self.fold(
+            || vec![0.0; self.columns()],
+            |sums, rows, block| {
+                for (sum, cells) in sums.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
+                    *sum += dot(&cells[..rows.len()], &cells[..rows.len()]);
+                }
+            },
+        );
+        let mut sums = vec![0.0; self.columns()];
+        for part in parts {
+            sums.iter_mut().zip(part).for_each(|(sum, part): (&mut f64, f64)| *sum += part);
+        }
+        sums
     }
 
     /// Takes coefficients of the standardized columns and their intercept back to the columns as they are.

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use trainyard_exact::halfway;
 use trainyard_random::{Key, Stream};
 
-use super::binary::{accuracy_of, f1_of, log_loss_term, precision_of, recall_of};
-use super::ranking::{Area, Steps};
-use super::regression::r2_of;
-use super::{BINARY, Metric, Predictions, REGRESSION, Task, check};
+use self::binary::BinarySample;
+use self::multiclass::MulticlassSample;
+use self::regression::RegressionSample;
+use super::{CLASSIFICATION, Metric, Predictions, REGRESSION, Task, check};
 use crate::Error;
 use crate::binning::sortable;
+
+mod binary;
+mod multiclass;
+mod regression;
 
 /// The bounds of a 95 % percentile interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +59,12 @@ pub fn bootstrap(
     seed: u64,
 ) -> Result<BTreeMap<String, Interval>, Error> {
     check_resamples("bootstrap", task, targets, &[predictions], resamples)?;
-    let order = sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])));
+    let order = match task {
+        Task::Binary | Task::Regression => {
+            sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])))
+        }
+        Task::Multiclass { .. } => sorted_rows(task, targets, &[predictions]),
+    };
     let sample = Sample::new(task, targets, predictions, threshold, &order);
     let drawn = resample(targets.len(), resamples, seed, |counts, work| sample.all(counts, work));
     let interval = |metric: usize| {
@@ -84,8 +92,8 @@ pub fn paired_bootstrap(
 ) -> Result<Paired, Error> {
     let metric = Metric::named(task, metric)?;
     check_resamples("paired bootstrap", task, targets, &[a, b], resamples)?;
-    let difference = metric.of(targets, a, threshold)? - metric.of(targets, b, threshold)?;
-    let order = sorted(targets.len(), |row| (sortable(targets[row]), sortable(a[row]), sortable(b[row])));
+    let difference = metric.of(task, targets, a, threshold)? - metric.of(task, targets, b, threshold)?;
+    let order = sorted_rows(task, targets, &[a, b]);
     let samples = [a, b].map(|predictions| Sample::new(task, targets, predictions, threshold, &order));
     let differences = resample(targets.len(), resamples, seed, |counts, work| {
         let [a, b] = samples.each_ref().map(|sample| sample.one(metric, counts, work));
@@ -110,13 +118,25 @@ fn check_resamples(
     if resamples == 0 {
         return Err(Error::Parameter { name: "resamples", value: 0.0, allowed: "at least 1" });
     }
-    let kind = if task == Task::Binary { Predictions::Probabilities } else { Predictions::Finite };
+    let kind = if task == Task::Regression { Predictions::Finite } else { Predictions::Probabilities };
     predictions.iter().try_for_each(|predictions| check(operation, task, targets, predictions, kind))
 }
 
 fn sorted<K: Ord>(rows: usize, key: impl Fn(usize) -> K) -> Vec<u32> {
     let mut order: Vec<u32> = (0..rows as u32).collect();
     order.sort_by_cached_key(|&row| key(row as usize));
+    order
+}
+
+/// Sorts rows by their target, then by what each model says of them, so that their order as given does not matter.
+fn sorted_rows(task: Task, targets: &[f64], models: &[&[f64]]) -> Vec<u32> {
+    let outputs = task.outputs();
+    let key = |row: u32| {
+        let of_models = models.iter().flat_map(move |model| &model[row as usize * outputs..][..outputs]);
+        std::iter::once(&targets[row as usize]).chain(of_models).map(|value| sortable(*value))
+    };
+    let mut order: Vec<u32> = (0..targets.len() as u32).collect();
+    order.sort_by(|a, b| key(*a).cmp(key(*b)));
     order
 }
 
@@ -177,51 +197,31 @@ fn percentiles(values: &mut [f64]) -> (f64, f64) {
 /// The rows of one model, ready to be measured under any counts.
 enum Sample {
     Binary(BinarySample),
+    Multiclass(MulticlassSample),
     Regression(RegressionSample),
-}
-
-/// Rows from the lowest prediction to the highest, a list for each thing that is known of them.
-struct BinarySample {
-    /// Where each row's count lies; `None` where the counts are in this order already.
-    places: Option<Vec<u32>>,
-    /// 1 for a row of the positive class, else 0.
-    classes: Vec<u32>,
-    /// Whether the next row has a higher prediction.
-    ends_level: Vec<bool>,
-    log_loss: Vec<f64>,
-    brier: Vec<f64>,
-    /// The first row predicted positive.
-    first_positive: usize,
-}
-
-struct RegressionSample {
-    targets: Vec<f64>,
-    errors: Vec<f64>,
-    /// Where the rows lie from the smallest absolute error to the largest.
-    by_error: Vec<u32>,
 }
 
 impl Sample {
     /// Takes rows in the order `order`, which is that of the counts.
     fn new(task: Task, targets: &[f64], predictions: &[f64], threshold: f64, order: &[u32]) -> Sample {
         let targets: Vec<f64> = order.iter().map(|&row| targets[row as usize]).collect();
-        let predictions: Vec<f64> = order.iter().map(|&row| predictions[row as usize]).collect();
+        let outputs = task.outputs();
+        let row = |row: &u32| *row as usize * outputs..(*row as usize + 1) * outputs;
+        let predictions: Vec<f64> = order.iter().flat_map(|at| &predictions[row(at)]).copied().collect();
         match task {
             Task::Binary => Sample::Binary(BinarySample::new(&targets, &predictions, threshold)),
-            Task::Regression => {
-                let errors: Vec<f64> = targets.iter().zip(&predictions).map(|(target, value)| target - value).collect();
-                let by_error = sorted(errors.len(), |row| sortable(errors[row].abs()));
-                Sample::Regression(RegressionSample { targets, errors, by_error })
-            }
+            Task::Multiclass { classes } => Sample::Multiclass(MulticlassSample::new(&targets, &predictions, classes)),
+            Task::Regression => Sample::Regression(RegressionSample::new(targets, &predictions)),
         }
     }
 
     /// Gives the task's metrics in the order of their names; NaN where undefined.
-    fn all(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; BINARY.len()] {
+    fn all(&self, counts: &[u32], work: &mut Vec<u32>) -> [f64; CLASSIFICATION.len()] {
         match self {
             Sample::Binary(sample) => sample.all(sample.drawn(counts, work)),
+            Sample::Multiclass(sample) => sample.all(counts, work),
             Sample::Regression(sample) => {
-                let mut all = [f64::NAN; BINARY.len()];
+                let mut all = [f64::NAN; CLASSIFICATION.len()];
                 all[..REGRESSION.len()].copy_from_slice(&sample.all(counts));
                 all
             }
@@ -232,185 +232,9 @@ impl Sample {
     fn one(&self, metric: Metric, counts: &[u32], work: &mut Vec<u32>) -> f64 {
         match self {
             Sample::Binary(sample) => sample.one(metric, sample.drawn(counts, work)),
+            Sample::Multiclass(sample) => sample.one(metric, counts, work),
             Sample::Regression(sample) => sample.one(metric, counts),
         }
-    }
-}
-
-impl BinarySample {
-    fn new(targets: &[f64], predictions: &[f64], threshold: f64) -> BinarySample {
-        let places = sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])));
-        let target = |place: &u32| targets[*place as usize];
-        let prediction = |place: &u32| predictions[*place as usize];
-        let ends = places.windows(2).map(|pair| prediction(&pair[0]) != prediction(&pair[1])).chain([true]);
-        let square = |place: &u32| (prediction(place) - target(place)) * (prediction(place) - target(place));
-        BinarySample {
-            classes: places.iter().map(|place| u32::from(target(place) > 0.5)).collect(),
-            ends_level: ends.collect(),
-            log_loss: places.iter().map(|place| log_loss_term(target(place) > 0.5, prediction(place))).collect(),
-            brier: places.iter().map(square).collect(),
-            first_positive: places.partition_point(|place| prediction(place) < threshold),
-            places: if places.is_sorted() { None } else { Some(places) },
-        }
-    }
-
-    /// Gives the count of each row.
-    fn drawn<'a>(&self, counts: &'a [u32], work: &'a mut Vec<u32>) -> &'a [u32] {
-        let Some(places) = &self.places else { return counts };
-        work.clear();
-        work.extend(places.iter().map(|&place| counts[place as usize]));
-        work
-    }
-
-    fn all(&self, drawn: &[u32]) -> [f64; BINARY.len()] {
-        let (confusion, [log_loss, brier]) = (self.confusion(drawn), self.losses(drawn));
-        [
-            accuracy_of(confusion),
-            self.average_precision(drawn),
-            brier,
-            f1_of(confusion),
-            log_loss,
-            precision_of(confusion),
-            recall_of(confusion),
-            self.roc_auc(drawn),
-        ]
-    }
-
-    fn one(&self, metric: Metric, drawn: &[u32]) -> f64 {
-        match metric {
-            Metric::Accuracy => accuracy_of(self.confusion(drawn)),
-            Metric::AveragePrecision => self.average_precision(drawn),
-            Metric::Brier => self.losses(drawn)[1],
-            Metric::F1 => f1_of(self.confusion(drawn)),
-            Metric::LogLoss => self.losses(drawn)[0],
-            Metric::Precision => precision_of(self.confusion(drawn)),
-            Metric::Recall => recall_of(self.confusion(drawn)),
-            Metric::RocAuc => self.roc_auc(drawn),
-            // `Metric::named` gives none of these for a binary task.
-            Metric::Mae | Metric::MedianAbsoluteError | Metric::R2 | Metric::Rmse => f64::NAN,
-        }
-    }
-
-    fn confusion(&self, drawn: &[u32]) -> [[u64; 2]; 2] {
-        let count = |rows: std::ops::Range<usize>| {
-            let pairs = drawn[rows.clone()].iter().zip(&self.classes[rows]);
-            let [all, positives] = pairs.fold([0u64; 2], |[all, positives], (&count, &class)| {
-                [all + u64::from(count), positives + u64::from(count * class)]
-            });
-            [all - positives, positives]
-        };
-        let ([tn, fneg], [fp, tp]) = (count(0..self.first_positive), count(self.first_positive..drawn.len()));
-        [[tn, fp], [fneg, tp]]
-    }
-
-    /// Gives the mean log loss and Brier score.
-    fn losses(&self, drawn: &[u32]) -> [f64; 2] {
-        let (mut log_loss, mut brier) = (0.0, 0.0);
-        for ((&count, log), square) in drawn.iter().zip(&self.log_loss).zip(&self.brier) {
-            log_loss += f64::from(count) * log;
-            brier += f64::from(count) * square;
-        }
-        [log_loss / drawn.len() as f64, brier / drawn.len() as f64]
-    }
-
-    // No branch below depends on a count or a class: in a resample it would be taken at random.
-
-    fn roc_auc(&self, drawn: &[u32]) -> f64 {
-        let mut area = Area::default();
-        let (mut all, mut positives) = (0, 0);
-        for ((&count, &class), &ends_level) in drawn.iter().zip(&self.classes).zip(&self.ends_level) {
-            all += u64::from(count);
-            positives += u64::from(count * class);
-            if ends_level {
-                area.rise(all - positives, positives);
-                (all, positives) = (0, 0);
-            }
-        }
-        area.value()
-    }
-
-    fn average_precision(&self, drawn: &[u32]) -> f64 {
-        let mut steps = Steps::default();
-        let (mut all, mut positives) = (0, 0);
-        for ((&count, &class), &ends_level) in drawn.iter().zip(&self.classes).zip(&self.ends_level).rev() {
-            // A level is complete where the next lower one ends.
-            if ends_level {
-                steps.fall(all - positives, positives);
-                (all, positives) = (0, 0);
-            }
-            all += u64::from(count);
-            positives += u64::from(count * class);
-        }
-        steps.fall(all - positives, positives);
-        if steps.is_empty() { f64::NAN } else { steps.value() }
-    }
-}
-
-impl RegressionSample {
-    fn all(&self, counts: &[u32]) -> [f64; REGRESSION.len()] {
-        let [sum, absolute, squared] = self.sums(counts);
-        let rows = counts.len() as f64;
-        [absolute / rows, self.median(counts), self.r2(counts, sum, squared), (squared / rows).sqrt()]
-    }
-
-    fn one(&self, metric: Metric, counts: &[u32]) -> f64 {
-        let rows = counts.len() as f64;
-        match metric {
-            Metric::Mae => self.sums(counts)[1] / rows,
-            Metric::MedianAbsoluteError => self.median(counts),
-            Metric::R2 => {
-                let [sum, _, squared] = self.sums(counts);
-                self.r2(counts, sum, squared)
-            }
-            Metric::Rmse => (self.sums(counts)[2] / rows).sqrt(),
-            // `Metric::named` gives none of these for a regression task.
-            Metric::Accuracy
-            | Metric::AveragePrecision
-            | Metric::Brier
-            | Metric::F1
-            | Metric::LogLoss
-            | Metric::Precision
-            | Metric::Recall
-            | Metric::RocAuc => f64::NAN,
-        }
-    }
-
-    /// Gives the sums of targets, absolute errors and squared errors.
-    fn sums(&self, counts: &[u32]) -> [f64; 3] {
-        let (mut sum, mut absolute, mut squared) = (0.0, 0.0, 0.0);
-        for ((target, error), &count) in self.targets.iter().zip(&self.errors).zip(counts) {
-            let weight = f64::from(count);
-            sum += weight * target;
-            absolute += weight * error.abs();
-            squared += weight * (error * error);
-        }
-        [sum, absolute, squared]
-    }
-
-    fn r2(&self, counts: &[u32], sum: f64, squared: f64) -> f64 {
-        let mean = sum / counts.len() as f64;
-        let (mut spread, mut distinct, mut first) = (0.0, false, None);
-        for (target, &count) in self.targets.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            spread += f64::from(count) * ((target - mean) * (target - mean));
-            distinct |= *first.get_or_insert(*target) != *target;
-        }
-        if distinct { r2_of(counts.len(), squared, spread) } else { f64::NAN }
-    }
-
-    fn median(&self, counts: &[u32]) -> f64 {
-        let (low, high) = ((counts.len() - 1) / 2, counts.len() / 2);
-        let (mut seen, mut lower) = (0, None);
-        for &place in &self.by_error {
-            seen += counts[place as usize] as usize;
-            let error = self.errors[place as usize].abs();
-            if seen > low {
-                lower.get_or_insert(error);
-            }
-            if seen > high {
-                return halfway(lower.unwrap_or(error), error);
-            }
-        }
-        f64::NAN
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Definitions are scikit-learn's. Sums are exact, so a metric does not depend on the order of the rows. Binary targets
 //! are 0 and 1, predictions are probabilities of 1, and a row is predicted positive when its probability is at least the
-//! threshold.
+//! threshold. Targets of several classes are their numbers, 0 to `classes` − 1, predictions are the probabilities of all
+//! classes, row after row, and a row is predicted to be of the class that is most likely, the first of equal ones.
 
 mod binary;
 mod bootstrap;
 mod curves;
+mod multiclass;
 mod ranking;
 mod regression;
 
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 pub use self::binary::{accuracy, average_precision, brier, confusion, f1, log_loss, precision, recall, roc_auc};
 pub use self::bootstrap::{Interval, Paired, bootstrap, paired_bootstrap};
 pub use self::curves::{PrecisionRecallPoint, RocPoint, precision_recall, roc};
+pub use self::multiclass::{class_confusion, most_likely};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};
 
 use crate::Error;
@@ -24,12 +27,17 @@ use crate::Error;
 pub enum Task {
     /// Targets are 0 and 1.
     Binary,
+    /// Targets are the numbers of classes.
+    Multiclass {
+        /// The number of classes.
+        classes: usize,
+    },
     /// Targets are numbers.
     Regression,
 }
 
-/// The names of the metrics of a binary target, in alphabetical order.
-pub const BINARY: [&str; 8] =
+/// The names of the metrics of classes, in alphabetical order.
+pub const CLASSIFICATION: [&str; 8] =
     ["accuracy", "average_precision", "brier", "f1", "log_loss", "precision", "recall", "roc_auc"];
 
 /// The names of the metrics of a numeric target, in alphabetical order.
@@ -39,9 +47,38 @@ impl Task {
     /// Gives the names of the task's metrics.
     pub fn metrics(self) -> &'static [&'static str] {
         match self {
-            Task::Binary => &BINARY,
+            Task::Binary | Task::Multiclass { .. } => &CLASSIFICATION,
             Task::Regression => &REGRESSION,
         }
+    }
+
+    /// Gives the number of values that predict a row.
+    pub fn outputs(self) -> usize {
+        match self {
+            Task::Multiclass { classes } => classes,
+            Task::Binary | Task::Regression => 1,
+        }
+    }
+
+    /// Gives the number of classes that targets are numbers of; `None` where they are values.
+    fn classes(self) -> Option<usize> {
+        match self {
+            Task::Binary => Some(2),
+            Task::Multiclass { classes } => Some(classes),
+            Task::Regression => None,
+        }
+    }
+}
+
+/// Computes every metric of the task, by name.
+///
+/// # Errors
+/// As [`binary`], [`multiclass`] and [`regression`].
+pub fn all(task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<BTreeMap<String, f64>, Error> {
+    match task {
+        Task::Binary => binary(targets, predictions, threshold),
+        Task::Multiclass { classes } => multiclass(targets, predictions, classes),
+        Task::Regression => regression(targets, predictions),
     }
 }
 
@@ -64,7 +101,22 @@ pub fn binary(targets: &[f64], predictions: &[f64], threshold: f64) -> Result<BT
         binary::recall_of(confusion),
         ranking.roc_auc(),
     ];
-    Ok(BINARY.iter().map(|name| (*name).to_owned()).zip(values).collect())
+    Ok(CLASSIFICATION.iter().map(|name| (*name).to_owned()).zip(values).collect())
+}
+
+/// Computes every metric of several classes, by name.
+///
+/// Precision, recall, F1, `roc_auc` and `average_precision` are the plain means of those of each class against all
+/// others ("macro" and "ovr" in scikit-learn). `brier` is the mean over rows of the sum over classes, 0 to 2. `roc_auc` is
+/// NaN when a class has no rows, or all.
+///
+/// # Errors
+/// No rows, not one prediction a row and class, targets that are no class, predictions that are no probabilities.
+pub fn multiclass(targets: &[f64], predictions: &[f64], classes: usize) -> Result<BTreeMap<String, f64>, Error> {
+    check("metrics", Task::Multiclass { classes }, targets, predictions, Predictions::Probabilities)?;
+    let measured = multiclass::Measured::new(targets, predictions, classes);
+    let value = |name: &&str| Ok(((*name).to_owned(), measured.value(Metric::named(Task::Binary, name)?)));
+    CLASSIFICATION.iter().map(value).collect()
 }
 
 /// Computes every regression metric, by name.
@@ -88,7 +140,7 @@ pub fn regression(targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<Strin
 /// # Errors
 /// A name that the task does not have, and as [`binary`] and [`regression`].
 pub fn by_name(name: &str, task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
-    Metric::named(task, name)?.of(targets, predictions, threshold)
+    Metric::named(task, name)?.of(task, targets, predictions, threshold)
 }
 
 /// One metric of one task.
@@ -110,24 +162,30 @@ enum Metric {
 
 impl Metric {
     fn named(task: Task, name: &str) -> Result<Metric, Error> {
-        Ok(match (task, name) {
-            (Task::Binary, "accuracy") => Metric::Accuracy,
-            (Task::Binary, "average_precision") => Metric::AveragePrecision,
-            (Task::Binary, "brier") => Metric::Brier,
-            (Task::Binary, "f1") => Metric::F1,
-            (Task::Binary, "log_loss") => Metric::LogLoss,
-            (Task::Binary, "precision") => Metric::Precision,
-            (Task::Binary, "recall") => Metric::Recall,
-            (Task::Binary, "roc_auc") => Metric::RocAuc,
-            (Task::Regression, "mae") => Metric::Mae,
-            (Task::Regression, "median_absolute_error") => Metric::MedianAbsoluteError,
-            (Task::Regression, "r2") => Metric::R2,
-            (Task::Regression, "rmse") => Metric::Rmse,
-            _ => return Err(Error::UnknownMetric { name: name.to_owned(), known: task.metrics() }),
-        })
+        let known = task.metrics();
+        let found = match name {
+            "accuracy" => Metric::Accuracy,
+            "average_precision" => Metric::AveragePrecision,
+            "brier" => Metric::Brier,
+            "f1" => Metric::F1,
+            "log_loss" => Metric::LogLoss,
+            "precision" => Metric::Precision,
+            "recall" => Metric::Recall,
+            "roc_auc" => Metric::RocAuc,
+            "mae" => Metric::Mae,
+            "median_absolute_error" => Metric::MedianAbsoluteError,
+            "r2" => Metric::R2,
+            "rmse" => Metric::Rmse,
+            _ => return Err(Error::UnknownMetric { name: name.to_owned(), known }),
+        };
+        if known.contains(&name) { Ok(found) } else { Err(Error::UnknownMetric { name: name.to_owned(), known }) }
     }
 
-    fn of(self, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
+    fn of(self, task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
+        if let Task::Multiclass { classes } = task {
+            check("metrics", task, targets, predictions, Predictions::Probabilities)?;
+            return Ok(multiclass::Measured::new(targets, predictions, classes).value(self));
+        }
         match self {
             Metric::Accuracy => accuracy(targets, predictions, threshold),
             Metric::AveragePrecision => average_precision(targets, predictions),
@@ -159,14 +217,14 @@ fn check(
     predictions: &[f64],
     kind: Predictions,
 ) -> Result<(), Error> {
-    crate::error::check_length(operation, "predictions", targets.len(), predictions.len())?;
-    crate::error::check_targets(operation, targets, targets.len(), task == Task::Binary)?;
+    crate::error::check_length(operation, "predictions", targets.len() * task.outputs(), predictions.len())?;
+    crate::error::check_targets(operation, targets, targets.len(), task.classes())?;
     let is_good = |value: f64| match kind {
         Predictions::Finite => value.is_finite(),
         Predictions::Probabilities => (0.0..=1.0).contains(&value),
     };
     match predictions.iter().position(|&value| !is_good(value)) {
-        Some(row) => Err(Error::Prediction { operation, row, value: predictions[row] }),
+        Some(at) => Err(Error::Prediction { operation, row: at / task.outputs(), value: predictions[at] }),
         None => Ok(()),
     }
 }

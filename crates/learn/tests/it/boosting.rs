@@ -1,7 +1,8 @@
 //! What a boosted fit promises.
 
 use trainyard_learn::{
-    BinnedMatrix, Binning, BoostingFit, BoostingParameters, Error, Matrix, Objective, boost, metrics, sigmoid,
+    BinnedMatrix, Binning, BoostingFit, BoostingParameters, Error, Matrix, Objective, Validation, boost, metrics,
+    sigmoid,
 };
 
 use crate::data::Table;
@@ -28,7 +29,7 @@ fn bins_and_doubles_go_the_same_way_at_every_split() {
     table.columns[3][6] = f64::NEG_INFINITY;
     let (binning, binned, fit) = fit(&table, &few_trees(), Objective::BinaryLogLoss);
     let mut splits = 0;
-    for node in fit.ensemble.trees().iter().flat_map(|tree| tree.nodes()).filter(|node| !node.is_leaf()) {
+    for node in fit.ensemble().trees().iter().flat_map(|tree| tree.nodes()).filter(|node| !node.is_leaf()) {
         let column = node.feature as usize;
         let edges = binning.edges(column);
         // Infinite: every value goes left, and only missing cells go right.
@@ -50,7 +51,7 @@ fn reported_losses_are_those_of_the_predictions() {
     let table = Table::synthetic(2_000, 6, 2);
     let (_, _, fit) = fit(&table, &few_trees(), Objective::BinaryLogLoss);
     let probabilities: Vec<f64> =
-        fit.ensemble.predict_margin(&table.matrix()).iter().map(|&margin| sigmoid(margin)).collect();
+        fit.ensemble().predict_margin(&table.matrix()).iter().map(|&margin| sigmoid(margin)).collect();
     let loss = metrics::log_loss(&table.targets, &probabilities).expect("a loss");
     let last = *fit.train_loss.last().expect("a loss an iteration");
     assert_eq!(fit.train_loss.len(), 20);
@@ -62,8 +63,8 @@ fn reported_losses_are_those_of_the_predictions() {
 fn one_row_is_predicted_as_in_a_table() {
     let table = Table::synthetic(1_003, 6, 3);
     let (_, _, fit) = fit(&table, &few_trees(), Objective::BinaryLogLoss);
-    for (row, margin) in fit.ensemble.predict_margin(&table.matrix()).iter().enumerate() {
-        assert_eq!(margin.to_bits(), fit.ensemble.predict_margin_row(&table.row(row)).to_bits());
+    for (row, margin) in fit.ensemble().predict_margin(&table.matrix()).iter().enumerate() {
+        assert_eq!(margin.to_bits(), fit.ensemble().predict_margin_row(&table.row(row)).to_bits());
     }
 }
 
@@ -82,10 +83,10 @@ fn leaves_of_one_row_fit_everything() {
         ..BoostingParameters::default()
     };
     let (_, _, fit) = fit(&table, &parameters, Objective::SquaredError);
-    for (got, wanted) in fit.ensemble.predict_margin(&table.matrix()).iter().zip(&table.targets) {
+    for (got, wanted) in fit.ensemble().predict_margin(&table.matrix()).iter().zip(&table.targets) {
         assert!((got - wanted).abs() < 1e-5, "{got} {wanted}");
     }
-    assert_eq!(fit.ensemble.trees()[0].nodes().iter().filter(|node| node.is_leaf()).count(), 64);
+    assert_eq!(fit.ensemble().trees()[0].nodes().iter().filter(|node| node.is_leaf()).count(), 64);
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn limits_of_a_tree_are_kept() {
     let table = Table::synthetic(2_000, 6, 4);
     let parameters = BoostingParameters { max_leaf_nodes: 9, max_depth: Some(4), min_samples_leaf: 50, ..few_trees() };
     let (_, _, fit) = fit(&table, &parameters, Objective::BinaryLogLoss);
-    for tree in fit.ensemble.trees() {
+    for tree in fit.ensemble().trees() {
         let leaves: Vec<_> = tree.nodes().iter().filter(|node| node.is_leaf()).collect();
         assert!((2..=9).contains(&leaves.len()));
         assert!(leaves.iter().all(|leaf| leaf.rows >= 50));
@@ -111,13 +112,13 @@ fn limits_of_a_tree_are_kept() {
 fn a_constant_target_or_column_gives_the_mean() {
     let constant = Table { columns: vec![vec![1.0; 100]], targets: (0..100).map(f64::from).collect() };
     let (_, _, flat) = fit(&constant, &few_trees(), Objective::SquaredError);
-    assert!(flat.ensemble.predict_margin(&constant.matrix()).iter().all(|value| *value == 49.5));
+    assert!(flat.ensemble().predict_margin(&constant.matrix()).iter().all(|value| *value == 49.5));
     let still = Table { columns: vec![(0..100).map(f64::from).collect()], targets: vec![2.5; 100] };
     let (_, _, same) = fit(&still, &few_trees(), Objective::SquaredError);
-    assert!(same.ensemble.predict_margin(&still.matrix()).iter().all(|value| *value == 2.5));
+    assert!(same.ensemble().predict_margin(&still.matrix()).iter().all(|value| *value == 2.5));
     let no_columns = Table { columns: Vec::new(), targets: vec![0.0, 1.0, 1.0, 1.0] };
     let (_, _, base) = fit(&no_columns, &few_trees(), Objective::BinaryLogLoss);
-    assert_eq!(base.ensemble.predict_margin_row(&[]), libm::log(3.0));
+    assert_eq!(base.ensemble().predict_margin_row(&[]), libm::log(3.0));
 }
 
 #[test]
@@ -128,15 +129,15 @@ fn the_side_of_missing_cells_is_learned() {
     let targets: Vec<f64> = column.iter().map(|value| f64::from(u8::from(value.is_nan()))).collect();
     let table = Table { columns: vec![column], targets };
     let (_, _, fit) = fit(&table, &few_trees(), Objective::BinaryLogLoss);
-    assert!(fit.ensemble.predict_margin_row(&[f64::NAN]) > 0.0);
-    assert!(fit.ensemble.predict_margin_row(&[3.0]) < 0.0);
+    assert!(fit.ensemble().predict_margin_row(&[f64::NAN]) > 0.0);
+    assert!(fit.ensemble().predict_margin_row(&[3.0]) < 0.0);
     // A column that never was missing sends missing cells with most rows.
     let skewed = Table {
         columns: vec![(0..200).map(|row| f64::from(u8::from(row < 60))).collect()],
         targets: (0..200).map(|row| f64::from(u8::from(row < 60))).collect(),
     };
     let (_, _, fit) = self::fit(&skewed, &few_trees(), Objective::SquaredError);
-    assert_eq!(fit.ensemble.predict_margin_row(&[f64::NAN]), fit.ensemble.predict_margin_row(&[0.0]));
+    assert_eq!(fit.ensemble().predict_margin_row(&[f64::NAN]), fit.ensemble().predict_margin_row(&[0.0]));
 }
 
 #[test]
@@ -168,16 +169,16 @@ fn early_stopping_keeps_the_best_trees() {
     let binning = Binning::fit(&train.matrix(), 255);
     let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
     let parameters = BoostingParameters { early_stopping: true, n_iter_no_change: 5, ..BoostingParameters::default() };
-    let validation = Some((&binned_held_out, held_out.targets.as_slice()));
+    let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
     let objective = Objective::BinaryLogLoss;
     let fit = boost(&binned, &binning, &train.targets, None, &parameters, objective, validation, &|_, _, _| true)
         .expect("a fit");
-    assert_eq!(fit.ensemble.trees().len(), fit.best_iteration);
+    assert_eq!(fit.ensemble().trees().len(), fit.best_iteration);
     assert!(fit.validation_loss.len() < 100);
     let lowest = fit.validation_loss.iter().copied().fold(f64::INFINITY, f64::min);
     assert_eq!(fit.validation_loss[fit.best_iteration - 1], lowest);
     let probabilities: Vec<f64> =
-        fit.ensemble.predict_margin(&held_out.matrix()).iter().map(|&margin| sigmoid(margin)).collect();
+        fit.ensemble().predict_margin(&held_out.matrix()).iter().map(|&margin| sigmoid(margin)).collect();
     let loss = metrics::log_loss(&held_out.targets, &probabilities).expect("a loss");
     assert!((loss - lowest).abs() < 1e-12, "{loss} {lowest}");
 }
@@ -192,7 +193,7 @@ fn samples_of_rows_and_columns_follow_the_seed() {
     let first = sampled(1);
     assert_eq!(first, sampled(1));
     assert_ne!(first, sampled(2));
-    for tree in first.ensemble.trees() {
+    for tree in first.ensemble().trees() {
         let mut columns: Vec<u32> =
             tree.nodes().iter().filter(|node| !node.is_leaf()).map(|node| node.feature).collect();
         columns.sort_unstable();
@@ -200,7 +201,7 @@ fn samples_of_rows_and_columns_follow_the_seed() {
         assert!(columns.len() <= 4, "{columns:?}");
         assert!((800..1_200).contains(&tree.nodes()[0].rows));
     }
-    let importance = first.ensemble.importance_gain();
+    let importance = first.ensemble().importance_gain();
     assert!(importance[0] > importance[4] && importance[1] > importance[4], "{importance:?}");
 }
 

@@ -1,5 +1,6 @@
 //! Real tables as columns of doubles, and keyed synthetic ones.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -30,6 +31,22 @@ impl Table {
         Table { columns, targets }
     }
 
+    /// Reads as [`Table::read`] does; targets are the places of the sorted labels. `NA` is a missing cell.
+    pub(crate) fn read_classes(path: &Path, target: &str) -> Table {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).expect("the data is there");
+        let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+        let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+        let number = |cell: &str| if ["", "NA"].contains(&cell) { Some(f64::NAN) } else { cell.parse().ok() };
+        let column = |index: usize| records.iter().map(|record| number(&record[index])).collect::<Option<Vec<f64>>>();
+        let at = names.iter().position(|name| name == target).expect("the target is a column");
+        let labels: BTreeSet<&str> = records.iter().map(|record| &record[at]).collect();
+        let class = |record: &csv::StringRecord| labels.iter().take_while(|label| **label < &record[at]).count() as f64;
+        Table {
+            columns: (0..names.len()).filter(|&index| index != at).filter_map(column).collect(),
+            targets: records.iter().map(class).collect(),
+        }
+    }
+
     /// Reads a table of the shared data; `None` where that is absent.
     pub(crate) fn shared(path: &str, target: &str, positive: Option<&str>) -> Option<Table> {
         Some(Table::read(&trainyard_judges::shared(path)?, target, positive))
@@ -45,6 +62,16 @@ impl Table {
 
     pub(crate) fn adult() -> Option<Table> {
         Table::shared("data/adult/adult.csv", "income", Some(">50K"))
+    }
+
+    pub(crate) fn wine() -> Option<Table> {
+        let path = trainyard_judges::shared("data/sklearn_tables/wine.csv")?;
+        Some(Table::read_classes(&path, "target"))
+    }
+
+    pub(crate) fn penguins() -> Option<Table> {
+        let path = trainyard_judges::shared("data/penguins/penguins.csv")?;
+        Some(Table::read_classes(&path, "species"))
     }
 
     pub(crate) fn diabetes() -> Option<Table> {
@@ -83,6 +110,11 @@ impl Table {
             values.iter().enumerate().filter(|(row, _)| keep(*row)).map(|(_, value)| *value).collect()
         };
         Table { columns: self.columns.iter().map(take).collect(), targets: take(&self.targets) }
+    }
+
+    /// Drops the rows that have missing cells.
+    pub(crate) fn filter_complete_rows(&self) -> Table {
+        self.filter(|row| self.columns.iter().all(|column| column[row].is_finite()))
     }
 
     /// Drops the columns that have missing cells.

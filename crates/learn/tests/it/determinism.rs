@@ -1,7 +1,8 @@
 //! The same bytes at any number of threads.
 
 use trainyard_learn::{
-    Binning, BoostingParameters, LogisticParameters, Matrix, Objective, boost, logistic_regression, metrics, ridge,
+    Binning, BoostingParameters, LogisticParameters, Matrix, Objective, Validation, boost, logistic_regression,
+    metrics, ridge,
 };
 
 use crate::data::{Table, with_threads};
@@ -25,11 +26,11 @@ fn boosting() {
     let run = |parameters: &BoostingParameters, objective| {
         let binning = Binning::fit(&table.matrix(), 255);
         let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
-        let validation = Some((&binned_held_out, held_out.targets.as_slice()));
+        let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
         let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_, _, _| true)
             .expect("a fit");
-        let text = serde_json::to_string(&fit.ensemble).expect("JSON");
-        (text, bits(&fit.train_loss), bits(&fit.validation_loss), bits(&fit.ensemble.predict_margin(&table.matrix())))
+        let text = serde_json::to_string(&fit.ensemble()).expect("JSON");
+        (text, bits(&fit.train_loss), bits(&fit.validation_loss), bits(&fit.ensemble().predict_margin(&table.matrix())))
     };
     let usual = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };
     same("boosting", || run(&usual, Objective::BinaryLogLoss));
@@ -53,7 +54,8 @@ fn losses_where_one_thread_becomes_several() {
             same(&format!("{objective:?} of {rows} rows, weighted: {}", weights.is_some()), || {
                 let binning = Binning::fit(&train.matrix(), 32);
                 let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
-                let validation = Some((&binned_held_out, held_out.targets.as_slice()));
+                let validation =
+                    Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
                 let parameters =
                     BoostingParameters { max_iter: 3, max_bins: 32, early_stopping: true, ..Default::default() };
                 let fit = boost(
@@ -68,7 +70,7 @@ fn losses_where_one_thread_becomes_several() {
                 )
                 .expect("a fit");
                 assert_eq!((fit.train_loss.len(), fit.validation_loss.len()), (3, 3));
-                (bits(&fit.train_loss), bits(&fit.validation_loss), fit.ensemble)
+                (bits(&fit.train_loss), bits(&fit.validation_loss), fit.ensembles)
             });
         }
     }
@@ -189,7 +191,7 @@ fn a_fit_on_copied_columns_is_the_same() {
     };
     // Of two equal columns the first is always chosen.
     let doubled: Vec<&[f64]> = table.columns.iter().chain(&copy).map(Vec::as_slice).collect();
-    let importance = fit(&Matrix::new(doubled, 1_000)).ensemble.importance_gain();
-    assert_eq!(importance[..3], fit(&table.matrix()).ensemble.importance_gain());
+    let importance = fit(&Matrix::new(doubled, 1_000)).ensemble().importance_gain();
+    assert_eq!(importance[..3], fit(&table.matrix()).ensemble().importance_gain());
     assert_eq!(importance[3..], [0.0; 3]);
 }

@@ -40,7 +40,7 @@ fn compare(name: &str, table: &Table, binary: bool) -> Option<(f64, f64)> {
     let ours = (0..5).map(|fold| {
         let (train, test) = (table.filter(|row| folds[row] != fold), table.filter(|row| folds[row] == fold));
         let (_, _, fit) = fit(&train, &BoostingParameters::default(), objective);
-        let margins = fit.ensemble.predict_margin(&test.matrix());
+        let margins = fit.ensemble().predict_margin(&test.matrix());
         if binary { metrics::roc_auc(&test.targets, &margins) } else { metrics::rmse(&test.targets, &margins) }
             .expect("a metric")
     });

@@ -6,4 +6,5 @@ mod determinism;
 mod lightgbm;
 mod linear;
 mod metrics;
+mod multiclass;
 mod stored;

@@ -12,7 +12,7 @@ fn ensemble() -> (TreeEnsemble, Binning) {
     table.targets = (0..500).map(|row| f64::from(u8::from(row % 3 == 0 || table.columns[0][row] > 0.8))).collect();
     let parameters = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };
     let (binning, _, fit) = fit(&table, &parameters, Objective::BinaryLogLoss);
-    (fit.ensemble, binning)
+    (fit.ensemble().clone(), binning)
 }
 
 #[test]
