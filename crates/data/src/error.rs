@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use trainyard_diagnostics::{Diagnostic, Place, Source, nearest, one_of};
+use trainyard_diagnostics::{Diagnostic, Place, Source, count, nearest, one_of};
 
 /// One line of a file, as far as it helps to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,14 @@ pub enum Error {
     ConstantTarget { column: String, value: String },
     /// A two-class target has more classes.
     ThirdClass { column: String, classes: Vec<(String, usize)> },
+    /// A target has more classes than can be told apart.
+    TooManyClasses { column: String, classes: usize, most: usize },
+    /// A row is of a class that the data did not have when the model was made.
+    UnknownClass { column: String, label: String, classes: Vec<String> },
+    /// A weight is missing, no number, negative or infinite.
+    BadWeight { column: String, row: usize, value: Option<String>, place: Option<Place> },
+    /// Every weight is 0.
+    NoWeight { column: String, place: Option<Place> },
     /// The positive label does not occur.
     NoPositive { column: String, positive: String, classes: Vec<String>, place: Option<Place> },
     /// A text target without a positive label.
@@ -241,7 +249,7 @@ impl Error {
                 "data/missing-target",
                 format!("the target {column} is missing in {}, first in row {first}", counted(*rows, "row")),
             )
-            .help("take those rows out of the data"),
+            .help("leave them out with `missing: drop` in `data.target`, or take them out of the data"),
             Error::ConstantTarget { column, value } => Diagnostic::error(
                 "data/constant-target",
                 format!("the target {column} is {value:?} in every row: there is nothing to learn"),
@@ -255,7 +263,38 @@ impl Error {
                     format!("the target {column} has {} classes where two are expected", classes.len()),
                 )
                 .note(format!("they are {}", shown.join(", ")))
-                .help("mend the rows with stray labels, or predict a number with `task: regression`")
+                .help(
+                    "mend the rows with stray labels, or predict all classes: `task: multiclass` in the place of \
+                     `positive`",
+                )
+            }
+            Error::TooManyClasses { column, classes, most } => Diagnostic::error(
+                "data/too-many-classes",
+                format!(
+                    "the target {column} has {} classes, more than {}",
+                    count(*classes as u64),
+                    count(*most as u64)
+                ),
+            )
+            .help("predict a number with `task: regression`, join classes in the data, or name another target"),
+            Error::UnknownClass { column, label, classes } => Diagnostic::error(
+                "data/unknown-class",
+                format!("a row has the {column} {label}, which is none of the classes of the data"),
+            )
+            .note(format!("they are {}", listed(classes)))
+            .help("bring rows of that class into the data, or write the next split version"),
+            Error::BadWeight { column, row, value, place } => {
+                let title = match value {
+                    Some(value) => format!("the weight {column} is {value} in row {row}"),
+                    None => format!("the weight {column} is missing in row {row}"),
+                };
+                at(Diagnostic::error("data/bad-weight", title), place, "this is the weight".to_owned())
+                    .help("a weight is a number, 0 or more: mend the data, or name another column")
+            }
+            Error::NoWeight { column, place } => {
+                let title = format!("the weight {column} is 0 in every row: no row counts");
+                at(Diagnostic::error("data/no-weight", title), place, "this is the weight".to_owned())
+                    .help("name another column, or leave `weight` out")
             }
             Error::NoPositive { column, positive, classes, place } => {
                 let problem = Diagnostic::error(
@@ -273,10 +312,12 @@ impl Error {
                     "data/positive-needed",
                     format!("the target {column} holds labels, but which one is positive is not said"),
                 );
-                at(problem, place, "no `positive` here".to_owned()).help(format!(
-                    "write `target: {{column: {column}, positive: LABEL}}` with one of {}",
-                    listed(classes)
-                ))
+                let problem = at(problem, place, "no `positive` here".to_owned());
+                problem.help(if classes.len() > 2 {
+                    format!("write `target: {{column: {column}, task: multiclass}}` to predict each of its classes")
+                } else {
+                    format!("write `target: {{column: {column}, positive: LABEL}}` with one of {}", listed(classes))
+                })
             }
             Error::TargetNotNumeric { column } => Diagnostic::error(
                 "data/target-not-numeric",

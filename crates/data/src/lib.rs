@@ -18,7 +18,7 @@ pub use csv::to_csv;
 pub use error::{Error, Line};
 pub use parquet::{from_parquet, to_parquet};
 pub use read::{ReadOptions, read};
-pub use target::{Checked, Target, check, targets};
+pub use target::{Checked, Master, Target, check, targets, weights};
 
 /// Reads a CSV text, called `file` in messages.
 ///

@@ -23,7 +23,8 @@ pub(crate) fn compile_derived(
     let mut pending: Vec<(&Located<String>, &Located<String>)> = Vec::new();
     let mut seen: BTreeMap<String, &Located<String>> = BTreeMap::new();
     let names = raw.iter().map(|column| column.name.as_str());
-    let reserved = std::iter::once(&data.target.column).chain(&data.key).map(|name| name.value.as_str());
+    let reserved =
+        std::iter::once(&data.target.column).chain(&data.key).chain(&data.weight).map(|name| name.value.as_str());
     let taken: Vec<&str> = names.chain(reserved).collect();
     for (name, sql) in &spec.columns {
         // SQL reads names without regard to case, so that a difference in case alone would change what others mean.
@@ -38,6 +39,9 @@ pub(crate) fn compile_derived(
     }
     let forbidden: Vec<(&str, &str)> = std::iter::once((data.target.column.value.as_str(), "it is the target"))
         .chain(data.key.iter().map(|key| (key.value.as_str(), "it is the key, which says nothing about a new row")))
+        .chain(
+            data.weight.iter().map(|weight| (weight.value.as_str(), "it is the weight, which a new row does not have")),
+        )
         .chain(data.drop.iter().map(|column| (column.value.as_str(), "`data.drop` names it")))
         .collect();
     let mut known = raw.to_vec();

@@ -192,7 +192,7 @@ fn raw_columns(schema: &Schema, data: &DataSpec) -> Vec<Column> {
 }
 
 fn is_reserved(name: &str, data: &DataSpec) -> bool {
-    data.target.column.value == name || data.key.as_ref().is_some_and(|key| key.value == name)
+    std::iter::once(&data.target.column).chain(&data.key).chain(&data.weight).any(|reserved| reserved.value == name)
 }
 
 pub(crate) fn is_category(kind: Type) -> bool {
@@ -215,6 +215,8 @@ fn column_kind(
         found.push(problems::target_used(name));
     } else if data.key.as_ref().is_some_and(|key| key.value == name.value) {
         found.push(problems::key_used(name));
+    } else if data.weight.as_ref().is_some_and(|weight| weight.value == name.value) {
+        found.push(problems::weight_used(name));
     } else if data.drop.iter().any(|dropped| dropped.value == name.value) {
         found.push(problems::dropped(name));
     } else if !spec.columns.iter().any(|(column, _)| column.value == name.value) {

@@ -50,6 +50,12 @@ pub(crate) fn key_used(name: &Located<String>) -> Diagnostic {
         .help(format!("remove `{}` from the group", name.value))
 }
 
+pub(crate) fn weight_used(name: &Located<String>) -> Diagnostic {
+    let diagnostic = Diagnostic::error("features/weight-used", "the features read the weight");
+    at(diagnostic, name, "this says how much a row counts, which nobody knows of a new one")
+        .help(format!("remove `{}` from the group", name.value))
+}
+
 pub(crate) fn dropped(name: &Located<String>) -> Diagnostic {
     let diagnostic = Diagnostic::error("features/dropped-column", "the features want a column that is dropped");
     at(diagnostic, name, "`data.drop` names it")

@@ -6,9 +6,8 @@ use arrow_array::{BooleanArray, RecordBatch};
 use serde::{Deserialize, Serialize};
 use trainyard_files::Digest;
 use trainyard_learn::metrics;
-use trainyard_spec::{DataSpec, Task};
+use trainyard_spec::Task;
 
-use crate::model::learn_task;
 use crate::{Error, Model};
 
 /// Fewer rows than this say too little.
@@ -37,8 +36,6 @@ pub struct CompareRequest<'a> {
     pub incumbent: Option<Incumbent<'a>>,
     /// The candidate's reference test.
     pub reference: &'a RecordBatch,
-    /// Where its key and target are.
-    pub data: &'a DataSpec,
     /// The metric whose difference gets an interval.
     pub metric: &'a str,
     /// How often rows are drawn again.
@@ -129,10 +126,13 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
         Ok(model) => *model,
         Err(error) => return Ok(Comparison::IncumbentFails { error: error.clone() }),
     };
-    let positive = |model: &Model| model.target.classes.as_ref().map(|[_, positive]| positive.clone());
-    let is_same = candidate.target.column == incumbent.target.column
-        && candidate.target.task == incumbent.target.task
-        && positive(candidate) == positive(incumbent);
+    let (of_candidate, of_incumbent) = (&candidate.target, &incumbent.target);
+    // What the rows of the other of two classes are called does not matter.
+    let same_classes = match of_candidate.task {
+        Task::Binary => of_candidate.positive() == of_incumbent.positive(),
+        Task::Multiclass | Task::Regression => of_candidate.classes == of_incumbent.classes,
+    };
+    let is_same = of_candidate.column == of_incumbent.column && of_candidate.task == of_incumbent.task && same_classes;
     if !is_same {
         let describe = |model: &Model| format!("{} ({})", model.target, crate::model::name_of_task(model.target.task));
         return Ok(Comparison::OtherTarget { candidate: describe(candidate), incumbent: describe(incumbent) });
@@ -146,12 +146,9 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
         .map_err(|error| Error::Table { what: error.to_string() })?;
     let rows = table.num_rows() as u64;
     let excluded = request.reference.num_rows() as u64 - rows;
-    let task = candidate.target.task;
-    let targets = trainyard_data::targets(&table, &request.data.target, task)?;
-    let smallest_class = (task == Task::Binary).then(|| {
-        let positives = targets.iter().filter(|target| **target > 0.5).count() as u64;
-        positives.min(rows - positives)
-    });
+    let targets = trainyard_data::targets(&table, &candidate.target)?;
+    let of_class = |class: usize| targets.iter().filter(|target| **target as usize == class).count() as u64;
+    let smallest_class = candidate.target.classes.as_ref().and_then(|classes| (0..classes.len()).map(of_class).min());
     if rows < LEAST_ROWS || smallest_class.is_some_and(|count| count < LEAST_OF_CLASS) {
         return Ok(Comparison::TooFewRows { rows, excluded, smallest_class });
     }
@@ -168,7 +165,7 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
     let (a, b, threshold) = comparable(request.metric, candidate, &of_candidate, incumbent, &of_incumbent);
     let paired = metrics::paired_bootstrap(
         request.metric,
-        learn_task(task),
+        candidate.task(),
         &targets,
         &a,
         &b,
@@ -198,7 +195,9 @@ fn comparable(
     incumbent: &Model,
     of_incumbent: &[f64],
 ) -> (Vec<f64>, Vec<f64>, f64) {
-    let looks_at_classes = matches!(metric, "accuracy" | "precision" | "recall" | "f1");
+    // Of several classes the most likely one is taken, whatever the threshold.
+    let looks_at_classes =
+        candidate.target.task == Task::Binary && matches!(metric, "accuracy" | "precision" | "recall" | "f1");
     if !looks_at_classes || candidate.threshold == incumbent.threshold {
         return (of_candidate.to_vec(), of_incumbent.to_vec(), candidate.threshold);
     }

@@ -29,7 +29,7 @@ pub struct FoldFits {
 pub struct FoldFit {
     /// Fitted on the rows outside the fold.
     pub estimator: Estimator,
-    /// Its predictions for the fold's rows.
+    /// Its predictions for the fold's rows: one value a row, or one probability a row and class.
     pub predictions: Vec<f64>,
     /// Every metric on the fold's rows.
     pub metrics: BTreeMap<String, f64>,
@@ -59,20 +59,20 @@ impl Course<'_> {
     /// Fits and measures every candidate in every fold, the folds side by side.
     pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
         let request = self.request;
-        let (task, classes) = (request.target.task, request.target.classes.as_ref());
         let seed = request.spec.seed.value;
-        let fold_of = folds::assign(&self.targets, &self.digests, task, classes, self.folds, seed)?;
+        let fold_of = folds::assign(&self.targets, &self.digests, request.target, self.folds, seed)?;
         let run = |fold| self.fit_fold(&fold_of, fold);
         let results: Vec<Result<FoldFits, Error>> = (0..self.folds).into_par_iter().map(run).collect();
         let results = results.into_iter().collect::<Result<Vec<FoldFits>, Error>>()?;
         let mut validated = Vec::with_capacity(self.candidates.len());
         for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
-            let mut out_of_fold = vec![0.0; self.targets.len()];
+            let outputs = self.task().outputs();
+            let mut out_of_fold = vec![0.0; self.targets.len() * outputs];
             let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
             let mut trees = 0;
             for (rows, fit) in results.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?))) {
-                for (row, prediction) in rows.iter().zip(&fit.predictions) {
-                    out_of_fold[*row] = *prediction;
+                for (row, prediction) in rows.iter().zip(fit.predictions.chunks_exact(outputs)) {
+                    out_of_fold[*row * outputs..][..outputs].copy_from_slice(prediction);
                 }
                 for (metric, value) in &fit.metrics {
                     values.entry(metric.clone()).or_default().push(*value);
@@ -105,8 +105,10 @@ impl Course<'_> {
         let table = self.request.train;
         let (train, train_targets) = (take(table, &train_rows)?, pick(&self.targets, &train_rows));
         let (held, held_targets) = (take(table, &rows)?, pick(&self.targets, &rows));
-        let train = Rows { table: &train, targets: &train_targets };
-        let held = Rows { table: &held, targets: &held_targets };
+        let weights = |rows: &[usize]| self.weights.as_ref().map(|weights| pick(weights, rows));
+        let (train_weights, held_weights) = (weights(&train_rows), weights(&rows));
+        let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
+        let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
         let prepared = Prepared::new(self.request.plan, train, Some(held), &self.max_bins)?;
         let part = Part::Fold { fold, of: self.folds };
         let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {

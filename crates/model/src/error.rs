@@ -26,8 +26,15 @@ pub enum Error {
         candidate: String,
         /// The estimator.
         estimator: String,
-        /// The task: `binary` or `regression`.
-        task: &'static str,
+        /// Whether the task has classes.
+        has_classes: bool,
+    },
+    /// A class has no row to learn from.
+    NoRowsOfClass {
+        /// The class.
+        class: String,
+        /// The rows that lack it: `the training rows`.
+        rows: &'static str,
     },
     /// There are too few rows for the folds.
     TooFewForFolds {
@@ -72,13 +79,13 @@ pub enum Error {
         /// Its path in the folder.
         path: String,
     },
-    /// A model folder was written by a later version.
+    /// A model folder was written by a version of trainyard that writes another format.
     Format {
         /// Its path in the folder.
         path: String,
         /// The format it has.
         found: u64,
-        /// The latest format that is understood.
+        /// The format that is understood.
         known: u64,
     },
     /// A file of a model folder is not what was written.
@@ -100,10 +107,13 @@ impl Error {
             Error::Learn { candidate, part, error } => {
                 error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
             }
-            Error::WrongTask { task, .. } => error("wrong-task").help(match *task {
-                "binary" => "use logistic_regression, gradient_boosting or dummy",
-                _ => "use ridge, gradient_boosting or dummy",
+            Error::WrongTask { has_classes, .. } => error("wrong-task").help(if *has_classes {
+                "use logistic_regression, gradient_boosting or dummy"
+            } else {
+                "use ridge, gradient_boosting or dummy"
             }),
+            Error::NoRowsOfClass { .. } => error("no-rows-of-class")
+                .help("bring more rows of it, join it with another class, or take its rows out of the data"),
             Error::TooFewForFolds { .. } => error("too-few-for-folds")
                 .help("set `cross_validation: {folds: …}` lower, or 0 to leave it out, or train on more rows"),
             Error::EarlyStoppingWithoutFolds { .. } => error("early-stopping-without-folds")
@@ -122,6 +132,7 @@ impl Error {
                 .with_fault(trainyard_diagnostics::Fault::Interrupted)
                 .help("`trainyard resume` goes on from the last finished step"),
             Error::MissingFile { .. } => error("missing-file").help("fetch the model again, or train it again"),
+            Error::Format { found, known, .. } if found < known => error("format").help("train the model again"),
             Error::Format { .. } => {
                 error("format").help("use the version of trainyard that wrote the model, or a later one")
             }
@@ -138,9 +149,11 @@ impl fmt::Display for Error {
             Error::Learn { candidate, part, error } => {
                 write!(formatter, "`{candidate}` cannot be fitted ({part}): {error}")
             }
-            Error::WrongTask { candidate, estimator, task } => {
-                write!(formatter, "`{candidate}` is a {estimator}, which is not made for the task {task}")
+            Error::WrongTask { candidate, estimator, has_classes } => {
+                let task = if *has_classes { "classification" } else { "regression" };
+                write!(formatter, "`{candidate}` is a {estimator}, which is not made for {task}")
             }
+            Error::NoRowsOfClass { class, rows } => write!(formatter, "none of {rows} is of class `{class}`"),
             Error::TooFewForFolds { folds, what, found } => {
                 write!(formatter, "{folds} folds need at least {folds} {what}; there are {found}")
             }
@@ -163,7 +176,7 @@ impl fmt::Display for Error {
             Error::Stopped => formatter.write_str("training was stopped"),
             Error::MissingFile { path } => write!(formatter, "the model folder lacks {path}"),
             Error::Format { path, found, known } => {
-                write!(formatter, "{path} has format {found}; this version of trainyard reads up to format {known}")
+                write!(formatter, "{path} has format {found}; this version of trainyard reads format {known}")
             }
             Error::Damaged { path, what } => write!(formatter, "{path} of the model folder is damaged: {what}"),
         }

@@ -2,118 +2,147 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, sigmoid};
+use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, sigmoid, softmax};
 
-/// Maps a margin to a prediction.
+/// Maps the margins of a row to what is predicted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     /// A log-odds to the probability of the positive class.
     Logit,
+    /// One margin a class to one probability a class.
+    Softmax,
     /// A value to itself.
     Identity,
 }
 
 impl Link {
-    fn apply(self, margin: f64) -> f64 {
+    /// Replaces the margins of a row.
+    fn apply(self, margins: &mut [f64]) {
         match self {
-            Link::Logit => sigmoid(margin),
-            Link::Identity => margin,
+            Link::Logit => margins.iter_mut().for_each(|margin| *margin = sigmoid(*margin)),
+            Link::Softmax => _ = softmax(margins),
+            Link::Identity => {}
         }
     }
 }
 
-/// Predicts from features: the probability of the positive class, or a value.
+/// Predicts from features: the probability of the positive class or of each of several, or a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Estimator {
     /// Boosted trees.
     Boosting {
-        /// The trees.
-        ensemble: TreeEnsemble,
-        /// From margin to prediction.
+        /// The trees of each margin.
+        ensembles: Vec<TreeEnsemble>,
+        /// From margins to predictions.
         link: Link,
     },
     /// A linear model.
     Linear {
-        /// Intercept and coefficients.
-        model: LinearModel,
+        /// Intercept and coefficients of each margin.
+        models: Vec<LinearModel>,
         /// What replaces a missing feature: its mean over the training rows.
         fill: Vec<f64>,
-        /// From margin to prediction.
+        /// From margins to predictions.
         link: Link,
     },
     /// The same prediction for every row.
     Constant {
-        /// The prediction.
-        value: f64,
+        /// The prediction: one value, or one a class.
+        values: Vec<f64>,
     },
 }
 
 impl Estimator {
-    /// Predicts every row.
+    /// Predicts every row: [`Estimator::outputs`] values, row after row.
     ///
     /// # Panics
     /// Panics when `matrix` has fewer columns than the fit had.
     pub fn predict(&self, matrix: &Matrix<'_>) -> Vec<f64> {
         match self {
-            Estimator::Boosting { ensemble, link } => linked(ensemble.predict_margin(matrix), *link),
-            Estimator::Linear { model, fill, link } => {
-                let filled = Filled::new(matrix, fill);
-                linked(model.predict(&filled.matrix(matrix)), *link)
+            Estimator::Boosting { ensembles, link } => {
+                linked(ensembles.iter().map(|ensemble| ensemble.predict_margin(matrix)).collect(), *link)
             }
-            Estimator::Constant { value } => vec![*value; matrix.rows()],
+            Estimator::Linear { models, fill, link } => {
+                let filled = Filled::new(matrix, fill);
+                let matrix = filled.matrix(matrix);
+                linked(models.iter().map(|model| model.predict(&matrix)).collect(), *link)
+            }
+            Estimator::Constant { values } => values.repeat(matrix.rows()),
         }
     }
 
     /// Predicts one row, with the bits of [`Estimator::predict`].
-    pub fn predict_row(&self, row: &[f64]) -> f64 {
-        match self {
-            Estimator::Boosting { ensemble, link } => link.apply(ensemble.predict_margin_row(row)),
-            Estimator::Linear { model, fill, link } => {
-                if row.iter().any(|value| value.is_nan()) {
-                    let filled: Vec<f64> = row.iter().zip(fill).map(|(value, fill)| or(*value, *fill)).collect();
-                    link.apply(model.predict_row(&filled))
-                } else {
-                    link.apply(model.predict_row(row))
-                }
+    pub fn predict_row(&self, row: &[f64]) -> Vec<f64> {
+        let (mut margins, link): (Vec<f64>, Link) = match self {
+            Estimator::Boosting { ensembles, link } => {
+                (ensembles.iter().map(|ensemble| ensemble.predict_margin_row(row)).collect(), *link)
             }
-            Estimator::Constant { value } => *value,
+            Estimator::Linear { models, fill, link } => {
+                let filled: Option<Vec<f64>> = row
+                    .iter()
+                    .any(|value| value.is_nan())
+                    .then(|| row.iter().zip(fill).map(|(value, fill)| or(*value, *fill)).collect());
+                let row = filled.as_deref().unwrap_or(row);
+                (models.iter().map(|model| model.predict_row(row)).collect(), *link)
+            }
+            Estimator::Constant { values } => (values.clone(), Link::Identity),
+        };
+        link.apply(&mut margins);
+        margins
+    }
+
+    /// Gives the number of values that predict a row: 1, or the number of several classes.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Estimator::Boosting { ensembles, .. } => ensembles.len(),
+            Estimator::Linear { models, .. } => models.len(),
+            Estimator::Constant { values } => values.len(),
         }
     }
 
-    /// Gives the importance of each feature: the gain of its splits, or the size of its coefficient.
+    /// Gives the importance of each feature: the gain of its splits, or the size of its coefficients, summed over margins.
     pub fn importance(&self, features: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; features];
+        let mut add = |of_margin: Vec<f64>| sums.iter_mut().zip(of_margin).for_each(|(sum, value)| *sum += value);
         match self {
-            Estimator::Boosting { ensemble, .. } => ensemble.importance_gain(),
-            Estimator::Linear { model, .. } => model.coefficients.iter().map(|value| value.abs()).collect(),
-            Estimator::Constant { .. } => vec![0.0; features],
+            Estimator::Boosting { ensembles, .. } => {
+                ensembles.iter().for_each(|ensemble| add(ensemble.importance_gain()));
+            }
+            Estimator::Linear { models, .. } => {
+                models.iter().for_each(|model| add(model.coefficients.iter().map(|value| value.abs()).collect()));
+            }
+            Estimator::Constant { .. } => {}
         }
+        sums
     }
 
-    /// Says whether the estimator fits `features` columns and holds finite numbers.
-    pub(crate) fn is_sound(&self, features: usize) -> bool {
-        match self {
-            Estimator::Boosting { ensemble, .. } => {
+    /// Says whether the estimator fits `features` columns, gives `outputs` values a row and holds finite numbers.
+    pub(crate) fn is_sound(&self, features: usize, outputs: usize) -> bool {
+        let holds = match self {
+            Estimator::Boosting { ensembles, .. } => ensembles.iter().all(|ensemble| {
                 let mut nodes = ensemble.trees().iter().flat_map(|tree| tree.nodes());
                 ensemble.features() == features
                     && ensemble.base().is_finite()
                     && nodes.all(|node| node.value.is_finite())
+            }),
+            Estimator::Linear { models, fill, .. } => {
+                let is_sound = |model: &LinearModel| {
+                    let mut numbers = model.coefficients.iter().chain([&model.intercept]);
+                    model.coefficients.len() == features && numbers.all(|number| number.is_finite())
+                };
+                fill.len() == features && fill.iter().all(|number| number.is_finite()) && models.iter().all(is_sound)
             }
-            Estimator::Linear { model, fill, .. } => {
-                let numbers = model.coefficients.iter().chain(fill).chain([&model.intercept]);
-                model.coefficients.len() == features
-                    && fill.len() == features
-                    && numbers.into_iter().all(|number| number.is_finite())
-            }
-            Estimator::Constant { value } => value.is_finite(),
-        }
+            Estimator::Constant { values } => values.iter().all(|value| value.is_finite()),
+        };
+        holds && self.outputs() == outputs
     }
 
-    /// Gives the number of trees, where there are any.
+    /// Gives the number of trees of a margin, where there are any.
     pub fn trees(&self) -> Option<usize> {
         match self {
-            Estimator::Boosting { ensemble, .. } => Some(ensemble.trees().len()),
+            Estimator::Boosting { ensembles, .. } => ensembles.first().map(|ensemble| ensemble.trees().len()),
             Estimator::Linear { .. } | Estimator::Constant { .. } => None,
         }
     }
@@ -151,11 +180,19 @@ pub(crate) fn means(matrix: &Matrix<'_>) -> Vec<f64> {
     matrix.columns().par_iter().map(mean).collect()
 }
 
-fn linked(mut margins: Vec<f64>, link: Link) -> Vec<f64> {
-    if link == Link::Logit {
-        margins.par_iter_mut().with_min_len(4096).for_each(|margin| *margin = link.apply(*margin));
+/// Puts the margins of each row side by side and links them.
+fn linked(mut margins: Vec<Vec<f64>>, link: Link) -> Vec<f64> {
+    let outputs = margins.len();
+    let mut rows = if outputs == 1 {
+        margins.swap_remove(0)
+    } else {
+        let count = margins.first().map_or(0, Vec::len);
+        (0..count).flat_map(|row| margins.iter().map(move |margins| margins[row])).collect()
+    };
+    if link != Link::Identity {
+        rows.par_chunks_mut(outputs).with_min_len(4096).for_each(|row| link.apply(row));
     }
-    margins
+    rows
 }
 
 fn or(value: f64, fill: f64) -> f64 {

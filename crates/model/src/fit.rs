@@ -1,10 +1,13 @@
 //! One fit of one estimator.
 
-use trainyard_learn::{BoostingParameters, LogisticParameters, Matrix, Objective, boost, logistic_regression, ridge};
-use trainyard_spec::{BoostingSpec, EstimatorSpec, Task};
+use trainyard_learn::metrics::Task;
+use trainyard_learn::{
+    BoostingParameters, LinearModel, LogisticParameters, Matrix, Objective, Validation, boost, logistic_regression,
+    multinomial_regression, ridge,
+};
+use trainyard_spec::{BoostingSpec, EstimatorSpec};
 
 use crate::estimator::{Filled, Link, means};
-use crate::model::name_of_task;
 use crate::prepared::Prepared;
 use crate::progress::{Part, Progress, Report};
 use crate::{Error, Estimator};
@@ -36,14 +39,14 @@ impl Job<'_> {
     /// Refuses estimators that are not made for the task.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let fits = match self.spec {
-            EstimatorSpec::LogisticRegression { .. } => self.task == Task::Binary,
+            EstimatorSpec::LogisticRegression { .. } => self.task != Task::Regression,
             EstimatorSpec::Ridge { .. } => self.task == Task::Regression,
             EstimatorSpec::GradientBoosting(_) | EstimatorSpec::Dummy { .. } => true,
         };
         let wrong = || Error::WrongTask {
             candidate: self.name.to_owned(),
             estimator: self.spec.name().to_owned(),
-            task: name_of_task(self.task),
+            has_classes: self.task != Task::Regression,
         };
         if fits { Ok(()) } else { Err(wrong()) }
     }
@@ -53,22 +56,27 @@ impl Job<'_> {
         self.check()?;
         let link = match self.task {
             Task::Binary => Link::Logit,
+            Task::Multiclass { .. } => Link::Softmax,
             Task::Regression => Link::Identity,
         };
-        let targets = rows.train.targets;
+        let (targets, weights) = (rows.train.targets, rows.train.weights);
         let (estimator, converged) = match self.spec {
             EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows, link),
             EstimatorSpec::LogisticRegression { c, max_iter, tol } => {
                 let parameters = LogisticParameters { c: c.value, max_iter: max_iter.value as usize, tol: tol.value };
-                self.linear(rows, link, |matrix| logistic_regression(matrix, targets, None, &parameters))?
+                self.linear(rows, link, |matrix| match self.task {
+                    Task::Multiclass { classes } => {
+                        multinomial_regression(matrix, targets, classes, weights, &parameters)
+                    }
+                    Task::Binary | Task::Regression => {
+                        logistic_regression(matrix, targets, weights, &parameters).map(|model| vec![model])
+                    }
+                })?
             }
             EstimatorSpec::Ridge { alpha } => {
-                self.linear(rows, link, |matrix| ridge(matrix, targets, None, alpha.value))?
+                self.linear(rows, link, |matrix| ridge(matrix, targets, weights, alpha.value).map(|model| vec![model]))?
             }
-            EstimatorSpec::Dummy { .. } => {
-                let count = targets.len() as f64;
-                (Estimator::Constant { value: targets.iter().map(|target| target / count).sum() }, true)
-            }
+            EstimatorSpec::Dummy { .. } => (Estimator::Constant { values: self.means(targets, weights) }, true),
         };
         if !(self.progress)(&Progress::Fitted { candidate: self.name, part: self.part }) {
             return Err(Error::Stopped);
@@ -80,14 +88,29 @@ impl Job<'_> {
         &self,
         rows: &Prepared<'_>,
         link: Link,
-        fit: impl Fn(&Matrix<'_>) -> Result<trainyard_learn::LinearModel, trainyard_learn::Error>,
+        fit: impl Fn(&Matrix<'_>) -> Result<Vec<LinearModel>, trainyard_learn::Error>,
     ) -> Result<(Estimator, bool), Error> {
         let matrix = rows.train.matrix();
         let fill = means(&matrix);
         let filled = Filled::new(&matrix, &fill);
-        let model = fit(&filled.matrix(&matrix)).map_err(|error| self.failed(error))?;
-        let converged = model.converged;
-        Ok((Estimator::Linear { model, fill, link }, converged))
+        let models = fit(&filled.matrix(&matrix)).map_err(|error| self.failed(error))?;
+        let converged = models.iter().all(|model| model.converged);
+        Ok((Estimator::Linear { models, fill, link }, converged))
+    }
+
+    /// Gives the mean target, or the share of each of several classes.
+    fn means(&self, targets: &[f64], weights: Option<&[f64]>) -> Vec<f64> {
+        let total = weights.map_or(targets.len() as f64, |weights| weights.iter().sum());
+        let share = |row: usize| weights.map_or(1.0, |weights| weights[row]) / total;
+        let rows = targets.iter().enumerate();
+        match self.task {
+            Task::Multiclass { classes } => (0..classes)
+                .map(|class| rows.clone().filter(|(_, of)| **of == class as f64).map(|(row, _)| share(row)).sum())
+                .collect(),
+            Task::Binary | Task::Regression => {
+                vec![rows.map(|(row, target)| weights.map_or(target / total, |_| target * share(row))).sum()]
+            }
+        }
     }
 
     fn boost(&self, spec: &BoostingSpec, rows: &Prepared<'_>, link: Link) -> Result<Fitted, Error> {
@@ -105,17 +128,19 @@ impl Job<'_> {
         };
         let objective = match self.task {
             Task::Binary => Objective::BinaryLogLoss,
+            Task::Multiclass { classes } => Objective::MulticlassLogLoss { classes },
             Task::Regression => Objective::SquaredError,
         };
-        let held = binned.held.as_ref().zip(rows.held.as_ref()).map(|(matrix, held)| (matrix, held.targets));
+        let held = binned.held.as_ref().zip(rows.held.as_ref());
+        let held = held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held.weights });
         let report = |done: usize, of: usize, loss: f64| {
             (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
         };
-        let targets = rows.train.targets;
-        let fit = boost(&binned.train, &binned.binning, targets, None, &parameters, objective, held, &report)
+        let (targets, weights) = (rows.train.targets, rows.train.weights);
+        let fit = boost(&binned.train, &binned.binning, targets, weights, &parameters, objective, held, &report)
             .map_err(|error| self.failed(error))?;
         let fitted = Fitted {
-            estimator: Estimator::Boosting { ensemble: fit.ensemble, link },
+            estimator: Estimator::Boosting { ensembles: fit.ensembles, link },
             train_loss: fit.train_loss,
             held_loss: fit.validation_loss,
             converged: true,
@@ -124,7 +149,7 @@ impl Job<'_> {
     }
 
     fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
-        if fitted.estimator.is_sound(rows.features.names().len()) {
+        if fitted.estimator.is_sound(rows.features.names().len(), self.task.outputs()) {
             Ok(fitted)
         } else {
             Err(Error::NotFinite { candidate: self.name.to_owned() })

@@ -8,11 +8,11 @@ use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
-use crate::model::name_of_task;
+use crate::model::{learn_task, name_of_task};
 use crate::{Error, Estimator, Model, SeenRows};
 
 /// The format that this version writes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const MODEL: &str = "model.json";
 const SIGNATURE: &str = "signature.json";
@@ -77,8 +77,9 @@ impl Model {
             }
         }
         let stored: Stored = serde_json::from_slice(model).map_err(|error| damaged(MODEL, error.to_string()))?;
-        if !stored.estimator.is_sound(stored.features.names().len()) {
-            return Err(damaged(MODEL, "its estimator does not fit its features".into()));
+        let outputs = learn_task(&stored.target).outputs();
+        if !stored.estimator.is_sound(stored.features.names().len(), outputs) {
+            return Err(damaged(MODEL, "its estimator does not fit its features and target".into()));
         }
         let seen = SeenRows::from_bytes(seen).map_err(|what| damaged(SEEN, what.into()))?;
         let read = Model {
@@ -109,16 +110,20 @@ impl Model {
     fn signature(&self, model: &[u8], seen: &[u8]) -> Vec<u8> {
         let inputs = self.features.inputs();
         let inputs = inputs.iter().map(|(name, kind)| json!({"name": name, "type": kind.name()}));
-        let output = match &self.target.classes {
-            Some([_, positive]) => json!({"name": "probability", "type": "float", "of": positive}),
-            None => json!({"name": "prediction", "type": "float"}),
+        let outputs: Vec<serde_json::Value> = match (self.target.positive(), &self.target.classes) {
+            (Some(positive), _) => vec![json!({"name": "probability", "type": "float", "of": positive})],
+            (None, Some(classes)) => {
+                let output = |class| json!({"name": format!("probability_{class}"), "type": "float", "of": class});
+                classes.iter().map(output).collect()
+            }
+            (None, None) => vec![json!({"name": "prediction", "type": "float"})],
         };
         let signature = json!({
             "format": FORMAT,
             "task": name_of_task(self.target.task),
             "target": self.target.column,
             "inputs": inputs.collect::<Vec<_>>(),
-            "outputs": [output],
+            "outputs": outputs,
             "files": {MODEL: Digest::of(model).to_string(), SEEN: Digest::of(seen).to_string()},
         });
         let mut bytes = serde_json::to_vec_pretty(&signature).unwrap_or_default();

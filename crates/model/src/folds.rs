@@ -1,8 +1,8 @@
 //! Folds of the training rows.
 
+use trainyard_data::Target;
 use trainyard_data::rows::RowDigest;
 use trainyard_learn::stratified_folds;
-use trainyard_spec::Task;
 
 use crate::Error;
 
@@ -18,32 +18,24 @@ const BINS: usize = 10;
 pub(crate) fn assign(
     targets: &[f64],
     digests: &[RowDigest],
-    task: Task,
-    classes: Option<&[String; 2]>,
+    target: &Target,
     folds: usize,
     seed: u64,
 ) -> Result<Vec<u32>, Error> {
     let groups: Vec<u64> = digests.iter().map(|row| row.content).collect();
-    let strata = match task {
-        Task::Binary => targets.iter().map(|target| u32::from(*target > 0.5)).collect(),
-        Task::Regression => tenths(targets),
+    let strata = match &target.classes {
+        Some(_) => targets.iter().map(|target| *target as u32).collect(),
+        None => tenths(targets),
     };
     let found = distinct(groups.iter().copied());
     if found < folds {
         return Err(Error::TooFewForFolds { folds, what: "rows that differ".into(), found });
     }
-    if task == Task::Binary {
-        for class in [0, 1] {
-            let of_class = groups.iter().zip(&strata).filter(|(_, stratum)| **stratum == class);
-            let found = distinct(of_class.map(|(group, _)| *group));
-            if found < folds {
-                let name = classes.map_or_else(|| class.to_string(), |classes| classes[class as usize].clone());
-                return Err(Error::TooFewForFolds {
-                    folds,
-                    what: format!("rows of class `{name}` that differ"),
-                    found,
-                });
-            }
+    for (class, name) in target.classes.iter().flatten().enumerate() {
+        let of_class = groups.iter().zip(&strata).filter(|(_, stratum)| **stratum == class as u32);
+        let found = distinct(of_class.map(|(group, _)| *group));
+        if found < folds {
+            return Err(Error::TooFewForFolds { folds, what: format!("rows of class `{name}` that differ"), found });
         }
     }
     Ok(stratified_folds(&strata, &groups, folds, seed))

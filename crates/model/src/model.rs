@@ -20,7 +20,7 @@ pub struct Model {
     pub features: FittedFeatures,
     /// From features to predictions.
     pub estimator: Estimator,
-    /// The probability from which on a row counts as positive.
+    /// The probability from which on a row counts as positive, where there are two classes.
     pub threshold: f64,
     /// The candidate's name, or `baseline`.
     pub name: String,
@@ -33,7 +33,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Predicts every row: the probability of the positive class, or a value.
+    /// Predicts every row: the probability of the positive class, the probabilities of several classes, row after row, or
+    /// a value.
     ///
     /// # Errors
     /// As [`FittedFeatures::transform`].
@@ -46,14 +47,23 @@ impl Model {
     ///
     /// # Errors
     /// As [`FittedFeatures::transform_row`].
-    pub fn predict_row(&self, row: &Row) -> Result<f64, Error> {
+    pub fn predict_row(&self, row: &Row) -> Result<Vec<f64>, Error> {
         Ok(self.estimator.predict_row(&self.features.transform_row(row)?))
     }
 
-    /// Gives the class of a probability; `None` in regression.
-    pub fn class(&self, probability: f64) -> Option<&str> {
-        let [negative, positive] = self.target.classes.as_ref()?;
-        Some(if probability >= self.threshold { positive } else { negative })
+    /// Gives the class that the prediction of a row says; `None` in regression.
+    pub fn class(&self, prediction: &[f64]) -> Option<&str> {
+        let classes = self.target.classes.as_ref()?;
+        let class = match prediction {
+            [probability] => usize::from(*probability >= self.threshold),
+            probabilities => metrics::most_likely(probabilities),
+        };
+        classes.get(class).map(String::as_str)
+    }
+
+    /// Gives the task as the learners spell it.
+    pub fn task(&self) -> metrics::Task {
+        learn_task(&self.target)
     }
 
     /// Computes every metric of the task, with the model's own threshold.
@@ -61,10 +71,7 @@ impl Model {
     /// # Errors
     /// No rows, lengths that differ, targets that do not fit the task.
     pub fn metrics(&self, targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<String, f64>, Error> {
-        let metrics = match self.target.task {
-            Task::Binary => metrics::binary(targets, predictions, self.threshold),
-            Task::Regression => metrics::regression(targets, predictions),
-        };
+        let metrics = metrics::all(self.task(), targets, predictions, self.threshold);
         metrics.map_err(|error| Error::Learn { candidate: self.name.clone(), part: "metrics".into(), error })
     }
 
@@ -81,9 +88,10 @@ impl Model {
 }
 
 /// Gives the task as the learners spell it.
-pub(crate) fn learn_task(task: Task) -> metrics::Task {
-    match task {
+pub(crate) fn learn_task(target: &Target) -> metrics::Task {
+    match target.task {
         Task::Binary => metrics::Task::Binary,
+        Task::Multiclass => metrics::Task::Multiclass { classes: target.classes.as_ref().map_or(0, Vec::len) },
         Task::Regression => metrics::Task::Regression,
     }
 }
@@ -92,6 +100,7 @@ pub(crate) fn learn_task(task: Task) -> metrics::Task {
 pub(crate) fn name_of_task(task: Task) -> &'static str {
     match task {
         Task::Binary => "binary",
+        Task::Multiclass => "multiclass",
         Task::Regression => "regression",
     }
 }

@@ -8,11 +8,12 @@ use trainyard_learn::{BinnedMatrix, Binning, Matrix};
 
 use crate::Error;
 
-/// Rows with their targets.
+/// Rows with their targets, and how much each counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) table: &'a RecordBatch,
     pub(crate) targets: &'a [f64],
+    pub(crate) weights: Option<&'a [f64]>,
 }
 
 /// Everything that fits need and that depends on no candidate; fitted on the training rows only.
@@ -30,6 +31,7 @@ pub(crate) struct Prepared<'a> {
 pub(crate) struct Part<'a> {
     table: FeatureTable,
     pub(crate) targets: &'a [f64],
+    pub(crate) weights: Option<&'a [f64]>,
 }
 
 /// The bins of one `max_bins`.
@@ -56,7 +58,7 @@ impl<'a> Prepared<'a> {
     ) -> Result<Prepared<'a>, Error> {
         let features = plan.fit(train.table)?;
         let part = |rows: Rows<'a>| -> Result<Part<'a>, Error> {
-            Ok(Part { table: features.transform(rows.table)?, targets: rows.targets })
+            Ok(Part { table: features.transform(rows.table)?, targets: rows.targets, weights: rows.weights })
         };
         let train = part(train)?;
         let held = held.map(part).transpose()?;

@@ -85,7 +85,9 @@ pub(crate) struct Course<'a> {
     pub(crate) refit: bool,
     pub(crate) max_bins: BTreeSet<usize>,
     pub(crate) targets: Vec<f64>,
+    pub(crate) weights: Option<Vec<f64>>,
     pub(crate) validation_targets: Option<Vec<f64>>,
+    pub(crate) validation_weights: Option<Vec<f64>>,
     pub(crate) digests: Vec<RowDigest>,
 }
 
@@ -95,10 +97,8 @@ impl<'a> Course<'a> {
         candidates: Vec<(&'a str, &'a EstimatorSpec)>,
         folds: usize,
     ) -> Result<Course<'a>, Error> {
-        let task = request.target.task;
-        let targets = |table: &RecordBatch| -> Result<Vec<f64>, Error> {
-            Ok(trainyard_data::targets(table, &request.data.target, task)?)
-        };
+        let targets = |table: &RecordBatch| trainyard_data::targets(table, request.target);
+        let weights = |table: &RecordBatch| trainyard_data::weights(table, request.data);
         let course = Course {
             request,
             folds,
@@ -106,7 +106,9 @@ impl<'a> Course<'a> {
             max_bins: candidates.iter().filter_map(|(_, spec)| max_bins(spec)).collect(),
             candidates,
             targets: targets(request.train)?,
+            weights: weights(request.train)?,
             validation_targets: request.validation.map(targets).transpose()?,
+            validation_weights: request.validation.map(weights).transpose()?.flatten(),
             digests: course_digests(request.train, request.data),
         };
         course.check()?;
@@ -123,6 +125,11 @@ impl<'a> Course<'a> {
             if stops_early(spec) && self.folds < 2 {
                 return Err(Error::EarlyStoppingWithoutFolds { candidate: (*name).to_owned() });
             }
+        }
+        let has_rows = |class: usize| self.targets.iter().any(|target| *target as usize == class);
+        let classes = self.request.target.classes.iter().flatten().enumerate();
+        if let Some((_, class)) = classes.into_iter().find(|(class, _)| !has_rows(*class)) {
+            return Err(Error::NoRowsOfClass { class: class.clone(), rows: "the training rows" });
         }
         if self.chosen_by() == ChosenBy::OutOfFold && self.folds < 2 {
             let candidates = self.candidates.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -143,21 +150,19 @@ impl<'a> Course<'a> {
 
     pub(crate) fn job(&self, name: &'a str, spec: &'a EstimatorSpec, part: Part, trees: Option<usize>) -> Job<'a> {
         let request = self.request;
-        Job {
-            name,
-            spec,
-            part,
-            task: request.target.task,
-            seed: request.spec.seed.value,
-            trees,
-            progress: request.progress,
-        }
+        Job { name, spec, part, task: self.task(), seed: request.spec.seed.value, trees, progress: request.progress }
+    }
+
+    /// Gives the task as the learners spell it.
+    pub(crate) fn task(&self) -> metrics::Task {
+        learn_task(self.request.target)
     }
 
     fn run(&self) -> Result<Trained, Error> {
         let validated =
             if self.folds >= 2 { self.cross_validate()? } else { vec![Validated::default(); self.candidates.len()] };
-        let train = Rows { table: self.request.train, targets: &self.targets };
+        let weights = self.weights.as_deref();
+        let train = Rows { table: self.request.train, targets: &self.targets, weights };
         let held = self.validation();
         let prepared = Prepared::new(self.request.plan, train, held, &self.max_bins)?;
         let fit = |(&(name, spec), validated): (&(&'a str, &'a EstimatorSpec), &Validated)| {
@@ -188,9 +193,9 @@ impl<'a> Course<'a> {
         let (name, spec) = self.candidates[chosen];
         let (features, estimator) = match self.refit_rows()? {
             None => (prepared.features, fitted[chosen].estimator.clone()),
-            Some((table, targets)) => {
+            Some((table, targets, weights)) => {
                 drop(prepared);
-                let rows = Rows { table: &table, targets: &targets };
+                let rows = Rows { table: &table, targets: &targets, weights: weights.as_deref() };
                 let bins = max_bins(spec).into_iter().collect();
                 let prepared = Prepared::new(self.request.plan, rows, None, &bins)?;
                 let trees = fitted[chosen].estimator.trees();
@@ -223,7 +228,8 @@ impl<'a> Course<'a> {
 
     fn validation(&self) -> Option<Rows<'_>> {
         let targets = self.validation_targets.as_deref()?;
-        self.request.validation.map(|table| Rows { table, targets })
+        let weights = self.validation_weights.as_deref();
+        self.request.validation.map(|table| Rows { table, targets, weights })
     }
 
     pub(crate) fn metrics(
@@ -232,10 +238,7 @@ impl<'a> Course<'a> {
         targets: &[f64],
         predictions: &[f64],
     ) -> Result<BTreeMap<String, f64>, Error> {
-        let metrics = match learn_task(self.request.target.task) {
-            metrics::Task::Binary => metrics::binary(targets, predictions, self.request.spec.threshold.value),
-            metrics::Task::Regression => metrics::regression(targets, predictions),
-        };
+        let metrics = metrics::all(self.task(), targets, predictions, self.request.spec.threshold.value);
         metrics.map_err(|error| Error::Learn { candidate: name.to_owned(), part: "metrics".into(), error })
     }
 
@@ -263,11 +266,12 @@ impl<'a> Course<'a> {
     }
 
     /// Gives training and validation rows as one table, where the chosen candidate is to be fitted on both.
-    fn refit_rows(&self) -> Result<Option<(RecordBatch, Vec<f64>)>, Error> {
+    fn refit_rows(&self) -> Result<Option<(RecordBatch, Vec<f64>, Option<Vec<f64>>)>, Error> {
         let Some(validation) = self.validation().filter(|_| self.refit) else { return Ok(None) };
         let train = self.request.train;
         let table = arrow_select::concat::concat_batches(&train.schema(), [train, validation.table]).map_err(arrow)?;
-        Ok(Some((table, [&self.targets, validation.targets].concat())))
+        let weights = self.weights.as_deref().zip(validation.weights).map(|(train, held)| [train, held].concat());
+        Ok(Some((table, [&self.targets, validation.targets].concat(), weights)))
     }
 
     /// Gives the rows that fitted the model or chose it.

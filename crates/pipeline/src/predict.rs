@@ -24,7 +24,8 @@ pub struct Predictions {
     pub run: String,
     /// Rows predicted.
     pub rows: usize,
-    /// The key where the data has it; then `prediction`, and `probability` of the positive class in classification.
+    /// The key where the data has it; then `prediction`, and in classification the `probability` of the positive class, or
+    /// of several classes `probability_CLASS` of each.
     pub table: RecordBatch,
 }
 
@@ -70,15 +71,21 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         fields.push(field.clone());
         columns.push(Arc::clone(table.column(at)));
     }
+    let outputs = loaded.task().outputs();
+    let names: Vec<String> = match (loaded.target.positive(), &loaded.target.classes) {
+        (Some(_), _) => vec!["probability".to_owned()],
+        (None, Some(classes)) => classes.iter().map(|class| format!("probability_{class}")).collect(),
+        (None, None) => vec!["prediction".to_owned()],
+    };
     if loaded.target.classes.is_some() {
-        let labels = LargeStringArray::from_iter(values.iter().map(|value| loaded.class(*value)));
+        let labels = LargeStringArray::from_iter(values.chunks_exact(outputs).map(|row| loaded.class(row)));
         fields.push(Field::new("prediction", DataType::LargeUtf8, true));
         columns.push(Arc::new(labels));
-        fields.push(Field::new("probability", DataType::Float64, false));
-    } else {
-        fields.push(Field::new("prediction", DataType::Float64, false));
     }
-    columns.push(Arc::new(Float64Array::from(values)));
+    for (output, name) in names.into_iter().enumerate() {
+        fields.push(Field::new(name, DataType::Float64, false));
+        columns.push(Arc::new(values.iter().skip(output).step_by(outputs).copied().collect::<Float64Array>()));
+    }
     let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
         vec![
             Diagnostic::error("predict/internal", error.to_string()).with_fault(trainyard_diagnostics::Fault::Internal),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trainyard_data::ReadOptions;
+use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_files::{Io, write_atomic};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
@@ -91,8 +91,8 @@ pub(crate) fn source_path(root: &Path, overrides: &[(String, String)], source: &
 /// Holds sound parts of a configuration that is wrong elsewhere against the table, so that all problems show at once.
 fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &FeatureSpec) -> Vec<Diagnostic> {
     let path = source_path(&request.root, &request.overrides, &data.source.value);
-    let table = match trainyard_data::read(io, &path, &data.source.value, &ReadOptions::of(data)) {
-        Ok(table) => table,
+    let table = match Master::read(io, &path, data) {
+        Ok(master) => master.table,
         Err(error) => return vec![error.diagnostic()],
     };
     let mut found = Vec::new();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::declare::{
     Decoder, Definitions, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty, rec,
-    record, required, sorted_map, text,
+    record, required, sorted_map, text, unless_given,
 };
 use crate::error::Error;
 use crate::tree::{Content, Node};
@@ -35,8 +35,30 @@ named! {
     pub enum Task {
         /// The probability of one of two classes.
         Binary = "binary",
+        /// The probability of each of several classes.
+        Multiclass = "multiclass",
         /// A number.
         Regression = "regression",
+    }
+}
+
+impl Task {
+    /// Says whether classes are predicted.
+    pub fn has_classes(self) -> bool {
+        match self {
+            Task::Binary | Task::Multiclass => true,
+            Task::Regression => false,
+        }
+    }
+}
+
+named! {
+    /// What becomes of rows without a target.
+    pub enum MissingTarget {
+        /// They stop the run.
+        Refuse = "refuse",
+        /// They are left out, and counted.
+        Drop = "drop",
     }
 }
 
@@ -49,6 +71,8 @@ record! {
         positive: Option<Located<String>> = optional(text()),
         /// The task; needed only where `positive` is not given and the task is not regression.
         task: Option<Located<Task>> = optional(choice()),
+        /// What becomes of rows without a target.
+        missing: MissingTarget = unless_given(bare(choice()), MissingTarget::Refuse),
     }
     check check_target
 }
@@ -57,7 +81,7 @@ impl TargetSpec {
     /// Gives the task as far as the spec alone tells it.
     pub fn known_task(&self) -> Option<Task> {
         match (&self.task, &self.positive) {
-            (Some(task), Some(_)) if task.value == Task::Regression => None,
+            (Some(task), Some(_)) if task.value != Task::Binary => None,
             (Some(task), _) => Some(task.value),
             (None, Some(_)) => Some(Task::Binary),
             (None, None) => None,
@@ -76,9 +100,9 @@ impl TargetSpec {
 
 fn check_target(target: &mut TargetSpec, _: &Section<'_>, decoder: &mut Decoder) {
     if let (Some(task), Some(positive)) = (&target.task, &target.positive)
-        && task.value == Task::Regression
+        && task.value != Task::Binary
     {
-        decoder.errors.push(Error::TargetConflict { positive: positive.clone(), task: task.origin.clone() });
+        decoder.errors.push(Error::TargetConflict { positive: positive.clone(), task: task.clone() });
     }
 }
 
@@ -91,7 +115,8 @@ impl Shape for Target {
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<TargetSpec> {
         match &node.content {
             Content::Scalar(_) => {
-                Some(TargetSpec { column: text().decode(node, decoder)?, positive: None, task: None })
+                let column = text().decode(node, decoder)?;
+                Some(TargetSpec { column, positive: None, task: None, missing: MissingTarget::Refuse })
             }
             Content::Mapping(_) => rec::<TargetSpec>().decode(node, decoder),
             Content::Sequence(_) => {
@@ -117,8 +142,11 @@ record! {
         source: Located<String> = required(text(), "data/raw/customers.csv"),
         /// The column that identifies a row. It keeps a row on its side of the split as the data grows.
         key: Option<Located<String>> = optional(text()),
-        /// The column to predict: `{column: Churn, positive: "Yes"}`, `{column: price, task: regression}`, or its name.
+        /// The column to predict: `{column: Churn, positive: "Yes"}`, `{column: species, task: multiclass}`,
+        /// `{column: price, task: regression}`, or its name.
         target: TargetSpec = required(Target, "{column: Churn, positive: \"Yes\"}"),
+        /// The column that says how much a row counts when models are fitted: 0 or more. Metrics count every row once.
+        weight: Option<Located<String>> = optional(text()),
         /// The types of columns where they are not to be inferred.
         types: BTreeMap<String, Located<ColumnType>> = or_empty(sorted_map(choice())),
         /// Cells that count as missing; blank cells always do.
@@ -146,6 +174,14 @@ fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder)
     if let Some(key) = data.key.as_ref().filter(|key| key.value == target.value) {
         decoder.errors.push(conflict(target, key, "the target", "the key"));
     }
+    if let Some(weight) = &data.weight {
+        if let Some(key) = data.key.as_ref().filter(|key| key.value == weight.value) {
+            decoder.errors.push(conflict(weight, key, "the weight", "the key"));
+        }
+        if weight.value == target.value {
+            decoder.errors.push(conflict(weight, target, "the weight", "the target"));
+        }
+    }
     for (index, name) in data.drop.iter().enumerate() {
         let before = data.drop.iter().take(index).find(|before| before.value == name.value);
         if let Some(first) = before {
@@ -154,6 +190,8 @@ fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder)
             decoder.errors.push(conflict(name, target, "dropped", "the target"));
         } else if let Some(key) = data.key.as_ref().filter(|key| key.value == name.value) {
             decoder.errors.push(conflict(name, key, "dropped", "the key"));
+        } else if let Some(weight) = data.weight.as_ref().filter(|weight| weight.value == name.value) {
+            decoder.errors.push(conflict(name, weight, "dropped", "the weight"));
         }
     }
 }

@@ -147,8 +147,8 @@ pub enum Error {
         name: String,
         /// What it is: a metric, an estimator.
         what: &'static str,
-        /// The task that it is for.
-        of: Task,
+        /// What it is for: classification, regression.
+        of: &'static str,
         /// The task of the project.
         task: Task,
         /// What makes the task what it is.
@@ -179,14 +179,23 @@ pub enum Error {
         /// The metric.
         metric: String,
     },
-    /// The task says regression, and a positive class is given.
+    /// The task has no positive class, and one is given.
     TargetConflict {
         /// The positive class.
         positive: Located<String>,
         /// The task.
-        task: Origin,
+        task: Located<Task>,
     },
-    /// The target or the key is dropped, or one column is both.
+    /// A threshold is given, and the task has no positive class to pass it.
+    ThresholdWithoutPositive {
+        /// The threshold.
+        threshold: Origin,
+        /// The task.
+        task: Task,
+        /// What makes the task what it is.
+        because: Origin,
+    },
+    /// Target, key or weight is dropped, or one column is two of them.
     ColumnConflict {
         /// The second mention.
         name: Located<String>,

@@ -30,14 +30,14 @@ pub enum EstimatorSpec {
         /// The strength of the penalty.
         alpha: Located<f64>,
     },
-    /// The mean of the target, whatever the row.
+    /// The mean of the target, or the share of each class, whatever the row.
     Dummy {},
     /// Boosted trees.
     GradientBoosting(BoostingSpec),
 }
 
 record! {
-    /// A logistic regression with an L2 penalty; for binary classification.
+    /// A logistic regression with an L2 penalty; for classification.
     pub(crate) struct LogisticSpec {
         /// The inverse of the strength of the penalty.
         c as "C": Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1.0),

@@ -71,7 +71,7 @@ enum Short {
 /// Reads `min_accuracy`, `max_inference_time_ms`, `f1_threshold`, `max_f1_regression` and their like.
 fn short(key: &str) -> Option<Short> {
     if let Some(metric) = key.strip_prefix("max_").and_then(|rest| rest.strip_suffix("_regression")).and_then(find) {
-        return metric.task.is_some().then_some(Short::Loss(metric));
+        return (!metric.is_clock()).then_some(Short::Loss(metric));
     }
     if let Some(metric) = key.strip_prefix("min_").and_then(find) {
         return Some(Short::Limit(metric, Bound::AtLeast));
@@ -94,7 +94,7 @@ fn short_keys() -> Vec<String> {
     for metric in METRICS {
         for name in names(metric) {
             keys.extend([format!("min_{name}"), format!("max_{name}"), format!("{name}_threshold")]);
-            if metric.task.is_some() {
+            if !metric.is_clock() {
                 keys.push(format!("max_{name}_regression"));
             }
         }

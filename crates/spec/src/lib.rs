@@ -22,7 +22,7 @@ pub mod schema;
 mod split;
 mod tree;
 
-pub use data::{ColumnType, DataSpec, TargetSpec, Task};
+pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
 pub use error::Error;
 pub use estimator::{BoostingSpec, EstimatorSpec};

@@ -12,44 +12,68 @@ pub(crate) struct MetricInfo {
     pub(crate) name: &'static str,
     /// Names that others give it.
     pub(crate) aliases: &'static [&'static str],
-    /// The task it is for; nothing for one that is measured with a clock.
-    pub(crate) task: Option<Task>,
+    pub(crate) of: Of,
     pub(crate) higher_is_better: bool,
     /// The least and the most that it can be.
     pub(crate) range: (Option<f64>, Option<f64>),
 }
 
+/// What a metric measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Predictions of classes.
+    Classes,
+    /// Predictions of a number.
+    Numbers,
+    /// The machine, with a clock.
+    Clock,
+}
+
+impl MetricInfo {
+    /// Says whether predictions of a task have it.
+    pub(crate) fn is_for(&self, task: Task) -> bool {
+        match self.of {
+            Of::Classes => task.has_classes(),
+            Of::Numbers => !task.has_classes(),
+            Of::Clock => false,
+        }
+    }
+
+    /// Says whether it is measured with a clock.
+    pub(crate) fn is_clock(&self) -> bool {
+        self.of == Of::Clock
+    }
+}
+
 const fn metric(
     name: &'static str,
     aliases: &'static [&'static str],
-    task: Option<Task>,
+    of: Of,
     higher_is_better: bool,
     range: (Option<f64>, Option<f64>),
 ) -> MetricInfo {
-    MetricInfo { name, aliases, task, higher_is_better, range }
+    MetricInfo { name, aliases, of, higher_is_better, range }
 }
 
 const SHARE: (Option<f64>, Option<f64>) = (Some(0.0), Some(1.0));
 const FROM_ZERO: (Option<f64>, Option<f64>) = (Some(0.0), None);
-const BINARY: Option<Task> = Some(Task::Binary);
-const REGRESSION: Option<Task> = Some(Task::Regression);
 
 /// Every metric, in the order in which they are listed.
 pub(crate) const METRICS: &[MetricInfo] = &[
-    metric("accuracy", &["accuracy_score"], BINARY, true, SHARE),
-    metric("precision", &["precision_score"], BINARY, true, SHARE),
-    metric("recall", &["recall_score"], BINARY, true, SHARE),
-    metric("f1", &["f1_score"], BINARY, true, SHARE),
-    metric("roc_auc", &["auc_roc", "auc", "auc_score", "roc_auc_score"], BINARY, true, SHARE),
-    metric("average_precision", &["auc_pr", "pr_auc"], BINARY, true, SHARE),
-    metric("log_loss", &["logloss"], BINARY, false, FROM_ZERO),
-    metric("brier", &["brier_score"], BINARY, false, SHARE),
-    metric("rmse", &["root_mean_squared_error"], REGRESSION, false, FROM_ZERO),
-    metric("mae", &["mean_absolute_error"], REGRESSION, false, FROM_ZERO),
-    metric("r2", &["r2_score"], REGRESSION, true, (None, Some(1.0))),
-    metric("median_absolute_error", &[], REGRESSION, false, FROM_ZERO),
-    metric("latency_p95_ms", &["inference_time_ms"], None, false, FROM_ZERO),
-    metric("training_seconds", &["training_time_seconds"], None, false, FROM_ZERO),
+    metric("accuracy", &["accuracy_score"], Of::Classes, true, SHARE),
+    metric("precision", &["precision_score"], Of::Classes, true, SHARE),
+    metric("recall", &["recall_score"], Of::Classes, true, SHARE),
+    metric("f1", &["f1_score"], Of::Classes, true, SHARE),
+    metric("roc_auc", &["auc_roc", "auc", "auc_score", "roc_auc_score"], Of::Classes, true, SHARE),
+    metric("average_precision", &["auc_pr", "pr_auc"], Of::Classes, true, SHARE),
+    metric("log_loss", &["logloss"], Of::Classes, false, FROM_ZERO),
+    metric("brier", &["brier_score"], Of::Classes, false, SHARE),
+    metric("rmse", &["root_mean_squared_error"], Of::Numbers, false, FROM_ZERO),
+    metric("mae", &["mean_absolute_error"], Of::Numbers, false, FROM_ZERO),
+    metric("r2", &["r2_score"], Of::Numbers, true, (None, Some(1.0))),
+    metric("median_absolute_error", &[], Of::Numbers, false, FROM_ZERO),
+    metric("latency_p95_ms", &["inference_time_ms"], Of::Clock, false, FROM_ZERO),
+    metric("training_seconds", &["training_time_seconds"], Of::Clock, false, FROM_ZERO),
 ];
 
 /// Finds a metric by its name or an alias of it.
@@ -59,7 +83,7 @@ pub(crate) fn find(name: &str) -> Option<&'static MetricInfo> {
 
 /// Lists the names of the metrics of a task, or of all: those measured with a clock last.
 pub fn metrics(task: Option<Task>) -> impl Iterator<Item = &'static str> {
-    METRICS.iter().filter(move |metric| task.is_none() || metric.task == task).map(|metric| metric.name)
+    METRICS.iter().filter(move |metric| task.is_none_or(|task| metric.is_for(task))).map(|metric| metric.name)
 }
 
 /// Says whether more of a metric is better; nothing for a name that is not known.
@@ -71,6 +95,7 @@ pub fn metric_higher_is_better(name: &str) -> Option<bool> {
 pub(crate) fn default_metric(task: Option<Task>) -> &'static str {
     match task {
         Some(Task::Binary) => "roc_auc",
+        Some(Task::Multiclass) => "log_loss",
         Some(Task::Regression) | None => "rmse",
     }
 }
@@ -81,7 +106,7 @@ pub(crate) struct Metric;
 impl Metric {
     /// Gives the names that are taken.
     fn names() -> impl Iterator<Item = &'static str> {
-        METRICS.iter().filter(|metric| metric.task.is_some()).map(|metric| metric.name)
+        METRICS.iter().filter(|metric| !metric.is_clock()).map(|metric| metric.name)
     }
 }
 
@@ -92,7 +117,7 @@ impl Shape for Metric {
         let name = text().decode(node, decoder)?;
         let spot = decoder.spot(node);
         match find(&name.value) {
-            Some(metric) if metric.task.is_some() => Some(Located::new(metric.name.to_owned(), name.origin)),
+            Some(metric) if !metric.is_clock() => Some(Located::new(metric.name.to_owned(), name.origin)),
             Some(metric) => {
                 decoder.errors.push(Error::Measured { spot, name: metric.name.to_owned() });
                 None
@@ -110,7 +135,7 @@ impl Shape for Metric {
     }
 
     fn schema(&self, _: &mut Definitions) -> Value {
-        let quality = METRICS.iter().filter(|metric| metric.task.is_some());
+        let quality = METRICS.iter().filter(|metric| !metric.is_clock());
         let names: Vec<&str> =
             quality.flat_map(|metric| std::iter::once(metric.name).chain(metric.aliases.iter().copied())).collect();
         json!({ "enum": names })

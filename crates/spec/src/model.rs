@@ -20,7 +20,7 @@ record! {
     pub struct ModelSpec {
         /// The seed of every random choice in training.
         seed: Located<u64> = defaulted(integer(0, u64::MAX), 0),
-        /// The estimator that every number stands beside. Default: dummy, which predicts the mean.
+        /// The estimator that every number stands beside. Default: dummy, which predicts the mean, or the share of each class.
         baseline: Located<EstimatorSpec> = defaulted(Baseline, EstimatorSpec::Dummy {}),
         /// The estimators that compete, by name; a name of your own needs `estimator: NAME` beside the parameters.
         candidates: Vec<(Located<String>, EstimatorSpec)> = required(Candidates, "{gradient_boosting: {}}"),
@@ -28,9 +28,9 @@ record! {
         cross_validation: CrossValidation = unless_given(rec(), CrossValidation { folds: 5 }),
         /// The rows of the final fit.
         refit: Refit = unless_given(bare(choice()), Refit::Train),
-        /// The metric by which a candidate is chosen. Default: roc_auc, in regression rmse.
+        /// The metric by which a candidate is chosen. Default: roc_auc; of several classes log_loss, in regression rmse.
         metric: Located<String> = decided(Metric),
-        /// The probability from which a row counts as positive.
+        /// The probability from which a row counts as positive; for two classes.
         threshold: Located<f64> = defaulted(number().at_least(0.0).at_most(1.0), 0.5),
     }
 }

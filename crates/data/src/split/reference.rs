@@ -69,7 +69,7 @@ fn strata(request: &Request<'_>) -> Vec<usize> {
     else {
         return vec![0; rows];
     };
-    let continuous = target.known_task() != Some(Task::Binary) && column.data_type().is_numeric();
+    let continuous = !target.known_task().is_some_and(Task::has_classes) && column.data_type().is_numeric();
     if !continuous {
         let labels: Vec<Option<String>> = (0..rows).map(|row| text(column.as_ref(), row)).collect();
         let mut names: Vec<&Option<String>> = labels.iter().collect();
@@ -77,7 +77,7 @@ fn strata(request: &Request<'_>) -> Vec<usize> {
         names.dedup();
         return labels.iter().map(|label| names.binary_search(&label).unwrap_or(0)).collect();
     }
-    let Ok(values) = crate::targets(request.table, target, Task::Regression) else { return vec![0; rows] };
+    let Some(values) = crate::target::numbers(column.as_ref()) else { return vec![0; rows] };
     let mut sorted = values.clone();
     sorted.sort_by(f64::total_cmp);
     let edges: Vec<f64> = (1..QUANTILES).filter_map(|tenth| sorted.get(tenth * rows / QUANTILES).copied()).collect();

@@ -122,20 +122,23 @@ fn tasks_and_targets() {
     let table = csv("id,amount,churn,flag\na,1,no,1\nb,2.5,yes,0\nc,3,no,1\n");
     let data = data_spec("  source: rows.csv\n  key: id\n  target: {column: churn, positive: \"yes\"}");
     let checked = check(&table, &data).unwrap();
-    assert_eq!((checked.task, checked.classes), (Task::Binary, Some(["no".into(), "yes".into()])));
-    assert_eq!(targets(&table, &data.target, checked.task).unwrap(), [0.0, 1.0, 0.0]);
+    let classes = |labels: &[&str]| Some(labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>());
+    assert_eq!((checked.target.task, &checked.target.classes), (Task::Binary, &classes(&["no", "yes"])));
+    assert_eq!(checked.target.positive(), Some("yes"));
+    assert_eq!(targets(&table, &checked.target).unwrap(), [0.0, 1.0, 0.0]);
     let data = data_spec("  source: rows.csv\n  target: {column: flag, positive: \"1\"}");
     let checked = check(&table, &data).unwrap();
-    assert_eq!(checked.classes, Some(["0".into(), "1".into()]));
-    assert_eq!(targets(&table, &data.target, checked.task).unwrap(), [1.0, 0.0, 1.0]);
+    assert_eq!(checked.target.classes, classes(&["0", "1"]));
+    assert_eq!(targets(&table, &checked.target).unwrap(), [1.0, 0.0, 1.0]);
     let data = data_spec("  source: rows.csv\n  target: amount");
     let checked = check(&table, &data).unwrap();
-    assert_eq!((checked.task, checked.classes, checked.warnings.len()), (Task::Regression, None, 0));
+    assert_eq!((checked.target.task, &checked.target.classes), (Task::Regression, &None));
+    assert_eq!(checked.warnings, []);
     let asked = check(&table, &data_spec("  source: rows.csv\n  target: flag")).unwrap();
-    assert_eq!((asked.task, asked.warnings[0].code.as_str()), (Task::Regression, "data/two-values"));
+    assert_eq!((asked.target.task, asked.warnings[0].code.as_str()), (Task::Regression, "data/two-values"));
     let said = check(&table, &data_spec("  source: rows.csv\n  target: {column: flag, task: regression}")).unwrap();
     assert_eq!(said.warnings, []);
-    assert_eq!(targets(&table, &data.target, checked.task).unwrap(), [1.0, 2.5, 3.0]);
+    assert_eq!(targets(&table, &checked.target).unwrap(), [1.0, 2.5, 3.0]);
 }
 
 #[test]

@@ -227,8 +227,8 @@ fn multinomial_regression_ends_at_scikit_learns_optimum() {
 #[test]
 fn a_row_of_weight_two_is_two_rows() {
     let Some(wine) = Table::wine().map(standardised) else { return };
-    let weights: Vec<f64> = (0..wine.rows()).map(|row| if row % 3 == 0 { 2.0 } else { 1.0 }).collect();
-    let again = wine.filter(|row| row % 3 == 0);
+    let weights: Vec<f64> = (0..wine.rows()).map(|row| if row.is_multiple_of(3) { 2.0 } else { 1.0 }).collect();
+    let again = wine.filter(|row| row.is_multiple_of(3));
     let columns = wine.columns.iter().zip(&again.columns).map(|(all, again)| [all.as_slice(), again].concat());
     let doubled = Table { columns: columns.collect(), targets: [wine.targets.as_slice(), &again.targets].concat() };
     let parameters = LogisticParameters { tol: 1e-10, max_iter: 5_000, ..Default::default() };
@@ -303,7 +303,7 @@ fn four_classes(rows: usize, seed: u64) -> Table {
     let table = Table::synthetic(rows, 6, seed);
     let class = |row: usize| {
         let score = table.columns[0][row] + table.columns[1][row];
-        if row % 50 == 0 { 3.0 } else { (score * 1.5).floor().min(2.0) }
+        if row.is_multiple_of(50) { 3.0 } else { (score * 1.5).floor().min(2.0) }
     };
     Table { targets: (0..rows).map(class).collect(), columns: table.columns }
 }
@@ -331,7 +331,7 @@ fn a_fit_does_not_depend_on_threads() {
 #[test]
 fn the_loss_is_that_of_the_probabilities() {
     let table = four_classes(3_000, 6);
-    let (train, held) = (table.filter(|row| row % 3 > 0), table.filter(|row| row % 3 == 0));
+    let (train, held) = (table.filter(|row| row % 3 > 0), table.filter(|row| row.is_multiple_of(3)));
     let binning = Binning::fit(&train.matrix(), 255);
     let (binned, watched) = (binning.apply(&train.matrix()), binning.apply(&held.matrix()));
     let weights: Vec<f64> = (0..held.rows()).map(|row| if row < 600 { 1.0 } else { 0.0 }).collect();

@@ -9,6 +9,12 @@ use self::font::Font;
 /// The most features that a picture shows.
 const TOP: usize = 20;
 
+/// The most classes that a picture shows.
+const MOST_CLASSES: usize = 30;
+
+/// The least width of a confusion matrix, so that its title fits.
+const LEAST_WIDTH: usize = 420;
+
 const PAPER: Color = [255, 255, 255];
 const INK: Color = [31, 41, 55];
 const FAINT: Color = [107, 114, 128];
@@ -72,35 +78,47 @@ pub fn feature_importance(importance: &[(String, f64)]) -> Vec<u8> {
 
 /// Draws how many rows of each class were predicted as each, with their share of the actual class.
 ///
-/// `counts[actual][predicted]`, the negative class first, as [`trainyard_learn::metrics::confusion`] gives them.
-pub fn confusion_matrix(counts: &[[u64; 2]; 2], classes: &[String; 2]) -> Vec<u8> {
+/// `counts[actual][predicted]` in the order of `classes`, which is that of [`trainyard_learn::metrics::class_confusion`].
+/// Beyond 30 classes only the first are shown, and the subtitle says so.
+pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Vec<u8> {
     let (title, small, label, large) = (Font::new(26.0), Font::new(16.0), Font::new(18.0), Font::new(34.0));
-    let cell = 210;
+    let shown = classes.len().min(MOST_CLASSES);
+    // The picture grows with the classes, and their cells shrink.
+    let cell = match shown {
+        0..=2 => 210,
+        3..=5 => 150,
+        6..=12 => 84,
+        _ => 48,
+    };
     let names = classes.iter().map(|name| label.width(name)).fold(40.0, f32::max).min(180.0);
     let left = MARGIN + 40 + names.ceil() as usize + 14;
     let top = 150;
-    let (right, bottom) = (left + 2 * cell, top + 2 * cell);
-    let mut canvas = Canvas::new(right + MARGIN, bottom + MARGIN, PAPER);
+    let (right, bottom) = (left + shown * cell, top + shown * cell);
+    let mut canvas = Canvas::new(right.max(left + LEAST_WIDTH) + MARGIN, bottom + MARGIN, PAPER);
     let rows: u64 = counts.iter().flatten().sum();
-    let correct = counts[0][0] + counts[1][1];
+    let correct: u64 = counts.iter().enumerate().filter_map(|(class, row)| row.get(class)).sum();
     canvas.text(&title, "Confusion matrix", MARGIN as f32, 40.0, Align::Left, INK);
-    let subtitle = format!(
+    let mut subtitle = format!(
         "{} of {} rows predicted correctly",
         trainyard_diagnostics::count(correct),
         trainyard_diagnostics::count(rows)
     );
+    if shown < classes.len() {
+        subtitle.push_str(&format!("; the first {shown} of {} classes", classes.len()));
+    }
     canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
-    canvas.text(&small, "predicted", (left + cell) as f32, (top - 46) as f32, Align::Middle, FAINT);
-    canvas.text_upwards(&small, "actual", (MARGIN + 8) as f32, (top + cell) as f32, FAINT);
-    for (index, name) in classes.iter().enumerate() {
+    let half = shown * cell / 2;
+    canvas.text(&small, "predicted", (left + half) as f32, (top - 46) as f32, Align::Middle, FAINT);
+    canvas.text_upwards(&small, "actual", (MARGIN + 8) as f32, (top + half) as f32, FAINT);
+    for (index, name) in classes.iter().take(shown).enumerate() {
         let middle = (index * cell + cell / 2) as f32;
-        let above = label.cut(name, cell as f32 - 20.0);
+        let above = label.cut(name, cell as f32 - 10.0);
         canvas.text(&label, &above, left as f32 + middle, (top - 16) as f32, Align::Middle, INK);
         canvas.text(&label, &label.cut(name, names), (left - 12) as f32, top as f32 + middle, Align::Right, INK);
     }
-    for (actual, row) in counts.iter().enumerate() {
+    for (actual, row) in counts.iter().take(shown).enumerate() {
         let of_class: u64 = row.iter().sum();
-        for (predicted, &count) in row.iter().enumerate() {
+        for (predicted, &count) in row.iter().take(shown).enumerate() {
             let share = if of_class > 0 { count as f64 / of_class as f64 } else { 0.0 };
             let (x, y) = (left + predicted * cell, top + actual * cell);
             canvas.fill(x + 1, y + 1, x + cell - 1, y + cell - 1, shade(share));
@@ -111,9 +129,20 @@ pub fn confusion_matrix(counts: &[[u64; 2]; 2], classes: &[String; 2]) -> Vec<u8
             };
             let (center, middle) = ((x + cell / 2) as f32, (y + cell / 2) as f32);
             let number = trainyard_diagnostics::count(count);
-            let font = if large.width(&number) < cell as f32 - 24.0 { &large } else { &label };
+            let fits = |font: &Font| font.width(&number) < cell as f32 - 24.0;
+            let font = if cell > 100 && fits(&large) {
+                &large
+            } else if fits(&label) {
+                &label
+            } else {
+                &small
+            };
+            if cell < 100 {
+                canvas.text(font, &number, center, middle, Align::Middle, strong);
+                continue;
+            }
             canvas.text(font, &number, center, middle - 14.0, Align::Middle, strong);
-            let name = small.cut(&classes[actual], 110.0);
+            let name = small.cut(&classes[actual], cell as f32 - 100.0);
             let share = if of_class > 0 { format!("{} of {name}", percent(share, true)) } else { "–".into() };
             canvas.text(&small, &share, center, middle + 26.0, Align::Middle, soft);
         }
@@ -153,9 +182,10 @@ mod tests {
     #[test]
     fn pictures_are_the_same_each_time_and_differ_where_numbers_do() {
         let classes = ["No".to_owned(), "Yes".to_owned()];
-        let picture = confusion_matrix(&[[900, 100], [50, 50]], &classes);
-        assert_eq!(confusion_matrix(&[[900, 100], [50, 50]], &classes), picture);
-        assert_ne!(confusion_matrix(&[[900, 100], [50, 51]], &classes), picture);
+        let of = |last: u64| confusion_matrix(&[vec![900, 100], vec![50, last]], &classes);
+        let picture = of(50);
+        assert_eq!(of(50), picture);
+        assert_ne!(of(51), picture);
         // Frozen: another value is another set of bytes for every model that is trained.
         assert_eq!(crc(&picture), 1_849_420_593);
     }
@@ -167,7 +197,11 @@ mod tests {
         {
             assert!(feature_importance(&importance).ends_with(b"IEND\xaeB`\x82"));
         }
-        assert!(confusion_matrix(&[[0; 2]; 2], &[String::new(), "x".repeat(500)]).len() > 1000);
+        for classes in [0, 1, 2, 3, 8, 20, 31, 200] {
+            let counts = vec![vec![7; classes]; classes];
+            let names: Vec<String> = (0..classes).map(|class| "x".repeat(class * 9)).collect();
+            assert!(confusion_matrix(&counts, &names).ends_with(b"IEND\xaeB`\x82"), "{classes}");
+        }
     }
 
     #[test]

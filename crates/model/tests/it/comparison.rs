@@ -42,7 +42,6 @@ impl Setting {
             candidate_digest: Model::digest(&candidate.to_folder()),
             incumbent,
             reference,
-            data: &self.project.resolved.project.data,
             metric: "roc_auc",
             resamples: 200,
             seed: 1,
@@ -106,7 +105,7 @@ fn outcomes_without_a_measurement() {
     assert!(matches!(few, Comparison::TooFewRows { smallest_class: Some(19), .. }), "{few:?}");
 
     let mut other = setting.model(&[0, 1, 3]);
-    other.target.classes = Some(["Yes".into(), "No".into()]);
+    other.target.classes = Some(vec!["Yes".into(), "No".into()]);
     let outcome = setting.compare(&candidate, Some(Ok(&other)), &reference);
     let [candidate_says, incumbent_says] = ["Churn = Yes (binary)", "Churn = No (binary)"].map(str::to_owned);
     assert_eq!(outcome, Comparison::OtherTarget { candidate: candidate_says, incumbent: incumbent_says });

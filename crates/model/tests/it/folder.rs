@@ -28,7 +28,7 @@ fn a_folder_gives_the_same_model_and_the_same_bits() {
     let predictions = model.predict(&table).unwrap();
     assert_eq!(bits(&read.predict(&table).unwrap()), bits(&predictions));
     for (row, prediction) in predictions.iter().enumerate() {
-        assert_eq!(read.predict_row(&row_of(&table, row)).unwrap().to_bits(), prediction.to_bits());
+        assert_eq!(read.predict_row(&row_of(&table, row)).unwrap(), [*prediction]);
     }
 }
 
@@ -76,20 +76,30 @@ fn every_damage_is_a_typed_error() {
 }
 
 #[test]
-fn a_later_format_is_named() {
+fn another_format_is_named() {
     let mut folder = model().0.to_folder();
-    // Other fields may be unknown then: the format is looked at first.
-    folder.insert("model.json".into(), br#"{"format": 2, "anything": []}"#.to_vec());
-    let expected = Error::Format { path: "model.json".into(), found: 2, known: 1 };
-    assert_eq!(Model::from_folder(&folder), Err(expected.clone()));
-    assert_eq!(expected.to_string(), "model.json has format 2; this version of trainyard reads up to format 1");
+    for (found, help) in
+        [(1, "train the model again"), (3, "use the version of trainyard that wrote the model, or a later one")]
+    {
+        // Other fields may be unknown then: the format is looked at first.
+        folder.insert("model.json".into(), format!("{{\"format\": {found}, \"anything\": []}}").into_bytes());
+        let expected = Error::Format { path: "model.json".into(), found, known: 2 };
+        assert_eq!(Model::from_folder(&folder), Err(expected.clone()));
+        let words = format!("model.json has format {found}; this version of trainyard reads format 2");
+        assert_eq!((expected.to_string(), expected.diagnostic().help), (words, vec![help.to_owned()]));
+    }
 }
 
 #[test]
 fn an_estimator_that_does_not_fit_its_features_is_refused() {
     let (mut model, _) = model();
     model.estimator = Estimator::Linear {
-        model: trainyard_learn::LinearModel { coefficients: vec![1.0], intercept: 0.0, converged: true, iterations: 1 },
+        models: vec![trainyard_learn::LinearModel {
+            coefficients: vec![1.0],
+            intercept: 0.0,
+            converged: true,
+            iterations: 1,
+        }],
         fill: vec![0.0],
         link: trainyard_model::Link::Logit,
     };

@@ -74,11 +74,7 @@ impl Project {
         let plan = plan(&resolved.features.spec, &table.schema(), &resolved.project.data)
             .unwrap_or_else(|problems| panic!("{}", draw(problems)));
         let checked = trainyard_data::check(table, &resolved.project.data).unwrap();
-        let target = Target {
-            column: resolved.project.data.target.column.value.clone(),
-            task: checked.task,
-            classes: checked.classes,
-        };
+        let target = checked.target;
         Project { resolved, plan, target }
     }
 
@@ -107,7 +103,7 @@ impl Project {
     }
 
     pub(crate) fn targets(&self, table: &RecordBatch) -> Vec<f64> {
-        trainyard_data::targets(table, &self.resolved.project.data.target, self.target.task).unwrap()
+        trainyard_data::targets(table, &self.target).unwrap()
     }
 }
 

@@ -85,7 +85,6 @@ impl Step for Compare {
                 model: loaded.as_ref().map_err(Clone::clone),
             }),
             reference: &reference,
-            data: &project.data,
             metric: &promote.metric.value,
             resamples: RESAMPLES,
             seed: self.0.resolved.split.spec.seed.value,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use serde_json::Value;
+use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::{Model, Target};
@@ -52,7 +53,7 @@ pub(crate) struct Context {
     /// Tables already decoded, by the digest of their bytes.
     pub(crate) tables: Mutex<BTreeMap<Digest, Arc<RecordBatch>>>,
     /// The source as it was read to check the features before anything is written, by the source's digest.
-    pub(crate) read_ahead: Mutex<Option<(Digest, RecordBatch)>>,
+    pub(crate) read_ahead: Mutex<Option<(Digest, Master)>>,
 }
 
 impl Context {
@@ -116,12 +117,6 @@ impl Context {
     /// Reads what is predicted, as ingest found it.
     pub(crate) fn target(&self, scope: &Scope) -> Result<Target, Failure> {
         json(&scope.read("ingest", "target")?)
-    }
-
-    /// Gives the target of each row as numbers; 1 is the positive class.
-    pub(crate) fn targets(&self, target: &Target, table: &RecordBatch) -> Result<Vec<f64>, Failure> {
-        trainyard_data::targets(table, &self.resolved.project.data.target, target.task)
-            .map_err(|error| error.diagnostic().into())
     }
 
     /// Tells what failed on `rows` (`train`, `reference` …), pointing into the feature version where its SQL did.

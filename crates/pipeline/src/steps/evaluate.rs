@@ -73,10 +73,6 @@ impl Step for Evaluate {
         let (model, digest) = self.reloaded(scope)?;
         let (baseline, _) = self.0.model(scope, "baseline")?;
         let target = self.0.target(scope)?;
-        let task = match target.classes {
-            Some(_) => Task::Binary,
-            None => Task::Regression,
-        };
         let mut output = Output::default();
         let mut shown = serde_json::Map::new();
         for (name, artifact) in self.sets() {
@@ -85,13 +81,13 @@ impl Step for Evaluate {
                 continue;
             }
             scope.progress(&name, 0, 0);
-            let targets = self.0.targets(&target, &table)?;
+            let targets = trainyard_data::targets(&table, &target).map_err(|error| error.diagnostic())?;
             let predictions = model.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
             let values = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
             let beside = baseline.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
             let beside = baseline.metrics(&targets, &beside).map_err(|error| error.diagnostic())?;
             let seed = self.0.resolved.split.spec.seed.value;
-            let intervals = metrics::bootstrap(task, &targets, &predictions, model.threshold, RESAMPLES, seed);
+            let intervals = metrics::bootstrap(model.task(), &targets, &predictions, model.threshold, RESAMPLES, seed);
             let intervals = intervals.map_err(|error| error.diagnostic())?;
             let intervals: BTreeMap<String, [f64; 2]> =
                 intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect();
@@ -153,9 +149,15 @@ impl Evaluate {
     ) -> Result<(), Failure> {
         let importance = scope.store(&pictures::feature_importance(&model.importance()))?;
         output.logged.files.insert("feature_importance.png".to_owned(), importance);
-        if let Some(classes) = &model.target.classes
-            && let Ok(counts) = metrics::confusion(targets, predictions, model.threshold)
-        {
+        let counts = match model.task() {
+            Task::Binary => {
+                let counts = metrics::confusion(targets, predictions, model.threshold);
+                counts.map(|counts| counts.map(|row| row.to_vec()).to_vec())
+            }
+            Task::Multiclass { classes } => metrics::class_confusion(targets, predictions, classes),
+            Task::Regression => Ok(Vec::new()),
+        };
+        if let (Some(classes), Ok(counts)) = (&model.target.classes, counts) {
             let picture = scope.store(&pictures::confusion_matrix(&counts, classes))?;
             output.logged.files.insert("confusion_matrix.png".to_owned(), picture);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use serde_json::json;
-use trainyard_data::{ReadOptions, Target};
+use trainyard_data::{Master, ReadOptions};
 use trainyard_files::{Digest, hash_file};
 
 use super::context::{Context, Mode, count, to_json};
@@ -26,10 +26,10 @@ impl Ingest {
     pub(crate) fn read_ahead(&self) -> Result<RecordBatch, Failure> {
         let data = &self.0.resolved.project.data;
         let digest = self.source_digest()?;
-        let table = trainyard_data::read(&*self.0.io, &self.path(), &data.source.value, &ReadOptions::of(data))
-            .map_err(|error| error.diagnostic())?;
+        let master = Master::read(&*self.0.io, &self.path(), data).map_err(|error| error.diagnostic())?;
+        let table = master.table.clone();
         if let Ok(mut ahead) = self.0.read_ahead.lock() {
-            *ahead = Some((digest, table.clone()));
+            *ahead = Some((digest, master));
         }
         Ok(table)
     }
@@ -85,7 +85,8 @@ impl Step for Ingest {
         let data = &self.0.resolved.project.data;
         let shown = data.source.value.as_str();
         scope.progress("reading", 0, 0);
-        let table = match &self.0.mode {
+        let read = || Master::read(&*self.0.io, &self.path(), data);
+        let Master { table, without_target } = match &self.0.mode {
             Mode::Replay { recorded, objects } => {
                 // A source that changed since is stood for by the table that the run stored.
                 let before = recorded.get("ingest").and_then(|record| record.output.artifacts.get("table").copied());
@@ -96,16 +97,17 @@ impl Step for Ingest {
                 match before {
                     Some(digest) if !unchanged => {
                         let bytes = objects.get(&digest).map_err(|error| error.diagnostic())?;
-                        trainyard_data::from_parquet(&bytes, shown)
+                        let table = trainyard_data::from_parquet(&bytes, shown);
+                        table.map(|table| Master { table, without_target: 0 })
                     }
-                    _ => trainyard_data::read(&*self.0.io, &self.path(), shown, &ReadOptions::of(data)),
+                    _ => read(),
                 }
             }
             Mode::Live => {
                 let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
                 match ahead {
-                    Some((digest, table)) if digest == self.source_digest()? => Ok(table),
-                    _ => trainyard_data::read(&*self.0.io, &self.path(), shown, &ReadOptions::of(data)),
+                    Some((digest, master)) if digest == self.source_digest()? => Ok(master),
+                    _ => read(),
                 }
             }
         }
@@ -113,16 +115,15 @@ impl Step for Ingest {
         let checked = trainyard_data::check(&table, data)
             .map_err(|errors| Failure::Problems(errors.iter().map(|error| error.diagnostic()).collect()))?;
         checked.warnings.into_iter().for_each(|warning| scope.warn(warning));
-        let target = Target { column: data.target.column.value.clone(), task: checked.task, classes: checked.classes };
         let (rows, columns) = (table.num_rows(), table.num_columns());
         let table = self.0.store_table(scope, table)?;
         let mut output = Output {
             artifacts: BTreeMap::from([
                 ("table".to_owned(), table),
-                ("target".to_owned(), scope.store(&to_json(&target))?),
+                ("target".to_owned(), scope.store(&to_json(&checked.target))?),
             ]),
-            facts: json!({ "rows": rows, "columns": columns }),
-            headline: (file_name(shown), format!("{} rows × {columns} columns", count(rows))),
+            facts: json!({ "rows": rows, "columns": columns, "without_target": without_target }),
+            headline: (file_name(shown), size(rows, columns, without_target)),
             ..Output::default()
         };
         output.logged.inputs = vec![("master".to_owned(), table, shown.to_owned(), rows as u64)];
@@ -136,6 +137,14 @@ impl Step for Ingest {
             shown.clone_into(source);
         }
     }
+}
+
+fn size(rows: usize, columns: usize, without_target: usize) -> String {
+    let left_out = match without_target {
+        0 => String::new(),
+        rows => format!(", {} without a target left out", count(rows)),
+    };
+    format!("{} rows × {columns} columns{left_out}", count(rows))
 }
 
 fn file_name(shown: &str) -> String {

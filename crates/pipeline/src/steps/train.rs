@@ -64,8 +64,8 @@ impl Step for Train {
         let mut shown = serde_json::Map::new();
         for (name, table) in &sets {
             let predictions = model.predict(table).map_err(|error| self.0.explain(&error, name))?;
-            let metrics =
-                model.metrics(&self.0.targets(&target, table)?, &predictions).map_err(|error| error.diagnostic())?;
+            let targets = trainyard_data::targets(table, &target).map_err(|error| error.diagnostic())?;
+            let metrics = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
             for (metric, value) in &metrics {
                 output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
             }

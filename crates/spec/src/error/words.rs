@@ -278,7 +278,7 @@ fn meaning(error: &Error) -> Diagnostic {
             near_or_known(spot.origin.point(diagnostic, "not a known metric"), name, known)
         }
         Error::OtherTask { spot, name, what, of, task, because, known } => {
-            let (of, task) = (task_in_words(*of), task_in_words(*task));
+            let task = task_in_words(*task);
             let title = format!("`{name}` is {} {what} for {of}, and this project is {task}", article(what));
             let diagnostic = spot.origin.point(Diagnostic::error("spec/other-task", title), format!("for {of} only"));
             also(diagnostic, because, format!("makes it {task}")).help(format!("choose {}", listed(known)))
@@ -301,9 +301,17 @@ fn meaning(error: &Error) -> Diagnostic {
             diagnostic.help("add `promote: {alias: champion}`, so that models are compared")
         }
         Error::TargetConflict { positive, task } => {
-            let diagnostic = Diagnostic::error("spec/target-conflict", "regression has no positive class");
+            let words = task_in_words(task.value);
+            let diagnostic = Diagnostic::error("spec/target-conflict", format!("{words} has no positive class"));
             let diagnostic = positive.origin.point(diagnostic, "a positive class");
-            also(diagnostic, task, "asks for regression").help("remove one of them")
+            also(diagnostic, &task.origin, format!("asks for {words}")).help("remove one of them")
+        }
+        Error::ThresholdWithoutPositive { threshold, task, because } => {
+            let words = task_in_words(*task);
+            let title = format!("a threshold decides between two classes, and this project is {words}");
+            let diagnostic = Diagnostic::error("spec/threshold-without-positive", title);
+            let diagnostic = threshold.point(diagnostic, "decides nothing here");
+            also(diagnostic, because, format!("makes it {words}")).help("leave `threshold` out")
         }
         Error::ColumnConflict { name, first, second_role, first_role } => {
             let title = if second_role == first_role {
@@ -375,6 +383,7 @@ fn subject(spot: &Spot) -> String {
 fn task_in_words(task: Task) -> &'static str {
     match task {
         Task::Binary => "binary classification",
+        Task::Multiclass => "classification of several classes",
         Task::Regression => "regression",
     }
 }

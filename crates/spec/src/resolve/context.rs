@@ -8,7 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, EstimatorSpec, Located, Lock, ModelSpec, Part, Project, Refit, SpecFiles, SplitSpec, TargetSpec, Task,
+    Bound, EstimatorSpec, Located, Lock, ModelSpec, Origin, Part, Project, Refit, SpecFiles, SplitSpec, TargetSpec,
+    Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -32,6 +33,13 @@ pub(super) fn check_model(project: &Project, model: &mut ModelSpec, errors: &mut
     let target = &project.data.target;
     decide(&mut model.metric, target);
     other_task(&model.metric, "metric".to_owned(), target, false, errors);
+    let threshold = &model.threshold.origin;
+    if let (Some(task @ (Task::Multiclass | Task::Regression)), Origin::File(_) | Origin::Flag(_)) =
+        (target.known_task(), threshold)
+    {
+        let (threshold, because) = (threshold.clone(), target.task_origin());
+        errors.push(Error::ThresholdWithoutPositive { threshold, task, because });
+    }
     let baseline = &model.baseline;
     let name = Located::new(baseline.name().to_owned(), baseline.origin.clone());
     wrong_estimator(&name, &baseline.value, format!("baseline.{}", name.value), target, errors);
@@ -48,10 +56,15 @@ fn decide(metric: &mut Located<String>, target: &TargetSpec) {
 
 fn other_task(name: &Located<String>, path: String, target: &TargetSpec, measured: bool, errors: &mut Vec<Error>) {
     let Some(task) = target.known_task() else { return };
-    let Some(of) = metric::find(&name.value).and_then(|metric| metric.task).filter(|of| *of != task) else { return };
+    let of = match metric::find(&name.value) {
+        Some(metric) if metric.is_clock() || metric.is_for(task) => return,
+        Some(_) if task.has_classes() => "regression",
+        Some(_) => "classification",
+        None => return,
+    };
     let mut known: Vec<String> = metric::metrics(Some(task)).map(str::to_owned).collect();
     if measured {
-        let clocks = metric::METRICS.iter().filter(|metric| metric.task.is_none());
+        let clocks = metric::METRICS.iter().filter(|metric| metric.is_clock());
         known.extend(clocks.map(|metric| metric.name.to_owned()));
     }
     let spot = Spot { path, origin: name.origin.clone() };
@@ -68,15 +81,11 @@ fn wrong_estimator(
 ) {
     let Some(task) = target.known_task() else { return };
     let of = match spec {
-        EstimatorSpec::LogisticRegression { .. } => Task::Binary,
-        EstimatorSpec::Ridge { .. } => Task::Regression,
-        EstimatorSpec::Dummy {} | EstimatorSpec::GradientBoosting(_) => return,
+        EstimatorSpec::LogisticRegression { .. } if !task.has_classes() => "classification",
+        EstimatorSpec::Ridge { .. } if task.has_classes() => "regression",
+        _ => return,
     };
-    if of == task {
-        return;
-    }
-    let fits =
-        |name: &&&str| !matches!((task, **name), (Task::Binary, "ridge") | (Task::Regression, "logistic_regression"));
+    let fits = |name: &&&str| !matches!((task.has_classes(), **name), (true, "ridge") | (false, "logistic_regression"));
     let known = EstimatorSpec::NAMES.iter().filter(fits).map(|name| (*name).to_owned()).collect();
     let spot = Spot { path, origin: name.origin.clone() };
     let (name, because) = (spec.name().to_owned(), target.task_origin());
