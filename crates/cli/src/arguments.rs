@@ -95,7 +95,8 @@ pub(crate) enum Command {
     /// Writes a project for a table, complete and ready to run
     #[command(after_help = "EXAMPLES:
   trainyard init churn --from customers.csv --target Churn
-  trainyard init churn --from customers.csv --target Churn --positive Yes --key customerID")]
+  trainyard init churn --from customers.csv --target Churn --positive Yes --key customerID
+  trainyard init digits --from digits.csv --target digit --task multiclass")]
     Init(Init),
     /// Writes a synthetic table whose truth is known
     #[command(
@@ -222,6 +223,12 @@ pub(crate) struct Init {
     /// a word like spam or churned; else the rarer value]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pub(crate) positive: Option<String>,
+    /// What is predicted [default: binary of two classes, regression of a number, multiclass of several labels]
+    #[arg(long, value_name = "TASK", value_parser = ["binary", "multiclass", "regression"])]
+    pub(crate) task: Option<String>,
+    /// Leave the rows without a target out, in every run
+    #[arg(long)]
+    pub(crate) drop_missing_target: bool,
     /// A cell that counts as missing, may be repeated [default: NA, null, ? and the like in columns of numbers]
     #[arg(long, value_name = "CELL", allow_negative_numbers = true)]
     pub(crate) missing: Vec<String>,
@@ -261,6 +268,10 @@ pub(crate) enum Synth {
     #[command(after_help = "EXAMPLES:
   trainyard synth churn --rows 7043 --seed 1 --output customers.csv")]
     Churn(Target),
+    /// Written digits of eight by eight pixels
+    #[command(after_help = "EXAMPLES:
+  trainyard synth digits --rows 2000 --output digits.csv")]
+    Digits(Target),
     /// Two classes, with informative, redundant and noise columns
     #[command(after_help = "EXAMPLES:
   trainyard synth classification --rows 10000 --output table.parquet

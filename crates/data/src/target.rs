@@ -300,11 +300,7 @@ mod task_name {
     use trainyard_spec::Task;
 
     pub(super) fn serialize<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match task {
-            Task::Binary => "binary",
-            Task::Multiclass => "multiclass",
-            Task::Regression => "regression",
-        })
+        serializer.serialize_str(task.name())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Task, D::Error> {

@@ -134,7 +134,7 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
     };
     let is_same = of_candidate.column == of_incumbent.column && of_candidate.task == of_incumbent.task && same_classes;
     if !is_same {
-        let describe = |model: &Model| format!("{} ({})", model.target, crate::model::name_of_task(model.target.task));
+        let describe = |model: &Model| format!("{} ({})", model.target, model.target.task.name());
         return Ok(Comparison::OtherTarget { candidate: describe(candidate), incumbent: describe(incumbent) });
     }
 

@@ -8,7 +8,7 @@ use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
-use crate::model::{learn_task, name_of_task};
+use crate::model::learn_task;
 use crate::{Error, Estimator, Model, SeenRows};
 
 /// The format that this version writes.
@@ -120,7 +120,7 @@ impl Model {
         };
         let signature = json!({
             "format": FORMAT,
-            "task": name_of_task(self.target.task),
+            "task": self.target.task.name(),
             "target": self.target.column,
             "inputs": inputs.collect::<Vec<_>>(),
             "outputs": outputs,

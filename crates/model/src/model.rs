@@ -95,12 +95,3 @@ pub(crate) fn learn_task(target: &Target) -> metrics::Task {
         Task::Regression => metrics::Task::Regression,
     }
 }
-
-/// Gives the task's name in specs.
-pub(crate) fn name_of_task(task: Task) -> &'static str {
-    match task {
-        Task::Binary => "binary",
-        Task::Multiclass => "multiclass",
-        Task::Regression => "regression",
-    }
-}

@@ -193,9 +193,9 @@ impl<'a> Course<'a> {
         let (name, spec) = self.candidates[chosen];
         let (features, estimator) = match self.refit_rows()? {
             None => (prepared.features, fitted[chosen].estimator.clone()),
-            Some((table, targets, weights)) => {
+            Some(both) => {
                 drop(prepared);
-                let rows = Rows { table: &table, targets: &targets, weights: weights.as_deref() };
+                let rows = Rows { table: &both.table, targets: &both.targets, weights: both.weights.as_deref() };
                 let bins = max_bins(spec).into_iter().collect();
                 let prepared = Prepared::new(self.request.plan, rows, None, &bins)?;
                 let trees = fitted[chosen].estimator.trees();
@@ -266,12 +266,12 @@ impl<'a> Course<'a> {
     }
 
     /// Gives training and validation rows as one table, where the chosen candidate is to be fitted on both.
-    fn refit_rows(&self) -> Result<Option<(RecordBatch, Vec<f64>, Option<Vec<f64>>)>, Error> {
+    fn refit_rows(&self) -> Result<Option<Both>, Error> {
         let Some(validation) = self.validation().filter(|_| self.refit) else { return Ok(None) };
         let train = self.request.train;
         let table = arrow_select::concat::concat_batches(&train.schema(), [train, validation.table]).map_err(arrow)?;
         let weights = self.weights.as_deref().zip(validation.weights).map(|(train, held)| [train, held].concat());
-        Ok(Some((table, [&self.targets, validation.targets].concat(), weights)))
+        Ok(Some(Both { table, targets: [&self.targets, validation.targets].concat(), weights }))
     }
 
     /// Gives the rows that fitted the model or chose it.
@@ -282,6 +282,13 @@ impl<'a> Course<'a> {
         let key = self.request.data.key.as_ref().map(|key| key.value.as_str());
         SeenRows::new(&self.request.train.schema(), key, self.digests.iter().copied().chain(validation))
     }
+}
+
+/// Training and validation rows together.
+struct Both {
+    table: RecordBatch,
+    targets: Vec<f64>,
+    weights: Option<Vec<f64>>,
 }
 
 fn course_digests(table: &RecordBatch, data: &DataSpec) -> Vec<RowDigest> {

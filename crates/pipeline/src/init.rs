@@ -11,10 +11,10 @@ use arrow_array::RecordBatch;
 use serde::Serialize;
 use trainyard_diagnostics::{Diagnostic, Source, nearest};
 use trainyard_files::{DiskIo, Io};
-use trainyard_spec::{Choice, SpecFiles, resolve};
+use trainyard_spec::{Choice, SpecFiles, Task, resolve};
 
-use guess::{Key, Missing, check_target, guess_key, look_at, positive_of};
-use text::{ENVIRONMENT, feature_file, model_file, plain_name, project_file, split_file};
+use guess::{Key, Missing, check_target, guess_key, look_at, positive_of, task_of};
+use text::{ENVIRONMENT, Predicted, feature_file, model_file, plain_name, project_file, split_file};
 
 /// What a new project is made from.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub struct Init {
     pub key: Option<String>,
     /// The class whose probability is predicted; guessed when absent.
     pub positive: Option<String>,
+    /// What is predicted; guessed when absent.
+    pub task: Option<Task>,
+    /// Whether rows without a target are left out in every run, instead of refused now.
+    pub drop_missing_target: bool,
     /// Cells that count as missing, beside those that are found.
     pub missing: Vec<String>,
     /// The project's name; the folder's when absent.
@@ -46,8 +50,12 @@ pub struct InitReport {
     pub rows: usize,
     /// Its columns.
     pub columns: usize,
-    /// `binary` or `regression`.
+    /// `binary`, `multiclass` or `regression`.
     pub task: String,
+    /// Why it is.
+    pub task_reason: String,
+    /// Rows that every run leaves out, because they have no target.
+    pub without_target: usize,
     /// The column taken as key.
     pub key: Option<String>,
     /// Why it is.
@@ -86,8 +94,11 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
     let Some(target) = columns.iter().find(|column| column.name == request.target) else {
         return Err(vec![unknown(&request.target)]);
     };
-    check_target(target, &shown, &missing)?;
-    let positive = positive_of(target, request.positive.as_deref())?;
+    if !request.drop_missing_target {
+        check_target(target, &shown, &missing)?;
+    }
+    let task = task_of(target, request)?;
+    let positive = positive_of(target, &task, request.positive.as_deref())?;
     let key = match &request.key {
         Some(key) => Some(Key { column: key.clone(), why: "as --key says" }),
         None => guess_key(&columns, &request.target),
@@ -113,11 +124,17 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         let noted = left_out.iter().fold(problem, |problem, (name, why)| problem.note(format!("{name}: {why}")));
         return Err(vec![noted.help("bring a table with columns of numbers or of few categories")]);
     }
+    let predicted = Predicted {
+        column: &request.target,
+        task: task.task,
+        positive: class,
+        drop_missing: request.drop_missing_target,
+    };
     let files = [
-        ("trainyard.yaml", project_file(&name, &file, &request.target, key_column, class, &missing)),
-        ("versions/splits/v1.yaml", split_file(class.is_some())),
+        ("trainyard.yaml", project_file(&name, &file, key_column, &predicted, &missing)),
+        ("versions/splits/v1.yaml", split_file(task.task.has_classes())),
         ("versions/features/v1.yaml", features),
-        ("versions/models/v1.yaml", model_file(class.is_some())),
+        ("versions/models/v1.yaml", model_file(task.task.has_classes())),
         ("environments/production.yaml", ENVIRONMENT.to_owned()),
         (".gitignore", "/.trainyard/\n".to_owned()),
     ];
@@ -134,11 +151,13 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
         files: all.into_iter().map(|(name, _)| name).collect(),
         rows: table.num_rows(),
         columns: columns.len(),
-        task: if positive.is_some() { "binary" } else { "regression" }.to_owned(),
+        task: task.task.name().to_owned(),
+        task_reason: task.why.to_owned(),
+        without_target: if request.drop_missing_target { target.missing } else { 0 },
         key_reason: key.as_ref().map(|key| key.why.to_owned()),
         key: key.map(|key| key.column),
         positive_reason: positive.as_ref().map(|positive| positive.why.to_owned()),
-        classes: if positive.is_some() { target.distinct.clone() } else { BTreeMap::new() },
+        classes: if task.task.has_classes() { target.distinct.clone() } else { BTreeMap::new() },
         positive: positive.map(|positive| positive.class),
         missing,
         left_out,
@@ -165,6 +184,7 @@ fn check_files(files: &[(&str, String)], table: &RecordBatch) -> Result<(), Vec<
     })
     .map_err(|problems| problems.into_vec())?;
     let data = &resolved.project.data;
+    // A run leaves the rows without a target out; the check does not mind them where it may.
     trainyard_data::check(table, data)
         .map_err(|errors| errors.iter().map(trainyard_data::Error::diagnostic).collect::<Vec<_>>())?;
     trainyard_features::plan(&resolved.features.spec, &table.schema(), data)

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod command_line;
+mod examples;
 mod guide;
 mod help;
 mod init;
@@ -13,6 +14,7 @@ mod other_data;
 mod project;
 mod refused;
 mod several_runs;
+mod tasks;
 mod telco_quality;
 
 use std::process::{Command, Output};

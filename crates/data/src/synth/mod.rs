@@ -3,10 +3,12 @@
 //! So a longer table begins with the shorter one, except under drift, which is spread over all rows.
 
 mod churn;
+mod digits;
 mod tables;
 mod write;
 
 pub use churn::churn;
+pub use digits::digits;
 pub use tables::{Classification, Regression, classification, regression};
 pub use write::{Format, write};
 

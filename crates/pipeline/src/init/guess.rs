@@ -6,10 +6,10 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde::Serialize;
 use trainyard_data::ReadOptions;
-use trainyard_diagnostics::Diagnostic;
+use trainyard_diagnostics::{Diagnostic, count};
 use trainyard_expression::Value;
 use trainyard_files::Io;
-use trainyard_spec::ColumnType;
+use trainyard_spec::{ColumnType, Task};
 
 use super::Init;
 
@@ -18,7 +18,11 @@ const WORDS: [&str; 9] = ["NA", "N/A", "null", "NULL", "NaN", "nan", "None", "?"
 /// A text that never repeats is no key when it is longer than this: it is prose.
 const LONGEST_KEY: usize = 64;
 /// Classes that a message names at most.
-const MOST_CLASSES: usize = 10;
+const MOST_SHOWN: usize = 10;
+/// The most classes of a first project; more are names, not classes.
+const MOST_CLASSES: usize = 100;
+/// The fewest rows of a class: five folds of the six tenths that train need one each, with a few to spare.
+const LEAST_OF_CLASS: usize = 10;
 
 /// One column as `init` sees it.
 pub(super) struct Column {
@@ -202,45 +206,99 @@ pub(super) fn check_target(target: &Column, shown: &str, missing: &[Missing]) ->
     let problem = words.fold(Diagnostic::error("init/missing-target", title), |problem, (cell, rows)| {
         problem.note(format!("{cell:?} is taken as missing: {rows} of these rows"))
     });
-    Err(vec![
-        problem
-            .note("a model can't learn from a row without its target, so a run refuses the table")
-            .help(format!("remove the rows without {} from the file, or name another target", target.name)),
-    ])
+    Err(vec![problem.note("a model can't learn from a row without its target, so a run refuses the table").help(
+        format!("add --drop-missing-target to leave the rows without {} out, or name another target", target.name),
+    )])
 }
 
-/// Gives the positive class of a two-class target, nothing for a number to predict.
-pub(super) fn positive_of(target: &Column, wanted: Option<&str>) -> Result<Option<Positive>, Vec<Diagnostic>> {
-    let labels: Vec<&str> = target.distinct.keys().map(String::as_str).collect();
-    let listed = || {
-        let mut classes: Vec<(&String, &usize)> = target.distinct.iter().collect();
-        classes.sort_by_key(|(label, rows)| (std::cmp::Reverse(**rows), (*label).clone()));
-        let shown: Vec<String> =
-            classes.iter().take(MOST_CLASSES).map(|(label, rows)| format!("{label} ({rows} rows)")).collect();
-        format!("{}{}", shown.join(", "), if labels.len() > MOST_CLASSES { ", …" } else { "" })
-    };
-    if labels.len() < 2 {
-        let title = format!("{} has {} distinct values: there is nothing to learn", target.name, labels.len());
+/// The task, and why it is taken for that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chosen {
+    pub(super) task: Task,
+    pub(super) why: &'static str,
+}
+
+/// Gives the task that the target's values ask for, or the one that was asked for where they allow it.
+pub(super) fn task_of(target: &Column, request: &Init) -> Result<Chosen, Vec<Diagnostic>> {
+    let classes = target.distinct.len();
+    if classes < 2 {
+        let title = format!("{} has {classes} distinct values: there is nothing to learn", target.name);
         return Err(vec![Diagnostic::error("init/constant-target", title).help("name another target")]);
     }
+    let is_number = matches!(target.kind, DataType::Int64 | DataType::Float64);
+    let chosen = match request.task {
+        Some(task) => Chosen { task, why: "as --task says" },
+        None if request.positive.is_some() => Chosen { task: Task::Binary, why: "as --positive says" },
+        None if classes == 2 => Chosen { task: Task::Binary, why: "it has two values" },
+        None if is_number => Chosen { task: Task::Regression, why: "it is a number (for classes: --task multiclass)" },
+        None => Chosen { task: Task::Multiclass, why: "it has several labels" },
+    };
+    let refused = |title: String, help: &str| {
+        let problem = Diagnostic::error("init/task", title).note(format!("its values are {}", listed(target)));
+        Err(vec![problem.help(help)])
+    };
+    match chosen.task {
+        Task::Regression if !is_number => {
+            refused(format!("{} is no number, so regression can't predict it", target.name), "leave --task out")
+        }
+        Task::Binary if classes > 2 => refused(
+            format!("{} has {} values where two are expected", target.name, count(classes as u64)),
+            "predict each of them with --task multiclass, or name another target; a value that means that nothing is \
+             known is named with --missing VALUE",
+        ),
+        Task::Multiclass => match target.distinct.iter().find(|(_, rows)| **rows < LEAST_OF_CLASS) {
+            _ if classes > MOST_CLASSES => refused(
+                format!("{} has {} classes, more than {MOST_CLASSES}", target.name, count(classes as u64)),
+                "name another target, or join classes in the data",
+            ),
+            Some((class, rows)) => {
+                let least = format!("a class needs {LEAST_OF_CLASS} to be split and cross-validated");
+                let title = format!("the class {class} of {} has {}; {least}", target.name, rows_of(*rows));
+                refused(
+                    title,
+                    "bring more rows of it, join it with another class in the data, or, where it means that nothing \
+                     is known, name it with --missing and add --drop-missing-target",
+                )
+            }
+            None => Ok(chosen),
+        },
+        Task::Binary | Task::Regression => Ok(chosen),
+    }
+}
+
+fn rows_of(rows: usize) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", count(rows as u64)) }
+}
+
+/// Names the values with their rows, the most frequent first.
+fn listed(target: &Column) -> String {
+    let mut classes: Vec<(&String, &usize)> = target.distinct.iter().collect();
+    classes.sort_by_key(|(label, rows)| (std::cmp::Reverse(**rows), (*label).clone()));
+    let shown = classes.iter().take(MOST_SHOWN).map(|(label, rows)| format!("{label} ({})", rows_of(**rows)));
+    let more = if classes.len() > MOST_SHOWN { ", …" } else { "" };
+    format!("{}{more}", shown.collect::<Vec<String>>().join(", "))
+}
+
+/// Gives the positive class of a two-class target, nothing where there is none.
+pub(super) fn positive_of(
+    target: &Column,
+    chosen: &Chosen,
+    wanted: Option<&str>,
+) -> Result<Option<Positive>, Vec<Diagnostic>> {
+    let labels: Vec<&str> = target.distinct.keys().map(String::as_str).collect();
     if let Some(wanted) = wanted.filter(|wanted| !labels.contains(wanted)) {
         let title = format!("{} never is {wanted}", target.name);
-        return Err(vec![Diagnostic::error("init/positive", title).help(format!("its values are {}", listed()))]);
+        let problem = Diagnostic::error("init/positive", title);
+        return Err(vec![problem.help(format!("its values are {}", listed(target)))]);
     }
-    let numeric = matches!(target.kind, DataType::Int64 | DataType::Float64);
-    match (labels.as_slice(), wanted) {
-        ([_, _], Some(class)) => Ok(Some(Positive { class: class.to_owned(), why: "as --positive says" })),
-        ([first, second], None) => Ok(Some(guess_positive(target, first, second))),
-        (_, None) if numeric => Ok(None),
-        _ => Err(vec![
-            Diagnostic::error("init/many-classes", format!("{} has {} classes", target.name, labels.len()))
-                .note(format!("they are {}", listed()))
-                .note("a target is a number, or has two classes")
-                .help(
-                    "name another target, or join classes in the data; a class that means that nothing is known is \
-                     named with --missing CLASS",
-                ),
-        ]),
+    match (chosen.task, wanted, labels.as_slice()) {
+        (Task::Binary, Some(class), _) => Ok(Some(Positive { class: class.to_owned(), why: "as --positive says" })),
+        (Task::Binary, None, [first, second]) => Ok(Some(guess_positive(target, first, second))),
+        (_, Some(_), _) => {
+            let title = "--positive names one of two classes, and --task asks for something else".to_owned();
+            Err(vec![Diagnostic::error("init/positive", title).help("leave one of them out")])
+        }
+        _ => Ok(None),
     }
 }
 

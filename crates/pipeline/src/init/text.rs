@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_schema::DataType;
+use trainyard_spec::Task;
 
 use super::guess::{Column, Missing};
 
@@ -58,13 +59,20 @@ pub(super) fn feature_file(columns: &[Column], target: &str, key: Option<&str>) 
     (text, left_out)
 }
 
+/// What a new project predicts.
+pub(super) struct Predicted<'a> {
+    pub(super) column: &'a str,
+    pub(super) task: Task,
+    pub(super) positive: Option<&'a str>,
+    pub(super) drop_missing: bool,
+}
+
 /// Writes `trainyard.yaml`.
 pub(super) fn project_file(
     name: &str,
     file: &str,
-    target: &str,
     key: Option<&str>,
-    positive: Option<&str>,
+    predicted: &Predicted<'_>,
     missing: &[Missing],
 ) -> String {
     let key = match key {
@@ -83,11 +91,16 @@ pub(super) fn project_file(
         let words: Vec<String> = missing.iter().map(|word| text(&word.cell)).collect();
         format!("{}  missing: [{}]\n", missing.iter().map(why).collect::<String>(), words.join(", "))
     };
-    let (target, metric, gates) = match positive {
-        Some(positive) => {
-            (format!("{{column: {}, positive: {}}}", yaml(target), text(positive)), "roc_auc", "{roc_auc: 0.5}")
-        }
-        None => (format!("{{column: {}, task: regression}}", yaml(target)), "rmse", "{r2: 0.0}"),
+    let what = match predicted.positive {
+        Some(positive) => format!("positive: {}", text(positive)),
+        None => format!("task: {}", predicted.task.name()),
+    };
+    let drop = if predicted.drop_missing { ", missing: drop" } else { "" };
+    let target = format!("{{column: {}, {what}{drop}}}", yaml(predicted.column));
+    let (metric, gates) = match predicted.task {
+        Task::Binary => ("roc_auc", "{roc_auc: 0.5}"),
+        Task::Multiclass => ("log_loss", "{roc_auc: 0.5}"),
+        Task::Regression => ("rmse", "{r2: 0.0}"),
     };
     format!(
         "# A Trainyard project. `trainyard check` reads everything, `trainyard run` does everything.\n\
@@ -111,26 +124,27 @@ pub(super) fn project_file(
     )
 }
 
-pub(super) fn split_file(binary: bool) -> String {
+pub(super) fn split_file(has_classes: bool) -> String {
     format!(
         "# Split, version 1. The first run freezes the reference test; later runs never remake it.\n\
          seed: 42\n\
          stratify: true                # the reference test has the {} of the data\n\
          shares: {{train: 0.6, validation: 0.2, reference_test: 0.2}}\n\
          # optional_tests: {{recent: \"year >= 2024\"}}    # parts of the reference test that are judged on their own\n",
-        if binary { "classes' shares" } else { "target's spread" }
+        if has_classes { "classes' shares" } else { "target's spread" }
     )
 }
 
-pub(super) fn model_file(binary: bool) -> String {
+pub(super) fn model_file(has_classes: bool) -> String {
+    let linear = if has_classes { "logistic_regression" } else { "ridge" };
     format!(
         "# Models, version 1. The candidate that is best on the validation rows goes on.\n\
          seed: 0\n\
-         baseline: {{{}: {{}}}}\n\
+         baseline: {{{linear}: {{}}}}\n\
          candidates:\n\
+         \x20 {linear}: {{}}\n\
          \x20 gradient_boosting: {{n_estimators: 100, learning_rate: 0.1, max_leaf_nodes: 31}}\n\
-         cross_validation: {{folds: 5}}\n",
-        if binary { "logistic_regression" } else { "ridge" }
+         cross_validation: {{folds: 5}}\n"
     )
 }
 

@@ -1,0 +1,127 @@
+//! Several classes, weights, rows without a target, through the binary.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{text, trainyard};
+
+/// Calls the binary, which must end well, and reads its document.
+fn json(arguments: &[&str]) -> Value {
+    let output = trainyard(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn synthesise(kind: &str, rows: &str, file: &Path) {
+    let output = trainyard(&["synth", kind, "--rows", rows, "--seed", "5", "--output", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// Reads the digest of a run's model.
+fn digest(project: &str, flags: &[&str]) -> Value {
+    json(&[&["run", project], flags].concat())["candidate"]["digest"].clone()
+}
+
+#[test]
+fn penguins_are_told_apart_and_every_artifact_is_proven() {
+    let Some(table) = trainyard_judges::shared("data/penguins/penguins.csv") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("penguins");
+    let project = project.to_str().unwrap();
+    let made = json(&["init", project, "--from", table.to_str().unwrap(), "--target", "species"]);
+    assert_eq!((&made["task"], &made["classes"]["Chinstrap"]), (&"multiclass".into(), &68.into()));
+    let run = json(&["run", project]);
+    assert!(run["metrics"]["reference"]["accuracy"].as_f64().unwrap() > 0.95, "{}", run["metrics"]);
+    let verified = json(&["verify", "--project", project, run["run"].as_str().unwrap()]);
+    assert_eq!(verified["identical"], true, "{verified}");
+    let predicted =
+        json(&["predict", "--project", project, "--model", "penguins-model", "--input", table.to_str().unwrap()]);
+    let rows = predicted["predictions"].as_array().unwrap();
+    let classes = ["Adelie", "Chinstrap", "Gentoo"];
+    for row in rows {
+        let share = |class: &str| row[format!("probability_{class}")].as_f64().unwrap();
+        assert!((classes.into_iter().map(share).sum::<f64>() - 1.0).abs() < 1e-12, "{row}");
+        let best = classes.into_iter().max_by(|a, b| share(a).total_cmp(&share(b)));
+        assert_eq!(row["prediction"].as_str(), best, "{row}");
+    }
+    assert_eq!(rows.len(), 344);
+}
+
+#[test]
+fn a_class_that_comes_later_makes_another_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, project) = (folder.path().join("digits.csv"), folder.path().join("digits"));
+    synthesise("digits", "700", &table);
+    let text = fs::read_to_string(&table).unwrap();
+    let (mut lines, mut nines) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        if line.ends_with(",9") { nines.push(line) } else { lines.push(line) }
+    }
+    fs::write(&table, lines.join("\n")).unwrap();
+    let project = project.to_str().unwrap();
+    json(&["init", project, "--from", table.to_str().unwrap(), "--target", "digit", "--task", "multiclass"]);
+    assert_eq!(json(&["run", project])["decision"], "promoted");
+    let source = Path::new(project).join("data/raw/digits.csv");
+    fs::write(source, [lines, nines].concat().join("\n")).unwrap();
+    let second = json(&["run", project]);
+    assert_eq!((&second["decision"], &second["reason"]["kind"]), (&"kept".into(), &"other_target".into()), "{second}");
+}
+
+#[test]
+fn weights_and_their_absence_change_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, project) = (folder.path().join("customers.csv"), folder.path().join("project"));
+    synthesise("churn", "800", &table);
+    let customers = fs::read_to_string(&table).unwrap();
+    let weigh = |weight: &dyn Fn(usize) -> String| {
+        let mut lines = customers.lines().enumerate();
+        let head = lines.next().map(|(_, head)| format!("{head},seen")).unwrap_or_default();
+        lines.fold(head, |text, (row, line)| format!("{text}\n{line},{}", weight(row)))
+    };
+    fs::write(&table, weigh(&|_| "1".into())).unwrap();
+    let project = project.to_str().unwrap();
+    json(&["init", project, "--from", table.to_str().unwrap(), "--target", "Churn"]);
+    let by_weight = ["--set", "data.weight=seen"];
+    // A constant column is left out of the first features, so that only the weight's meaning is new.
+    let plain = digest(project, &[]);
+    assert_eq!(digest(project, &by_weight), plain);
+    let source = Path::new(project).join("data/raw/customers.csv");
+    fs::write(&source, weigh(&|row| if row % 5 == 0 { "3".into() } else { "0.5".into() })).unwrap();
+    assert_ne!(digest(project, &by_weight), plain);
+    let refused = |weight: &dyn Fn(usize) -> String, code: &str| {
+        fs::write(&source, weigh(weight)).unwrap();
+        let output = trainyard(&["run", project, "--set", "data.weight=seen"]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(code), "{:?} {said}", output.status);
+    };
+    refused(&|row| if row == 70 { "-1".into() } else { "1".into() }, "data/bad-weight");
+    refused(&|row| if row == 70 { String::new() } else { "1".into() }, "data/bad-weight");
+    refused(&|row| if row == 70 { "many".into() } else { "a few".into() }, "data/bad-weight");
+    refused(&|_| "0".into(), "data/no-weight");
+}
+
+#[test]
+fn rows_without_a_target_are_left_out_only_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, project) = (folder.path().join("customers.csv"), folder.path().join("project"));
+    synthesise("churn", "800", &table);
+    let customers = fs::read_to_string(&table).unwrap();
+    let cut = |(row, line): (usize, &str)| match line.rsplit_once(',') {
+        Some((rest, _)) if row % 40 == 7 => format!("{rest},\n"),
+        _ => format!("{line}\n"),
+    };
+    fs::write(&table, customers.lines().enumerate().map(cut).collect::<String>()).unwrap();
+    let (project, from) = (project.to_str().unwrap(), table.to_str().unwrap());
+    let init = ["init", project, "--from", from, "--target", "Churn"];
+    let refused = trainyard(&init);
+    assert!(text(&refused.stderr).contains("--drop-missing-target"), "{}", text(&refused.stderr));
+    let made = json(&[&init[..], &["--drop-missing-target"]].concat());
+    assert_eq!(made["without_target"], 20);
+    let output = trainyard(&["run", project]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("780 rows × 21 columns, 20 without a target left out"));
+    let output = trainyard(&["run", project, "--set", "data.target.missing=refuse"]);
+    assert!(text(&output.stderr).contains("data/missing-target"), "{}", text(&output.stderr));
+}

@@ -1,0 +1,99 @@
+//! Digits as somebody writes them, in eight by eight pixels.
+//!
+//! The truth: a digit is drawn with the strokes of [`STROKES`], each point of them moved a little, the whole turned, slanted,
+//! stretched and shifted; a pixel is the darker the nearer it lies to a stroke, from 0 to 16, with a little noise.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use rayon::prelude::*;
+use trainyard_random::Key;
+
+use super::{Draws, table};
+
+/// Pixels along a side.
+const SIDE: usize = 8;
+
+/// The darkest pixel.
+const DARKEST: f64 = 16.0;
+
+/// A point of the unit square, x to the right and y down.
+type Point = (f64, f64);
+
+/// The line that a pen draws for each digit.
+const STROKES: [&[Point]; 10] = [
+    &[(0.5, 0.08), (0.25, 0.25), (0.22, 0.7), (0.45, 0.92), (0.72, 0.75), (0.76, 0.3), (0.5, 0.08)],
+    &[(0.35, 0.28), (0.55, 0.08), (0.55, 0.92)],
+    &[(0.22, 0.28), (0.4, 0.08), (0.68, 0.12), (0.74, 0.35), (0.22, 0.9), (0.78, 0.9)],
+    &[(0.22, 0.12), (0.74, 0.12), (0.46, 0.44), (0.74, 0.62), (0.62, 0.88), (0.22, 0.86)],
+    &[(0.62, 0.92), (0.62, 0.08), (0.2, 0.62), (0.84, 0.62)],
+    &[(0.76, 0.1), (0.28, 0.1), (0.26, 0.46), (0.64, 0.46), (0.76, 0.66), (0.6, 0.9), (0.22, 0.86)],
+    &[(0.66, 0.08), (0.34, 0.42), (0.26, 0.74), (0.5, 0.92), (0.74, 0.72), (0.52, 0.52), (0.3, 0.64)],
+    &[(0.2, 0.1), (0.78, 0.1), (0.42, 0.92)],
+    &[
+        (0.5, 0.48),
+        (0.28, 0.28),
+        (0.5, 0.08),
+        (0.72, 0.28),
+        (0.5, 0.48),
+        (0.24, 0.72),
+        (0.5, 0.92),
+        (0.76, 0.72),
+        (0.5, 0.48),
+    ],
+    &[(0.72, 0.34), (0.5, 0.5), (0.28, 0.32), (0.48, 0.08), (0.74, 0.24), (0.7, 0.58), (0.56, 0.92)],
+];
+
+/// Makes a table `id, pixel_0_0 … pixel_7_7, digit`: rows from the top, columns from the left, each pixel from 0 to 16.
+pub fn digits(rows: u64, seed: u64) -> RecordBatch {
+    let family = Key::new(seed, "synth/digits");
+    let made: Vec<(usize, Vec<i64>)> = (0..rows).into_par_iter().map(|row| draw(&family, row)).collect();
+    let ids: Int64Array = (0..rows as i64).map(Some).collect();
+    let mut columns: Vec<(String, ArrayRef)> = vec![("id".to_owned(), Arc::new(ids))];
+    for pixel in 0..SIDE * SIDE {
+        let values: Int64Array = made.iter().map(|(_, pixels)| Some(pixels[pixel])).collect();
+        columns.push((format!("pixel_{}_{}", pixel / SIDE, pixel % SIDE), Arc::new(values)));
+    }
+    let labels: Int64Array = made.iter().map(|(digit, _)| Some(*digit as i64)).collect();
+    columns.push(("digit".to_owned(), Arc::new(labels)));
+    table(columns)
+}
+
+/// Draws one digit and its pixels.
+fn draw(family: &Key, row: u64) -> (usize, Vec<i64>) {
+    let mut draws = Draws::of(family, row);
+    let digit = ((draws.uniform() * 10.0) as usize).min(9);
+    let angle = 0.16 * draws.normal();
+    let (sine, cosine) = (libm::sin(angle), libm::cos(angle));
+    let slant = 0.14 * draws.normal();
+    let (wide, high) = (0.9 + 0.2 * (draws.uniform() - 0.5), 0.9 + 0.2 * (draws.uniform() - 0.5));
+    let (right, down) = (0.05 * draws.normal(), 0.05 * draws.normal());
+    let width = 0.05 + 0.05 * draws.uniform();
+    let line: Vec<Point> = STROKES[digit]
+        .iter()
+        .map(|(x, y)| {
+            let (x, y) = (x - 0.5 + 0.03 * draws.normal(), y - 0.5 + 0.03 * draws.normal());
+            let x = (x - slant * y) * wide;
+            let y = y * high;
+            (0.5 + x * cosine - y * sine + right, 0.5 + x * sine + y * cosine + down)
+        })
+        .collect();
+    let pixel = |index: usize| {
+        let centre = |place: usize| (place as f64 + 0.5) / SIDE as f64;
+        let (x, y) = (centre(index % SIDE), centre(index / SIDE));
+        let nearest = line.windows(2).map(|ends| distance((x, y), ends[0], ends[1])).fold(f64::INFINITY, f64::min);
+        // Full ink on the stroke, none from one pixel beyond its edge.
+        let ink = (1.0 - (nearest - width).max(0.0) * SIDE as f64).max(0.0);
+        (DARKEST * ink + 0.6 * draws.normal()).round().clamp(0.0, DARKEST) as i64
+    };
+    (digit, (0..SIDE * SIDE).map(pixel).collect())
+}
+
+/// Gives the distance of a point from a line between two others.
+fn distance(point: Point, from: Point, to: Point) -> f64 {
+    let (across, along) = ((point.0 - from.0, point.1 - from.1), (to.0 - from.0, to.1 - from.1));
+    let length = along.0 * along.0 + along.1 * along.1;
+    let share = if length > 0.0 { ((across.0 * along.0 + across.1 * along.1) / length).clamp(0.0, 1.0) } else { 0.0 };
+    let (x, y) = (across.0 - share * along.0, across.1 - share * along.1);
+    (x * x + y * y).sqrt()
+}
