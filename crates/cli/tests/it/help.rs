@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["synth"],
     &["synth", "churn"],
     &["synth", "classification"],
+    &["synth", "digits"],
     &["synth", "regression"],
     &["check"],
     &["plan"],

@@ -83,14 +83,25 @@ fn without_a_feature_every_column_is_accounted_for() {
 #[test]
 fn classes_are_listed_with_their_rows() {
     let table = Table::rows("a,label", |at| format!("{at},class {}", at % 12));
-    table.refused(&["--target", "label"], &["init/many-classes", "class 3 (25 rows)", "…", "--missing CLASS"]);
+    let binary = ["--target", "label", "--task", "binary"];
+    table.refused(
+        &binary,
+        &["init/task", "12 values", "class 3 (25 rows)", "…", "--missing VALUE", "--task multiclass"],
+    );
+    let rare = Table::rows("a,label", |at| {
+        format!("{at},{}", if at < 9 { "rare".into() } else { format!("class {}", at % 3) })
+    });
+    rare.refused(&["--target", "label"], &["init/task", "the class rare of label has 9 rows", "class 0 (97 rows)"]);
+    let names = Table::rows("a,label", |at| format!("{at},name {}", at % 150));
+    names.refused(&["--target", "label"], &["init/task", "150 classes, more than 100"]);
+    names.refused(&["--target", "label", "--task", "regression"], &["init/task", "is no number"]);
 }
 
 #[test]
 fn rows_without_a_target_are_counted_at_once() {
     let label = |at: usize| ["yes", "no", "yes", "no", ""][at % 5];
     let table = Table::rows("a,label", |at| format!("{},{}", at * 7 % 31, label(at)));
-    table.refused(&["--target", "label"], &["init/missing-target", "60 of the 300 rows", "remove the rows"]);
+    table.refused(&["--target", "label"], &["init/missing-target", "60 of the 300 rows", "--drop-missing-target"]);
     let label = |at: usize| if at.is_multiple_of(50) { "NA" } else { ["yes", "no"][at % 2] };
     let table = Table::rows("a,label", |at| format!("{},{}", at * 7 % 31, label(at)));
     table.refused(&["--target", "label"], &["6 of the 300 rows", "\"NA\" is taken as missing: 6"]);

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
+use trainyard_diagnostics::Diagnostic;
 use trainyard_features::row_of;
 use trainyard_files::Digest;
 use trainyard_learn::metrics::{self, Task};
@@ -98,6 +99,9 @@ impl Step for Evaluate {
                 output.logged.metrics.push((format!("baseline_{name}_{metric}"), 0, *value));
             }
             if name == "reference" {
+                let classes = target.classes.iter().flatten().enumerate();
+                let absent = classes.filter(|(class, _)| targets.iter().all(|target| *target as usize != *class));
+                absent.for_each(|(_, class)| scope.warn(class_absent(class)));
                 self.pictures(scope, &mut output, &model, &targets, &predictions)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }
@@ -163,6 +167,14 @@ impl Evaluate {
         }
         Ok(())
     }
+}
+
+/// Says that a class cannot be judged.
+fn class_absent(class: &str) -> Diagnostic {
+    let title = format!("the reference test has no row of the class {class}");
+    Diagnostic::warning("evaluate/class-absent", title)
+        .note("metrics that look at each class have no value then, and a gate on one says no")
+        .help("write the next split version, which freezes a new reference test")
 }
 
 /// Measures the 95th percentile of one prediction from raw values, in milliseconds.

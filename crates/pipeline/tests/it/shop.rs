@@ -28,6 +28,8 @@ pub(crate) fn project() -> TempDir {
         positive: Some("yes".to_owned()),
         name: Some("shop".to_owned()),
         missing: Vec::new(),
+        task: None,
+        drop_missing_target: false,
     });
     made.unwrap();
     folder
