@@ -14,7 +14,7 @@ use crate::{Error, ReadOptions};
 mod values;
 mod write;
 
-pub(crate) use values::column;
+pub(crate) use values::{column, date, timestamp};
 pub use write::to_csv;
 pub(crate) use write::{cell_text, to_csv_with};
 

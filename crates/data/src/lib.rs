@@ -16,6 +16,7 @@ mod target;
 
 pub use csv::to_csv;
 pub use error::{Error, Line};
+use parquet::VALIDATION_FROM;
 pub use parquet::{from_parquet, to_parquet};
 pub use read::{ReadOptions, read};
 pub use target::{Checked, Master, Target, check, targets, weights};

@@ -23,6 +23,9 @@ use parquet::file::properties::WriterProperties;
 use crate::Error;
 use crate::csv::is_canonical;
 
+/// Where validation begins in a split by time: what a frozen reference test says in its schema's metadata.
+pub(crate) const VALIDATION_FROM: &str = "trainyard.validation_from";
+
 /// Writes a table; the bytes depend on the table alone.
 ///
 /// # Errors
@@ -69,7 +72,10 @@ pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
         columns.push(column);
     }
     let sized = RecordBatchOptions::new().with_row_count(Some(table.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &sized)
+    // Of what a file says about itself only our own is kept: a table's bytes may not depend on the library that wrote it.
+    let mut metadata = table.schema().metadata().clone();
+    metadata.retain(|name, _| name == VALIDATION_FROM);
+    RecordBatch::try_new_with_options(Arc::new(Schema::new_with_metadata(fields, metadata)), columns, &sized)
         .map_err(|error| damaged(error.to_string()))
 }
 
@@ -79,7 +85,8 @@ fn decoded(bytes: &[u8]) -> Result<RecordBatch, ParquetError> {
     let schema = Arc::clone(builder.schema());
     let batches = builder.with_batch_size(1 << 20).build()?.collect::<Result<Vec<RecordBatch>, _>>()?;
     match batches.as_slice() {
-        [one] => Ok(one.clone()),
+        // The reader's batches leave out what the file says about itself.
+        [one] => Ok(one.clone().with_schema(schema)?),
         many => Ok(concat_batches(&schema, many)?),
     }
 }

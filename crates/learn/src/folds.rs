@@ -44,6 +44,26 @@ pub fn stratified_folds(strata: &[u32], groups: &[u64], k: usize, seed: u64) -> 
     folds
 }
 
+/// Gives each row a block of `0..=k` in the order of its moment: fold `f` is judged on block `f + 1` and trains on the
+/// blocks before it, so that nothing learns from what came later.
+///
+/// The blocks after the first hold `rows / (k + 1)` rows each, as those of scikit-learn's `TimeSeriesSplit`, save that a
+/// moment is never cut: all of its rows join the block of the first of them.
+pub fn forward_blocks(moments: &[i64], k: usize) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..moments.len()).collect();
+    order.sort_by_key(|&row| moments[row]);
+    let size = moments.len() / (k + 1);
+    let first = moments.len() - size * k;
+    let mut blocks = vec![0; moments.len()];
+    let mut place = 0;
+    for rows in order.chunk_by(|&a, &b| moments[a] == moments[b]) {
+        let block = if place < first { 0 } else { 1 + (place - first) / size.max(1) };
+        rows.iter().for_each(|&row| blocks[row] = block as u32);
+        place += rows.len();
+    }
+    blocks
+}
+
 /// The rows that share a group.
 struct Group<'a> {
     hash: u64,
@@ -84,6 +104,26 @@ mod tests {
         let mut back = stratified_folds(&reversed.0, &reversed.1, 5, 1);
         back.reverse();
         assert_eq!(folds, back);
+    }
+
+    #[test]
+    fn forward_blocks_follow_time_and_cut_no_moment() {
+        // TimeSeriesSplit(n_splits=3) on 10 rows judges [4, 5], [6, 7], [8, 9].
+        assert_eq!(forward_blocks(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 3), [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(forward_blocks(&[9, 8, 7, 6, 5, 4, 3, 2, 1, 0], 3), [3, 3, 2, 2, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(forward_blocks(&[0, 1, 2, 3, 4, 4, 4, 7, 8, 9], 3), [0, 0, 0, 0, 1, 1, 1, 2, 3, 3]);
+        assert_eq!(forward_blocks(&[], 3), [0u32; 0]);
+        assert_eq!(forward_blocks(&[5, 6], 3), [0, 0]);
+        let key = Key::new(3, "test");
+        let moments: Vec<i64> = (0..1000).map(|row| (key.at(row) % 300) as i64).collect();
+        let blocks = forward_blocks(&moments, 5);
+        for (a, b) in (0..1000).flat_map(|a| (0..1000).map(move |b| (a, b))).filter(|(a, b)| moments[*a] <= moments[*b])
+        {
+            assert!(blocks[a] <= blocks[b]);
+        }
+        for block in 0..=5 {
+            assert!(blocks.iter().filter(|of| **of == block).count().abs_diff(166) <= 14);
+        }
     }
 
     #[test]

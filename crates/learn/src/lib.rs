@@ -20,7 +20,7 @@ pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{BoostingFit, BoostingParameters, Validation, boost};
 pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;
-pub use folds::stratified_folds;
+pub use folds::{forward_blocks, stratified_folds};
 pub use linear::{LinearModel, LogisticParameters, logistic_regression, multinomial_regression, ridge};
 pub use matrix::Matrix;
 pub use objective::{Objective, sigmoid, softmax};

@@ -37,7 +37,8 @@ pub struct FoldFit {
 
 /// Fits every candidate on the training rows outside one fold and measures it inside.
 ///
-/// `folds` gives each training row its fold, of which there are `of`. Binned rows are made once and shared by the
+/// `folds` gives each training row its fold, of which there are `of`. With a split by time it gives blocks in the order
+/// of time, one more than folds: fold `f` is judged on block `f + 1`, and only the blocks before it train. Binned rows are made once and shared by the
 /// candidates. With `early_stopping` the fold's rows say when to stop; nothing else of them reaches a fit.
 ///
 /// # Errors
@@ -59,29 +60,30 @@ impl Course<'_> {
     /// Fits and measures every candidate in every fold, the folds side by side.
     pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
         let request = self.request;
-        let seed = request.spec.seed.value;
-        let fold_of = folds::assign(&self.targets, &self.digests, request.target, self.folds, seed)?;
+        let fold_of = folds::assign(request, &self.targets, &self.digests, self.folds)?;
         let run = |fold| self.fit_fold(&fold_of, fold);
         let results: Vec<Result<FoldFits, Error>> = (0..self.folds).into_par_iter().map(run).collect();
         let results = results.into_iter().collect::<Result<Vec<FoldFits>, Error>>()?;
         let mut validated = Vec::with_capacity(self.candidates.len());
         for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
             let outputs = self.task().outputs();
-            let mut out_of_fold = vec![0.0; self.targets.len() * outputs];
+            let mut out_of_fold: Vec<(usize, &[f64])> = Vec::with_capacity(self.targets.len());
             let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
             let mut trees = 0;
             for (rows, fit) in results.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?))) {
-                for (row, prediction) in rows.iter().zip(fit.predictions.chunks_exact(outputs)) {
-                    out_of_fold[*row * outputs..][..outputs].copy_from_slice(prediction);
-                }
+                out_of_fold.extend(rows.iter().copied().zip(fit.predictions.chunks_exact(outputs)));
                 for (metric, value) in &fit.metrics {
                     values.entry(metric.clone()).or_default().push(*value);
                 }
                 trees += fit.estimator.trees().unwrap_or(0);
             }
+            // In the order of the rows. Those before the first judged block of a split by time are in no fold.
+            out_of_fold.sort_unstable_by_key(|(row, _)| *row);
+            let rows: Vec<usize> = out_of_fold.iter().map(|(row, _)| *row).collect();
+            let predictions: Vec<f64> = out_of_fold.iter().flat_map(|(_, values)| *values).copied().collect();
             validated.push(Validated {
                 cross_validation: values.into_iter().map(|(metric, folds)| (metric, Spread::of(folds))).collect(),
-                out_of_fold: self.metrics(name, &self.targets, &out_of_fold)?,
+                out_of_fold: self.metrics(name, &pick(&self.targets, &rows), &predictions)?,
                 // Rounded half up in whole numbers, so that no machine rounds otherwise.
                 trees: stops_early(spec).then(|| ((2 * trees + self.folds) / (2 * self.folds)).max(1)),
             });
@@ -94,7 +96,10 @@ impl Course<'_> {
             let rows = fold_of.iter().take(self.targets.len()).enumerate();
             rows.filter(|(_, of)| is_in(**of as usize)).map(|(row, _)| row).collect()
         };
-        let (train_rows, rows) = (rows_where(&|of| of != fold), rows_where(&|of| of == fold));
+        let (train_rows, rows) = match self.request.split.by_time {
+            Some(_) => (rows_where(&|block| block <= fold), rows_where(&|block| block == fold + 1)),
+            None => (rows_where(&|of| of != fold), rows_where(&|of| of == fold)),
+        };
         if train_rows.is_empty() || rows.is_empty() {
             return Err(Error::TooFewForFolds {
                 folds: self.folds,

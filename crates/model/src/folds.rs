@@ -1,44 +1,61 @@
 //! Folds of the training rows.
 
-use trainyard_data::Target;
 use trainyard_data::rows::RowDigest;
-use trainyard_learn::stratified_folds;
+use trainyard_learn::{forward_blocks, stratified_folds};
 
 use crate::Error;
+use crate::train::TrainRequest;
 
 /// The strata of a numeric target.
 const BINS: usize = 10;
 
-/// Gives each row its fold.
+/// Gives each row its fold; with `by_time` its block, of which there is one more than folds.
 ///
-/// Rows equal in all but the key share a fold. Folds are stratified by class, or by tenths of the target's order.
+/// Rows that the split keeps together share a fold: those equal in all but the key, those of a group, those of a moment.
+/// Folds are stratified by class, or by tenths of the target's order; groups are spread by their sizes alone.
 ///
 /// # Errors
-/// Fewer distinct rows, or fewer distinct rows of a class, than folds.
+/// Fewer groups, or fewer groups with rows of a class, or fewer moments, than folds.
 pub(crate) fn assign(
+    request: &TrainRequest<'_>,
     targets: &[f64],
     digests: &[RowDigest],
-    target: &Target,
     folds: usize,
-    seed: u64,
 ) -> Result<Vec<u32>, Error> {
-    let groups: Vec<u64> = digests.iter().map(|row| row.content).collect();
-    let strata = match &target.classes {
+    let (split, target) = (request.split, request.target);
+    if let Some(time) = &split.by_time {
+        let moments = trainyard_data::split::moments(request.train, &time.column.value).unwrap_or_default();
+        let blocks = forward_blocks(&moments, folds);
+        let found = distinct(blocks.iter().map(|block| u64::from(*block)));
+        if found <= folds {
+            return Err(Error::TooFewForFolds { folds, what: "moments far enough apart".into(), found });
+        }
+        return Ok(blocks);
+    }
+    let groups = trainyard_data::split::groups(request.train, digests, split);
+    let by_group = split.by_group.is_some();
+    let strata: Vec<u32> = match &target.classes {
         Some(_) => targets.iter().map(|target| *target as u32).collect(),
         None => tenths(targets),
     };
     let found = distinct(groups.iter().copied());
     if found < folds {
-        return Err(Error::TooFewForFolds { folds, what: "rows that differ".into(), found });
+        let what = if by_group { "groups" } else { "rows that differ" };
+        return Err(Error::TooFewForFolds { folds, what: what.into(), found });
     }
     for (class, name) in target.classes.iter().flatten().enumerate() {
         let of_class = groups.iter().zip(&strata).filter(|(_, stratum)| **stratum == class as u32);
         let found = distinct(of_class.map(|(group, _)| *group));
         if found < folds {
-            return Err(Error::TooFewForFolds { folds, what: format!("rows of class `{name}` that differ"), found });
+            let what = match by_group {
+                true => format!("groups with rows of class `{name}`"),
+                false => format!("rows of class `{name}` that differ"),
+            };
+            return Err(Error::TooFewForFolds { folds, what, found });
         }
     }
-    Ok(stratified_folds(&strata, &groups, folds, seed))
+    let strata = if by_group { vec![0; strata.len()] } else { strata };
+    Ok(stratified_folds(&strata, &groups, folds, request.spec.seed.value))
 }
 
 fn distinct(groups: impl Iterator<Item = u64>) -> usize {

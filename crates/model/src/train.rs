@@ -8,7 +8,7 @@ use trainyard_data::Target;
 use trainyard_data::rows::{self, RowDigest};
 use trainyard_features::Plan;
 use trainyard_learn::metrics;
-use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, metric_higher_is_better};
+use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, SplitSpec, metric_higher_is_better};
 
 use crate::cross_validation::Validated;
 use crate::fit::{Fitted, Job, max_bins, stops_early};
@@ -32,6 +32,8 @@ pub struct TrainRequest<'a> {
     pub plan: &'a Plan,
     /// Baseline, candidates and how they are chosen.
     pub spec: &'a ModelSpec,
+    /// What the split keeps together, which no fold cuts either.
+    pub split: &'a SplitSpec,
     /// Hears of progress, and may stop.
     pub progress: &'a Report<'a>,
 }
@@ -48,7 +50,8 @@ pub struct Trained {
 /// Trains every candidate and gives the best.
 ///
 /// Every candidate is cross-validated on the training rows, everything that is learned from data being fitted on each
-/// fold's training part alone; rows equal in all but the key are never cut. With `early_stopping` the number of trees is
+/// fold's training part alone; what the split keeps together is never cut, and no fold of a split by time trains on rows
+/// that come after those it is judged on. With `early_stopping` the number of trees is
 /// the mean best iteration over the folds, and only then fixed for the fit on all training rows. The candidate is chosen
 /// on the validation rows, or, without any, on the out-of-fold predictions. With `refit: train_and_validation` the chosen
 /// one is fitted again on both, its number of trees kept.

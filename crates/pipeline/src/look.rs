@@ -113,6 +113,9 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     if let Err(errors) = trainyard_data::split::check_optional_tests(&resolved.split.spec, &table.schema(), data) {
         found.extend(errors.iter().map(|error| error.diagnostic()));
     }
+    if let Err(errors) = trainyard_data::split::check_columns(&resolved.split.spec, table) {
+        found.extend(errors.iter().map(|error| error.diagnostic()));
+    }
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }
 

@@ -206,6 +206,17 @@ pub enum Error {
         /// What the first one is.
         first_role: &'static str,
     },
+    /// Two settings of a split exclude each other.
+    SplitConflict {
+        /// The key of the one that stands.
+        first: Located<String>,
+        /// The key of the one that can't stand beside it.
+        second: Located<String>,
+        /// Why not.
+        why: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// The shares of a split add up to more than 1.
     SharesAboveOne {
         /// The section.

@@ -35,4 +35,4 @@ pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
 pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
-pub use split::{Shares, SplitSpec};
+pub use split::{Shares, SplitSpec, TimeSpec};

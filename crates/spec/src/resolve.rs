@@ -180,6 +180,9 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
     let mut project = project;
     if let Some(project) = &mut project {
         context::check_project(project, &mut errors);
+        if let Some(split) = &split {
+            context::check_split(project, &split.spec, &mut errors);
+        }
         if let Some(model) = &mut model {
             context::check_model(project, &mut model.spec, &mut errors);
         }

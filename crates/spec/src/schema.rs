@@ -10,11 +10,21 @@ use crate::{FeatureSpec, Lock, ModelSpec, Project, SplitSpec};
 pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("trainyard.schema.json", file::<Project>("trainyard.yaml", false)),
-        ("split.schema.json", file::<SplitSpec>("versions/splits/v1.yaml", true)),
+        ("split.schema.json", split()),
         ("features.schema.json", file::<FeatureSpec>("versions/features/v1.yaml", true)),
         ("model.schema.json", file::<ModelSpec>("versions/models/v1.yaml", true)),
         ("lock.schema.json", file::<Lock>("versions/lock.yaml", false)),
     ]
+}
+
+/// Gives the schema of a split version: shares may be missing where there are borders, which need their last.
+fn split() -> Value {
+    let mut schema = file::<SplitSpec>("versions/splits/v1.yaml", true);
+    let borders = json!({ "by_time": { "type": "object", "required": ["reference_test_from"] } });
+    schema["if"] = json!({ "properties": borders, "required": ["by_time"] });
+    schema["else"] = json!({ "required": ["shares"] });
+    schema["$defs"]["TimeSpec"]["dependentRequired"] = json!({ "validation_from": ["reference_test_from"] });
+    schema
 }
 
 /// Gives the schema of one file; a version file holds the keys of [`Header`] as well.

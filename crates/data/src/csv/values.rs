@@ -95,7 +95,7 @@ fn float(text: &str) -> Option<f64> {
 }
 
 /// Days since 1970-01-01 of an ISO date.
-fn date(text: &str) -> Option<i32> {
+pub(crate) fn date(text: &str) -> Option<i32> {
     // chrono also reads `1-2-3` as a date, which in a table is a number of something.
     let text = text.trim();
     let shape = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
@@ -107,7 +107,7 @@ fn date(text: &str) -> Option<i32> {
 }
 
 /// Microseconds since 1970-01-01 of an ISO timestamp without zone.
-fn timestamp(text: &str) -> Option<i64> {
+pub(crate) fn timestamp(text: &str) -> Option<i64> {
     let text = text.trim();
     let (day, rest) = text.split_at_checked(10)?;
     let midnight = i64::from(date(day)?) * 86_400_000_000;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_diagnostics::{Diagnostic, Fault, nearest};
+use trainyard_spec::Located;
 
 /// How a column differs from the frozen reference test's.
 #[expect(missing_docs, reason = "each variant says what happened")]
@@ -36,6 +37,16 @@ pub enum Error {
     OtherColumns { columns: Vec<(String, ColumnChange)> },
     /// A part would be empty.
     EmptyPart { part: &'static str, rows: usize },
+    /// A column that the split goes by is absent.
+    UnknownColumn { column: Located<String>, known: Vec<String> },
+    /// Rows have no group, or no moment.
+    Missing { column: Located<String>, what: &'static str, rows: usize },
+    /// The column has no order of time.
+    NoTime { column: Located<String>, kind: &'static str },
+    /// A border is not of the column's type.
+    Border { border: Located<String>, column: String, kind: &'static str },
+    /// Validation begins where the reference test does, or later.
+    BorderOrder { first: Located<String>, second: Located<String> },
     /// Rows of the reference remain in train or validation.
     Overlap { rows: usize },
     /// The SQL of an optional test can't be used.
@@ -89,8 +100,42 @@ impl Error {
                 }
             }
             Error::EmptyPart { part, rows } => {
-                Diagnostic::error("split/empty-part", format!("of {rows} rows none is left for {part}"))
-                    .help("bring more data, or change `shares`; rows equal in all but the key stay together")
+                Diagnostic::error("split/empty-part", format!("of {rows} rows none is left for {part}")).help(
+                    "bring more data, or change `shares` or borders; equal rows, groups and moments stay together",
+                )
+            }
+            Error::UnknownColumn { column, known } => {
+                let title = format!("the split goes by a column that the data does not have: `{}`", column.value);
+                let problem =
+                    column.origin.point(Diagnostic::error("split/unknown-column", title), "no such column in the data");
+                match nearest(&column.value, known.iter().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("name one of the data's columns"),
+                }
+            }
+            Error::Missing { column, what, rows } => {
+                let title = format!("{rows} rows have no {what}: `{}` is missing there", column.value);
+                let problem = Diagnostic::error("split/missing-value", title);
+                let label = format!("every row needs a {what}");
+                column.origin.point(problem, label).help("fill the cells in, or leave these rows out of the data")
+            }
+            Error::NoTime { column, kind } => {
+                let title = format!("`{}` has no order of time: it holds {kind}", column.value);
+                let problem = Diagnostic::error("split/no-time", title);
+                column
+                    .origin
+                    .point(problem, "days, moments or whole numbers have one")
+                    .help("write days as 2012-10-01 and moments as 2012-10-01 06:00:00, or name another column")
+            }
+            Error::Border { border, column, kind } => {
+                let title = format!("the border `{}` can't be compared with `{column}`", border.value);
+                let problem = Diagnostic::error("split/border", title);
+                border.origin.point(problem, format!("the column holds {kind}")).help("write the border alike")
+            }
+            Error::BorderOrder { first, second } => {
+                let problem = Diagnostic::error("split/border-order", "validation would begin after it ends");
+                let problem = first.origin.point(problem, format!("not before {}", second.value));
+                problem.help("let `validation_from` be earlier than `reference_test_from`")
             }
             Error::Overlap { rows } => {
                 Diagnostic::error("split/overlap", format!("{rows} rows are on two sides of the split"))

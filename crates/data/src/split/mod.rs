@@ -1,13 +1,16 @@
 //! The split: a reference test frozen once, and a side for every other row that it keeps as the master grows.
 //!
-//! Rows that are equal in all but the key form one group, which no split cuts. The first split of a version picks the
-//! reference; from there on it takes the same path as every later one: the reference's rows are taken out of the master
-//! by key, rows equal to one of them stay out of training, and each other group goes to the side that the keyed hash of
-//! its first row says.
+//! Rows that are equal in all but the key form one group, which no split cuts; `by_group` makes groups of a column's
+//! values. The first split of a version picks the reference; from there on it takes the same path as every later one: the
+//! reference's rows are taken out of the master by key, rows of its groups stay out of training, and each other group goes
+//! to the side that the keyed hash of its value, or of its first row, says. `by_time` takes borders in place of draws.
 
+mod columns;
 mod error;
 mod optional;
 mod reference;
+mod time;
+mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +22,14 @@ use serde::Serialize;
 use trainyard_random::Key;
 use trainyard_spec::{DataSpec, SplitSpec};
 
+pub use columns::check_columns;
 pub use error::{ColumnChange, Error};
 pub use optional::check_optional_tests;
+pub use time::moments;
+pub use unit::groups;
 
-use crate::rows::{RowDigest, digests};
+use time::Borders;
+use unit::{Unit, units};
 
 /// Names what a split needs.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +66,10 @@ pub struct Counts {
     pub reference_found: usize,
     /// Rows left out because they equal a reference row in all but the key.
     pub excluded_duplicates: usize,
+    /// Rows left out because others of their group are in the reference test.
+    pub excluded_group_members: usize,
+    /// Rows left out because they are no earlier than the reference test begins, which was frozen before they came.
+    pub excluded_later: usize,
 }
 
 /// Holds the parts of a split.
@@ -83,21 +94,32 @@ pub struct Outcome {
 /// # Errors
 /// See [`Error`].
 pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
-    let key = request.data.key.as_ref().map(|key| key.value.as_str());
-    let master = digests(request.table, key);
-    let (reference, wanted) = match request.reference {
-        Some(frozen) => {
+    check_columns(request.spec, request.table).map_err(|mut errors| errors.remove(0))?;
+    let units = |table: &RecordBatch| units(table, request.data, request.spec);
+    let master = units(request.table);
+    let time = request.spec.by_time.as_ref();
+    let (reference, wanted) = match (request.reference, time) {
+        (Some(frozen), _) => {
             same_columns(request.table, frozen)?;
             (frozen.clone(), None)
         }
-        None => {
+        (None, Some(time)) => {
+            let borders = Borders::new(request.table, request.spec, time)?;
+            let picked = borders.pick(request.table, request.spec, time);
+            (borders.keep(pick(request.table, &picked.rows)?)?, Some(picked.wanted))
+        }
+        (None, None) => {
             let picked = reference::pick(request, &master);
             (pick(request.table, &picked.rows)?, Some(picked.wanted))
         }
     };
-    let frozen = digests(&reference, key);
+    if reference.num_rows() == 0 {
+        return Err(Error::EmptyPart { part: "reference test", rows: master.len() });
+    }
+    let borders = time.map(|time| Borders::frozen(&reference, request.spec, time)).transpose()?;
+    let frozen = units(&reference);
     let keys: BTreeSet<u64> = frozen.iter().map(|row| row.key).collect();
-    let contents: BTreeSet<u64> = frozen.iter().map(|row| row.content).collect();
+    let groups: BTreeSet<u64> = frozen.iter().map(|row| row.group).collect();
     let found: BTreeSet<u64> = master.iter().map(|row| row.key).filter(|key| keys.contains(key)).collect();
     if found.len() * 2 < keys.len() {
         return Err(Error::OtherData {
@@ -107,26 +129,42 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
             found: found.len(),
         });
     }
-    let shares = &request.spec.shares;
-    let validation = shares.validation.as_ref().map_or(0.0, |share| share.value);
-    let limit = shares.train.value / (shares.train.value + validation);
+    let limit = request.spec.shares.as_ref().map_or(1.0, |shares| {
+        let validation = shares.validation.as_ref().map_or(0.0, |share| share.value);
+        shares.train.value / (shares.train.value + validation)
+    });
     let side = Key::new(request.spec.seed.value, "split/side");
-    // A group's side is that of its first row in the source's order, so that a row appended later joins it.
+    // Equal rows go where the first of them in the source's order goes, so that a row appended later joins them.
     let mut first: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut drawn = |row: &Unit| {
+        let leader = *first.entry(row.group).or_insert(row.draw);
+        let draw = trainyard_random::unit(side.bytes(&leader.to_le_bytes()));
+        if draw < limit { Side::Train } else { Side::Validation }
+    };
+    let moments = time.and_then(|time| moments(request.table, &time.column.value)).unwrap_or_default();
     let mut sides = Vec::with_capacity(master.len());
     let mut counts =
         Counts { master: master.len(), reference: frozen.len(), reference_wanted: wanted, ..Counts::default() };
-    for row in &master {
+    for (index, row) in master.iter().enumerate() {
+        let timed = borders.zip(moments.get(index));
         sides.push(if keys.contains(&row.key) {
             counts.reference_found += 1;
             Side::Reference
-        } else if contents.contains(&row.content) {
-            counts.excluded_duplicates += 1;
+        } else if timed.is_some_and(|(borders, moment)| *moment >= borders.reference_test_from) {
+            counts.excluded_later += 1;
+            Side::Excluded
+        } else if groups.contains(&row.group) {
+            match request.spec.by_group {
+                Some(_) => counts.excluded_group_members += 1,
+                None => counts.excluded_duplicates += 1,
+            }
             Side::Excluded
         } else {
-            let leader = *first.entry(row.content).or_insert(row.key);
-            let draw = trainyard_random::unit(side.bytes(&leader.to_le_bytes()));
-            if draw < limit { Side::Train } else { Side::Validation }
+            match timed {
+                Some((Borders { validation_from: Some(from), .. }, moment)) if *moment >= from => Side::Validation,
+                Some(_) => Side::Train,
+                None => drawn(row),
+            }
         });
     }
     let part = |wanted: Side| -> Result<RecordBatch, Error> {
@@ -136,12 +174,10 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     let train = part(Side::Train)?;
     let held = part(Side::Validation)?;
     (counts.train, counts.validation) = (train.num_rows(), held.num_rows());
-    check_overlap(&train, &held, key, &keys, &contents)?;
-    for (name, rows, wanted) in [
-        ("train", counts.train, true),
-        ("validation", counts.validation, shares.validation.is_some()),
-        ("reference test", counts.reference, true),
-    ] {
+    check_overlap(&units(&train), &units(&held), &keys, &groups)?;
+    for (name, rows, wanted) in
+        [("train", counts.train, true), ("validation", counts.validation, request.spec.has_validation())]
+    {
         if wanted && rows == 0 {
             return Err(Error::EmptyPart { part: name, rows: counts.master });
         }
@@ -149,7 +185,7 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     let optional_tests = optional::select(request, &reference)?;
     Ok(Outcome {
         train,
-        validation: shares.validation.is_some().then_some(held),
+        validation: request.spec.has_validation().then_some(held),
         reference,
         reference_is_new: wanted.is_some(),
         optional_tests,
@@ -170,19 +206,18 @@ fn pick(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {
     take_record_batch(table, &rows).map_err(|error| Error::Columns { cause: error.to_string() })
 }
 
-/// Looks once more, independently of how the sides were made: no row of the reference is in train or validation.
+/// Looks once more, independently of how the sides were made: no row and no group of the reference is in train or
+/// validation, and no group is in both.
 fn check_overlap(
-    train: &RecordBatch,
-    validation: &RecordBatch,
-    key: Option<&str>,
+    train: &[Unit],
+    validation: &[Unit],
     keys: &BTreeSet<u64>,
-    contents: &BTreeSet<u64>,
+    groups: &BTreeSet<u64>,
 ) -> Result<(), Error> {
-    let held: BTreeSet<u64> = digests(validation, key).iter().map(|row| row.content).collect();
-    let touches = |row: &RowDigest| keys.contains(&row.key) || contents.contains(&row.content);
-    let in_train = digests(train, key);
-    let overlap = in_train.iter().filter(|row| touches(row) || held.contains(&row.content)).count();
-    let overlap = overlap + digests(validation, key).iter().filter(|row| touches(row)).count();
+    let held: BTreeSet<u64> = validation.iter().map(|row| row.group).collect();
+    let touches = |row: &&Unit| keys.contains(&row.key) || groups.contains(&row.group);
+    let overlap = train.iter().filter(|row| touches(row) || held.contains(&row.group)).count();
+    let overlap = overlap + validation.iter().filter(touches).count();
     if overlap == 0 { Ok(()) } else { Err(Error::Overlap { rows: overlap }) }
 }
 

@@ -7,17 +7,17 @@ use trainyard_random::Key;
 use trainyard_spec::Task;
 
 use super::Request;
+use super::unit::Unit;
 use crate::csv::cell_text as text;
-use crate::rows::RowDigest;
 
 /// The strata of a number to predict.
 const QUANTILES: usize = 10;
 
-/// One group of rows that are equal in all but the key.
+/// Rows that stay together.
 struct Group {
     rows: Vec<usize>,
-    /// The least key digest of its rows, whatever their order. The least draw would favour large groups.
-    key: u64,
+    /// The least number of its rows to draw by, whatever their order. The least draw would favour large groups.
+    draw: u64,
 }
 
 /// The rows of a new reference test.
@@ -28,25 +28,26 @@ pub(super) struct Picked {
 }
 
 /// Picks rows for the reference: whole groups in the order of a keyed hash, until each stratum has its share.
-pub(super) fn pick(request: &Request<'_>, master: &[RowDigest]) -> Picked {
+pub(super) fn pick(request: &Request<'_>, master: &[Unit]) -> Picked {
     let strata = strata(request);
     let key = Key::new(request.spec.seed.value, "split/reference");
     let mut groups: BTreeMap<(usize, u64), Group> = BTreeMap::new();
-    for (row, digest) in master.iter().enumerate() {
-        // Equal rows have one target, hence one stratum.
-        let group = groups.entry((strata[row], digest.content)).or_insert(Group { rows: Vec::new(), key: digest.key });
+    for (row, unit) in master.iter().enumerate() {
+        // Equal rows have one target, hence one stratum; with `by_group` there is one stratum for all.
+        let group = groups.entry((strata[row], unit.group)).or_insert(Group { rows: Vec::new(), draw: unit.draw });
         group.rows.push(row);
-        group.key = group.key.min(digest.key);
+        group.draw = group.draw.min(unit.draw);
     }
     let mut by_stratum: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
     for ((stratum, _), group) in groups {
         by_stratum.entry(stratum).or_default().push(group);
     }
+    let share = request.spec.shares.as_ref().map_or(0.0, |shares| shares.reference_test.value);
     let mut picked = Picked { rows: Vec::new(), wanted: 0 };
     for groups in by_stratum.values_mut() {
-        groups.sort_by_cached_key(|group| (key.bytes(&group.key.to_le_bytes()), group.rows[0]));
+        groups.sort_by_cached_key(|group| (key.bytes(&group.draw.to_le_bytes()), group.rows[0]));
         let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
-        let wanted = (rows as f64 * request.spec.shares.reference_test.value).round() as usize;
+        let wanted = (rows as f64 * share).round() as usize;
         picked.wanted += wanted;
         let mut taken = 0;
         for group in groups.iter() {

@@ -8,4 +8,5 @@ mod parquet;
 mod read;
 mod rows;
 mod split;
+mod split_by;
 mod synth;

@@ -3,6 +3,7 @@
 mod boosting;
 mod data;
 mod determinism;
+mod folds;
 mod lightgbm;
 mod linear;
 mod metrics;

@@ -98,6 +98,7 @@ impl Project {
             target: &self.target,
             plan: &self.plan,
             spec: &self.resolved.model.spec,
+            split: &self.resolved.split.spec,
             progress: &|_| true,
         }
     }

@@ -166,8 +166,18 @@ impl Step for Split {
                     "split/large-groups",
                     format!("the reference test has {got} rows where its share is {}", count(wanted)),
                 )
-                .note("rows equal in all but the key stay together, and groups larger than the share stay out of it")
+                .note("equal rows, groups and moments stay together, and what is larger than the share stays out of it")
                 .help("leave repeated rows out of the data, or give rows the columns that tell them apart"),
+            );
+        }
+        if counts.excluded_later > 0 {
+            let rows = count(counts.excluded_later);
+            let title = format!("{rows} rows are left out: they came after the reference test was frozen");
+            let next = self.version() + 1;
+            scope.warn(
+                Diagnostic::warning("split/later-rows", title)
+                    .note("a model that learned from them would know what the reference test asks")
+                    .help(format!("write versions/splits/v{next}.yaml and use --split {next} to learn from them")),
             );
         }
         let rows = [
@@ -229,8 +239,14 @@ impl Step for Split {
     }
 
     fn refresh(&self, output: &mut Output) {
-        let stratified = if self.0.resolved.split.spec.stratify.value { " stratified" } else { "" };
-        output.headline.0 = format!("v{}{stratified}", self.version());
+        let spec = &self.0.resolved.split.spec;
+        let how = match (&spec.by_group, &spec.by_time) {
+            (Some(column), _) => format!(" by {}", column.value),
+            (None, Some(time)) => format!(" by {}", time.column.value),
+            (None, None) if spec.stratify.value => " stratified".to_owned(),
+            (None, None) => String::new(),
+        };
+        output.headline.0 = format!("v{}{how}", self.version());
         for (_, _, source, _) in &mut output.logged.inputs {
             *source = format!("split v{}", self.version());
         }

@@ -58,7 +58,7 @@ impl Step for Train {
         output.logged.tags.insert("estimator".to_owned(), model.estimator_name.clone());
         let target = self.0.target(scope)?;
         let mut sets = vec![("train", self.0.table(scope, "split", "train")?)];
-        if self.0.resolved.split.spec.shares.validation.is_some() {
+        if self.0.resolved.split.spec.has_validation() {
             sets.push(("validation", self.0.table(scope, "split", "validation")?));
         }
         let mut shown = serde_json::Map::new();

@@ -11,7 +11,7 @@ use crate::engine::{Failure, Input, Output, Read, Scope};
 /// Names what a training reads.
 pub(super) fn training_reads(context: &Context) -> Vec<Read> {
     let mut reads = vec![Read::new("ingest", "target"), Read::new("split", "train")];
-    if context.resolved.split.spec.shares.validation.is_some() {
+    if context.resolved.split.spec.has_validation() {
         reads.push(Read::new("split", "validation"));
     }
     reads
@@ -30,9 +30,9 @@ pub(super) fn fit(
 ) -> Result<(Trained, BTreeMap<String, Vec<u8>>), Failure> {
     let resolved = &context.resolved;
     let table = context.table(scope, "split", "train")?;
-    let validation = match &resolved.split.spec.shares.validation {
-        Some(_) => Some(context.table(scope, "split", "validation")?),
-        None => None,
+    let validation = match resolved.split.spec.has_validation() {
+        true => Some(context.table(scope, "split", "validation")?),
+        false => None,
     };
     let target = context.target(scope)?;
     let plan = trainyard_features::plan(&resolved.features.spec, &table.schema(), &resolved.project.data)
@@ -50,6 +50,7 @@ pub(super) fn fit(
         target: &target,
         plan: &plan,
         spec: &resolved.model.spec,
+        split: &resolved.split.spec,
         progress: &progress,
     });
     scope.check()?;

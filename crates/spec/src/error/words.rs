@@ -322,6 +322,11 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = name.origin.point(Diagnostic::error("spec/column-conflict", title), *second_role);
             also(diagnostic, &first.origin, *first_role).help("keep one of them")
         }
+        Error::SplitConflict { first, second, why, help } => {
+            let title = format!("`{}` and `{}` exclude each other", first.value, second.value);
+            let diagnostic = second.origin.point(Diagnostic::error("spec/split-conflict", title), *why);
+            also(diagnostic, &first.origin, "beside this").help(*help)
+        }
         Error::SharesAboveOne { spot, sum, shares } => {
             let diagnostic = Diagnostic::error("spec/shares-above-one", "the shares add up to more than 1");
             let label = format!("{} = {}", sum_of(shares), rounded(*sum));

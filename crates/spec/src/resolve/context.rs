@@ -92,6 +92,26 @@ fn wrong_estimator(
     errors.push(Error::OtherTask { spot, name, what: "estimator", of, task, because, known });
 }
 
+/// Refuses to split by the target, or by groups of one row each.
+pub(super) fn check_split(project: &Project, split: &SplitSpec, errors: &mut Vec<Error>) {
+    let data = &project.data;
+    let by_time = split.by_time.as_ref().map(|time| (&time.column, "the order of time"));
+    let by_group = split.by_group.as_ref().map(|column| (column, "the group"));
+    let taken = [Some((&data.target.column, "the target")), data.key.as_ref().map(|key| (key, "the key"))];
+    for (name, second_role) in by_group.into_iter().chain(by_time) {
+        // A key may well be a moment; a group of one row is none.
+        let taken = taken.iter().flatten().take(if second_role == "the group" { 2 } else { 1 });
+        for (first, first_role) in taken.filter(|(first, _)| first.value == name.value) {
+            let (name, first) = (name.clone(), (*first).clone());
+            errors.push(Error::ColumnConflict { name, first, second_role, first_role });
+        }
+        if let Some(first) = data.drop.iter().find(|dropped| dropped.value == name.value) {
+            let (name, first) = (name.clone(), first.clone());
+            errors.push(Error::ColumnConflict { name, first, second_role, first_role: "dropped" });
+        }
+    }
+}
+
 /// Refuses another key or target under a split that a run has used: its reference was frozen with the old ones.
 pub(super) fn check_split_lock(
     project: &Project,
@@ -136,7 +156,7 @@ pub(super) fn warnings(project: &Project, split: Option<&SplitSpec>, model: Opti
     let mut warnings = Vec::new();
     if let (Some(split), Some(model)) = (split, model)
         && model.refit == Refit::TrainAndValidation
-        && split.shares.validation.is_none()
+        && !split.has_validation()
     {
         let warning = Diagnostic::warning("spec/refit", "`refit: train_and_validation` has no validation rows to add");
         warnings.push(warning.help("give the split a validation share, or leave `refit` out"));
