@@ -268,6 +268,10 @@ pub(crate) enum Synth {
     #[command(after_help = "EXAMPLES:
   trainyard synth churn --rows 7043 --seed 1 --output customers.csv")]
     Churn(Target),
+    /// Bicycles rented in each hour, in the order of time
+    #[command(after_help = "EXAMPLES:
+  trainyard synth bike --rows 8760 --seed 1 --output hours.csv")]
+    Bike(Target),
     /// Written digits of eight by eight pixels
     #[command(after_help = "EXAMPLES:
   trainyard synth digits --rows 2000 --output digits.csv")]

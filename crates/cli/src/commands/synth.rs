@@ -13,7 +13,7 @@ use crate::table::{clean, count};
 
 pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
     let target = match table {
-        Synth::Churn(target) | Synth::Digits(target) => target,
+        Synth::Churn(target) | Synth::Digits(target) | Synth::Bike(target) => target,
         Synth::Classification(wanted) => &wanted.target,
         Synth::Regression(wanted) => &wanted.target,
     };
@@ -35,6 +35,7 @@ pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
 fn make(table: &Synth) -> Result<RecordBatch, Stop> {
     Ok(match table {
         Synth::Churn(target) => synth::churn(target.rows, target.seed),
+        Synth::Bike(target) => synth::bike(target.rows, target.seed),
         Synth::Digits(target) => synth::digits(target.rows, target.seed),
         Synth::Classification(wanted) => {
             enough(&wanted.columns)?;

@@ -9,6 +9,7 @@ const COMMANDS: &[&[&str]] = &[
     &["init"],
     &["synth"],
     &["synth", "churn"],
+    &["synth", "bike"],
     &["synth", "classification"],
     &["synth", "digits"],
     &["synth", "regression"],

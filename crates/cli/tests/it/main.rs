@@ -14,6 +14,7 @@ mod other_data;
 mod project;
 mod refused;
 mod several_runs;
+mod splits;
 mod tasks;
 mod telco_quality;
 

@@ -80,6 +80,35 @@ const SPECS: &[Case] = &[
     ("no yaml", |project| project.edit(MODEL, "candidates:", "candidates: ["), &["run"]),
     ("no project", |project| fs::remove_file(project.path(PROJECT)).unwrap(), &["run"]),
     ("shares above 1", |project| project.edit(SPLIT, "train: 0.6", "train: 0.7"), &["run"]),
+    (
+        "split settings that exclude each other",
+        |project| project.edit(SPLIT, "stratify: true", "stratify: true\nby_group: Contract\nby_time: tenure"),
+        &["run"],
+    ),
+    ("split by the target", |project| project.edit(SPLIT, "stratify: true", "by_group: Churn"), &["run"]),
+    ("split by groups of one row", |project| project.edit(SPLIT, "stratify: true", "by_group: customerID"), &["run"]),
+    ("split by an unknown column", |project| project.edit(SPLIT, "stratify: true", "by_group: Contrakt"), &["run"]),
+    ("split by what has no time", |project| project.edit(SPLIT, "stratify: true", "by_time: Contract"), &["run"]),
+    (
+        "split by missing values",
+        |project| {
+            project.edit(CUSTOMERS, ",Month-to-month,", ",,");
+            project.edit(SPLIT, "stratify: true", "by_group: Contract");
+        },
+        &["run"],
+    ),
+    (
+        "borders in the wrong order",
+        |project| {
+            project.write(SPLIT, "by_time: {column: tenure, validation_from: 60, reference_test_from: 48}\n");
+        },
+        &["run"],
+    ),
+    (
+        "borders and shares",
+        |project| project.edit(SPLIT, "stratify: true", "by_time: {column: tenure, reference_test_from: 48}"),
+        &["run"],
+    ),
     ("misspelt column in a group", |project| project.edit(FEATURES, "[SeniorCitizen]", "[SeniorCitizn]"), &["run"]),
     (
         "misspelt column in SQL",

@@ -36,7 +36,8 @@ fn present<'a>(
         return None;
     };
     if array.null_count() > 0 {
-        errors.push(Error::Missing { column: column.clone(), what, rows: array.null_count() });
+        let (rows, of) = (array.null_count(), array.len());
+        errors.push(Error::Missing { column: column.clone(), what, rows, of });
     }
     Some(array.as_ref())
 }

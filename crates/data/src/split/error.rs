@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trainyard_diagnostics::{Diagnostic, Fault, nearest};
+use trainyard_diagnostics::{Diagnostic, Fault, count, nearest};
 use trainyard_spec::Located;
 
 /// How a column differs from the frozen reference test's.
@@ -40,7 +40,7 @@ pub enum Error {
     /// A column that the split goes by is absent.
     UnknownColumn { column: Located<String>, known: Vec<String> },
     /// Rows have no group, or no moment.
-    Missing { column: Located<String>, what: &'static str, rows: usize },
+    Missing { column: Located<String>, what: &'static str, rows: usize, of: usize },
     /// The column has no order of time.
     NoTime { column: Located<String>, kind: &'static str },
     /// A border is not of the column's type.
@@ -113,8 +113,9 @@ impl Error {
                     None => problem.help("name one of the data's columns"),
                 }
             }
-            Error::Missing { column, what, rows } => {
-                let title = format!("{rows} rows have no {what}: `{}` is missing there", column.value);
+            Error::Missing { column, what, rows, of } => {
+                let title =
+                    format!("`{}` is missing in {} of {} rows", column.value, count(*rows as u64), count(*of as u64));
                 let problem = Diagnostic::error("split/missing-value", title);
                 let label = format!("every row needs a {what}");
                 column.origin.point(problem, label).help("fill the cells in, or leave these rows out of the data")

@@ -2,11 +2,13 @@
 //!
 //! So a longer table begins with the shorter one, except under drift, which is spread over all rows.
 
+mod bike;
 mod churn;
 mod digits;
 mod tables;
 mod write;
 
+pub use bike::bike;
 pub use churn::churn;
 pub use digits::digits;
 pub use tables::{Classification, Regression, classification, regression};

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use rayon::ThreadPoolBuilder;
-use trainyard_data::synth::{Classification, Format, Regression, churn, classification, regression, write};
+use trainyard_data::synth::{Classification, Format, Regression, bike, churn, classification, regression, write};
 use trainyard_data::to_parquet;
 use trainyard_files::DiskIo;
 
@@ -64,6 +64,27 @@ fn the_customers_have_the_real_tables_columns_rate_and_dirt() {
         assert_eq!((names(&table), types(&table)), (names(&real), types(&real)));
         let real_rate = mean(&positive(&real, "Churn", "Yes"));
         assert!((rate - real_rate).abs() < 0.005, "{rate} and {real_rate}");
+    }
+}
+
+#[test]
+fn the_hours_have_the_real_tables_columns_and_grow_in_time() {
+    let table = bike(17_520, 1);
+    let rentals: Vec<f64> = values(&table, "cnt").iter().filter_map(serde_json::Value::as_f64).collect();
+    let parts = values(&table, "casual").into_iter().zip(values(&table, "registered"));
+    let sums: Vec<f64> = parts.map(|(a, b)| a.as_f64().unwrap() + b.as_f64().unwrap()).collect();
+    assert_eq!(rentals, sums);
+    assert!((100.0..300.0).contains(&mean(&rentals)), "{}", mean(&rentals));
+    assert!(mean(&rentals[8760..]) > 1.3 * mean(&rentals[..8760]));
+    assert_eq!(values(&table, "dteday")[8760], "2012-01-01");
+    let night =
+        values(&table, "hr").into_iter().zip(&rentals).filter(|(hour, _)| *hour == 3).map(|(_, rentals)| *rentals);
+    assert!(mean(&night.collect::<Vec<_>>()) < 0.5 * mean(&rentals));
+    assert_eq!(bike(100, 3), bike(500, 3).slice(0, 100));
+    assert_ne!(bike(100, 4), bike(100, 3));
+    if let Some(real) = trainyard_judges::shared("data/bike_sharing/hour.csv") {
+        let real = read_bytes("rows.csv", &std::fs::read(real).unwrap(), &Default::default()).unwrap();
+        assert_eq!(types(&table), types(&real));
     }
 }
 
