@@ -1,7 +1,7 @@
 //! The Python environments that judge the tests, one for each list in `judges/`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Outcome, call, root, say};
@@ -20,26 +20,26 @@ pub(crate) fn make() -> Outcome {
     let mut lists: Vec<PathBuf> = lists.filter_map(|entry| Some(entry.ok()?.path())).collect();
     lists.sort();
     for list in lists {
-        let name = list.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
-        let environment = folder().join(&name);
-        let made_from = environment.join("made-from.txt");
-        if fs::read_to_string(&made_from).is_ok_and(|made| made == text) {
-            continue;
-        }
-        say(&format!(
-            "Installing the judge `{name}` (pinned Python packages of judges/{name}.txt) into {}",
-            environment.display()
-        ));
-        install_python()?;
-        let path = environment.display().to_string();
-        call("python3", &["-m", "venv", "--clear", &path], &[])?;
-        let python = environment.join("bin/python").display().to_string();
-        let list = list.display().to_string();
-        call(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", &list], &[])?;
-        fs::write(&made_from, text).map_err(|error| format!("{}: {error}", made_from.display()))?;
+        let name = list.file_stem().unwrap_or_default();
+        install(&list, &folder().join(name))?;
     }
     Ok(())
+}
+
+/// Makes the environment of a list of pinned packages, unless it was made from this list.
+pub(crate) fn install(list: &Path, environment: &Path) -> Outcome {
+    let text = fs::read_to_string(list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let made_from = environment.join("made-from.txt");
+    if fs::read_to_string(&made_from).is_ok_and(|made| made == text) {
+        return Ok(());
+    }
+    let (list, path) = (list.display().to_string(), environment.display().to_string());
+    say(&format!("Installing the pinned Python packages of {list} into {path}"));
+    install_python()?;
+    call("python3", &["-m", "venv", "--clear", &path], &[])?;
+    let python = environment.join("bin/python").display().to_string();
+    call(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", &list], &[])?;
+    fs::write(&made_from, text).map_err(|error| format!("{}: {error}", made_from.display()))
 }
 
 /// Brings `python3 -m venv` and the OpenMP runtime on a bare Debian or Ubuntu.

@@ -1,5 +1,6 @@
-//! The repository's own tasks: `cargo xtask test|campaigns|crash|judges|generate|layers`.
+//! The repository's own tasks: `cargo xtask test|bench|campaigns|crash|judges|generate|layers`.
 
+mod bench;
 mod campaigns;
 mod crash;
 mod generated;
@@ -13,6 +14,7 @@ const HELP: &str = "\
 The repository's own tasks.
 
   cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
+  cargo xtask bench [NAME…]     measure beside the peers and write docs/benchmarks.md
   cargo xtask campaigns         the long campaigns alone
   cargo xtask crash --times N   kill runs of the example at random moments, resume them, compare
   cargo xtask judges            make the Python environments that judge the tests
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => tests::test(false),
         ["test", "--all"] => tests::test(true),
+        ["bench", names @ ..] => bench::run(names),
         ["campaigns"] => campaigns::run(),
         ["crash", "--times", times] => match times.parse() {
             Ok(times) => crash::run(times),
