@@ -86,7 +86,7 @@ impl Places {
     pub(super) fn synthetic(&self, rows: u64) -> Result<PathBuf, String> {
         let path = self.folder.join(format!("customers-{rows}.csv"));
         if !path.is_file() {
-            let new = path.with_extension("new");
+            let new = path.with_extension("new.csv");
             let mut command = self.trainyard();
             command.args(["synth", "churn", "--seed", "1", "--rows", &rows.to_string(), "--output"]).arg(&new);
             finish(&mut command)?;
