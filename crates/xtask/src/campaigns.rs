@@ -6,12 +6,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Outcome, call, crash, root, say};
+use crate::{Outcome, call, crash, fuzz, root, say};
 
 /// Runs every campaign.
 pub(crate) fn run() -> Outcome {
     licenses()?;
     crash::run(1000)?;
+    fuzz::run(60, None)?;
     edited_source()
 }
 

@@ -1,8 +1,9 @@
-//! The repository's own tasks: `cargo xtask test|bench|campaigns|crash|judges|generate|layers`.
+//! The repository's own tasks: `cargo xtask test|bench|campaigns|crash|fuzz|judges|generate|layers`.
 
 mod bench;
 mod campaigns;
 mod crash;
+mod fuzz;
 mod generated;
 mod judges;
 mod layers;
@@ -17,6 +18,7 @@ The repository's own tasks.
   cargo xtask bench [NAME…]     measure beside the peers and write docs/benchmarks.md
   cargo xtask campaigns         the long campaigns alone
   cargo xtask crash --times N   kill runs of the example at random moments, resume them, compare
+  cargo xtask fuzz --seconds N [TARGET]  look for inputs that break a reader, each target for so long
   cargo xtask judges            make the Python environments that judge the tests
   cargo xtask generate [--check]  write schemas/ and generated pages, or say whether they are current
   cargo xtask layers            hold the crates' dependencies against ARCHITECTURE.md";
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
         ["crash", "--times", times] => match times.parse() {
             Ok(times) => crash::run(times),
             Err(_) => Err(format!("{times} is no number of times")),
+        },
+        ["fuzz", "--seconds", seconds, only @ ..] if only.len() <= 1 => match seconds.parse() {
+            Ok(seconds) => fuzz::run(seconds, only.first().copied()),
+            Err(_) => Err(format!("{seconds} is no number of seconds")),
         },
         ["judges"] => judges::make(),
         ["generate"] => generated::write(),

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-use crate::{Outcome, call, campaigns, generated, judges, layers, say};
+use crate::{Outcome, call, campaigns, fuzz, generated, judges, layers, say};
 
 /// Runs every check; `all` adds the long campaigns.
 pub(crate) fn test(all: bool) -> Outcome {
@@ -27,5 +27,6 @@ pub(crate) fn test(all: bool) -> Outcome {
         &["test", "--release", "--workspace", "--locked", "--no-fail-fast"]
     };
     call("cargo", runner, &environment)?;
+    fuzz::replay()?;
     if all { campaigns::run() } else { Ok(()) }
 }

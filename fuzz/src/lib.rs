@@ -1,0 +1,28 @@
+//! What every reader of bytes holds, whatever the bytes: no panic, every place inside its text, and what is read comes
+//! back the same when it is written and read again.
+//!
+//! Each module checks one reader; `fuzz_targets/` hands its inputs to libFuzzer, `tests/corpus.rs` replays them without.
+
+pub mod cache;
+pub mod csv;
+pub mod expression;
+pub mod journal;
+mod memory;
+pub mod parquet;
+mod places;
+pub mod record;
+pub mod spec;
+
+/// A reader's name, which its target and the folder of its corpus share, and the check of one input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every reader.
+pub const TARGETS: &[Target] = &[
+    ("cache", cache::check),
+    ("csv", csv::check),
+    ("expression", expression::check),
+    ("journal", journal::check),
+    ("parquet", parquet::check),
+    ("record", record::check),
+    ("spec", spec::check),
+];
