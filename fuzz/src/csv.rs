@@ -64,7 +64,9 @@ fn options(words: &str) -> ReadOptions {
 
 /// Checks that a table that is written is read as the same one, given its types.
 fn comes_back(table: &RecordBatch) {
-    if table.num_columns() == 0 {
+    let Some(first) = table.schema().fields().first().map(|field| field.name().clone()) else { return };
+    if first.starts_with('\u{feff}') {
+        // At the beginning of a file it is the mark of UTF-8, behind a blank line a part of the name.
         return;
     }
     let kind = |field: &arrow_schema::FieldRef| match Type::of_arrow(field.data_type()) {

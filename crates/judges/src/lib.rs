@@ -3,11 +3,15 @@
 //! Only tests depend on this crate. A judge is a Python environment that `cargo xtask test` makes from
 //! `judges/<name>.txt`; where it is absent, a test says so on stderr and passes without having judged.
 
+mod memory;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+pub use memory::peak_memory;
 
 /// Runs Python scripts in one pinned environment.
 #[derive(Debug, Clone)]

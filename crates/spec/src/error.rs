@@ -340,6 +340,11 @@ pub enum Error {
         /// How.
         error: Box<Error>,
     },
+    /// There are more problems than are told.
+    ManyMore {
+        /// How many.
+        more: usize,
+    },
     /// A recorded configuration is not one.
     Record {
         /// What is wrong.

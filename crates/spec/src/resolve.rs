@@ -150,6 +150,9 @@ pub struct Resolved {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// The most problems that are told; each is drawn from its whole text, and nobody reads more.
+const MOST_PROBLEMS: usize = 100;
+
 /// Makes one configuration of the files of a project: the project file, over it the environment, over it the overrides,
 /// and the versions that flags choose, else the environment, else `active`.
 ///
@@ -187,7 +190,11 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
             context::check_model(project, &mut model.spec, &mut errors);
         }
     }
-    let mut problems: Problems = in_order(errors.iter().map(Error::diagnostic).collect()).into_iter().collect();
+    let shown = errors.iter().take(MOST_PROBLEMS).map(Error::diagnostic).collect();
+    let mut problems: Problems = in_order(shown).into_iter().collect();
+    if let Some(more) = errors.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
+        problems.push(Error::ManyMore { more }.diagnostic());
+    }
     let (split_spec, model_spec) = (split.as_ref().map(|split| &split.spec), model.as_ref().map(|model| &model.spec));
     let warnings =
         project.as_ref().map(|project| context::warnings(project, split_spec, model_spec)).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What the user reads.
 
-use trainyard_diagnostics::{Diagnostic, Fault, nearest, one_of};
+use trainyard_diagnostics::{Diagnostic, Fault, count, nearest, one_of};
 
 use crate::declare::{Record, Spot};
 use crate::{Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec, Task};
@@ -376,6 +376,10 @@ fn meaning(error: &Error) -> Diagnostic {
         Error::Record { what } => Diagnostic::error("spec/record", "the record of the configuration cannot be read")
             .note(what.clone())
             .help("use the version of Trainyard that wrote it"),
+        Error::ManyMore { more } => {
+            let title = format!("{} more problems are not shown", count(*more as u64));
+            Diagnostic::error("spec/many-more", title).help("mend those above first")
+        }
         // Every other error has words above.
         other => Diagnostic::error("spec/internal", format!("{other:?}")).with_fault(Fault::Internal),
     }

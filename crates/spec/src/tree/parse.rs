@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::tree::{Content, Node, Scalar};
 use crate::{Located, Origin};
 
-/// The longest text, in bytes.
+/// The longest text, and the most that anchors and aliases repeat of it, in bytes.
 const LONGEST: usize = 4 << 20;
-/// The most nodes of a text, those that aliases repeat included.
+/// The most nodes of a text, those that anchors and aliases repeat included.
 const MOST_NODES: usize = 100_000;
 /// The deepest nesting.
 const DEEPEST: usize = 64;
@@ -42,7 +42,7 @@ pub(crate) fn parse(source: &Arc<Source>, errors: &mut Vec<Error>) -> Option<Nod
         offsets: Offsets::new(&source.text),
         open: Vec::new(),
         anchors: BTreeMap::new(),
-        nodes: 0,
+        total: Extent::default(),
         documents: 0,
         root: None,
         errors: Vec::new(),
@@ -71,8 +71,9 @@ struct Reader<'a> {
     source: &'a Arc<Source>,
     offsets: Offsets<'a>,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, (Node, usize)>,
-    nodes: usize,
+    anchors: BTreeMap<usize, (Node, Extent)>,
+    /// All nodes so far, and the bytes that anchors and aliases repeat.
+    total: Extent,
     documents: usize,
     root: Option<Node>,
     errors: Vec<Error>,
@@ -106,15 +107,15 @@ impl Reader<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 // The parser leaves the head of a block scalar out, without which its lines cannot be read again.
-                let head = self.source.text.get(..start).and_then(|before| before.rfind(['|', '>']));
-                let place = self.place(head.filter(|_| block).unwrap_or(start), end);
+                let before = self.source.text.get(..start).filter(|_| block);
+                let place = self.place(before.and_then(|before| before.rfind(['|', '>'])).unwrap_or(start), end);
                 let plain = match tag.as_deref() {
                     None => style == ScalarStyle::Plain,
                     Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => false,
                     Some(tag) => return Err(unknown_tag(tag, place).into()),
                 };
                 let content = Content::Scalar(Scalar { text: text.into_owned(), plain });
-                self.finish(Node { content, origin: Origin::File(place) }, anchor, 1)
+                self.finish(Node { content, origin: Origin::File(place) }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.begin(Content::Sequence(Vec::new()), start, anchor, tag.as_deref())
@@ -122,27 +123,20 @@ impl Reader<'_> {
             Event::MappingStart(anchor, tag) => self.begin(Content::Mapping(Vec::new()), start, anchor, tag.as_deref()),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open { content, start, anchor, .. }) => {
-                    let count = if anchor == 0 { 0 } else { count(&content) };
-                    let node = Node { content, origin: Origin::File(self.place(start, end.max(start))) };
-                    self.finish(node, anchor, 1 + count)
+                    self.finish(Node { content, origin: Origin::File(self.place(start, end.max(start))) }, anchor)
                 }
                 None => Ok(()),
             },
-            Event::Alias(anchor) => {
-                let place = self.place(start, end);
-                match self.anchors.get(&anchor) {
-                    Some((node, count)) => {
-                        self.nodes = self.nodes.saturating_add(*count);
-                        if self.nodes > MOST_NODES {
-                            return Err(Error::TooLarge { place, limit: "100,000 values" }.into());
-                        }
-                        let node = node.clone();
-                        self.finish(node, 0, 1)
-                    }
-                    // An alias inside the collection that it names would never end.
-                    None => Err(self.syntax(span.start.index(), "this alias is part of what it repeats".to_owned())),
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                Some((node, extent)) => {
+                    self.total.add(*extent);
+                    self.total.check(|| self.place(start, end))?;
+                    let node = node.clone();
+                    self.finish(node, 0)
                 }
-            }
+                // An alias inside the collection that it names would never end.
+                None => Err(self.syntax(span.start.index(), "this alias is part of what it repeats".to_owned())),
+            },
         }
     }
 
@@ -161,14 +155,13 @@ impl Reader<'_> {
     }
 
     /// Puts a whole node where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize, count: usize) -> Result<(), Box<Error>> {
-        self.nodes = self.nodes.saturating_add(1);
-        if self.nodes > MOST_NODES {
-            let place = node.origin.place().unwrap_or_else(|| self.place(0, 0));
-            return Err(Error::TooLarge { place, limit: "100,000 values" }.into());
-        }
-        if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), count));
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Box<Error>> {
+        let kept = (anchor != 0).then(|| Extent::of(&node));
+        self.total.add(Extent { nodes: 1, bytes: 0 });
+        self.total.add(kept.unwrap_or_default());
+        self.total.check(|| node.origin.place().unwrap_or_else(|| self.place(0, 0)))?;
+        if let Some(extent) = kept {
+            self.anchors.insert(anchor, (node.clone(), extent));
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -202,12 +195,40 @@ fn unknown_tag(tag: &Tag, place: Place) -> Error {
     Error::Tag { place, tag: tag.to_string() }
 }
 
-/// Counts the nodes inside a collection.
-fn count(content: &Content) -> usize {
-    match content {
-        Content::Scalar(_) => 0,
-        Content::Sequence(items) => items.iter().map(|item| 1 + count(&item.content)).sum(),
-        Content::Mapping(entries) => entries.iter().map(|(_, value)| 2 + count(&value.content)).sum(),
+/// What a copy of a node takes.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Extent {
+    fn of(node: &Node) -> Extent {
+        let mut extent = Extent { nodes: 1, bytes: 0 };
+        match &node.content {
+            Content::Scalar(scalar) => extent.bytes = scalar.text.len(),
+            Content::Sequence(items) => items.iter().for_each(|item| extent.add(Extent::of(item))),
+            Content::Mapping(entries) => entries.iter().for_each(|(key, value)| {
+                extent.add(Extent { nodes: 1, bytes: key.value.len() });
+                extent.add(Extent::of(value));
+            }),
+        }
+        extent
+    }
+
+    fn add(&mut self, other: Extent) {
+        self.nodes += other.nodes;
+        self.bytes += other.bytes;
+    }
+
+    /// Refuses what is beyond the bounds, which are reached at `place`.
+    fn check(self, place: impl Fn() -> Place) -> Result<(), Box<Error>> {
+        let limit = match self {
+            Extent { nodes, .. } if nodes > MOST_NODES => "100,000 values",
+            Extent { bytes, .. } if bytes > LONGEST => "4 MiB of repeated text",
+            _ => return Ok(()),
+        };
+        Err(Error::TooLarge { place: place(), limit }.into())
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cases;
 mod given;
+mod limits;
 mod lock;
 mod mangled;
 mod origins;

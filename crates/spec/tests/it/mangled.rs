@@ -11,7 +11,7 @@ fn check(place: &Place) {
     assert!(text.is_char_boundary(place.span.start) && text.is_char_boundary(place.span.end), "{place:?}");
 }
 
-fn check_all<'a>(problems: impl IntoIterator<Item = &'a Diagnostic>) {
+pub(crate) fn check_all<'a>(problems: impl IntoIterator<Item = &'a Diagnostic>) {
     for problem in problems {
         let labels = problem.primary.iter().chain(&problem.secondary);
         labels.for_each(|label| check(&label.place));
@@ -88,34 +88,6 @@ fn lines_removed_doubled_and_indented() {
                 mangle(&mut given, &path, indented.concat());
             }
         }
-    }
-}
-
-#[test]
-fn what_would_blow_up_is_bounded() {
-    let many = |count: usize, text: &str| text.repeat(count);
-    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..12 {
-        let below = format!("*a{}, ", level - 1).repeat(10);
-        laughs.push_str(&format!("a{level}: &a{level} [{below}]\n"));
-    }
-    let texts = [
-        laughs,
-        many(100_000, "["),
-        many(100_000, "{a: "),
-        many(100_000, "- "),
-        many(30_000, "? "),
-        many(200_000, "a\n"),
-        format!("name: \"{}\"", many(5 << 20, "x")),
-        format!("name: {}", many(1 << 20, "é")),
-        format!("a: &a [*a]\nname: {}", many(10, "*a ")),
-        (0..2_000).map(|at| format!("k{at}: 1\n")).collect(),
-        format!("{}:", many(100_000, "k")),
-    ];
-    for text in texts {
-        let given = Given::default_project().with("trainyard.yaml", &text);
-        let problems = resolve(&given.files()).unwrap_err();
-        check_all(&problems);
     }
 }
 
