@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod given;
+mod limits;
 mod parquet;
 mod read;
 mod rows;
