@@ -1,6 +1,7 @@
 //! A file to a table, by its ending.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,21 +58,24 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         return Err(Error::Folder { file: file() });
     }
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let parse: fn(&[u8], &str, &ReadOptions) -> Result<RecordBatch, Error> = match ending.as_str() {
-        "csv" | "txt" | "tsv" => csv::read,
-        "parquet" => |bytes, file, options| {
-            let table = declared(from_parquet(bytes, file)?, file, options)?;
-            if table.num_rows() == 0 { Err(Error::NoRows { file: file.to_owned() }) } else { Ok(table) }
-        },
-        _ if io.exists(path) => return Err(Error::UnknownFormat { file: file() }),
-        _ => return Err(missing(io, path, shown)),
-    };
-    let bytes = io.read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(io, path, shown),
-        _ => Error::Unreadable { file: file(), cause: error.to_string() },
-    })?;
+    let unreadable = |error: std::io::Error| Error::Unreadable { file: file(), cause: error.to_string() };
     let delimiter = options.delimiter.or(Some(usual_delimiter(&ending)));
-    let table = parse(&bytes, shown, &ReadOptions { delimiter, ..options.clone() })?;
+    let options = &ReadOptions { delimiter, ..options.clone() };
+    let known = matches!(ending.as_str(), "csv" | "txt" | "tsv" | "parquet");
+    let table = match io.metadata(path) {
+        Ok(_) if !known => return Err(Error::UnknownFormat { file: file() }),
+        Ok(_) if ending == "parquet" => {
+            let bytes = io.read(path).map_err(unreadable)?;
+            let table = declared(from_parquet(&bytes, shown)?, shown, options)?;
+            if table.num_rows() == 0 {
+                return Err(Error::NoRows { file: file() });
+            }
+            table
+        }
+        Ok(_) => csv::read(&|| io.open(path), shown, options)?,
+        Err(error) if known && error.kind() != ErrorKind::NotFound => return Err(unreadable(error)),
+        Err(_) => return Err(missing(io, path, shown)),
+    };
     if options.drop.is_empty() {
         return Ok(table);
     }

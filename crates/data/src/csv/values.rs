@@ -1,45 +1,8 @@
 //! What a cell's text means in each type.
 
-use std::sync::Arc;
-
-use arrow_array::ArrayRef;
-use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder, TimestampMicrosecondBuilder,
-};
 use trainyard_spec::ColumnType;
 
-/// Makes a column of texts; the row of the first one that is not of the type otherwise.
-pub(crate) fn column<'a>(
-    kind: ColumnType,
-    values: impl Iterator<Item = Option<&'a str>>,
-) -> Result<ArrayRef, (usize, &'a str)> {
-    macro_rules! fill {
-        ($builder:expr, $parse:expr) => {{
-            let mut builder = $builder;
-            for (row, value) in values.enumerate() {
-                match value {
-                    None => builder.append_null(),
-                    Some(text) => builder.append_value($parse(text).ok_or((row, text))?),
-                }
-            }
-            Arc::new(builder.finish()) as ArrayRef
-        }};
-    }
-    Ok(match kind {
-        ColumnType::Boolean => fill!(BooleanBuilder::new(), boolean),
-        ColumnType::Integer => fill!(Int64Builder::new(), integer),
-        ColumnType::Float => fill!(Float64Builder::new(), float),
-        ColumnType::Date => fill!(Date32Builder::new(), date),
-        ColumnType::Timestamp => fill!(TimestampMicrosecondBuilder::new(), timestamp),
-        ColumnType::Text => fill!(LargeStringBuilder::new(), Some),
-    })
-}
-
-/// Says whether a text is a whole number of 64 bits.
-pub(super) fn is_integer(text: &str) -> bool {
-    integer(text).is_some()
-}
-
+/// Gives the narrowest type that all values are of.
 pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>) -> ColumnType {
     let values: Vec<&str> = values.collect();
     let all = |parses: fn(&str) -> bool| !values.is_empty() && values.iter().all(|value| parses(value));
@@ -58,7 +21,7 @@ pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>) -> ColumnType {
     }
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(super) fn boolean(text: &str) -> Option<bool> {
     match text.trim() {
         value if value.eq_ignore_ascii_case("true") => Some(true),
         value if value.eq_ignore_ascii_case("false") => Some(false),
@@ -72,12 +35,12 @@ fn is_code(text: &str) -> bool {
     digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit)
 }
 
-fn integer(text: &str) -> Option<i64> {
+pub(super) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     if is_code(text) { None } else { text.parse().ok() }
 }
 
-fn float(text: &str) -> Option<f64> {
+pub(super) fn float(text: &str) -> Option<f64> {
     let text = text.trim();
     let word = text.trim_start_matches(['+', '-']);
     // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.

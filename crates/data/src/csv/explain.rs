@@ -1,0 +1,179 @@
+//! Why a CSV text is no table: what only an error needs to know, from a second reading.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use csv::{ByteRecord, Position};
+
+use super::text::{Open, without_mark};
+use super::{Stop, kind_name, likely_delimiter, reader};
+use crate::error::Line;
+use crate::{Error, ReadOptions};
+
+/// Says why a file could not be read, by its whole text.
+pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: Stop) -> Error {
+    let mut bytes = Vec::new();
+    let read = open().and_then(|mut opened| opened.read_to_end(&mut bytes));
+    let unreadable = |cause: String| Error::Unreadable { file: file.to_owned(), cause };
+    if let Err(error) = read {
+        return unreadable(error.to_string());
+    }
+    let found = encoding(&bytes, file).and_then(|text| {
+        let names = structure(text, file, options)?;
+        match &stop {
+            Stop::Text(_) => Ok(()),
+            Stop::Type(wrong) => {
+                let mut record = ByteRecord::new();
+                let mut records = reader(text, options);
+                // The header comes first.
+                for _ in 0..=wrong.row + 1 {
+                    records.read_byte_record(&mut record).map_err(|error| unreadable(error.to_string()))?;
+                }
+                Err(Error::Type {
+                    line: cell_line(text, &record, wrong.column, options.delimiter(), file),
+                    column: names.get(wrong.column).cloned().unwrap_or_default(),
+                    kind: kind_name(wrong.kind),
+                    value: String::from_utf8_lossy(record.get(wrong.column).unwrap_or_default()).into_owned(),
+                    declared: wrong.declared,
+                })
+            }
+        }
+    });
+    match (found, stop) {
+        (Err(error), _) => error,
+        (Ok(()), Stop::Text(cause)) => unreadable(cause),
+        (Ok(()), Stop::Type(_)) => unreadable("it changed while it was read".to_owned()),
+    }
+}
+
+/// Gives the text of a file's bytes.
+fn encoding<'a>(bytes: &'a [u8], file: &str) -> Result<&'a [u8], Error> {
+    let text = without_mark(bytes);
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::Empty { file: file.to_owned() });
+    }
+    let not_utf8 = std::str::from_utf8(text).err().map(|error| error.valid_up_to());
+    // UTF-16 without a mark at its beginning is valid UTF-8 with a zero beside every letter.
+    if let Some(wrong) = not_utf8.or_else(|| text.iter().position(|byte| *byte == 0)) {
+        let line = text[..wrong].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let byte = bytes.len() - text.len() + wrong + 1;
+        // Its mark, or a zero in the header or its line end, tells UTF-16 from a page of one byte a letter; the letters
+        // themselves need not hold one, as Cyrillic ones do not.
+        let header = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| (end + 2).min(text.len()));
+        let marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        let utf16 = marked || text[..header].contains(&0);
+        return Err(Error::Encoding { file: file.to_owned(), line, byte, utf16 });
+    }
+    Ok(text)
+}
+
+/// Gives the names of the columns where every row has a cell for each.
+fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<String>, Error> {
+    let delimiter = options.delimiter();
+    let mut reader = reader(text, options);
+    let unreadable = |error: csv::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
+    let mut header = ByteRecord::new();
+    if !reader.read_byte_record(&mut header).map_err(unreadable)? {
+        return Err(Error::Empty { file: file.to_owned() });
+    }
+    let (mut row, mut last, mut ragged) = (ByteRecord::new(), None, None);
+    let mut first = None;
+    while reader.read_byte_record(&mut row).map_err(unreadable)? {
+        if first.is_none() {
+            first = Some(row.clone());
+        }
+        if ragged.is_none() && row.len() != header.len() {
+            ragged = Some(row.clone());
+        }
+        // Only the position of the last one is of use, and whether a cell of it spans lines.
+        last = Some((row.position().cloned(), row.iter().any(|cell| cell.contains(&b'\n'))));
+    }
+    let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    if let ([only], Some(first)) = (names.as_slice(), &first)
+        && let Some(likely) = likely_delimiter(only, first.as_slice(), delimiter)
+    {
+        let line = line_at(text, header.position(), file);
+        return Err(Error::Delimiter { line, delimiter: char::from(delimiter), likely });
+    }
+    let mut before = BTreeSet::new();
+    for (position, name) in names.iter().enumerate() {
+        let line = || Some(cell_line(text, &header, position, delimiter, file));
+        let file = || file.to_owned();
+        if name.trim().is_empty() {
+            return Err(Error::EmptyName { file: file(), line: line(), position: position + 1 });
+        }
+        if !before.insert(name) {
+            return Err(Error::DuplicateColumn { file: file(), line: line(), name: name.clone() });
+        }
+    }
+    let Some((position, spans_lines)) = last else {
+        return Err(Error::HeaderOnly { file: file.to_owned() });
+    };
+    // An unclosed quote swallows the rest of the file into one cell, line ends included.
+    let start = start_of(text, position.as_ref());
+    if spans_lines && is_open(&text[start..]) {
+        return Err(Error::UnclosedQuote { line: line_at(text, position.as_ref(), file) });
+    }
+    if let Some(row) = ragged {
+        let (expected, got) = (names.len(), row.len());
+        return Err(Error::Ragged { line: line_at(text, row.position(), file), expected, got });
+    }
+    if let Some(name) = options.types.keys().find(|name| !names.contains(name)) {
+        return Err(Error::UnknownTyped { name: name.clone(), columns: names });
+    }
+    Ok(names)
+}
+
+/// Says whether a quote of the last row is open.
+pub(super) fn is_open(row: &[u8]) -> bool {
+    row.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+}
+
+/// Gives the byte that a row starts at.
+fn start_of(text: &[u8], row: Option<&Position>) -> usize {
+    let start = row.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0)).min(text.len());
+    // The position of a row may lie on the line end before it.
+    start + text[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count()
+}
+
+/// Gives the line of `span`'s start; its number counts lines, not rows, since a cell may hold line ends.
+fn line_of(text: &[u8], span: std::ops::Range<usize>, file: &str) -> Line {
+    let start = text[..span.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let number = text[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let end = text[start..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| start + at);
+    let line = String::from_utf8_lossy(&text[start..end]).trim_end_matches('\r').to_owned();
+    let within = |at: usize| (at - start).min(line.len());
+    Line { file: file.to_owned(), number, span: within(span.start)..within(span.end), text: line }
+}
+
+/// Gives the line that a row starts on, all of it meant.
+fn line_at(text: &[u8], row: Option<&Position>, file: &str) -> Line {
+    let start = start_of(text, row);
+    let line = line_of(text, start..start, file);
+    Line { span: 0..line.text.len(), ..line }
+}
+
+/// Gives the line of one cell of a row, the cell meant.
+fn cell_line(text: &[u8], row: &ByteRecord, column: usize, delimiter: u8, file: &str) -> Line {
+    let (mut at, mut quoted) = (start_of(text, row.position()), false);
+    let mut cell = at;
+    let mut left = column;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            // Quotes mean something only where a cell begins with one; a doubled one closes and opens again.
+            b'"' if quoted || at == cell => quoted = !quoted,
+            b'"' if text[cell] == b'"' && text[at - 1] == b'"' => quoted = true,
+            b'\n' | b'\r' if !quoted => break,
+            byte if *byte == delimiter && !quoted => {
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
+                cell = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    line_of(text, cell..at, file)
+}
