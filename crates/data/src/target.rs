@@ -1,8 +1,10 @@
 //! What is predicted and what identifies a row, held against the table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use serde::{Deserialize, Serialize};
 use trainyard_diagnostics::Diagnostic;
@@ -203,16 +205,20 @@ fn check_key(table: &RecordBatch, key: &Located<String>, errors: &mut Vec<Error>
         let first = (0..column.len()).find(|row| column.is_null(*row)).map_or(0, |row| row + 1);
         errors.push(Error::MissingKeys { column: key.value.clone(), rows: column.null_count(), first });
     }
-    let (mut seen, mut twice) = (std::collections::HashSet::new(), BTreeSet::new());
-    for value in (0..column.len()).filter_map(|row| text(column.as_ref(), row)) {
-        if let Some(value) = seen.replace(value) {
-            twice.insert(value);
-        }
-    }
+    let twice = match column.as_string_opt::<i64>() {
+        Some(texts) => repeated(texts.iter().flatten().map(Cow::Borrowed)),
+        None => repeated((0..column.len()).filter_map(|row| text(column.as_ref(), row)).map(Cow::Owned)),
+    };
     if !twice.is_empty() {
-        let examples = twice.iter().take(3).cloned().collect();
+        let examples = twice.iter().take(3).map(|key| key.clone().into_owned()).collect();
         errors.push(Error::DuplicateKeys { column: key.value.clone(), count: twice.len(), examples });
     }
+}
+
+/// Gives the keys that occur more than once.
+fn repeated<'a>(keys: impl Iterator<Item = Cow<'a, str>>) -> BTreeSet<Cow<'a, str>> {
+    let mut seen = HashSet::new();
+    keys.filter_map(|key| seen.replace(key)).collect()
 }
 
 /// Puts labels in the order of their numbers, where all are numbers, else of their letters.

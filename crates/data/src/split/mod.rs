@@ -12,7 +12,7 @@ mod reference;
 mod time;
 mod unit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow_schema::DataType;
@@ -118,9 +118,9 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     }
     let borders = time.map(|time| Borders::frozen(&reference, request.spec, time)).transpose()?;
     let frozen = units(&reference);
-    let keys: BTreeSet<u64> = frozen.iter().map(|row| row.key).collect();
-    let groups: BTreeSet<u64> = frozen.iter().map(|row| row.group).collect();
-    let found: BTreeSet<u64> = master.iter().map(|row| row.key).filter(|key| keys.contains(key)).collect();
+    let keys: HashSet<u64> = frozen.iter().map(|row| row.key).collect();
+    let groups: HashSet<u64> = frozen.iter().map(|row| row.group).collect();
+    let found: HashSet<u64> = master.iter().map(|row| row.key).filter(|key| keys.contains(key)).collect();
     if found.len() * 2 < keys.len() {
         return Err(Error::OtherData {
             version: request.version,
@@ -135,7 +135,7 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
     });
     let side = Key::new(request.spec.seed.value, "split/side");
     // Equal rows go where the first of them in the source's order goes, so that a row appended later joins them.
-    let mut first: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut first: HashMap<u64, u64> = HashMap::new();
     let mut drawn = |row: &Unit| {
         let leader = *first.entry(row.group).or_insert(row.draw);
         let draw = trainyard_random::unit(side.bytes(&leader.to_le_bytes()));
@@ -211,10 +211,10 @@ fn pick(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {
 fn check_overlap(
     train: &[Unit],
     validation: &[Unit],
-    keys: &BTreeSet<u64>,
-    groups: &BTreeSet<u64>,
+    keys: &HashSet<u64>,
+    groups: &HashSet<u64>,
 ) -> Result<(), Error> {
-    let held: BTreeSet<u64> = validation.iter().map(|row| row.group).collect();
+    let held: HashSet<u64> = validation.iter().map(|row| row.group).collect();
     let touches = |row: &&Unit| keys.contains(&row.key) || groups.contains(&row.group);
     let overlap = train.iter().filter(|row| touches(row) || held.contains(&row.group)).count();
     let overlap = overlap + validation.iter().filter(touches).count();

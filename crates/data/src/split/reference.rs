@@ -1,8 +1,9 @@
 //! Which rows the reference test is frozen from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::Array;
+use rayon::prelude::*;
 use trainyard_random::Key;
 use trainyard_spec::Task;
 
@@ -14,8 +15,9 @@ use crate::csv::cell_text as text;
 const QUANTILES: usize = 10;
 
 /// Rows that stay together.
-struct Group {
-    rows: Vec<usize>,
+struct Group<'a> {
+    /// In order.
+    rows: &'a [usize],
     /// The least number of its rows to draw by, whatever their order. The least draw would favour large groups.
     draw: u64,
 }
@@ -31,16 +33,15 @@ pub(super) struct Picked {
 pub(super) fn pick(request: &Request<'_>, master: &[Unit]) -> Picked {
     let strata = strata(request);
     let key = Key::new(request.spec.seed.value, "split/reference");
-    let mut groups: BTreeMap<(usize, u64), Group> = BTreeMap::new();
-    for (row, unit) in master.iter().enumerate() {
-        // Equal rows have one target, hence one stratum; with `by_group` there is one stratum for all.
-        let group = groups.entry((strata[row], unit.group)).or_insert(Group { rows: Vec::new(), draw: unit.draw });
-        group.rows.push(row);
-        group.draw = group.draw.min(unit.draw);
-    }
-    let mut by_stratum: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
-    for ((stratum, _), group) in groups {
-        by_stratum.entry(stratum).or_default().push(group);
+    // Equal rows have one target, hence one stratum; with `by_group` there is one stratum for all. Sorted, they stand
+    // together at a word a row.
+    let group = |row: &usize| (strata[*row], master[*row].group);
+    let mut rows: Vec<usize> = (0..master.len()).collect();
+    rows.par_sort_unstable_by_key(|row| (group(row), *row));
+    let mut by_stratum: BTreeMap<usize, Vec<Group<'_>>> = BTreeMap::new();
+    for rows in rows.chunk_by(|one, other| group(one) == group(other)) {
+        let draw = rows.iter().map(|row| master[*row].draw).min().unwrap_or_default();
+        by_stratum.entry(strata[rows[0]]).or_default().push(Group { rows, draw });
     }
     let share = request.spec.shares.as_ref().map_or(0.0, |shares| shares.reference_test.value);
     let mut picked = Picked { rows: Vec::new(), wanted: 0 };
@@ -54,7 +55,7 @@ pub(super) fn pick(request: &Request<'_>, master: &[Unit]) -> Picked {
             // A group that does not fit is passed over, so that one large group can't burst its stratum's share.
             if taken + group.rows.len() <= wanted {
                 taken += group.rows.len();
-                picked.rows.extend_from_slice(&group.rows);
+                picked.rows.extend_from_slice(group.rows);
             }
         }
     }
@@ -72,11 +73,10 @@ fn strata(request: &Request<'_>) -> Vec<usize> {
     };
     let continuous = !target.known_task().is_some_and(Task::has_classes) && column.data_type().is_numeric();
     if !continuous {
-        let labels: Vec<Option<String>> = (0..rows).map(|row| text(column.as_ref(), row)).collect();
-        let mut names: Vec<&Option<String>> = labels.iter().collect();
-        names.sort_unstable();
-        names.dedup();
-        return labels.iter().map(|label| names.binary_search(&label).unwrap_or(0)).collect();
+        let label = |row| text(column.as_ref(), row);
+        let labels: BTreeSet<Option<String>> = (0..rows).map(label).collect();
+        let place: BTreeMap<Option<String>, usize> = labels.into_iter().zip(0..).collect();
+        return (0..rows).map(|row| place.get(&label(row)).copied().unwrap_or(0)).collect();
     }
     let Some(values) = crate::target::numbers(column.as_ref()) else { return vec![0; rows] };
     let mut sorted = values.clone();
