@@ -107,14 +107,15 @@ impl Course<'_> {
                 found: rows.len().min(train_rows.len()),
             });
         }
-        let table = self.request.train;
-        let (train, train_targets) = (take(table, &train_rows)?, pick(&self.targets, &train_rows));
-        let (held, held_targets) = (take(table, &rows)?, pick(&self.targets, &rows));
+        let (train_targets, held_targets) = (pick(&self.targets, &train_rows), pick(&self.targets, &rows));
         let weights = |rows: &[usize]| self.weights.as_ref().map(|weights| pick(weights, rows));
         let (train_weights, held_weights) = (weights(&train_rows), weights(&rows));
-        let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
-        let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
-        let prepared = Prepared::new(self.request.plan, train, Some(held), &self.max_bins)?;
+        let prepared = {
+            let (train, held) = (take(self.request.train, &train_rows)?, take(self.request.train, &rows)?);
+            let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
+            let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
+            Prepared::new(self.request.plan, train, Some(held), &self.wanted)?
+        };
         let part = Part::Fold { fold, of: self.folds };
         let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
             let estimator = self.job(name, spec, part, None).fit(&prepared)?.estimator;

@@ -195,3 +195,8 @@ fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
         ..BoostingParameters::default()
     }
 }
+
+/// Says whether an estimator reads the values of the training rows, not their bins alone.
+pub(crate) fn reads_values(spec: &EstimatorSpec) -> bool {
+    matches!(spec, EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. })
+}

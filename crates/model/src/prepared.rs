@@ -5,21 +5,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow_array::RecordBatch;
 use trainyard_features::{FeatureTable, FittedFeatures, Plan};
 use trainyard_learn::{BinnedMatrix, Binning, Matrix};
+use trainyard_spec::EstimatorSpec;
 
 use crate::Error;
+use crate::fit::{max_bins, reads_values};
 
 /// Rows with their targets, and how much each counts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    pub(crate) table: &'a RecordBatch,
+pub(crate) struct Rows<'t, 'a> {
+    pub(crate) table: &'t RecordBatch,
     pub(crate) targets: &'a [f64],
     pub(crate) weights: Option<&'a [f64]>,
+}
+
+/// What the candidates read of the training rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// The `max_bins` that any of them wants.
+    pub(crate) bins: BTreeSet<usize>,
+    /// Whether any of them reads the features' values.
+    pub(crate) values: bool,
+}
+
+impl Wanted {
+    pub(crate) fn by<'s>(candidates: impl IntoIterator<Item = &'s EstimatorSpec>) -> Wanted {
+        let mut wanted = Wanted::default();
+        for spec in candidates {
+            wanted.bins.extend(max_bins(spec));
+            wanted.values |= reads_values(spec);
+        }
+        wanted
+    }
 }
 
 /// Everything that fits need and that depends on no candidate; fitted on the training rows only.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
     pub(crate) features: FittedFeatures,
+    /// Without its values where no candidate reads them: at eight bytes a cell they outweigh all else.
     pub(crate) train: Part<'a>,
     /// The rows that watch the fit: the rest of a fold, or the validation share.
     pub(crate) held: Option<Part<'a>>,
@@ -49,18 +72,18 @@ impl Part<'_> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Fits features and bins on `train`, and applies them to both parts.
+    /// Fits features and bins on `train`, and applies them to both parts; the tables are needed no longer.
     pub(crate) fn new(
         plan: &Plan,
-        train: Rows<'a>,
-        held: Option<Rows<'a>>,
-        max_bins: &BTreeSet<usize>,
+        train: Rows<'_, 'a>,
+        held: Option<Rows<'_, 'a>>,
+        wanted: &Wanted,
     ) -> Result<Prepared<'a>, Error> {
         let features = plan.fit(train.table)?;
-        let part = |rows: Rows<'a>| -> Result<Part<'a>, Error> {
+        let part = |rows: Rows<'_, 'a>| -> Result<Part<'a>, Error> {
             Ok(Part { table: features.transform(rows.table)?, targets: rows.targets, weights: rows.weights })
         };
-        let train = part(train)?;
+        let mut train = part(train)?;
         let held = held.map(part).transpose()?;
         let bin = |max_bins: &usize| {
             let binning = Binning::fit(&train.matrix(), *max_bins);
@@ -71,7 +94,10 @@ impl<'a> Prepared<'a> {
             };
             (*max_bins, binned)
         };
-        let binned = max_bins.iter().map(bin).collect();
+        let binned = wanted.bins.iter().map(bin).collect();
+        if !wanted.values {
+            train.table.columns = Vec::new();
+        }
         Ok(Prepared { features, train, held, binned })
     }
 

@@ -1,6 +1,6 @@
 //! Training: all candidates by cross-validation and on the training rows, then the choice among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
@@ -11,9 +11,9 @@ use trainyard_learn::metrics;
 use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, SplitSpec, metric_higher_is_better};
 
 use crate::cross_validation::Validated;
-use crate::fit::{Fitted, Job, max_bins, stops_early};
+use crate::fit::{Fitted, Job, stops_early};
 use crate::model::learn_task;
-use crate::prepared::{Prepared, Rows};
+use crate::prepared::{Prepared, Rows, Wanted};
 use crate::progress::{Part, Report};
 use crate::report::{CandidateReport, ChosenBy, TrainReport};
 use crate::{Error, Model, SeenRows};
@@ -86,7 +86,7 @@ pub(crate) struct Course<'a> {
     pub(crate) candidates: Vec<(&'a str, &'a EstimatorSpec)>,
     pub(crate) folds: usize,
     pub(crate) refit: bool,
-    pub(crate) max_bins: BTreeSet<usize>,
+    pub(crate) wanted: Wanted,
     pub(crate) targets: Vec<f64>,
     pub(crate) weights: Option<Vec<f64>>,
     pub(crate) validation_targets: Option<Vec<f64>>,
@@ -106,7 +106,7 @@ impl<'a> Course<'a> {
             request,
             folds,
             refit: request.spec.refit == Refit::TrainAndValidation,
-            max_bins: candidates.iter().filter_map(|(_, spec)| max_bins(spec)).collect(),
+            wanted: Wanted::by(candidates.iter().map(|(_, spec)| *spec)),
             candidates,
             targets: targets(request.train)?,
             weights: weights(request.train)?,
@@ -167,7 +167,7 @@ impl<'a> Course<'a> {
         let weights = self.weights.as_deref();
         let train = Rows { table: self.request.train, targets: &self.targets, weights };
         let held = self.validation();
-        let prepared = Prepared::new(self.request.plan, train, held, &self.max_bins)?;
+        let prepared = Prepared::new(self.request.plan, train, held, &self.wanted)?;
         let fit = |(&(name, spec), validated): (&(&'a str, &'a EstimatorSpec), &Validated)| {
             self.job(name, spec, Part::Train, validated.trees).fit(&prepared)
         };
@@ -199,8 +199,7 @@ impl<'a> Course<'a> {
             Some(both) => {
                 drop(prepared);
                 let rows = Rows { table: &both.table, targets: &both.targets, weights: both.weights.as_deref() };
-                let bins = max_bins(spec).into_iter().collect();
-                let prepared = Prepared::new(self.request.plan, rows, None, &bins)?;
+                let prepared = Prepared::new(self.request.plan, rows, None, &Wanted::by([spec]))?;
                 let trees = fitted[chosen].estimator.trees();
                 let estimator = self.job(name, spec, Part::Refit, trees).fit(&prepared)?.estimator;
                 (prepared.features, estimator)
@@ -229,7 +228,7 @@ impl<'a> Course<'a> {
         Ok(Trained { model, report })
     }
 
-    fn validation(&self) -> Option<Rows<'_>> {
+    fn validation(&self) -> Option<Rows<'_, '_>> {
         let targets = self.validation_targets.as_deref()?;
         let weights = self.validation_weights.as_deref();
         self.request.validation.map(|table| Rows { table, targets, weights })

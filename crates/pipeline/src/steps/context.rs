@@ -101,6 +101,13 @@ impl Context {
         }
     }
 
+    /// Lets go of a table that no later step reads; it stays in the store.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        if let Ok(mut tables) = self.tables.lock() {
+            tables.remove(digest);
+        }
+    }
+
     /// Reads a table that a step declared.
     pub(crate) fn table(&self, scope: &Scope, step: &'static str, artifact: &str) -> Result<Arc<RecordBatch>, Failure> {
         let digest = scope.digest(step, artifact)?;

@@ -158,6 +158,9 @@ impl Step for Split {
             frozen_from: from,
         })
         .map_err(|error| error.diagnostic())?;
+        // The parts hold copies of its rows.
+        drop(table);
+        self.0.forget(&scope.digest("ingest", "table")?);
         let counts = &outcome.counts;
         if let Some(wanted) = counts.reference_wanted.filter(|wanted| counts.reference * 10 < wanted * 9) {
             let got = count(counts.reference);
