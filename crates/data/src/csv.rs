@@ -172,9 +172,15 @@ fn check_closed(open: &Open<'_>, last: &StringRecord) -> Result<(), Stop> {
     if !last.iter().any(|cell| cell.contains('\n')) {
         return Ok(());
     }
-    let mut row = Vec::new();
-    Text::open_at(open, last.position().map_or(0, csv::Position::byte))?.read_to_end(&mut row)?;
-    if explain::is_open(&row) { Err(malformed()) } else { Ok(()) }
+    let mut text = Text::open_at(open, last.position().map_or(0, csv::Position::byte))?;
+    let (mut buffer, mut quotes) = (vec![0; BUFFER], 0);
+    loop {
+        match text.read(&mut buffer)? {
+            0 if quotes % 2 == 1 => return Err(malformed()),
+            0 => return Ok(()),
+            read => quotes += explain::quotes(&buffer[..read]),
+        }
+    }
 }
 
 /// Gives the character, other than the one read with, that cuts the only name of a header and the first row, too, into

@@ -76,16 +76,15 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
     if !reader.read_byte_record(&mut header).map_err(unreadable)? {
         return Err(Error::Empty { file: file.to_owned() });
     }
-    let (mut row, mut last, mut ragged) = (ByteRecord::new(), None, None);
-    let mut first = None;
+    // Of the rows only places are kept: an unclosed quote makes one as large as the file.
+    let (mut row, mut first, mut last, mut ragged) = (ByteRecord::new(), None, None, None);
     while reader.read_byte_record(&mut row).map_err(unreadable)? {
-        if first.is_none() {
+        if first.is_none() && header.len() == 1 {
             first = Some(row.clone());
         }
         if ragged.is_none() && row.len() != header.len() {
-            ragged = Some(row.clone());
+            ragged = Some((row.position().cloned(), row.len()));
         }
-        // Only the position of the last one is of use, and whether a cell of it spans lines.
         last = Some((row.position().cloned(), row.iter().any(|cell| cell.contains(&b'\n'))));
     }
     let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
@@ -111,12 +110,11 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
     };
     // An unclosed quote swallows the rest of the file into one cell, line ends included.
     let start = start_of(text, position.as_ref());
-    if spans_lines && is_open(&text[start..]) {
+    if spans_lines && quotes(&text[start..]) % 2 == 1 {
         return Err(Error::UnclosedQuote { line: line_at(text, position.as_ref(), file) });
     }
-    if let Some(row) = ragged {
-        let (expected, got) = (names.len(), row.len());
-        return Err(Error::Ragged { line: line_at(text, row.position(), file), expected, got });
+    if let Some((position, got)) = ragged {
+        return Err(Error::Ragged { line: line_at(text, position.as_ref(), file), expected: names.len(), got });
     }
     if let Some(name) = options.types.keys().find(|name| !names.contains(name)) {
         return Err(Error::UnknownTyped { name: name.clone(), columns: names });
@@ -124,9 +122,9 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
     Ok(names)
 }
 
-/// Says whether a quote of the last row is open.
-pub(super) fn is_open(row: &[u8]) -> bool {
-    row.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+/// Counts quotes: where their number is odd, one is open.
+pub(super) fn quotes(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'"').count()
 }
 
 /// Gives the byte that a row starts at.
