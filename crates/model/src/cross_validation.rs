@@ -13,6 +13,9 @@ use crate::report::Spread;
 use crate::train::{Course, TrainRequest, arrow};
 use crate::{Error, Estimator, folds};
 
+/// The most rows whose folds are fitted side by side; of more, one fold fills the memory and keeps all threads busy.
+const SIDE_BY_SIDE: usize = 1_000_000;
+
 /// What one fold gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoldFits {
@@ -57,12 +60,16 @@ pub(crate) struct Validated {
 }
 
 impl Course<'_> {
-    /// Fits and measures every candidate in every fold, the folds side by side.
+    /// Fits and measures every candidate in every fold.
     pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
         let request = self.request;
         let fold_of = folds::assign(request, &self.targets, &self.digests, self.folds)?;
         let run = |fold| self.fit_fold(&fold_of, fold);
-        let results: Vec<Result<FoldFits, Error>> = (0..self.folds).into_par_iter().map(run).collect();
+        let results: Vec<Result<FoldFits, Error>> = if self.targets.len() <= SIDE_BY_SIDE {
+            (0..self.folds).into_par_iter().map(run).collect()
+        } else {
+            (0..self.folds).map(run).collect()
+        };
         let results = results.into_iter().collect::<Result<Vec<FoldFits>, Error>>()?;
         let mut validated = Vec::with_capacity(self.candidates.len());
         for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
