@@ -7,9 +7,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tempfile::tempdir;
+use trainyard_faults::{Op, Then};
 use trainyard_files::{Cause, DiskIo, Error, Operation, create_folder, sweep_temporaries, write_atomic};
 
-use crate::disk::{Op, RecordingIo, Then};
+use crate::{STOPS, failing, recording};
 
 const OLD: &[u8] = b"the old bytes";
 const NEW: &[u8] = b"the new bytes, which take more than one write";
@@ -24,7 +25,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn writes_then_syncs_then_renames_then_syncs_the_folder() {
     let dir = tempdir().unwrap();
-    let io = RecordingIo::new(dir.path());
+    let io = recording(dir.path());
     write_atomic(&io, &dir.path().join("a/b/file"), b"bytes").unwrap();
     let ops = io.ops();
     let [Op::SyncDir(outside), Op::Folder(a), Op::SyncDir(root), Op::Folder(b), Op::SyncDir(above), rest @ ..] =
@@ -54,7 +55,7 @@ fn a_failure_anywhere_leaves_the_old_file_and_nothing_else() {
             let dir = tempdir().unwrap();
             let path = dir.path().join("file");
             fs::write(&path, OLD).unwrap();
-            let io = RecordingIo::failing(dir.path(), n, Then::Fails(kind));
+            let io = failing(dir.path(), n, Then::Fails(kind));
             let outcome = write_atomic(&io, &path, NEW);
             let renamed = io.ops().iter().any(|op| matches!(op, Op::Rename(..)));
             assert_eq!(fs::read(&path).unwrap(), if renamed { NEW } else { OLD }, "operation {n}");
@@ -84,7 +85,7 @@ fn a_process_that_stops_anywhere_leaves_the_old_file_or_the_new() {
         let dir = tempdir().unwrap();
         let path = dir.path().join("file");
         fs::write(&path, OLD).unwrap();
-        let done = write_atomic(&RecordingIo::failing(dir.path(), n, Then::Stops), &path, NEW).is_ok();
+        let done = write_atomic(&failing(dir.path(), n, STOPS), &path, NEW).is_ok();
         let found = fs::read(&path).unwrap();
         assert!(found == OLD || found == NEW, "operation {n}: {found:?}");
         // The next process writes over what is left.
@@ -100,7 +101,7 @@ fn a_process_that_stops_anywhere_leaves_the_old_file_or_the_new() {
 fn leftovers_of_dead_writers_are_swept_and_others_stay() {
     let dir = tempdir().unwrap();
     // Learn the form of a name from a write that stops before the rename.
-    let stopped = RecordingIo::failing(dir.path(), 4, Then::Stops);
+    let stopped = failing(dir.path(), 4, STOPS);
     write_atomic(&stopped, &dir.path().join("file"), b"x").unwrap_err();
     let mine = names(dir.path());
     let [mine] = mine.as_slice() else { panic!("{mine:?}") };
@@ -142,7 +143,7 @@ fn a_link_stays_and_the_file_behind_it_is_written_in_its_own_folder() {
     symlink(there.join("target"), there.join("second")).unwrap();
     // The first write finds nothing behind the links, the second finds the old bytes.
     for bytes in [OLD, NEW] {
-        let io = RecordingIo::new(dir.path());
+        let io = recording(dir.path());
         write_atomic(&io, &here.join("file"), bytes).unwrap();
         assert_eq!(fs::read(there.join("target")).unwrap(), bytes);
         let ops = io.ops();
@@ -178,7 +179,7 @@ fn a_file_keeps_its_permission_bits_before_its_first_byte() {
             let _ = fs::remove_file(&path);
             fs::write(&path, OLD).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let io = RecordingIo::new(dir.path());
+            let io = recording(dir.path());
             write_atomic(&io, &dir.path().join(name), NEW).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
             assert_eq!(fs::read(&path).unwrap(), NEW);

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::tempdir;
+use trainyard_faults::{Process, arguments, say, text, wait_for_death};
 use trainyard_files::{Cause, Error, Holder, Operation, ProjectLock, host_name};
-
-use crate::child::{Process, arguments, say, text, wait_for_death};
 
 fn me(run: &str) -> Holder {
     Holder {
@@ -100,7 +99,7 @@ fn processes_of_one_run_share_and_another_run_is_refused() {
     let first = others.remove(0);
     let (refused, said) = child(name, "exclusive", &path, "b");
     assert_eq!(said, format!("refused by {}", first.id()));
-    refused.finish();
+    assert!(refused.ends());
     assert_eq!(held(ProjectLock::shared_by_run(&path, me("b"))).pid, first.id());
     // Alone is alone, even for the same run.
     assert_eq!(held(ProjectLock::exclusive(&path, me("a"))).pid, first.id());
@@ -108,7 +107,7 @@ fn processes_of_one_run_share_and_another_run_is_refused() {
     first.kill();
     let second = others.remove(0);
     assert_eq!(held(ProjectLock::exclusive(&path, me("b"))).pid, second.id());
-    second.finish();
+    assert!(second.ends());
     others.remove(0).kill();
     assert_eq!(held(ProjectLock::exclusive(&path, me("b"))).pid, std::process::id());
     drop(mine);

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::{TempDir, tempdir};
+use trainyard_faults::{Looked, Op, Then};
 use trainyard_files::{Digest, DiskIo, Error, ObjectStore};
 
-use crate::disk::{Looked, Op, RecordingIo, Then};
+use crate::{STOPS, failing, recording};
 
 fn store() -> (TempDir, ObjectStore) {
     let dir = tempdir().unwrap();
@@ -98,25 +99,25 @@ fn many_writers_and_readers_at_once() {
 fn an_object_is_never_half_visible_whatever_fails() {
     let bytes = b"an object of several writes, each of seven bytes";
     let digest = Digest::of(bytes);
-    for then in [Then::Stops, Then::Fails(ErrorKind::StorageFull), Then::Fails(ErrorKind::PermissionDenied)] {
+    for then in [STOPS, Then::Fails(ErrorKind::StorageFull), Then::Fails(ErrorKind::PermissionDenied)] {
         for n in 0.. {
             let dir = tempdir().unwrap();
             let root = dir.path().join("objects");
-            let failing = RecordingIo::failing(dir.path(), n, then);
-            let done = ObjectStore::open(Arc::new(failing.clone()), root.clone()).put(bytes).is_ok();
+            let disk = failing(dir.path(), n, then);
+            let done = ObjectStore::open(Arc::new(disk.clone()), root.clone()).put(bytes).is_ok();
             let store = ObjectStore::open(Arc::new(DiskIo), root);
             if store.contains(&digest) {
                 assert_eq!(store.get(&digest).unwrap(), bytes, "{then:?} at {n}");
             }
-            if then != Then::Stops {
+            if then != STOPS {
                 assert_eq!(files(&store).len(), usize::from(store.contains(&digest)), "{then:?} at {n}");
             }
             assert_eq!(store.put(bytes).unwrap(), digest);
             assert_eq!(store.get(&digest).unwrap(), bytes);
             // What lies above the root need not be ours to force to the disk.
             let overlooked = n == 0 && then == Then::Fails(ErrorKind::PermissionDenied);
-            assert_eq!(done, !failing.reached() || overlooked, "{then:?} at {n}");
-            if !failing.reached() {
+            assert_eq!(done, !disk.reached() || overlooked, "{then:?} at {n}");
+            if !disk.reached() {
                 assert!(n > 9, "fewer operations than there must be");
                 break;
             }
@@ -128,7 +129,7 @@ fn an_object_is_never_half_visible_whatever_fails() {
 fn the_names_of_folders_are_forced_once_and_again_where_one_was_made_anew() {
     let dir = tempdir().unwrap();
     let root = dir.path().join("objects");
-    let io = RecordingIo::new(dir.path());
+    let io = recording(dir.path());
     let store = ObjectStore::open(Arc::new(io.clone()), root.clone());
     let forced = || io.ops().iter().filter(|op| **op == Op::SyncDir("objects".into())).count();
     let bytes = b"some bytes";
@@ -149,7 +150,7 @@ fn the_names_of_folders_are_forced_once_and_again_where_one_was_made_anew() {
 #[test]
 fn a_sweep_lists_folders_looks_at_no_object_and_beside_writers_takes_nothing_of_theirs() {
     let dir = tempdir().unwrap();
-    let io = RecordingIo::new(dir.path());
+    let io = recording(dir.path());
     let root = dir.path().join("objects");
     let store = ObjectStore::open(Arc::new(io.clone()), root.clone());
     let writers = ObjectStore::open(Arc::new(DiskIo), root);

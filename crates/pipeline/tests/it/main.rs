@@ -11,5 +11,7 @@ mod graph;
 mod journal;
 mod locks;
 mod numbers;
+mod power;
 mod resume;
 mod shop;
+mod whole;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::tempdir;
+use trainyard_faults::{Process, arguments, say, wait_for_death};
 use trainyard_spec::Stage;
 use trainyard_tracking::{EmbeddedStore, FILE_NAME, Status, Tracking};
 
-use crate::child::{Process, arguments, say, wait_for_death};
 use crate::given::{map, open, promotion, trained};
 
 const MODEL: &str = "churn-predictor";

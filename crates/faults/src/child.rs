@@ -1,38 +1,40 @@
 //! Other processes: this test binary once more, told by the environment what to be.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const ROLE: &str = "TRAINYARD_TEST_CHILD";
 
 /// Returns the arguments of a child, in a child: those that [`Process::start`] was given.
-pub(crate) fn arguments() -> Option<Vec<String>> {
+pub fn arguments() -> Option<Vec<String>> {
     let role = std::env::var(ROLE).ok()?;
     Some(role.split('\t').map(str::to_owned).collect())
 }
 
 /// Says something to the parent.
-pub(crate) fn say(line: &str) {
+pub fn say(line: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     writeln!(out, "child: {line}").and_then(|()| out.flush()).unwrap();
 }
 
 /// Waits to be killed; ends by itself when the parent is gone.
-pub(crate) fn wait_for_death() {
+pub fn wait_for_death() {
     let mut line = String::new();
     let _ = std::io::stdin().read_line(&mut line);
 }
 
 /// Is a running child; it is killed when dropped.
-pub(crate) struct Process {
+#[derive(Debug)]
+pub struct Process {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Process {
-    /// Runs the test `name`, which finds `arguments` and behaves as a child.
-    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+    /// Runs the test `name` of this test binary, which finds `arguments` and behaves as a child.
+    pub fn start(name: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name, "--nocapture", "--test-threads", "1"])
             .env(ROLE, arguments.join("\t"))
@@ -45,8 +47,13 @@ impl Process {
         Self { child, lines }
     }
 
+    /// Returns the child's process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the next thing that the child says; none when it has ended.
-    pub(crate) fn hear(&mut self) -> Option<String> {
+    pub fn hear(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
             if self.lines.read_line(&mut line).unwrap() == 0 {
@@ -59,8 +66,15 @@ impl Process {
         }
     }
 
+    /// Lets the child end by itself, and says whether it went well.
+    pub fn ends(mut self) -> bool {
+        drop(self.child.stdin.take());
+        while self.hear().is_some() {}
+        self.child.wait().unwrap().success()
+    }
+
     /// Kills the child as `kill -9` does.
-    pub(crate) fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -71,4 +85,12 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns a path as an argument.
+///
+/// # Panics
+/// Panics where the path is no text.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
