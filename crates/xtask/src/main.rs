@@ -17,7 +17,8 @@ The repository's own tasks.
   cargo xtask test [--all]      format, lints, tests, layers, schemas; --all adds the long campaigns
   cargo xtask bench [NAME…]     measure beside the peers and write docs/benchmarks.md
   cargo xtask campaigns         the long campaigns alone
-  cargo xtask crash --times N   kill runs of the example at random moments, resume them, compare
+  cargo xtask crash --times N   kill runs of the example at each line of their journal and N times at random,
+                                resume them, compare
   cargo xtask fuzz --seconds N [TARGET]  look for inputs that break a reader, each target for so long
   cargo xtask judges            make the Python environments that judge the tests
   cargo xtask generate [--check]  write schemas/ and generated pages, or say whether they are current
