@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod memory;
 mod printer;
 mod progress;
 mod signal;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         }
     };
     let printer = Printer::new(&arguments.global);
+    memory::prepare(printer, &[], None);
     panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
     }));

@@ -154,18 +154,30 @@ impl Printer {
     pub(crate) fn stop(self, stop: Stop) -> u8 {
         match stop {
             Stop::Problems { diagnostics, state } => {
-                let code = exit_code(&diagnostics);
-                if self.json {
-                    error_document(&diagnostics, &state, code);
-                } else {
-                    self.line(render_all(&diagnostics, &self.style(), &state).trim_end());
-                }
-                code
+                self.tell(&diagnostics, &state);
+                exit_code(&diagnostics)
             }
             Stop::Interrupted { way } => {
                 self.interrupted(way);
                 Fault::Interrupted.exit_code()
             }
+        }
+    }
+
+    /// Draws problems and the state that things are in now, for stderr; with `--json` their document, for stdout.
+    pub(crate) fn drawn(self, diagnostics: &[Diagnostic], state: &str) -> String {
+        if self.json {
+            return error_document(diagnostics, state, exit_code(diagnostics));
+        }
+        format!("{}\n", render_all(diagnostics, &self.style(), state).trim_end())
+    }
+
+    fn tell(self, diagnostics: &[Diagnostic], state: &str) {
+        let drawn = self.drawn(diagnostics, state);
+        if self.json {
+            write_document(&drawn);
+        } else {
+            self.line(drawn.trim_end());
         }
     }
 
@@ -178,7 +190,7 @@ impl Printer {
         if self.json {
             let diagnostic = Diagnostic::error("run/interrupted", what).with_fault(Fault::Interrupted);
             let diagnostic = if help.is_empty() { diagnostic } else { diagnostic.help(help) };
-            error_document(&[diagnostic], "", Fault::Interrupted.exit_code());
+            self.tell(&[diagnostic], "");
         } else {
             self.line(format!("{what}\n{help}").trim_end());
         }
@@ -188,18 +200,23 @@ impl Printer {
 /// Whether the one document of this process was begun.
 static DOCUMENT: AtomicBool = AtomicBool::new(false);
 
-/// Writes the document of an error, with the state that things are in now, to stdout; to stderr where stdout has one.
-fn error_document(diagnostics: &[Diagnostic], state: &str, code: u8) {
+/// Gives the document of an error, with the state that things are in now.
+fn error_document(diagnostics: &[Diagnostic], state: &str, code: u8) -> String {
     let list: Vec<Value> = diagnostics.iter().map(Diagnostic::to_json).collect();
     let mut document = json!({"error": list, "exit": code});
     if !state.is_empty() {
         document["state"] = json!(state);
     }
+    format!("{document}\n")
+}
+
+/// Writes the document of an error to stdout; to stderr where stdout has one.
+fn write_document(document: &str) {
     // A reader that has gone is no problem of ours.
     let _ = if DOCUMENT.swap(true, Ordering::Relaxed) {
-        writeln!(io::stderr().lock(), "{document}")
+        io::stderr().lock().write_all(document.as_bytes())
     } else {
-        writeln!(io::stdout().lock(), "{document}")
+        io::stdout().lock().write_all(document.as_bytes())
     };
 }
 
@@ -217,7 +234,7 @@ pub(crate) fn wrong_command_line(message: &str) {
         let helps = ["tip: ", "Usage: ", "For more information"].iter().any(|start| line.starts_with(start));
         diagnostic = if helps { diagnostic.help(line) } else { diagnostic.note(line) };
     }
-    error_document(&[diagnostic], "", Fault::CommandLine.exit_code());
+    write_document(&error_document(&[diagnostic], "", Fault::CommandLine.exit_code()));
 }
 
 /// Gives the gravest exit code among errors: a defect of ours, then what a gate said, then what the user can fix.

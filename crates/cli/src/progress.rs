@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use trainyard_diagnostics::render;
 use trainyard_pipeline::{Event, Reporter, StepStatus};
 
+use crate::memory;
 use crate::printer::{Ink, Printer};
 use crate::signal::Current;
 use crate::table::{Side, clean, cut, pad, seconds};
@@ -26,6 +27,7 @@ pub(crate) struct Progress {
     current: Current,
     screen: MultiProgress,
     running: Mutex<BTreeMap<String, ProgressBar>>,
+    at_work: Mutex<Vec<String>>,
 }
 
 impl Progress {
@@ -33,7 +35,7 @@ impl Progress {
     pub(crate) fn new(printer: Printer, current: Current) -> Self {
         let target = if printer.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let screen = MultiProgress::with_draw_target(target);
-        Self { printer, current, screen, running: Mutex::default() }
+        Self { printer, current, screen, running: Mutex::default(), at_work: Mutex::default() }
     }
 
     fn line(&self, text: &str) {
@@ -55,6 +57,18 @@ impl Progress {
         bar.set_message(self.moving(step, ""));
         bar.tick();
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(step.to_owned(), bar);
+    }
+
+    /// Keeps what is said of exhausted memory up to date.
+    fn note_at_work(&self, event: &Event) {
+        let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Started { .. } => {}
+            Event::StepStarted { step } => at_work.push(step.clone()),
+            Event::StepFinished { step, .. } => at_work.retain(|other| other != step),
+            _ => return,
+        }
+        memory::prepare(self.printer, &at_work, self.current.way());
     }
 
     fn progress(&self, step: &str, text: &str, done: u64, total: u64) {
@@ -111,6 +125,7 @@ impl Reporter for Progress {
         if let Event::Started { run } = event {
             self.current.set(run);
         }
+        self.note_at_work(event);
         if self.printer.json {
             if let Ok(line) = serde_json::to_string(event) {
                 self.printer.line(&line);

@@ -75,9 +75,10 @@ impl Current {
 /// Lets SIGINT and SIGTERM cancel the work.
 pub(crate) fn watch(cancel: &Cancel, current: &Current, printer: Printer) -> Result<(), Stop> {
     let failed = |error: std::io::Error| {
+        // Too many files, threads or processes, or too little memory for one more.
         Stop::from(
-            Diagnostic::error("internal/signals", format!("signals cannot be watched: {error}"))
-                .with_fault(Fault::Internal),
+            Diagnostic::error("run/signals", format!("signals cannot be watched: {error}"))
+                .help("end other programs, or raise the limits of processes and of memory, and repeat the command"),
         )
     };
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;

@@ -11,14 +11,18 @@ use crate::text;
 
 /// Starts a run and waits until this step has started.
 fn start(project: &Project, step: &str) -> Child {
-    let mut command = project.command(&["run", "--json"]);
+    started(project.command(&["run", "--json"]), step)
+}
+
+/// Starts a command that tells its events as JSON and waits until this step has started.
+pub(crate) fn started(mut command: Command, step: &str) -> Child {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut events = BufReader::new(child.stderr.take().unwrap()).lines();
-    let started = |line: String| {
+    let is_start = |line: String| {
         let event: serde_json::Value = serde_json::from_str(&line).unwrap();
         event["event"] == "step_started" && event["step"] == step
     };
-    assert!(events.any(|line| started(line.unwrap())), "{step} never started");
+    assert!(events.any(|line| is_start(line.unwrap())), "{step} never started");
     // A reader goes on, so that the run never meets a closed pipe.
     std::thread::spawn(move || events.for_each(drop));
     child

@@ -256,7 +256,7 @@ impl Engine {
 
 fn no_threads(error: &dyn std::error::Error) -> Diagnostic {
     Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
-        .help("end other programs or raise the limit of processes, then `trainyard resume`")
+        .help("end other programs, or raise the limits of processes and of memory, then `trainyard resume`")
 }
 
 /// Tells of a step that panicked, in the words of the panic.
