@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_committed_is_forced_to_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let pragma = |name: &str| -> String {
+            let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+            store.read(|tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).unwrap()
+        };
+        // 2 is FULL.
+        assert_eq!((pragma("synchronous"), pragma("journal_mode")), ("2".to_owned(), "wal".to_owned()));
+    }
+
+    #[test]
     fn a_panic_inside_a_transaction_undoes_it() {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trainyard_faults::{Op, Process, RecordingIo, Then, arguments, text};
+use trainyard_faults::{Process, RecordingIo, Then, arguments, text};
 
 use crate::whole::{Whole, half_written, run_on, sampled};
 
@@ -17,8 +17,7 @@ fn a_death_at_any_change_of_the_disk_loses_nothing() {
         return;
     }
     let whole = Whole::new();
-    let changes = whole.ops.iter().filter(|op| !matches!(op, Op::Beside(_))).count();
-    for at in sampled(changes, 41) {
+    for at in sampled(whole.changes().len(), 41) {
         let project = whole.fresh();
         let name = "crash::a_death_at_any_change_of_the_disk_loses_nothing";
         Process::start(name, &[text(project.path()), &at.to_string()]).ends();

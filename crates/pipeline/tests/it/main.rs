@@ -6,6 +6,7 @@ mod cache;
 mod code;
 mod crash;
 mod ends;
+mod faults;
 mod given;
 mod graph;
 mod journal;

@@ -24,7 +24,8 @@ pub(crate) fn sampled(count: usize, step: usize) -> impl Iterator<Item = usize> 
 /// An uninterrupted run.
 pub(crate) struct Whole {
     template: TempDir,
-    digest: Value,
+    /// The digest of its candidate.
+    pub(crate) digest: Value,
     files: BTreeMap<PathBuf, Digest>,
     /// What it did to the disk.
     pub(crate) ops: Vec<Op>,
@@ -55,6 +56,20 @@ impl Whole {
         let folder = TempDir::new().unwrap();
         shop::copy(&self.template(), folder.path());
         folder
+    }
+
+    /// What it changed on the disk by itself.
+    pub(crate) fn changes(&self) -> Vec<&Op> {
+        self.ops.iter().filter(|op| !matches!(op, Op::Beside(_))).collect()
+    }
+
+    /// Checks that each file of the project in `root` is as the whole run left it. The lock of versions, which grows as
+    /// steps end, is not looked at: to go on means to read it.
+    pub(crate) fn shows_nothing_else(&self, root: &Path, what: &str) {
+        for (path, digest) in files(root) {
+            let same = self.files.get(&path) == Some(&digest);
+            assert!(same || path.ends_with("lock.yaml"), "{what}: {}", path.display());
+        }
     }
 
     /// Checks what is told of an interrupted run, goes on with it, and holds what comes out against the whole run.
