@@ -202,6 +202,16 @@ pub(crate) enum Command {
   trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
   trainyard predict --model churn/3 --input new.csv --json")]
     Predict(Predict),
+    /// Explains the code of an error or warning; without one, lists all
+    #[command(after_help = "EXAMPLES:
+  trainyard explain data/ragged-row
+  trainyard explain data
+  trainyard explain")]
+    Explain {
+        /// Codes as they stand in brackets in messages, or the part before the slash
+        #[arg(value_name = "CODE")]
+        codes: Vec<String>,
+    },
 }
 
 /// Arguments of `init`.

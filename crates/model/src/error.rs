@@ -100,43 +100,43 @@ pub enum Error {
 impl Error {
     /// Tells the user what is wrong and what to do.
     pub fn diagnostic(&self) -> Diagnostic {
-        let error = |code: &str| Diagnostic::error(format!("model/{code}"), self.to_string());
+        let error = |code: &str| Diagnostic::error(code, self.to_string());
         match self {
             Error::Features(error) => error.diagnostic(),
             Error::Data(diagnostic) => (**diagnostic).clone(),
             Error::Learn { candidate, part, error } => {
                 error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
             }
-            Error::WrongTask { has_classes, .. } => error("wrong-task").help(if *has_classes {
+            Error::WrongTask { has_classes, .. } => error("model/wrong-task").help(if *has_classes {
                 "use logistic_regression, gradient_boosting or dummy"
             } else {
                 "use ridge, gradient_boosting or dummy"
             }),
-            Error::NoRowsOfClass { .. } => error("no-rows-of-class")
+            Error::NoRowsOfClass { .. } => error("model/no-rows-of-class")
                 .help("bring more rows of it, join it with another class, or take its rows out of the data"),
-            Error::TooFewForFolds { .. } => error("too-few-for-folds")
+            Error::TooFewForFolds { .. } => error("model/too-few-for-folds")
                 .help("set `cross_validation: {folds: …}` lower, or 0 to leave it out, or train on more rows"),
-            Error::EarlyStoppingWithoutFolds { .. } => error("early-stopping-without-folds")
+            Error::EarlyStoppingWithoutFolds { .. } => error("model/early-stopping-without-folds")
                 .help("set `cross_validation: {folds: 5}`, or `early_stopping: false` with a fixed `max_iter`"),
-            Error::NothingToChooseBy { .. } => error("nothing-to-choose-by")
+            Error::NothingToChooseBy { .. } => error("model/nothing-to-choose-by")
                 .help("give the split a validation share, or set `cross_validation: {folds: 5}`"),
             Error::NoChoice { metric } => {
-                error("no-choice").help(format!("look at the validation rows: `{metric}` may need both classes"))
+                error("model/no-choice").help(format!("look at the validation rows: `{metric}` may need both classes"))
             }
-            Error::NoCandidates => error("no-candidates").help("add one under `candidates`"),
+            Error::NoCandidates => error("model/no-candidates").help("add one under `candidates`"),
             Error::NotFinite { .. } => {
-                error("not-finite").help("look for extreme values in the target and in unscaled features")
+                error("model/not-finite").help("look for extreme values in the target and in unscaled features")
             }
-            Error::Table { .. } => error("table").with_fault(trainyard_diagnostics::Fault::Internal),
+            Error::Table { .. } => error("model/table").with_fault(trainyard_diagnostics::Fault::Internal),
             Error::Stopped => Diagnostic::error("model/stopped", self.to_string())
                 .with_fault(trainyard_diagnostics::Fault::Interrupted)
                 .help("`trainyard resume` goes on from the last finished step"),
-            Error::MissingFile { .. } => error("missing-file").help("fetch the model again, or train it again"),
-            Error::Format { found, known, .. } if found < known => error("format").help("train the model again"),
+            Error::MissingFile { .. } => error("model/missing-file").help("fetch the model again, or train it again"),
+            Error::Format { found, known, .. } if found < known => error("model/format").help("train the model again"),
             Error::Format { .. } => {
-                error("format").help("use the version of trainyard that wrote the model, or a later one")
+                error("model/format").help("use the version of trainyard that wrote the model, or a later one")
             }
-            Error::Damaged { .. } => error("damaged").help("fetch the model again, or train it again"),
+            Error::Damaged { .. } => error("model/damaged").help("fetch the model again, or train it again"),
         }
     }
 }

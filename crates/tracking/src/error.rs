@@ -204,30 +204,34 @@ impl Error {
 
     /// Draws the error for a user.
     pub fn diagnostic(&self) -> Diagnostic {
-        let say = |code: &str| Diagnostic::error(format!("tracking/{code}"), self.to_string());
+        let say = |code: &str| Diagnostic::error(code, self.to_string());
         match self {
             Self::Files(error) => error.diagnostic(),
-            Self::Damaged { detail, .. } => say("damaged-store")
+            Self::Damaged { detail, .. } => say("tracking/damaged-store")
                 .note(format!("SQLite says: {detail}"))
                 .help("put back a copy of the file; nothing was written to it"),
-            Self::Foreign { .. } => say("foreign-store").help("move the file away, or choose another project folder"),
-            Self::Later { found, known, .. } => say("later-store")
+            Self::Foreign { .. } => {
+                say("tracking/foreign-store").help("move the file away, or choose another project folder")
+            }
+            Self::Later { found, known, .. } => say("tracking/later-store")
                 .note(format!("its schema is version {found}; this program knows up to {known}"))
                 .help("update trainyard; nothing was changed"),
-            Self::Busy { .. } => say("busy-store").help("wait until the other process is done and repeat the command"),
-            Self::Full { .. } => say("disk-full").help("free some space and repeat the command"),
-            Self::ReadOnly { .. } => {
-                say("read-only-store").help("give this user permission to write the file and its folder")
+            Self::Busy { .. } => {
+                say("tracking/busy-store").help("wait until the other process is done and repeat the command")
             }
-            Self::CannotOpen { detail, .. } => say("cannot-open-store")
+            Self::Full { .. } => say("tracking/disk-full").help("free some space and repeat the command"),
+            Self::ReadOnly { .. } => {
+                say("tracking/read-only-store").help("give this user permission to write the file and its folder")
+            }
+            Self::CannotOpen { detail, .. } => say("tracking/cannot-open-store")
                 .note(format!("SQLite says: {detail}"))
                 .help("check the permissions of the file and its folder"),
-            Self::Store { detail, .. } => say("store")
+            Self::Store { detail, .. } => say("tracking/store")
                 .note(format!("SQLite says: {detail}"))
                 .help("repeat the command; if it fails again, check the disk"),
-            Self::Invalid { field, .. } => say("invalid-name").help(format!("give {}", field.rule())),
+            Self::Invalid { field, .. } => say("tracking/invalid-name").help(format!("give {}", field.rule())),
             Self::UnknownRun { nearest, recent, .. } => {
-                let diagnostic = say("unknown-run");
+                let diagnostic = say("tracking/unknown-run");
                 match (nearest, recent.is_empty()) {
                     (Some(near), _) => diagnostic.help(format!("did you mean {near}?")),
                     (None, false) => diagnostic.help(format!("the newest runs are {}", list(recent, 5))),
@@ -235,18 +239,18 @@ impl Error {
                 }
             }
             Self::AmbiguousRun { candidates, .. } => {
-                say("ambiguous-run").help(format!("give more of the id: {}", list(candidates, 5)))
+                say("tracking/ambiguous-run").help(format!("give more of the id: {}", list(candidates, 5)))
             }
-            Self::RunEnded { status, .. } => say("run-ended").help(if status.can_resume() {
+            Self::RunEnded { status, .. } => say("tracking/run-ended").help(if status.can_resume() {
                 "`trainyard resume` goes on with it"
             } else {
                 "start a new run"
             }),
-            Self::ParamChanged { stored, offered, .. } => say("param-changed")
+            Self::ParamChanged { stored, offered, .. } => say("tracking/param-changed")
                 .note(format!("it was logged as `{stored}`, and now as `{offered}`"))
                 .help("parameters of a run never change: start a new run"),
             Self::UnknownArtifact { path, known, .. } => {
-                let diagnostic = say("unknown-artifact");
+                let diagnostic = say("tracking/unknown-artifact");
                 match nearest(path, known.iter().map(String::as_str)) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None if known.is_empty() => diagnostic.help("the run has stored nothing: resume it, or run again"),
@@ -258,10 +262,10 @@ impl Error {
                     Some(stage) => format!("did you mean the stage `{stage}`?"),
                     None => "write name, name@alias, name/3 or name/Staging".to_owned(),
                 };
-                say("bad-reference").with_fault(Fault::CommandLine).help(help)
+                say("tracking/bad-reference").with_fault(Fault::CommandLine).help(help)
             }
             Self::UnknownModel { nearest, known, .. } => {
-                let diagnostic = say("unknown-model");
+                let diagnostic = say("tracking/unknown-model");
                 match (nearest, known.is_empty()) {
                     (Some(near), _) => diagnostic.help(format!("did you mean `{near}`?")),
                     (None, false) => diagnostic.help(format!("the registered models are {}", list(known, 8))),
@@ -270,7 +274,8 @@ impl Error {
             }
             Self::UnknownVersion { reference, versions, aliases } => {
                 let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
-                let mut diagnostic = say("unknown-version").note(format!("it has the versions {}", list(&numbers, 8)));
+                let mut diagnostic =
+                    say("tracking/unknown-version").note(format!("it has the versions {}", list(&numbers, 8)));
                 if !aliases.is_empty() {
                     diagnostic = diagnostic.note(format!("it has the aliases {}", list(aliases, 8)));
                 }
@@ -283,16 +288,16 @@ impl Error {
                     None => format!("`trainyard models show {}` lists all of them", reference.model),
                 })
             }
-            Self::VersionConflict { stored, offered, .. } => say("version-conflict")
+            Self::VersionConflict { stored, offered, .. } => say("tracking/version-conflict")
                 .note(format!("that version has the digest {}, the model offered {}", stored.short(), offered.short()))
                 .help("start a new run"),
-            Self::IncompleteModel { paths, .. } => say("incomplete-model")
+            Self::IncompleteModel { paths, .. } => say("tracking/incomplete-model")
                 .note(format!("missing or damaged: {}", list(paths, 5)))
                 .help("run the step that trains the model again"),
-            Self::HeadMoved { .. } => {
-                say("head-moved").note("nothing was promoted").help("run again, to be compared with what is there now")
-            }
-            Self::HistoryBroken { .. } => say("broken-history")
+            Self::HeadMoved { .. } => say("tracking/head-moved")
+                .note("nothing was promoted")
+                .help("run again, to be compared with what is there now"),
+            Self::HistoryBroken { .. } => say("tracking/broken-history")
                 .note("somebody has written to the file past this program")
                 .help("compare it with a copy of the file, and put the copy back"),
         }

@@ -1,6 +1,7 @@
 //! One module per command: arguments to a call of a library, its answer to text and to a document.
 
 mod check;
+mod explain;
 mod init;
 mod models;
 mod outcome;
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
+        Command::Explain { codes } => explain::run(codes, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }
 }

@@ -29,6 +29,7 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "show"],
     &["models", "history"],
     &["predict"],
+    &["explain"],
 ];
 
 #[test]

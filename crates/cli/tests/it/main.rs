@@ -4,6 +4,7 @@
 
 mod command_line;
 mod examples;
+mod explain;
 mod faults;
 mod guide;
 mod help;
