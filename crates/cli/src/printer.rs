@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstyle::{AnsiColor, Effects};
 use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault, Severity, Style, render, render_all};
+use trainyard_explanations::explanation;
 
 use crate::arguments::{Color, Global};
 use crate::stop::{Stop, WayOut};
@@ -155,6 +156,9 @@ impl Printer {
         match stop {
             Stop::Problems { diagnostics, state } => {
                 self.tell(&diagnostics, &state);
+                if let Some(command) = explaining(&diagnostics).filter(|_| !self.json) {
+                    self.line(&self.error().ink(Ink::Faint, &format!("For more: {command}")));
+                }
                 exit_code(&diagnostics)
             }
             Stop::Interrupted { way } => {
@@ -235,6 +239,21 @@ pub(crate) fn wrong_command_line(message: &str) {
         diagnostic = if helps { diagnostic.help(line) } else { diagnostic.note(line) };
     }
     write_document(&error_document(&[diagnostic], "", Fault::CommandLine.exit_code()));
+}
+
+/// The most codes that one command to explain them names.
+const EXPLAINED: usize = 3;
+
+/// Gives the command that explains errors, where an example can say more than the messages did.
+fn explaining(diagnostics: &[Diagnostic]) -> Option<String> {
+    let mut codes: Vec<&str> = Vec::new();
+    for code in diagnostics.iter().filter(|one| one.fault == Fault::User).map(|one| one.code.as_str()) {
+        if !codes.contains(&code) && explanation(code).is_some_and(|told| told.has_example()) {
+            codes.push(code);
+        }
+    }
+    codes.truncate(EXPLAINED);
+    if codes.is_empty() { None } else { Some(format!("trainyard explain {}", codes.join(" "))) }
 }
 
 /// Gives the gravest exit code among errors: a defect of ours, then what a gate said, then what the user can fix.

@@ -150,6 +150,9 @@ fn text(io: &dyn Io, root: &Path, name: &str) -> Result<Option<Arc<Source>>, Vec
             ]),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(vec![Diagnostic::error("project/unreadable", format!("{name} can't be read: {error}"))]),
+        Err(error) => Err(vec![
+            Diagnostic::error("project/unreadable", format!("{name} can't be read: {error}"))
+                .help("give this user the right to read it; move away a folder of that name"),
+        ]),
     }
 }

@@ -105,6 +105,8 @@ pub fn resume(
         None => states.iter().rfind(open).map(|state| state.run.clone()),
         Some(wanted) => {
             let found = find_run(&states, wanted)?;
+            // A journal that cannot be read does not say that the run has ended.
+            Stores::look(&request.io, &request.root)?.entries(&found.run)?;
             Some(found).filter(open).map(|state| state.run.clone())
         }
     };
@@ -215,7 +217,7 @@ pub fn step(
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
-            .help("add its section to trainyard.yaml")
+            .help("gate is there with `gates:` in trainyard.yaml, compare and promote with `promote:`")
             .into());
     };
     let done = still_done(&graph, &stores.cache(), &stores.entries(run)?);

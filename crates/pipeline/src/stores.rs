@@ -129,7 +129,9 @@ impl Stores {
         let Some(value) = value else {
             let title = format!("run {run} has no readable configuration");
             return Err(vec![
-                Diagnostic::error("run/no-configuration", title).help("`trainyard runs list` shows the runs"),
+                Diagnostic::error("run/no-configuration", title).help(
+                    "bring its folder in .trainyard/runs back from a copy, or start another run: `trainyard run`",
+                ),
             ]);
         };
         Resolved::from_json(&value).map_err(|problems| problems.into_vec())

@@ -275,9 +275,9 @@ impl Error {
             Self::UnknownVersion { reference, versions, aliases } => {
                 let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
                 let mut diagnostic =
-                    say("tracking/unknown-version").note(format!("it has the versions {}", list(&numbers, 8)));
+                    say("tracking/unknown-version").note(format!("its versions: {}", list(&numbers, 8)));
                 if !aliases.is_empty() {
-                    diagnostic = diagnostic.note(format!("it has the aliases {}", list(aliases, 8)));
+                    diagnostic = diagnostic.note(format!("its aliases: {}", list(aliases, 8)));
                 }
                 let near = match &reference.which {
                     Which::Alias(alias) => nearest(alias, aliases.iter().map(String::as_str)),

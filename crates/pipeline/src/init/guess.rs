@@ -222,7 +222,10 @@ pub(super) struct Chosen {
 pub(super) fn task_of(target: &Column, request: &Init) -> Result<Chosen, Vec<Diagnostic>> {
     let classes = target.distinct.len();
     if classes < 2 {
-        let title = format!("{} has {classes} distinct values: there is nothing to learn", target.name);
+        let title = match target.distinct.keys().next() {
+            Some(class) => format!("{} is {class} in every row: there is nothing to learn", target.name),
+            None => format!("{} has no value in any row: there is nothing to learn", target.name),
+        };
         return Err(vec![Diagnostic::error("init/constant-target", title).help("name another target")]);
     }
     let is_number = matches!(target.kind, DataType::Int64 | DataType::Float64);

@@ -60,7 +60,9 @@ impl Split {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
                 let title = format!("the reference test {name} can't be read: {error}");
-                return Err(Diagnostic::error("split/reference-unreadable", title).into());
+                return Err(Diagnostic::error("split/reference-unreadable", title)
+                    .help("give this user the right to read it")
+                    .into());
             }
         };
         match (lock.references.get(&version), bytes) {
