@@ -135,7 +135,7 @@ fn names_that_are_not_known_are_answered_with_near_ones() {
         (&["runs", "compare", "nightly-", "nightly-1"], "nightly-2"),
         (&["models", "show", "churn-predicter"], "did you mean `churn-predictor`?"),
         (&["models", "show", "churn-predictor@champoin"], "churn-predictor@"),
-        (&["models", "show", "churn-predictor/9"], "it has the versions 1"),
+        (&["models", "show", "churn-predictor/9"], "its versions: 1"),
         (&["models", "show", "churn-predictor/Stagin"], "`Staging`"),
         (&["models", "history", "churn-predicter"], "did you mean `churn-predictor`?"),
         (&["why", "trian"], "did you mean `train`?"),

@@ -528,26 +528,6 @@ const COMMANDS: &[Case] = &[
         &["predict", "--model", "churn-predictor", "--input", CUSTOMERS],
     ),
     ("file in the place of a folder", |project| project.write(".trainyard", ""), &["run"]),
-    (
-        "optional test without rows",
-        |project| {
-            project.edit(SPLIT, "tenure < 6", "tenure < 0");
-            begun(project, "nightly");
-            project.json(&["step", "ingest", "--run", "nightly"]);
-        },
-        &["step", "split", "--run", "nightly"],
-    ),
-    (
-        "later tracking store",
-        |project| {
-            begun(project, "nightly");
-            let mut bytes = fs::read(project.path(TRACKING)).unwrap();
-            // The version of the schema, as SQLite keeps it in the header of its files.
-            bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
-            project.write(TRACKING, bytes);
-        },
-        &["runs", "list"],
-    ),
     ("tracking store of another program", |project| project.customers(10, 1, TRACKING), &["runs", "list"]),
     (
         "damaged tracking store",
