@@ -580,7 +580,11 @@ const COMMANDS: &[Case] = &[
         |_| {},
         &["init", "new", "--from", CUSTOMERS, "--target", "Churn", "--positive", "yes"],
     ),
-    ("project for three classes", |_| {}, &["init", "new", "--from", CUSTOMERS, "--target", "Contract"]),
+    (
+        "project for three classes",
+        |_| {},
+        &["init", "new", "--from", CUSTOMERS, "--target", "Contract", "--task", "binary"],
+    ),
     (
         "project without features",
         |project| project.write(CUSTOMERS, "id,Churn\na,No\nb,Yes\nc,No\nd,Yes\n"),
