@@ -208,12 +208,7 @@ fn pick(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {
 
 /// Looks once more, independently of how the sides were made: no row and no group of the reference is in train or
 /// validation, and no group is in both.
-fn check_overlap(
-    train: &[Unit],
-    validation: &[Unit],
-    keys: &HashSet<u64>,
-    groups: &HashSet<u64>,
-) -> Result<(), Error> {
+fn check_overlap(train: &[Unit], validation: &[Unit], keys: &HashSet<u64>, groups: &HashSet<u64>) -> Result<(), Error> {
     let held: HashSet<u64> = validation.iter().map(|row| row.group).collect();
     let touches = |row: &&Unit| keys.contains(&row.key) || groups.contains(&row.group);
     let overlap = train.iter().filter(|row| touches(row) || held.contains(&row.group)).count();
