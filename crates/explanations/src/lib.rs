@@ -38,9 +38,9 @@ macro_rules! files {
 }
 
 /// The files, in the order in which a user meets their areas.
-const FILES: [(&str, &str); 24] = files!(
+const FILES: [(&str, &str); 26] = files!(
     "command-line" "explain" "init" "project" "spec" "versions" "data" "split" "expression" "features" "learn" "model"
-    "run" "resume" "step" "why" "verify" "predict" "output" "tracking" "files" "engine" "pipeline" "internal"
+    "evaluate" "run" "resume" "step" "why" "verify" "predict" "output" "tracking" "files" "memory" "engine" "pipeline" "internal"
 );
 
 /// Gives all areas.

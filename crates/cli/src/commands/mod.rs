@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use trainyard_diagnostics::shell_word;
+use trainyard_diagnostics::{Diagnostic, shell_word};
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
@@ -33,6 +33,7 @@ use crate::stop::{NOTHING, Stop};
 /// Runs a command and gives the exit code.
 pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     let global = &arguments.global;
+    start_threads(threads(global))?;
     match &arguments.command {
         Command::Init(init) => init::run(init, printer),
         Command::Synth { table } => synth::run(table, printer),
@@ -50,19 +51,31 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     }
 }
 
+fn threads(global: &Global) -> usize {
+    global.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// Starts the threads that tables are read, checked and predicted with; steps have a pool of their own.
+fn start_threads(threads: usize) -> Result<(), Stop> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
+        Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
+            .help("end other programs, or raise the limits of processes and of memory, and repeat the command")
+            .into()
+    })
+}
+
 fn asked(global: &Global, project: &Project) -> Request {
     request(global, project.folder.as_deref(), project.choose)
 }
 
 fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
     let variable = || std::env::var("TRAINYARD_ENV").ok().filter(|name| !name.is_empty());
-    let threads = global.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     Request {
         root: root(global, folder),
         environment: global.environment.clone().or_else(variable),
         overrides: global.overrides.clone(),
         choose: Choice { split: choose.split, features: choose.features, model: choose.model },
-        threads,
+        threads: threads(global),
         io: Arc::new(DiskIo),
     }
 }
