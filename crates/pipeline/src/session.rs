@@ -308,7 +308,7 @@ fn start_engine(
         cache: Some(stores.cache()),
         objects: Arc::clone(&stores.objects),
         journal: Some(journal),
-        sink: Arc::new(TrackingSink { context: Arc::clone(context), objects: Arc::clone(&stores.objects) }),
+        sink: Arc::new(TrackingSink { context: Arc::clone(context) }),
         reporter,
         cancel: cancel.clone(),
         threads,

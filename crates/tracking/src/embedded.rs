@@ -16,7 +16,7 @@ use trainyard_spec::Stage;
 
 use crate::limits::{Field, check};
 use crate::{
-    ArtifactRecord, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
+    ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
     Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
 };
 use fault::Fault;
@@ -132,17 +132,12 @@ impl Tracking for EmbeddedStore {
     }
 
     fn log_params(&self, run: &str, params: &BTreeMap<String, String>) -> Result<(), Error> {
-        for (key, value) in params {
-            check(Field::ParamKey, key)?;
-            check(Field::ParamValue, value)?;
-        }
+        check_params(params)?;
         self.write(|tx| runs::log_params(tx, run, params))
     }
 
     fn log_metrics(&self, run: &str, metrics: &[Metric]) -> Result<(), Error> {
-        for metric in metrics {
-            check(Field::MetricKey, &metric.key)?;
-        }
+        check_metrics(metrics)?;
         self.write(|tx| runs::log_metrics(tx, run, metrics))
     }
 
@@ -161,6 +156,24 @@ impl Tracking for EmbeddedStore {
         let digest = self.objects.put(bytes)?;
         self.write(|tx| runs::log_artifact(tx, run, path, &digest, bytes.len()))?;
         Ok(digest)
+    }
+
+    fn log_batch(&self, run: &str, batch: &Batch) -> Result<(), Error> {
+        check_params(&batch.params)?;
+        check_metrics(&batch.metrics)?;
+        check_tags(&batch.tags)?;
+        let mut artifacts = Vec::with_capacity(batch.artifacts.len());
+        for (path, digest) in &batch.artifacts {
+            check(Field::ArtifactPath, path)?;
+            artifacts.push((path, digest, self.objects.get(digest)?.len()));
+        }
+        self.write(|tx| {
+            runs::log_params(tx, run, &batch.params)?;
+            runs::log_metrics(tx, run, &batch.metrics)?;
+            runs::set_tags(tx, run, &batch.tags)?;
+            batch.inputs.iter().try_for_each(|input| runs::log_input(tx, run, input))?;
+            artifacts.into_iter().try_for_each(|(path, digest, size)| runs::log_artifact(tx, run, path, digest, size))
+        })
     }
 
     fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error> {
@@ -245,6 +258,18 @@ impl Tracking for EmbeddedStore {
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error> {
         self.read(|tx| runs::reference_uses(tx, split_version, reference))
     }
+}
+
+fn check_params(params: &BTreeMap<String, String>) -> Result<(), Error> {
+    for (key, value) in params {
+        check(Field::ParamKey, key)?;
+        check(Field::ParamValue, value)?;
+    }
+    Ok(())
+}
+
+fn check_metrics(metrics: &[Metric]) -> Result<(), Error> {
+    metrics.iter().try_for_each(|metric| check(Field::MetricKey, &metric.key))
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {

@@ -58,6 +58,21 @@ pub struct ArtifactRecord {
     pub size: u64,
 }
 
+/// Is what a run logs at one time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Parameters, as for [`Tracking::log_params`](crate::Tracking::log_params).
+    pub params: BTreeMap<String, String>,
+    /// Metrics.
+    pub metrics: Vec<Metric>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Data sets that were read.
+    pub inputs: Vec<Input>,
+    /// Artifacts by path, already among the objects.
+    pub artifacts: BTreeMap<String, Digest>,
+}
+
 /// Says how a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -6,7 +6,7 @@ use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use crate::{
-    ArtifactRecord, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
+    ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
     Promoted, Promotion, Reason, RunRecord, Status, VersionRecord,
 };
 
@@ -28,6 +28,8 @@ pub trait Tracking: Send + Sync {
     fn log_input(&self, run: &str, input: &Input) -> Result<(), Error>;
     /// Stores an artifact; one of the same path is replaced.
     fn log_artifact(&self, run: &str, path: &str, bytes: &[u8]) -> Result<Digest, Error>;
+    /// Adds all of a batch in one transaction. An artifact whose object is absent or damaged is an error.
+    fn log_batch(&self, run: &str, batch: &Batch) -> Result<(), Error>;
     /// Reads an artifact, verified.
     fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error>;
     /// Lists a run's artifacts, sorted by path.

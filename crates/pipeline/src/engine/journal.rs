@@ -103,8 +103,18 @@ impl Journal {
         Ok(Journal { io, path, one_at_a_time: Mutex::new(()) })
     }
 
-    /// Writes one entry and waits until it is on disk.
+    /// Writes one entry and waits until it is on disk, with all before it.
     pub fn write(&self, entry: &Entry) -> Result<(), JournalError> {
+        self.append(entry, true)
+    }
+
+    /// Writes one entry on which nothing builds: a process that dies keeps it, a power cut may take it before the next
+    /// [`write`](Journal::write).
+    pub fn note(&self, entry: &Entry) -> Result<(), JournalError> {
+        self.append(entry, false)
+    }
+
+    fn append(&self, entry: &Entry, sync: bool) -> Result<(), JournalError> {
         let failed = |error| JournalError::Io(self.path.clone(), error);
         let guard = self.one_at_a_time.lock();
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
@@ -117,7 +127,9 @@ impl Journal {
         }
         let mut file = self.io.append(&self.path).map_err(failed)?;
         file.write_all(&line).map_err(failed)?;
-        file.sync().map_err(failed)?;
+        if sync {
+            file.sync().map_err(failed)?;
+        }
         if let (Err(_), Some(folder)) = (before, self.path.parent()) {
             self.io.sync_dir(folder).map_err(failed)?;
         }

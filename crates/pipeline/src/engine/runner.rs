@@ -182,7 +182,10 @@ impl Engine {
     /// Looks one step up or runs it, and publishes its result.
     fn one(&self, step: &dyn Step, scope: &Scope, pool: &rayon::ThreadPool) -> Result<(Record, bool), Failure> {
         scope.check()?;
-        self.write(&Entry::StepBegan { step: step.name().to_owned() })?;
+        if let Some(journal) = &self.journal {
+            let began = Entry::StepBegan { step: step.name().to_owned() };
+            journal.note(&began).map_err(|error| journal_problem(&error))?;
+        }
         self.reporter.report(&Event::StepStarted { step: step.name().to_owned() });
         let code = step.code();
         let inputs = declared(step, &scope.outputs)?;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use trainyard_files::Digest;
-use trainyard_tracking::{Error, Field, Input, Metric, Reason, Status, Tracking};
+use trainyard_tracking::{Batch, Error, Field, Input, Metric, Reason, Status, Tracking};
 
-use crate::given::{map, new_run, open, store};
+use crate::given::{map, new_run, objects, open, store};
 
 fn metric(key: &str, value: f64, step: i64) -> Metric {
     Metric { key: key.to_owned(), value, step, timestamp_ms: 1_000 + step }
@@ -43,6 +43,36 @@ fn a_run_holds_what_was_logged_after_reopening_too() {
     assert_eq!(store.metric_history("a1", "loss").unwrap(), [metric("loss", 0.9, 0), metric("loss", 0.5, 1)]);
     assert_eq!(store.read_artifact("a1", "plots/a.png").unwrap(), b"png");
     assert_eq!(store.run("a").unwrap(), None);
+}
+
+#[test]
+fn a_batch_is_logged_whole_or_not_at_all() {
+    let (dir, store) = store();
+    store.start_run(&new_run("a1")).unwrap();
+    store.log_params("a1", &map([("depth", "6")])).unwrap();
+    let (picture, rows) = (objects(dir.path()).put(b"png").unwrap(), Digest::of(b"rows"));
+    let input = Input { name: "master".to_owned(), digest: rows, source: "customers.csv".to_owned(), rows: 7043 };
+    let batch = Batch {
+        params: map([("alpha", "1"), ("depth", "7")]),
+        metrics: vec![metric("loss", 0.5, 0)],
+        tags: map([("team", "core")]),
+        inputs: vec![input],
+        artifacts: BTreeMap::from([("plots/a.png".to_owned(), picture)]),
+    };
+    let before = store.run("a1").unwrap();
+    assert!(matches!(store.log_batch("a1", &batch), Err(Error::ParamChanged { .. })));
+    let absent = Batch { artifacts: BTreeMap::from([("b.png".to_owned(), rows)]), ..Batch::default() };
+    assert!(matches!(store.log_batch("a1", &absent), Err(Error::Files(_))));
+    let long = Batch { metrics: vec![metric(&"m".repeat(5_000), 0.5, 0)], ..Batch::default() };
+    assert!(store.log_batch("a1", &long).is_err());
+    assert_eq!(store.run("a1").unwrap(), before);
+    assert_eq!(store.artifacts("a1").unwrap(), []);
+    let batch = Batch { params: map([("alpha", "1"), ("depth", "6")]), ..batch };
+    store.log_batch("a1", &batch).unwrap();
+    let run = store.run("a1").unwrap().unwrap();
+    assert_eq!((run.params, run.tags, run.inputs), (batch.params, batch.tags, batch.inputs));
+    assert_eq!(store.metric_history("a1", "loss").unwrap(), batch.metrics);
+    assert_eq!(store.read_artifact("a1", "plots/a.png").unwrap(), b"png");
 }
 
 #[test]
