@@ -7,6 +7,8 @@ mod comparison;
 mod decision;
 mod folder;
 mod given;
+mod held_out;
 mod judged;
 mod real;
+mod shuffled;
 mod training;
