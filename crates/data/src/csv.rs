@@ -1,7 +1,7 @@
 //! CSV to a table and back.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -20,7 +20,7 @@ mod write;
 
 use column::Column;
 pub(crate) use column::column;
-use text::{Open, Text};
+use text::{Open, Ration, Text};
 pub(crate) use values::{date, timestamp};
 pub use write::to_csv;
 pub(crate) use write::{cell_text, to_csv_with};
@@ -31,8 +31,13 @@ const BUFFER: usize = 1 << 18;
 /// Bytes of the rows that are cut into cells before their columns take them.
 const BLOCK: usize = 1 << 20;
 
+/// The bytes of the longest row: what is longer is a quote that nothing closes, or no table.
+const LONGEST_ROW: usize = 64 << 20;
+
 /// Why a file was not read to its end.
 enum Stop {
+    /// A row is longer than any is read, from this line on.
+    LongRow(u64),
     /// The text or its form is wrong.
     Text(String),
     /// A cell is not of its column's type.
@@ -79,9 +84,10 @@ fn reader<R: Read>(text: R, options: &ReadOptions) -> csv::Reader<R> {
 }
 
 fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
-    let mut reader = reader(Text::open(open)?, options);
+    let ration = Ration::new(LONGEST_ROW);
+    let mut reader = reader(ration.limit(Text::open(open)?), options);
     let mut header = StringRecord::new();
-    reader.read_record(&mut header)?;
+    next_row(&mut reader, &mut header, &ration)?;
     let names: Vec<&str> = header.iter().collect();
     let distinct: BTreeSet<&str> = names.iter().copied().collect();
     let blank = names.iter().any(|name| name.trim().is_empty());
@@ -90,7 +96,7 @@ fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
     }
     let mut columns: Vec<Column> = names.iter().map(|name| Column::new(options.declared(name))).collect();
     let (mut block, mut next) = (Block::default(), Block::default());
-    block.fill(&mut reader, names.len())?;
+    block.fill(&mut reader, names.len(), &ration)?;
     match (names.as_slice(), block.rows().first()) {
         ([only], Some(first)) if likely_delimiter(only, first.as_slice().as_bytes(), options.delimiter()).is_some() => {
             return Err(malformed());
@@ -100,8 +106,10 @@ fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
     }
     let mut rows = 0;
     while !block.rows().is_empty() {
-        let (filled, taken) =
-            rayon::join(|| next.fill(&mut reader, names.len()), || take(&mut columns, block.rows(), rows, options));
+        let (filled, taken) = rayon::join(
+            || next.fill(&mut reader, names.len(), &ration),
+            || take(&mut columns, block.rows(), rows, options),
+        );
         filled?;
         taken.map_err(Stop::Type)?;
         rows += block.rows().len();
@@ -118,6 +126,16 @@ fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
         .map_err(|error| Stop::Text(error.to_string()))
 }
 
+/// Reads one row, unless it is longer than any is.
+fn next_row<R: Read>(reader: &mut csv::Reader<R>, record: &mut StringRecord, ration: &Ration) -> Result<bool, Stop> {
+    ration.renew();
+    let line = reader.position().line();
+    reader.read_record(record).map_err(|error| match error.kind() {
+        csv::ErrorKind::Io(error) if error.kind() == ErrorKind::FileTooLarge => Stop::LongRow(line),
+        _ => error.into(),
+    })
+}
+
 /// Rows that are cut into cells; their memory serves the next ones, too.
 #[derive(Default)]
 struct Block {
@@ -127,7 +145,7 @@ struct Block {
 
 impl Block {
     /// Reads the next rows, each of as many cells as the header; none at the end of the file.
-    fn fill<R: Read>(&mut self, reader: &mut csv::Reader<R>, width: usize) -> Result<(), Stop> {
+    fn fill<R: Read>(&mut self, reader: &mut csv::Reader<R>, width: usize, ration: &Ration) -> Result<(), Stop> {
         self.filled = 0;
         let mut size = 0;
         while size < BLOCK {
@@ -135,7 +153,7 @@ impl Block {
                 self.records.push(StringRecord::new());
             }
             let record = &mut self.records[self.filled];
-            if !reader.read_record(record)? {
+            if !next_row(reader, record, ration)? {
                 break;
             }
             if record.len() != width {
@@ -169,7 +187,7 @@ fn take(columns: &mut [Column], rows: &[StringRecord], before: usize, options: &
 
 /// Refuses a file whose last row opens a quote that nothing closes: the rest of the file is one cell.
 fn check_closed(open: &Open<'_>, last: &StringRecord) -> Result<(), Stop> {
-    if !last.iter().any(|cell| cell.contains('\n')) {
+    if !last.iter().any(|cell| cell.contains(['\n', '\r'])) {
         return Ok(());
     }
     let mut text = Text::open_at(open, last.position().map_or(0, csv::Position::byte))?;

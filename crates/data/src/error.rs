@@ -47,6 +47,8 @@ pub enum Error {
     NoRows { file: String },
     /// A quote is opened and never closed.
     UnclosedQuote { line: Line },
+    /// A row is longer than any is read.
+    LongRow { file: String, line: u64, most: usize },
     /// Two columns share a name.
     DuplicateColumn { file: String, line: Option<Line>, name: String },
     /// A column has no name.
@@ -172,6 +174,12 @@ impl Error {
             )
             .at(line.place(), format!("{got} cells, {expected} expected"))
             .help("quote cells that hold the delimiter, or set `data.delimiter`"),
+            Error::LongRow { file, line, most } => Diagnostic::error(
+                "data/long-row",
+                format!("{file}: the row in line {line} has more than {} MiB", most >> 20),
+            )
+            .note("a quote that nothing closes makes the rest of a file one cell")
+            .help("close the quote, or keep what is so long outside the table and its path in the cell"),
             Error::UnclosedQuote { line } => Diagnostic::error(
                 "data/unclosed-quote",
                 format!("{}, line {}: a quote is opened and never closed", line.file, line.number),

@@ -69,6 +69,9 @@ fn names(table: &RecordBatch) -> Vec<String> {
     table.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
+/// The most that a row may count; sums of more would leave the range of doubles.
+const MOST_WEIGHT: f64 = 1e150;
+
 /// The most classes of a target; more are a number, or a name.
 const MOST_CLASSES: usize = 1000;
 
@@ -87,7 +90,9 @@ impl Master {
     /// # Errors
     /// As [`crate::read`].
     pub fn read(io: &dyn Io, path: &Path, data: &DataSpec) -> Result<Master, Error> {
-        let table = crate::read(io, path, &data.source.value, &ReadOptions::of(data))?;
+        let mut table = crate::read(io, path, &data.source.value, &ReadOptions::of(data))?;
+        // What a file says of itself, such as a reference test of another split, says nothing of master data.
+        table.schema_metadata_mut().clear();
         let (table, without_target) = drop_missing_targets(table, data)?;
         Ok(Master { table, without_target })
     }
@@ -237,7 +242,7 @@ fn check_weight(table: &RecordBatch, weight: &Located<String>, errors: &mut Vec<
         return;
     };
     let values: Vec<Option<f64>> = (0..column.len()).map(|row| number(column.as_ref(), row)).collect();
-    let is_good = |value: &f64| value.is_finite() && *value >= 0.0;
+    let is_good = |value: &f64| (0.0..=MOST_WEIGHT).contains(value);
     if let Some(row) = values.iter().position(|value| !value.as_ref().is_some_and(is_good)) {
         let value = text(column.as_ref(), row);
         errors.push(Error::BadWeight { column: name, row: row + 1, value, place: weight.place() });
@@ -265,7 +270,7 @@ pub fn weights(table: &RecordBatch, data: &DataSpec) -> Result<Option<Vec<f64>>,
 /// several, the value itself in regression.
 ///
 /// # Errors
-/// The column is absent, a row has no target, or one of a class that `target` does not know.
+/// The column is absent, a row has no target, or, of several classes, one that `target` does not know.
 pub fn targets(table: &RecordBatch, target: &Target) -> Result<Vec<f64>, Error> {
     let name = &target.column;
     let Some(column) = table.column_by_name(name) else {

@@ -10,7 +10,7 @@ use crate::fit::stops_early;
 use crate::prepared::{Prepared, Rows};
 use crate::progress::Part;
 use crate::report::Spread;
-use crate::train::{Course, TrainRequest, arrow};
+use crate::train::{Course, TrainRequest, arrow, check_weights};
 use crate::{Error, Estimator, folds};
 
 /// The most rows whose folds are fitted side by side; of more, one fold fills the memory and keeps all threads busy.
@@ -41,8 +41,9 @@ pub struct FoldFit {
 /// Fits every candidate on the training rows outside one fold and measures it inside.
 ///
 /// `folds` gives each training row its fold, of which there are `of`. With a split by time it gives blocks in the order
-/// of time, one more than folds: fold `f` is judged on block `f + 1`, and only the blocks before it train. Binned rows are made once and shared by the
-/// candidates. With `early_stopping` the fold's rows say when to stop; nothing else of them reaches a fit.
+/// of time, one more than folds: fold `f` is judged on block `f + 1`, and only the blocks before it train. Binned rows are
+/// made once and shared by the candidates. With `early_stopping` the fold's rows say when to stop; nothing else of them
+/// reaches a fit.
 ///
 /// # Errors
 /// See [`Error`]; among them a fold or a rest without rows.
@@ -111,19 +112,22 @@ impl Course<'_> {
             return Err(Error::TooFewForFolds {
                 folds: self.folds,
                 what: "rows that differ".into(),
+                needed: self.folds,
                 found: rows.len().min(train_rows.len()),
             });
         }
         let (train_targets, held_targets) = (pick(&self.targets, &train_rows), pick(&self.targets, &rows));
         let weights = |rows: &[usize]| self.weights.as_ref().map(|weights| pick(weights, rows));
         let (train_weights, held_weights) = (weights(&train_rows), weights(&rows));
+        let part = Part::Fold { fold, of: self.folds };
+        self.check_rows(&train_targets, train_weights.as_deref(), &format!("the training rows of {part}"))?;
+        check_weights(held_weights.as_deref(), &format!("the rows of {part}"))?;
         let prepared = {
             let (train, held) = (take(self.request.train, &train_rows)?, take(self.request.train, &rows)?);
             let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
             let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
             Prepared::new(self.request.plan, train, Some(held), &self.wanted)?
         };
-        let part = Part::Fold { fold, of: self.folds };
         let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
             let estimator = self.job(name, spec, part, None).fit(&prepared)?.estimator;
             let predictions = prepared.held.as_ref().map(|held| estimator.predict(&held.matrix())).unwrap_or_default();

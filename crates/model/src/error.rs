@@ -34,7 +34,14 @@ pub enum Error {
         /// The class.
         class: String,
         /// The rows that lack it: `the training rows`.
-        rows: &'static str,
+        rows: String,
+    },
+    /// No row counts, or all together count more than a double holds.
+    Weights {
+        /// The rows: `the training rows of fold 2 of 5`.
+        rows: String,
+        /// What their weights add up to.
+        total: f64,
     },
     /// There are too few rows for the folds.
     TooFewForFolds {
@@ -42,6 +49,8 @@ pub enum Error {
         folds: usize,
         /// What is too few: `rows that differ`, `rows of class …`.
         what: String,
+        /// How many there must be.
+        needed: usize,
         /// How many there are.
         found: usize,
     },
@@ -112,17 +121,20 @@ impl Error {
             } else {
                 "use ridge, gradient_boosting or dummy"
             }),
-            Error::NoRowsOfClass { .. } => error("model/no-rows-of-class")
-                .help("bring more rows of it, join it with another class, or take its rows out of the data"),
+            Error::NoRowsOfClass { .. } => error("model/no-rows-of-class").help(
+                "bring more rows of it, use fewer folds, join it with another class, or take its rows out of the data",
+            ),
+            Error::Weights { .. } => error("model/weights").help(
+                "use fewer folds, or a weight that some row of every fold has; leave `data.weight` out to count all",
+            ),
             Error::TooFewForFolds { .. } => error("model/too-few-for-folds")
                 .help("set `cross_validation: {folds: …}` lower, or 0 to leave it out, or train on more rows"),
             Error::EarlyStoppingWithoutFolds { .. } => error("model/early-stopping-without-folds")
                 .help("set `cross_validation: {folds: 5}`, or `early_stopping: false` with a fixed `max_iter`"),
             Error::NothingToChooseBy { .. } => error("model/nothing-to-choose-by")
                 .help("give the split a validation share, or set `cross_validation: {folds: 5}`"),
-            Error::NoChoice { metric } => {
-                error("model/no-choice").help(format!("look at the validation rows: `{metric}` may need both classes"))
-            }
+            Error::NoChoice { metric } => error("model/no-choice")
+                .help(format!("look at the validation rows: `{metric}` may need rows of every class")),
             Error::NoCandidates => error("model/no-candidates").help("add one under `candidates`"),
             Error::NotFinite { .. } => {
                 error("model/not-finite").help("look for extreme values in the target and in unscaled features")
@@ -153,9 +165,12 @@ impl fmt::Display for Error {
                 let task = if *has_classes { "classification" } else { "regression" };
                 write!(formatter, "`{candidate}` is a {estimator}, which is not made for {task}")
             }
+            Error::Weights { rows, total } => {
+                write!(formatter, "the weights of {rows} add up to {total}: no fit can use them")
+            }
             Error::NoRowsOfClass { class, rows } => write!(formatter, "none of {rows} is of class `{class}`"),
-            Error::TooFewForFolds { folds, what, found } => {
-                write!(formatter, "{folds} folds need at least {folds} {what}; there are {found}")
+            Error::TooFewForFolds { folds, what, needed, found } => {
+                write!(formatter, "{folds} folds need at least {needed} {what}; there are {found}")
             }
             Error::EarlyStoppingWithoutFolds { candidate } => write!(
                 formatter,

@@ -28,7 +28,12 @@ pub(crate) fn assign(
         let blocks = forward_blocks(&moments, folds);
         let found = distinct(blocks.iter().map(|block| u64::from(*block)));
         if found <= folds {
-            return Err(Error::TooFewForFolds { folds, what: "moments far enough apart".into(), found });
+            return Err(Error::TooFewForFolds {
+                folds,
+                what: "moments far enough apart".into(),
+                needed: folds + 1,
+                found,
+            });
         }
         return Ok(blocks);
     }
@@ -41,7 +46,7 @@ pub(crate) fn assign(
     let found = distinct(groups.iter().copied());
     if found < folds {
         let what = if by_group { "groups" } else { "rows that differ" };
-        return Err(Error::TooFewForFolds { folds, what: what.into(), found });
+        return Err(Error::TooFewForFolds { folds, what: what.into(), needed: folds, found });
     }
     for (class, name) in target.classes.iter().flatten().enumerate() {
         let of_class = groups.iter().zip(&strata).filter(|(_, stratum)| **stratum == class as u32);
@@ -51,7 +56,7 @@ pub(crate) fn assign(
                 true => format!("groups with rows of class `{name}`"),
                 false => format!("rows of class `{name}` that differ"),
             };
-            return Err(Error::TooFewForFolds { folds, what, found });
+            return Err(Error::TooFewForFolds { folds, what, needed: folds, found });
         }
     }
     let strata = if by_group { vec![0; strata.len()] } else { strata };

@@ -129,16 +129,27 @@ impl<'a> Course<'a> {
                 return Err(Error::EarlyStoppingWithoutFolds { candidate: (*name).to_owned() });
             }
         }
-        let has_rows = |class: usize| self.targets.iter().any(|target| *target as usize == class);
-        let classes = self.request.target.classes.iter().flatten().enumerate();
-        if let Some((_, class)) = classes.into_iter().find(|(class, _)| !has_rows(*class)) {
-            return Err(Error::NoRowsOfClass { class: class.clone(), rows: "the training rows" });
-        }
+        self.check_rows(&self.targets, self.weights.as_deref(), "the training rows")?;
+        check_weights(self.validation_weights.as_deref(), "the validation rows")?;
         if self.chosen_by() == ChosenBy::OutOfFold && self.folds < 2 {
             let candidates = self.candidates.iter().map(|(name, _)| (*name).to_owned()).collect();
             return Err(Error::NothingToChooseBy { candidates });
         }
         Ok(())
+    }
+
+    /// Refuses rows that lack a class, or that do not count.
+    pub(crate) fn check_rows(&self, targets: &[f64], weights: Option<&[f64]>, rows: &str) -> Result<(), Error> {
+        check_weights(weights, rows)?;
+        let counts = |class: usize| {
+            let mut of_class = targets.iter().enumerate().filter(|(_, target)| **target as usize == class);
+            of_class.any(|(row, _)| weights.is_none_or(|weights| weights[row] > 0.0))
+        };
+        let classes = self.request.target.classes.iter().flatten().enumerate();
+        match classes.into_iter().find(|(class, _)| !counts(*class)) {
+            Some((_, class)) => Err(Error::NoRowsOfClass { class: class.clone(), rows: rows.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     fn chosen_by(&self) -> ChosenBy {
@@ -284,6 +295,12 @@ impl<'a> Course<'a> {
         let key = self.request.data.key.as_ref().map(|key| key.value.as_str());
         SeenRows::new(&self.request.train.schema(), key, self.digests.iter().copied().chain(validation))
     }
+}
+
+/// Refuses weights of which nothing, or more than a double holds, is the sum.
+pub(crate) fn check_weights(weights: Option<&[f64]>, rows: &str) -> Result<(), Error> {
+    let total = weights.map_or(1.0, |weights| weights.iter().sum());
+    if total > 0.0 && total.is_finite() { Ok(()) } else { Err(Error::Weights { rows: rows.to_owned(), total }) }
 }
 
 /// Training and validation rows together.

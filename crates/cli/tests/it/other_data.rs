@@ -77,6 +77,17 @@ fn the_real_telco_file_is_promoted() {
 }
 
 #[test]
+fn a_table_that_pandas_wrote_is_master_data() {
+    let Some(python) = trainyard_judges::python("core") else { return };
+    let project = Project::with_rows(800);
+    let (from, to) = (project.path(CUSTOMERS), project.path("data/raw/customers.parquet"));
+    let script = "import pandas\npandas.read_csv(data['from']).to_parquet(data['to'])\nanswer = True";
+    python.run(script, &serde_json::json!({ "from": from, "to": to }));
+    let output = project.call(&["run", "--set", "data.source=data/raw/customers.parquet"]);
+    assert!([Some(0), Some(3)].contains(&output.status.code()), "{}", text(&output.stderr));
+}
+
+#[test]
 fn predictions_are_the_same_from_csv_and_from_parquet_and_by_every_name_of_the_model() {
     let project = Project::new();
     project.run();

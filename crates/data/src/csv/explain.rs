@@ -6,12 +6,15 @@ use std::io::Read;
 use csv::{ByteRecord, Position};
 
 use super::text::{Open, without_mark};
-use super::{Stop, kind_name, likely_delimiter, reader};
+use super::{LONGEST_ROW, Stop, kind_name, likely_delimiter, reader};
 use crate::error::Line;
 use crate::{Error, ReadOptions};
 
 /// Says why a file could not be read, by its whole text.
 pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: Stop) -> Error {
+    if let Stop::LongRow(line) = stop {
+        return Error::LongRow { file: file.to_owned(), line, most: LONGEST_ROW };
+    }
     let mut bytes = Vec::new();
     let read = open().and_then(|mut opened| opened.read_to_end(&mut bytes));
     let unreadable = |cause: String| Error::Unreadable { file: file.to_owned(), cause };
@@ -21,7 +24,7 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
     let found = encoding(&bytes, file).and_then(|text| {
         let names = structure(text, file, options)?;
         match &stop {
-            Stop::Text(_) => Ok(()),
+            Stop::Text(_) | Stop::LongRow(_) => Ok(()),
             Stop::Type(wrong) => {
                 let mut record = ByteRecord::new();
                 let mut records = reader(text, options);
@@ -42,7 +45,7 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
     match (found, stop) {
         (Err(error), _) => error,
         (Ok(()), Stop::Text(cause)) => unreadable(cause),
-        (Ok(()), Stop::Type(_)) => unreadable("it changed while it was read".to_owned()),
+        (Ok(()), Stop::Type(_) | Stop::LongRow(_)) => unreadable("it changed while it was read".to_owned()),
     }
 }
 

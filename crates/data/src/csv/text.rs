@@ -1,6 +1,7 @@
 //! The text of a file as a stream.
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use trainyard_files::ReadSeek;
 
@@ -56,6 +57,45 @@ impl<'a> Text<'a> {
             Ok(_) => {}
         }
         !read.contains(&0)
+    }
+}
+
+/// Knows how many more bytes may be read before the row ends.
+pub(super) struct Ration {
+    whole: usize,
+    left: AtomicUsize,
+}
+
+impl Ration {
+    pub(super) fn new(whole: usize) -> Ration {
+        Ration { whole, left: AtomicUsize::new(whole) }
+    }
+
+    /// Lets a row begin.
+    pub(super) fn renew(&self) {
+        self.left.store(self.whole, Ordering::Relaxed);
+    }
+
+    /// Reads `text` as long as there is something left; then fails with [`ErrorKind::FileTooLarge`].
+    pub(super) fn limit<R: Read>(&self, text: R) -> impl Read + use<'_, R> {
+        Limited { text, ration: self }
+    }
+}
+
+struct Limited<'a, R> {
+    text: R,
+    ration: &'a Ration,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.ration.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        let read = self.text.read(buffer)?;
+        self.ration.left.store(left.saturating_sub(read), Ordering::Relaxed);
+        Ok(read)
     }
 }
 

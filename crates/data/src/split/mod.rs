@@ -106,7 +106,7 @@ pub fn split(request: &Request<'_>) -> Result<Outcome, Error> {
         (None, Some(time)) => {
             let borders = Borders::new(request.table, request.spec, time)?;
             let picked = borders.pick(request.table, request.spec, time);
-            (borders.keep(pick(request.table, &picked.rows)?)?, Some(picked.wanted))
+            (borders.keep(pick(request.table, &picked.rows)?), Some(picked.wanted))
         }
         (None, None) => {
             let picked = reference::pick(request, &master);

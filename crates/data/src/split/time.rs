@@ -1,12 +1,9 @@
 //! A split in the order of time: train is the past, the reference test the latest.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::DataType;
 use trainyard_spec::{SplitSpec, TimeSpec};
 
 use super::Error;
@@ -77,7 +74,8 @@ impl Borders {
         let lost = |what: &str| Error::Columns { cause: format!("the reference test does not say {what}") };
         let first = moments(reference, &time.column.value).and_then(|moments| moments.into_iter().min());
         let schema = reference.schema();
-        let validation_from = schema.metadata().get(VALIDATION_FROM).and_then(|from| from.parse().ok());
+        let kept = schema.metadata().get(VALIDATION_FROM).filter(|_| spec.has_validation());
+        let validation_from = kept.and_then(|from| from.parse().ok());
         if spec.has_validation() && validation_from.is_none() {
             return Err(lost("where validation begins"));
         }
@@ -104,11 +102,12 @@ impl Borders {
     }
 
     /// Writes the border that no row of the reference test tells into its schema, where its digest covers it.
-    pub(super) fn keep(&self, reference: RecordBatch) -> Result<RecordBatch, Error> {
-        let Some(from) = self.validation_from else { return Ok(reference) };
-        let metadata = HashMap::from([(VALIDATION_FROM.to_owned(), from.to_string())]);
-        let schema = Schema::new_with_metadata(reference.schema().fields().clone(), metadata);
-        reference.with_schema(Arc::new(schema)).map_err(|error| Error::Columns { cause: error.to_string() })
+    pub(super) fn keep(&self, mut reference: RecordBatch) -> RecordBatch {
+        // What a source that was itself a reference test said is not ours.
+        let metadata = reference.schema_metadata_mut();
+        metadata.clear();
+        metadata.extend(self.validation_from.map(|from| (VALIDATION_FROM.to_owned(), from.to_string())));
+        reference
     }
 }
 

@@ -149,6 +149,16 @@ fn later_rows_never_train_and_late_ones_go_by_the_frozen_borders() {
 }
 
 #[test]
+fn a_border_that_the_source_inherited_is_not_taken_for_ours() {
+    let first = divide(&project(KEYED, BY_TIME), &rows(2000, 5), None).unwrap();
+    assert!(!first.reference.schema().metadata().is_empty());
+    let spec = BY_TIME.replace("train: 0.6, validation: 0.2,", "train: 0.8,");
+    let again = divide(&project(KEYED, &spec), &frozen(&first), None).unwrap();
+    assert!(again.reference.schema().metadata().is_empty());
+    assert!(again.validation.is_none());
+}
+
+#[test]
 fn order_and_threads_do_not_matter() {
     let table = rows(2000, 4);
     for spec in [BY_GROUP, BY_TIME, BORDERS] {

@@ -7,36 +7,37 @@ use crate::width::{columns, visible};
 /// The columns from one tab stop to the next.
 const TAB: usize = 4;
 
-/// Holds a line with the column at which each character begins.
+/// Holds a line; where a character stands is counted when it is asked for, since a line may have gigabytes.
 #[derive(Debug)]
-pub(crate) struct Line {
-    /// Byte offset in the source, first column, and what is drawn.
-    cells: Vec<(usize, usize, Cell)>,
-    end: usize,
+pub(crate) struct Line<'a> {
+    /// The byte of the source that it begins at.
+    start: usize,
+    text: &'a str,
     width: usize,
 }
 
+/// What is drawn of a character.
 #[derive(Debug, Clone, Copy)]
 enum Cell {
     Character(char),
     Blanks(usize),
 }
 
-impl Line {
-    /// Lays out the text that begins at byte `start` of the source; `text` holds no newline.
-    pub(crate) fn new(start: usize, text: &str) -> Line {
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let mut cells = Vec::with_capacity(text.len());
-        let mut width = 0;
-        for (offset, c) in text.char_indices() {
-            let cell = if c == '\t' { Cell::Blanks(TAB - width % TAB) } else { Cell::Character(visible(c)) };
-            cells.push((start + offset, width, cell));
-            width += match cell {
-                Cell::Blanks(count) => count,
-                Cell::Character(shown) => columns(shown),
-            };
+impl Cell {
+    fn columns(self) -> usize {
+        match self {
+            Cell::Blanks(count) => count,
+            Cell::Character(c) => columns(c),
         }
-        Line { cells, end: start + text.len(), width }
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Takes the text that begins at byte `start` of the source; `text` holds no newline.
+    pub(crate) fn new(start: usize, text: &'a str) -> Line<'a> {
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        let width = cells(text).last().map_or(0, |(_, column, cell)| column + cell.columns());
+        Line { start, text, width }
     }
 
     /// Gives the columns of a byte range, at least one, cut to this line; a column behind the end is allowed.
@@ -47,11 +48,8 @@ impl Line {
     }
 
     fn column(&self, offset: usize) -> usize {
-        if offset >= self.end {
-            return self.width;
-        }
-        let index = self.cells.partition_point(|(at, _, _)| *at < offset);
-        self.cells.get(index).map_or(self.width, |(_, column, _)| *column)
+        let offset = offset.saturating_sub(self.start);
+        cells(self.text).find(|(at, _, _)| *at >= offset).map_or(self.width, |(_, column, _)| column)
     }
 
     /// Gives the columns that the whole line takes.
@@ -70,22 +68,17 @@ impl Line {
             text.push('…');
             column += 1;
         }
-        let first = self.cells.partition_point(|(_, column, _)| *column < inner.start);
-        for (_, at, cell) in self.cells.iter().skip(first) {
-            let wide = match cell {
-                Cell::Blanks(count) => *count,
-                Cell::Character(c) => columns(*c),
-            };
-            if at + wide > inner.end {
+        for (_, at, cell) in cells(self.text).skip_while(|(_, column, _)| *column < inner.start) {
+            if at + cell.columns() > inner.end {
                 break;
             }
             // A wide character cut by the window's left edge leaves a blank.
             text.extend(std::iter::repeat_n(' ', at.saturating_sub(column)));
             match cell {
-                Cell::Blanks(count) => text.extend(std::iter::repeat_n(' ', *count)),
-                Cell::Character(c) => text.push(*c),
+                Cell::Blanks(count) => text.extend(std::iter::repeat_n(' ', count)),
+                Cell::Character(c) => text.push(c),
             }
-            column = at + wide;
+            column = at + cell.columns();
         }
         if cut_right {
             text.extend(std::iter::repeat_n(' ', inner.end.saturating_sub(column)));
@@ -93,4 +86,15 @@ impl Line {
         }
         text
     }
+}
+
+/// Gives for each character its byte in the text, its first column, and what is drawn.
+fn cells(text: &str) -> impl Iterator<Item = (usize, usize, Cell)> {
+    let mut width = 0;
+    text.char_indices().map(move |(offset, c)| {
+        let cell = if c == '\t' { Cell::Blanks(TAB - width % TAB) } else { Cell::Character(visible(c)) };
+        let column = width;
+        width += cell.columns();
+        (offset, column, cell)
+    })
 }

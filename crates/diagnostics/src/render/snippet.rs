@@ -112,7 +112,7 @@ fn draw_marks(
 fn draw_source(
     source: &Source,
     number: usize,
-    line: &Line,
+    line: &Line<'_>,
     gutter: usize,
     width: usize,
     marks: &[Mark],
@@ -126,7 +126,7 @@ fn draw_source(
 }
 
 /// Chooses the columns of a line that are drawn: all that fit, else those around the primary mark.
-fn window(line: &Line, gutter: usize, width: usize, marks: &[Mark]) -> Range<usize> {
+fn window(line: &Line<'_>, gutter: usize, width: usize, marks: &[Mark]) -> Range<usize> {
     let room = width.saturating_sub(gutter + 4).max(NARROWEST);
     let all = line.width() + 1;
     if width == 0 || all <= room {
@@ -170,7 +170,7 @@ fn to_indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-fn layout(source: &Source, starts: &[usize], number: usize) -> Line {
+fn layout<'a>(source: &'a Source, starts: &[usize], number: usize) -> Line<'a> {
     let from = starts.get(number).copied().unwrap_or(source.text.len());
     let to = starts.get(number + 1).map_or(source.text.len(), |next| next - 1);
     Line::new(from, &source.text[from..to])

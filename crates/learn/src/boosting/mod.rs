@@ -203,12 +203,19 @@ fn base_scores(targets: &[f64], weights: Option<&[f64]>, objective: Objective) -
             targets.iter().zip(weights).map(|(target, weight)| value(*target) * (weight / total)).sum()
         }
     };
+    // A rounded mean does not say whether a class counts at all.
+    let counts = |class: f64| {
+        let mut of_class = targets.iter().enumerate().filter(|(_, target)| **target == class);
+        of_class.any(|(row, _)| weights.is_none_or(|weights| weights[row] > 0.0))
+    };
     match objective {
         Objective::SquaredError => Ok(vec![mean(&|target| target)]),
-        Objective::BinaryLogLoss => match mean(&|target| target) {
-            mean if mean > 0.0 && mean < 1.0 => Ok(vec![libm::log(mean / (1.0 - mean))]),
-            mean => Err(Error::OneClass { operation: OPERATION, class: if mean > 0.0 { 1.0 } else { 0.0 } }),
-        },
+        Objective::BinaryLogLoss if !counts(0.0) => Err(Error::OneClass { operation: OPERATION, class: 1.0 }),
+        Objective::BinaryLogLoss if !counts(1.0) => Err(Error::OneClass { operation: OPERATION, class: 0.0 }),
+        Objective::BinaryLogLoss => {
+            let mean = mean(&|target| target);
+            Ok(vec![libm::log(mean / (1.0 - mean))])
+        }
         Objective::MulticlassLogLoss { classes } => (0..classes)
             .map(|class| {
                 let share = mean(&|target| if target == class as f64 { 1.0 } else { 0.0 });

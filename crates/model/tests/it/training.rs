@@ -1,7 +1,9 @@
 //! Which rows decide what, and what training says.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
 use trainyard_data::synth;
 use trainyard_model::{ChosenBy, Error, Estimator, Part, Progress, Spread, TrainRequest, train};
 
@@ -21,9 +23,8 @@ fn validation_chooses_where_there_is_any() {
     let metrics = trained.model.metrics(&project.targets(&validation), &predicted).unwrap();
     assert_eq!(metrics, best.unwrap().validation);
     // The rows that chose have been seen; those of the reference have not.
-    let seen = |table: &arrow_array::RecordBatch| {
-        trained.model.seen.in_table(table).unwrap().into_iter().filter(|seen| *seen).count()
-    };
+    let seen =
+        |table: &RecordBatch| trained.model.seen.in_table(table).unwrap().into_iter().filter(|seen| *seen).count();
     assert_eq!((seen(&rows), seen(&validation), seen(&fifths(&table, &[4]))), (900, 300, 0));
 }
 
@@ -145,6 +146,30 @@ fn what_cannot_be_trained_is_said_before_anything_is_fitted() {
     let few = table.slice(0, 4);
     let error = churn(MODELS, &table).train(&few, None).unwrap_err();
     assert!(matches!(error, Error::TooFewForFolds { folds: 3, .. } | Error::Data(_)), "{error:?}");
+}
+
+#[test]
+fn rows_that_count_nothing_are_named() {
+    let table = synth::churn(300, 15);
+    let targets = churn(MODELS, &table).targets(&table);
+    // One row of each class counts, and each fold is judged on rows that the others do not train on.
+    let first = |class: f64| targets.iter().position(|target| *target == class).unwrap();
+    let weigh = |counts: &dyn Fn(usize) -> f64| {
+        let weights: Float64Array = (0..table.num_rows()).map(|row| Some(counts(row))).collect();
+        let field = Field::new("seen", DataType::Float64, false);
+        let fields: Vec<_> = table.schema().fields().iter().cloned().chain([Arc::new(field)]).collect();
+        let columns = table.columns().iter().cloned().chain([Arc::new(weights) as ArrayRef]).collect();
+        let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        let project = crate::given::CHURN.replace("  types:", "  weight: seen\n  types:");
+        Project::new(&project, crate::given::CHURN_FEATURES, MODELS, &table).train(&table, None).unwrap_err()
+    };
+    let ones = [first(0.0), first(1.0)];
+    match weigh(&|row| if ones.contains(&row) { 1.0 } else { 0.0 }) {
+        Error::Weights { rows, .. } | Error::NoRowsOfClass { rows, .. } => assert!(rows.contains("fold"), "{rows}"),
+        error => panic!("{error:?}"),
+    }
+    let error = weigh(&|row| if targets[row] == 1.0 { 0.0 } else { 1.0 });
+    assert_eq!(error, Error::NoRowsOfClass { class: "Yes".into(), rows: "the training rows".into() });
 }
 
 #[test]

@@ -21,8 +21,8 @@ const LONGEST_KEY: usize = 64;
 const MOST_SHOWN: usize = 10;
 /// The most classes of a first project; more are names, not classes.
 const MOST_CLASSES: usize = 100;
-/// The fewest rows of a class: five folds of the six tenths that train need one each, with a few to spare.
-const LEAST_OF_CLASS: usize = 10;
+/// The fewest rows of a class: five folds of the six tenths that train need one each, and which train is drawn.
+const LEAST_OF_CLASS: usize = 20;
 
 /// One column as `init` sees it.
 pub(super) struct Column {

@@ -182,7 +182,9 @@ impl Step for Split {
             scope.warn(
                 Diagnostic::warning("split/later-rows", title)
                     .note("a model that learned from them would know what the reference test asks")
-                    .help(format!("write versions/splits/v{next}.yaml and use --split {next} to learn from them")),
+                    .help(format!(
+                        "write versions/splits/v{next}.yaml, with later borders where it names them, and use --split {next}"
+                    )),
             );
         }
         let rows = [
@@ -225,12 +227,17 @@ impl Step for Split {
             artifacts.insert(format!("optional_tests/{name}"), self.0.store_table(scope, table)?);
         }
         let shown = rows.map(count).join(" / ");
+        let kin = counts.excluded_duplicates + counts.excluded_group_members;
+        let left_out = match kin {
+            0 => String::new(),
+            kin => format!(", {} akin to the reference left out", count(kin)),
+        };
         let mut output = Output {
             artifacts,
             facts: json!({
                 "train": rows[0], "validation": rows[1], "reference": rows[2], "counts": outcome.counts,
             }),
-            headline: (String::new(), format!("{shown} rows")),
+            headline: (String::new(), format!("{shown} rows{left_out}")),
             ..Output::default()
         };
         let sets = [("train", rows[0]), ("validation", rows[1]), ("reference", rows[2])];
