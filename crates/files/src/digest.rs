@@ -142,7 +142,7 @@ impl Digester {
 pub fn hash_file(io: &dyn Io, path: &Path) -> Result<(Digest, u64), Error> {
     let mut file = io.open(path).map_err(|source| Error::io(Operation::Open, path, source))?;
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0_u8; 1 << 17];
+    let mut buffer = vec![0_u8; 1 << 16];
     let mut length = 0;
     loop {
         match file.read(&mut buffer) {

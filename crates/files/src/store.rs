@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::atomic::{create_folder, folder_of, publish};
 use crate::temporary::Access;
-use crate::{Digest, Error, Io, Operation, hash_file, sweep_temporaries};
+use crate::{Digest, Error, FileDigests, Io, Operation, sweep_temporaries};
 
 /// Stores objects, read-only, under their digests: `<root>/ab/cdef…`.
 ///
@@ -18,12 +18,13 @@ pub struct ObjectStore {
     root: PathBuf,
     /// The folders whose own names this store has forced to the disk, or seen forced.
     durable: Arc<Mutex<BTreeSet<PathBuf>>>,
+    digests: Arc<FileDigests>,
 }
 
 impl ObjectStore {
     /// Opens the store in the folder `root`, which the first object creates.
     pub fn open(io: Arc<dyn Io>, root: PathBuf) -> Self {
-        Self { io, root, durable: Arc::default() }
+        Self { io, root, durable: Arc::default(), digests: Arc::default() }
     }
 
     /// Returns the folder of the store.
@@ -89,13 +90,31 @@ impl ObjectStore {
         self.io.exists(&self.path(digest))
     }
 
-    /// Says whether an object is there and whole.
+    /// Says whether an object is there and whole. One that was found so is not read again while it is at rest
+    /// ([`FileDigests`]).
     pub fn verify(&self, digest: &Digest) -> Result<bool, Error> {
-        match hash_file(&*self.io, &self.path(digest)) {
-            Ok((found, _)) => Ok(found == *digest),
-            Err(Error::Io { cause: crate::Cause::NotFound, .. }) => Ok(false),
+        match self.size(digest) {
+            Ok(_) => Ok(true),
+            Err(Error::Absent { .. } | Error::Damaged { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the length of an object, in bytes, that is there and whole, as [`verify`](Self::verify) says;
+    /// [`Error::Absent`] and [`Error::Damaged`] for any other. However long, it is not held in memory.
+    pub fn size(&self, digest: &Digest) -> Result<u64, Error> {
+        let path = self.path(digest);
+        match self.digests.of(&*self.io, &path) {
+            Ok((found, length)) if found == *digest => Ok(length),
+            Ok(_) => Err(Error::Damaged { digest: *digest, path }),
+            Err(Error::Io { cause: crate::Cause::NotFound, .. }) => Err(Error::Absent { digest: *digest, path }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns what is known of the files that this store, and whoever asks it, has looked at.
+    pub fn digests(&self) -> &FileDigests {
+        &self.digests
     }
 
     /// Removes an object; one that is not there is fine.

@@ -123,6 +123,7 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
 pub(crate) fn preflight(
     context: &Arc<Context>,
     cache: &Cache,
+    request: &Request,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Planned>, Failure> {
     context
@@ -134,8 +135,10 @@ pub(crate) fn preflight(
     let planned = plan_graph(&graph, cache).map_err(problems)?;
     let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);
     if !proven {
-        let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
-        check_table(context, &table)?;
+        request.on_threads(|| {
+            let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
+            check_table(context, &table)
+        })??;
     }
     Ok(planned)
 }

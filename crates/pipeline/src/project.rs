@@ -9,7 +9,7 @@ use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_files::{Io, write_atomic};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
-use crate::engine::Failure;
+use crate::engine::{Failure, start_threads};
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -33,6 +33,13 @@ pub struct Request {
     pub threads: usize,
     /// The disk.
     pub io: Arc<dyn Io>,
+}
+
+impl Request {
+    /// Does work on threads of its own, as many as the budget allows.
+    pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Diagnostic> {
+        Ok(start_threads(self.threads)?.install(work))
+    }
 }
 
 /// Reads all spec files of a project and resolves them.
@@ -74,7 +81,8 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
     resolve(&files).map_err(|problems| {
         let mut found = problems.into_vec();
         if let Some((data, features)) = sound_parts(&files) {
-            found.extend(table_problems(io, request, &data, &features));
+            let problems = request.on_threads(|| table_problems(io, request, &data, &features));
+            found.extend(problems.unwrap_or_else(|problem| vec![problem]));
         }
         found
     })

@@ -77,8 +77,8 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     // All that is knowable is checked before anything is written.
     let looking = Stores::look(&request.io, &request.root)?;
     let ahead = looking.context(resolved.clone(), "none", Mode::Live);
-    let planned = crate::look::preflight(&ahead, &looking.cache(), &*reporter)?;
-    let stores = Stores::open(&request.io, &request.root)?;
+    let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
+    let stores = looking.opened()?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
@@ -197,7 +197,7 @@ pub fn step(
         (false, "resolve") => {
             let resolved = project::load(&*request.io, request)?;
             let context = looking.context(resolved.clone(), run, Mode::Live);
-            crate::look::preflight(&context, &looking.cache(), &*reporter)?;
+            crate::look::preflight(&context, &looking.cache(), request, &*reporter)?;
             resolved
         }
         (false, _) => {
@@ -206,7 +206,7 @@ pub fn step(
                 .into());
         }
     };
-    let stores = Stores::open(&request.io, &request.root)?;
+    let stores = looking.opened()?;
     let _lock = stores.lock(run, true)?;
     let context = stores.context(resolved, run, Mode::Live);
     if known {
@@ -295,13 +295,12 @@ fn start_engine(
     cancel: &Cancel,
     only: Option<&str>,
 ) -> Result<Engine, Failure> {
-    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run))
-        .map_err(|error| journal_problem(&error))?;
+    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run));
     let names = graph.steps().iter().map(|step| step.name().to_owned()).collect();
     let only_step = only.map(str::to_owned);
     let began =
         Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
-    journal.write(&began).map_err(|error| journal_problem(&error))?;
+    journal.note(&began).map_err(|error| journal_problem(&error))?;
     reporter.report(&Event::Started { run: context.run.clone() });
     Ok(Engine {
         graph,
@@ -333,15 +332,14 @@ fn execute(
 /// Writes how the run ended and gives its result, or its problems.
 fn end(stores: &Stores, context: &Arc<Context>, outcome: Outcome, seconds: f64) -> Result<RunResult, Failure> {
     let run = context.run.clone();
-    let journal =
-        Journal::open(Arc::clone(&stores.io), stores.journal_path(&run)).map_err(|error| journal_problem(&error))?;
+    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run));
     let close = |status: Status, reason: Option<Reason>| -> Result<(), Failure> {
         let ended = context.tracking.end_run(&run, status, now_ms(), reason.as_ref());
         ended.map_err(|error| Failure::from(error.diagnostic()))
     };
     match outcome.failure {
         Some(StepFailure::Interrupted) => {
-            journal.write(&Entry::Interrupted { at: now_ms() }).map_err(|error| journal_problem(&error))?;
+            journal.write(&[Entry::Interrupted { at: now_ms() }]).map_err(|error| journal_problem(&error))?;
             let message = "stopped by the user".to_owned();
             close(Status::Killed, Some(Reason { code: "interrupted".to_owned(), message }))?;
             Err(Failure::Interrupted { run })
@@ -351,7 +349,7 @@ fn end(stores: &Stores, context: &Arc<Context>, outcome: Outcome, seconds: f64) 
                 problems.first().map(|problem| Reason { code: problem.code.clone(), message: problem.title.clone() });
             // The disk or the store may be what failed: the problems themselves must reach the user all the same.
             let _ = close(Status::Failed, reason);
-            let _ = journal.write(&Entry::Ended { at: now_ms(), status: "FAILED".to_owned() });
+            let _ = journal.write(&[Entry::Ended { at: now_ms(), status: "FAILED".to_owned() }]);
             Err(Failure::Problems(problems))
         }
         None => {
@@ -364,7 +362,7 @@ fn end(stores: &Stores, context: &Arc<Context>, outcome: Outcome, seconds: f64) 
             };
             close(status, reason)?;
             let ended = Entry::Ended { at: now_ms(), status: result.status.clone() };
-            journal.write(&ended).map_err(|error| journal_problem(&error))?;
+            journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
             Ok(result)
         }
     }

@@ -4,41 +4,38 @@ use std::sync::Arc;
 
 use trainyard_tracking::{Batch, Input, Metric};
 
-use crate::engine::{Failure, Record, Sink};
+use crate::engine::{Done, Failure, Sink};
 use crate::steps::Context;
 use crate::stores::now_ms;
 
-/// Logs finished steps to the tracking run, each whole or not at all.
+/// Logs finished steps to the tracking run, all that are given or none.
 pub(crate) struct TrackingSink {
     pub(crate) context: Arc<Context>,
 }
 
 impl Sink for TrackingSink {
-    fn finished(&self, record: &Record, cached: bool, seconds: f64) -> Result<(), Failure> {
-        let logged = &record.output.logged;
+    fn finished(&self, steps: &[Done]) -> Result<(), Failure> {
         let now = now_ms();
         let metric = |key: &str, value: f64, step: i64| Metric { key: key.to_owned(), value, step, timestamp_ms: now };
-        let mut metrics: Vec<Metric> =
-            logged.metrics.iter().map(|(key, step, value)| metric(key, *value, *step)).collect();
-        metrics.extend(record.output.measurements.iter().map(|(key, value)| metric(key, *value, 0)));
-        metrics.push(metric(&format!("step_{}_seconds", record.step), seconds, 0));
-        let mut tags = logged.tags.clone();
-        if cached && record.step == "train" {
-            tags.insert("cached_from".to_owned(), record.run.clone());
+        let mut batch = Batch::default();
+        for Done { record, cached, seconds } in steps {
+            let logged = &record.output.logged;
+            batch.params.extend(logged.params.clone());
+            batch.metrics.extend(logged.metrics.iter().map(|(key, step, value)| metric(key, *value, *step)));
+            batch.metrics.extend(record.output.measurements.iter().map(|(key, value)| metric(key, *value, 0)));
+            batch.metrics.push(metric(&format!("step_{}_seconds", record.step), *seconds, 0));
+            batch.tags.extend(logged.tags.clone());
+            if *cached && record.step == "train" {
+                batch.tags.insert("cached_from".to_owned(), record.run.clone());
+            }
+            batch.inputs.extend(logged.inputs.iter().map(|(name, digest, source, rows)| Input {
+                name: name.clone(),
+                digest: *digest,
+                source: source.clone(),
+                rows: *rows,
+            }));
+            batch.artifacts.extend(logged.files.clone());
         }
-        let inputs = logged.inputs.iter().map(|(name, digest, source, rows)| Input {
-            name: name.clone(),
-            digest: *digest,
-            source: source.clone(),
-            rows: *rows,
-        });
-        let batch = Batch {
-            params: logged.params.clone(),
-            metrics,
-            tags,
-            inputs: inputs.collect(),
-            artifacts: logged.files.clone(),
-        };
         let tracked = self.context.tracking.log_batch(&self.context.run, &batch);
         tracked.map_err(|error| error.diagnostic().into())
     }

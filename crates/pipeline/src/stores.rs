@@ -76,12 +76,19 @@ impl Stores {
 
     /// Opens the stores for writing.
     pub(crate) fn open(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
-        let io = Arc::clone(io);
-        let state = root.join(STATE);
-        let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
-        let tracking = EmbeddedStore::open(&state.join("tracking"), Arc::clone(&objects));
+        let objects = ObjectStore::open(Arc::clone(io), root.join(STATE).join("objects"));
+        Stores::writing(io, root, Arc::new(objects))
+    }
+
+    /// Opens for writing what was only looked at; the objects that were found whole need not be read again.
+    pub(crate) fn opened(&self) -> Result<Stores, Vec<Diagnostic>> {
+        Stores::writing(&self.io, &self.root, Arc::clone(&self.objects))
+    }
+
+    fn writing(io: &Arc<dyn Io>, root: &Path, objects: Arc<ObjectStore>) -> Result<Stores, Vec<Diagnostic>> {
+        let tracking = EmbeddedStore::open(&root.join(STATE).join("tracking"), Arc::clone(&objects));
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+        Ok(Stores { io: Arc::clone(io), root: root.to_owned(), objects, tracking: Arc::new(tracking) })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -114,6 +121,7 @@ impl Stores {
             io: Arc::clone(&self.io),
             resolved,
             run: run.to_owned(),
+            objects: Arc::clone(&self.objects),
             tracking: Arc::clone(&self.tracking),
             mode,
             now_ms,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::ObjectStore;
 
-use crate::engine::{Cancel, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
+use crate::engine::{Cancel, Done, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
 use crate::look::find_run;
 use crate::project::{Request, STATE};
 use crate::session::{Failure, graph_of};
@@ -58,7 +58,7 @@ pub struct VerifyReport {
 struct Nothing;
 
 impl Sink for Nothing {
-    fn finished(&self, _record: &Record, _cached: bool, _seconds: f64) -> Result<(), StepFailure> {
+    fn finished(&self, _steps: &[Done]) -> Result<(), StepFailure> {
         Ok(())
     }
 }

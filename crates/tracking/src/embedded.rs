@@ -154,7 +154,7 @@ impl Tracking for EmbeddedStore {
         check(Field::ArtifactPath, path)?;
         self.read(|tx| runs::expect_running(tx, run))?;
         let digest = self.objects.put(bytes)?;
-        self.write(|tx| runs::log_artifact(tx, run, path, &digest, bytes.len()))?;
+        self.write(|tx| runs::log_artifact(tx, run, path, &digest, bytes.len() as u64))?;
         Ok(digest)
     }
 
@@ -165,7 +165,7 @@ impl Tracking for EmbeddedStore {
         let mut artifacts = Vec::with_capacity(batch.artifacts.len());
         for (path, digest) in &batch.artifacts {
             check(Field::ArtifactPath, path)?;
-            artifacts.push((path, digest, self.objects.get(digest)?.len()));
+            artifacts.push((path, digest, self.objects.size(digest)?));
         }
         self.write(|tx| {
             runs::log_params(tx, run, &batch.params)?;

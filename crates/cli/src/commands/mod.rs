@@ -33,7 +33,9 @@ use crate::stop::{NOTHING, Stop};
 /// Runs a command and gives the exit code.
 pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     let global = &arguments.global;
-    start_threads(threads(global))?;
+    if let Command::Init(_) | Command::Synth { .. } | Command::Check(_) | Command::Predict(_) = &arguments.command {
+        start_threads(threads(global))?;
+    }
     match &arguments.command {
         Command::Init(init) => init::run(init, printer),
         Command::Synth { table } => synth::run(table, printer),
@@ -55,7 +57,7 @@ fn threads(global: &Global) -> usize {
     global.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
 }
 
-/// Starts the threads that tables are read, checked and predicted with; steps have a pool of their own.
+/// Starts the threads that tables are read, checked and predicted with; a run has its own, when it needs them.
 fn start_threads(threads: usize) -> Result<(), Stop> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
         Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))

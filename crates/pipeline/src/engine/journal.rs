@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
-use trainyard_files::{Io, create_folder};
+use trainyard_files::{Io, WriteSync, create_folder};
 
 use super::Record;
 
@@ -94,39 +95,38 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at `path`; its folder is made when absent.
-    pub fn open(io: Arc<dyn Io>, path: PathBuf) -> Result<Journal, JournalError> {
-        if let Some(folder) = path.parent() {
-            create_folder(&*io, folder)
-                .map_err(|error| JournalError::Io(folder.to_owned(), std::io::Error::other(error.to_string())))?;
-        }
-        Ok(Journal { io, path, one_at_a_time: Mutex::new(()) })
+    /// Opens the journal at `path`; nothing is written before the first entry.
+    pub fn open(io: Arc<dyn Io>, path: PathBuf) -> Journal {
+        Journal { io, path, one_at_a_time: Mutex::new(()) }
     }
 
-    /// Writes one entry and waits until it is on disk, with all before it.
-    pub fn write(&self, entry: &Entry) -> Result<(), JournalError> {
-        self.append(entry, true)
+    /// Writes entries, in order, and waits until they are on disk, with all before them.
+    pub fn write(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        self.append(entries, true)
     }
 
     /// Writes one entry on which nothing builds: a process that dies keeps it, a power cut may take it before the next
     /// [`write`](Journal::write).
     pub fn note(&self, entry: &Entry) -> Result<(), JournalError> {
-        self.append(entry, false)
+        self.append(std::slice::from_ref(entry), false)
     }
 
-    fn append(&self, entry: &Entry, sync: bool) -> Result<(), JournalError> {
+    fn append(&self, entries: &[Entry], sync: bool) -> Result<(), JournalError> {
         let failed = |error| JournalError::Io(self.path.clone(), error);
         let guard = self.one_at_a_time.lock();
-        let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
-        line.push(b'\n');
+        let mut lines = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut lines, entry).map_err(|error| failed(error.into()))?;
+            lines.push(b'\n');
+        }
         // A line that a crash tore has no line end. Another process of the run may be writing it at this moment: then
         // the mark comes after its end and stands alone.
         let before = self.io.read(&self.path);
         if before.as_ref().is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
-            line.splice(0..0, TORN.iter().copied());
+            lines.splice(0..0, TORN.iter().copied());
         }
-        let mut file = self.io.append(&self.path).map_err(failed)?;
-        file.write_all(&line).map_err(failed)?;
+        let mut file = self.open_file().map_err(failed)?;
+        file.write_all(&lines).map_err(failed)?;
         if sync {
             file.sync().map_err(failed)?;
         }
@@ -137,11 +137,22 @@ impl Journal {
         Ok(())
     }
 
+    /// Opens the file at its end; the folder is made when absent.
+    fn open_file(&self) -> std::io::Result<Box<dyn WriteSync>> {
+        match (self.io.append(&self.path), self.path.parent()) {
+            (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
+                create_folder(&*self.io, folder).map_err(std::io::Error::other)?;
+                self.io.append(&self.path)
+            }
+            (opened, _) => opened,
+        }
+    }
+
     /// Reads all entries; lines that a crash tore are left out.
     pub fn read(io: &dyn Io, path: &Path) -> Result<Vec<Entry>, JournalError> {
         let bytes = match io.read(path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(JournalError::Io(path.to_owned(), error)),
         };
         // What follows the last line end is torn, or just being written.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
@@ -15,10 +15,21 @@ use super::{
     StepStatus, key,
 };
 
-/// Takes each finished step before anything builds on it, for instance to log it to tracking.
+/// A step that is done.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// What it left.
+    pub record: Record,
+    /// Whether a stored result stood for it.
+    pub cached: bool,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Takes finished steps before anything new is made from them, for instance to log them to tracking.
 pub trait Sink: Send + Sync {
-    /// Takes one finished step.
-    fn finished(&self, record: &Record, cached: bool, seconds: f64) -> Result<(), Failure>;
+    /// Takes steps that finished one after the other: all of them, or none on failure.
+    fn finished(&self, steps: &[Done]) -> Result<(), Failure>;
 }
 
 /// What the engine needs besides the graph.
@@ -72,15 +83,26 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 type Message = (String, f64, Result<(Record, bool), Failure>);
 
+/// An engine at work.
+struct Running {
+    engine: Engine,
+    /// Cached steps that are not logged yet. What was stored before is safe: they are logged together, in one
+    /// transaction, before the next step makes something new.
+    unlogged: Mutex<Vec<Done>>,
+    /// The threads that steps compute with, started for the first step that runs.
+    pool: Mutex<Option<Arc<rayon::ThreadPool>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Engine {
     /// Runs the steps that are not in `done`; with `only`, just that one.
     pub fn run(self, done: BTreeMap<String, (Record, bool, f64)>, only: Option<&str>) -> Outcome {
-        let engine = Arc::new(self);
+        let running = Arc::new(Running { engine: self, unlogged: Mutex::default(), pool: Mutex::default() });
+        let engine = &running.engine;
         let threads = engine.threads.max(1);
-        let pool = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => Arc::new(pool),
-            Err(error) => return Outcome { steps: Vec::new(), failure: Some(no_threads(&error).into()) },
-        };
         let mut finished: BTreeMap<String, Finished> = BTreeMap::new();
         let mut outputs: BTreeMap<String, Arc<Output>> = BTreeMap::new();
         for (name, (record, cached, seconds)) in done {
@@ -92,31 +114,36 @@ impl Engine {
         open.retain(|step| !finished.contains_key(step.name()) && only.is_none_or(|name| name == step.name()));
         let (sender, receiver) = mpsc::channel::<Message>();
         let place = |name: &str| engine.graph.steps().iter().position(|step| step.name() == name).unwrap_or(usize::MAX);
-        let (mut running, mut interrupted) = (0, false);
+        let (mut at_work, mut interrupted) = (0, false);
         let mut failed: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
+        let mut settled: Option<Message> = None;
         loop {
             let stopping = engine.cancel.is_cancelled();
             // No more steps than threads: one that had to wait for a thread would only seem to have started.
-            while running < threads && failed.is_empty() && !interrupted && !stopping {
+            while settled.is_none() && at_work < threads && failed.is_empty() && !interrupted && !stopping {
                 let is_ready = |step: &Arc<dyn Step>| {
                     engine.graph.needs(step.name()).iter().all(|need| outputs.contains_key(*need))
                 };
                 let Some(next) = open.iter().position(is_ready) else { break };
                 let step = open.remove(next);
-                match engine.start(&step, &outputs, &pool, sender.clone()) {
-                    Ok(()) => running += 1,
+                match running.start(&step, &outputs, sender.clone()) {
+                    Ok(None) => at_work += 1,
+                    Ok(stored) => settled = stored,
                     Err(error) => drop(failed.insert(place(step.name()), vec![no_threads(&error)])),
                 }
             }
-            if running == 0 {
-                break;
-            }
-            let (name, seconds, result) = match receiver.recv_timeout(if stopping { GRACE } else { GLANCE }) {
-                Ok(message) => message,
-                Err(_) if stopping => break,
-                Err(_) => continue,
+            let (name, seconds, result) = match settled.take() {
+                Some(message) => message,
+                None if at_work == 0 => break,
+                None => match receiver.recv_timeout(if stopping { GRACE } else { GLANCE }) {
+                    Ok(message) => {
+                        at_work -= 1;
+                        message
+                    }
+                    Err(_) if stopping => break,
+                    Err(_) => continue,
+                },
             };
-            running -= 1;
             let (status, record) = match result {
                 Ok((record, cached)) => {
                     outputs.insert(name.clone(), Arc::new(record.output.clone()));
@@ -135,7 +162,14 @@ impl Engine {
             };
             finished.insert(name.clone(), Finished { name, status, seconds, record });
         }
-        let unfinished = running > 0 || !open.is_empty();
+        // Of a step that was left behind nothing more is awaited, not even that it lets go of what it was logging.
+        if at_work == 0 || running.unlogged.try_lock().is_ok() {
+            let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
+            if let Err(Failure::Problems(problems)) = guarded(&last, || running.log()) {
+                failed.insert(usize::MAX, problems);
+            }
+        }
+        let unfinished = at_work > 0 || !open.is_empty();
         let failure = if !failed.is_empty() {
             Some(Failure::Problems(failed.into_values().flatten().collect()))
         } else {
@@ -147,58 +181,81 @@ impl Engine {
         let steps = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
         Outcome { steps, failure }
     }
+}
 
+/// What is known of a step before it runs.
+enum Found {
+    /// A stored result stands for it.
+    Stored(Box<Record>),
+    /// It has to run.
+    Nothing { code: Digest, inputs: Vec<Input> },
+}
+
+impl Running {
+    /// Starts a step on a thread of its own; one for which a stored result stands is settled here and given back.
     fn start(
         self: &Arc<Self>,
         step: &Arc<dyn Step>,
         outputs: &BTreeMap<String, Arc<Output>>,
-        pool: &Arc<rayon::ThreadPool>,
         sender: mpsc::Sender<Message>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Message>> {
         let scope = Scope {
             step: step.name(),
             reads: step.reads(),
             outputs: outputs.clone(),
-            objects: Arc::clone(&self.objects),
-            reporter: Arc::clone(&self.reporter),
-            cancel: self.cancel.clone(),
+            objects: Arc::clone(&self.engine.objects),
+            reporter: Arc::clone(&self.engine.reporter),
+            cancel: self.engine.cancel.clone(),
+        };
+        let started = Instant::now();
+        let found = guarded(step.name(), || self.look_up(&**step, &scope));
+        let (code, inputs) = match found {
+            Ok(Found::Nothing { code, inputs }) => (code, inputs),
+            Ok(Found::Stored(record)) => return Ok(Some(self.finish(&**step, started, Ok((*record, true))))),
+            Err(failure) => return Ok(Some(self.finish(&**step, started, Err(failure)))),
         };
         let name = step.name();
-        let (engine, step, pool) = (Arc::clone(self), Arc::clone(step), Arc::clone(pool));
+        let (running, step) = (Arc::clone(self), Arc::clone(step));
         let work = move || {
-            let started = Instant::now();
-            let guarded = |work: &dyn Fn() -> Result<(Record, bool), Failure>| {
-                catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(broken(step.name(), &*panic)))
-            };
-            let result = guarded(&|| engine.one(&*step, &scope, &pool));
-            let seconds = started.elapsed().as_secs_f64();
-            let result = guarded(&|| engine.settle(&*step, result.clone(), seconds));
+            let result = guarded(step.name(), || Ok((running.make(&*step, &scope, code, inputs)?, false)));
             // The receiver is gone only when the run was left behind after an interruption.
-            let _ = sender.send((step.name().to_owned(), seconds, result));
+            let _ = sender.send(running.finish(&*step, started, result));
         };
-        std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+        std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(None)
     }
 
-    /// Looks one step up or runs it, and publishes its result.
-    fn one(&self, step: &dyn Step, scope: &Scope, pool: &rayon::ThreadPool) -> Result<(Record, bool), Failure> {
+    fn finish(&self, step: &dyn Step, started: Instant, result: Result<(Record, bool), Failure>) -> Message {
+        let seconds = started.elapsed().as_secs_f64();
+        let settled = guarded(step.name(), || self.settle(step, result, seconds));
+        (step.name().to_owned(), seconds, settled)
+    }
+
+    /// Looks for a stored result, and publishes it where there is one.
+    fn look_up(&self, step: &dyn Step, scope: &Scope) -> Result<Found, Failure> {
         scope.check()?;
-        if let Some(journal) = &self.journal {
-            let began = Entry::StepBegan { step: step.name().to_owned() };
-            journal.note(&began).map_err(|error| journal_problem(&error))?;
-        }
-        self.reporter.report(&Event::StepStarted { step: step.name().to_owned() });
+        self.engine.reporter.report(&Event::StepStarted { step: step.name().to_owned() });
         let code = step.code();
         let inputs = declared(step, &scope.outputs)?;
-        let found = match &self.cache {
+        let found = match &self.engine.cache {
             Some(cache) if step.cacheable() => cache.find(step.name(), &key(step.name(), &code, &inputs)),
             _ => None,
         };
-        if let Some(mut record) = found {
-            step.refresh(&mut record.output);
-            step.publish(scope, &record)?;
-            return Ok((record, true));
+        let Some(mut record) = found else { return Ok(Found::Nothing { code, inputs }) };
+        step.refresh(&mut record.output);
+        step.publish(scope, &record)?;
+        Ok(Found::Stored(Box::new(record)))
+    }
+
+    /// Runs a step, and publishes and keeps its result.
+    fn make(&self, step: &dyn Step, scope: &Scope, code: Digest, inputs: Vec<Input>) -> Result<Record, Failure> {
+        let engine = &self.engine;
+        self.log()?;
+        if let Some(journal) = &engine.journal {
+            let began = Entry::StepBegan { step: step.name().to_owned() };
+            journal.note(&began).map_err(|error| journal_problem(&error))?;
         }
-        let output = pool.install(|| step.run(scope))?;
+        let output = if step.computes() { self.pool()?.install(|| step.run(scope)) } else { step.run(scope) }?;
         scope.check()?;
         let mut record = Record {
             step: step.name().to_owned(),
@@ -206,10 +263,10 @@ impl Engine {
             code,
             inputs,
             output,
-            run: self.run.clone(),
+            run: engine.run.clone(),
         };
         step.publish(scope, &record)?;
-        if let Some(cache) = &self.cache {
+        if let Some(cache) = engine.cache.as_ref().filter(|_| step.cacheable()) {
             let keep = |record: &Record| cache.keep(record).map_err(|error| Failure::from(error.diagnostic()));
             keep(&record)?;
             if step.settles_its_inputs() {
@@ -218,10 +275,10 @@ impl Engine {
                 keep(&record)?;
             }
         }
-        Ok((record, false))
+        Ok(record)
     }
 
-    /// Logs and journals how a step ended.
+    /// Logs and journals how a step ended; one that was cached, together with the next ones.
     fn settle(
         &self,
         step: &dyn Step,
@@ -229,8 +286,10 @@ impl Engine {
         seconds: f64,
     ) -> Result<(Record, bool), Failure> {
         let settled = result.and_then(|(record, cached)| {
-            self.sink.finished(&record, cached, seconds)?;
-            self.write(&Entry::StepDone { record: Box::new(record.clone()), cached, seconds })?;
+            locked(&self.unlogged).push(Done { record: record.clone(), cached, seconds });
+            if !cached {
+                self.log()?;
+            }
             Ok((record, cached))
         });
         let (status, (subject, text)) = match &settled {
@@ -240,21 +299,59 @@ impl Engine {
             Err(Failure::Problems(problems)) => {
                 let titles = problems.iter().map(|problem| format!("{}: {}", problem.code, problem.title)).collect();
                 // The failure itself is on its way to the user; a journal that can't be written must not hide it.
-                let _ = self.write(&Entry::StepFailed { step: step.name().to_owned(), problems: titles });
+                let _ = self.log();
+                let _ = self.write(&[Entry::StepFailed { step: step.name().to_owned(), problems: titles }]);
                 (StepStatus::Failed, (String::new(), "failed".to_owned()))
             }
         };
         let step = step.name().to_owned();
-        self.reporter.report(&Event::StepFinished { step, status, seconds, subject, result: text });
+        self.engine.reporter.report(&Event::StepFinished { step, status, seconds, subject, result: text });
         settled
     }
 
-    fn write(&self, entry: &Entry) -> Result<(), Failure> {
-        match &self.journal {
-            Some(journal) => journal.write(entry).map_err(|error| journal_problem(&error).into()),
+    /// Logs and journals the steps that are done and not logged yet. On failure they are forgotten: only their stored
+    /// results are lost to this run, and `resume` finds those again.
+    fn log(&self) -> Result<(), Failure> {
+        // Held until all is on the disk: nobody goes on because somebody else has begun to write.
+        let mut unlogged = locked(&self.unlogged);
+        let steps = std::mem::take(&mut *unlogged);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.engine.sink.finished(&steps)?;
+        let entry = |done: Done| {
+            let Done { record, cached, seconds } = done;
+            Entry::StepDone { record: Box::new(record), cached, seconds }
+        };
+        self.write(&steps.into_iter().map(entry).collect::<Vec<_>>())
+    }
+
+    fn write(&self, entries: &[Entry]) -> Result<(), Failure> {
+        match &self.engine.journal {
+            Some(journal) => journal.write(entries).map_err(|error| journal_problem(&error).into()),
             None => Ok(()),
         }
     }
+
+    fn pool(&self) -> Result<Arc<rayon::ThreadPool>, Failure> {
+        let mut pool = locked(&self.pool);
+        if let Some(pool) = &*pool {
+            return Ok(Arc::clone(pool));
+        }
+        let started = Arc::new(start_threads(self.engine.threads)?);
+        *pool = Some(Arc::clone(&started));
+        Ok(started)
+    }
+}
+
+/// Does a step's work; one that panics has failed.
+fn guarded<T>(step: &str, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(broken(step, &*panic)))
+}
+
+/// Starts threads to compute with.
+pub(crate) fn start_threads(threads: usize) -> Result<rayon::ThreadPool, Diagnostic> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(|error| no_threads(&error))
 }
 
 fn no_threads(error: &dyn std::error::Error) -> Diagnostic {

@@ -200,6 +200,10 @@ pub trait Step: Send + Sync {
     fn cacheable(&self) -> bool {
         true
     }
+    /// Says whether its work is for many threads; one that only looks and decides starts none.
+    fn computes(&self) -> bool {
+        true
+    }
     /// Says whether running it changes its own inputs, so that its result is stored under the new key as well.
     fn settles_its_inputs(&self) -> bool {
         false

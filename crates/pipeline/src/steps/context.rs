@@ -44,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) resolved: Resolved,
     /// The run's id.
     pub(crate) run: String,
+    /// Artifacts' bytes.
+    pub(crate) objects: Arc<ObjectStore>,
     /// Runs and models.
     pub(crate) tracking: Arc<dyn Tracking>,
     /// Live or replay.

@@ -43,6 +43,10 @@ impl Step for Gate {
         measured
     }
 
+    fn computes(&self) -> bool {
+        false
+    }
+
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let sets: Value = parse(&scope.read("evaluate", "metrics")?)?;
         let metrics = metrics_of(&sets["reference"]["metrics"]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_data::{Master, ReadOptions};
-use trainyard_files::{Digest, hash_file};
+use trainyard_files::Digest;
 
 use super::context::{Context, Mode, count, to_json};
 use crate::code;
@@ -49,7 +49,8 @@ impl Ingest {
                 .into());
             }
         }
-        let (digest, _) = hash_file(&*self.0.io, &self.path()).map_err(|error| error.diagnostic())?;
+        let found = self.0.objects.digests().of(&*self.0.io, &self.path());
+        let (digest, _) = found.map_err(|error| error.diagnostic())?;
         Ok(digest)
     }
 }

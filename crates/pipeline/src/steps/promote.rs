@@ -44,6 +44,10 @@ impl Step for Promote {
         &["compare"]
     }
 
+    fn computes(&self) -> bool {
+        false
+    }
+
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let project = &self.0.resolved.project;
         let Some(promote) = &project.promote else { return Ok(Output::default()) };

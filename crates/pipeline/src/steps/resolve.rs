@@ -40,6 +40,10 @@ impl Step for Resolve {
         Ok(vec![Input::new("configuration", Digest::of(&self.configuration()))])
     }
 
+    fn computes(&self) -> bool {
+        false
+    }
+
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let resolved = &self.0.resolved;
         let versions = [

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_pipeline::StepStatus;
-use trainyard_pipeline::engine::{Cancel, Entry, Failure, Record, Sink};
+use trainyard_pipeline::engine::{Cancel, Done, Entry, Failure, Sink};
 
 use crate::given::{Fake, World, codes, diamond, ended};
 
@@ -133,8 +133,8 @@ fn every_failure_of_independent_steps_is_told_in_order() {
 struct After(Box<dyn Fn(&str) + Send + Sync>);
 
 impl Sink for After {
-    fn finished(&self, record: &Record, _cached: bool, _seconds: f64) -> Result<(), Failure> {
-        (self.0)(&record.step);
+    fn finished(&self, steps: &[Done]) -> Result<(), Failure> {
+        steps.iter().for_each(|done| (self.0)(&done.record.step));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use trainyard_files::{Digest, DiskIo, ObjectStore};
 use trainyard_pipeline::engine::{
-    Cache, Cancel, Engine, Entry, Event, Failure, Finished, Graph, Input, Journal, Outcome, Output, Read, Record,
+    Cache, Cancel, Done, Engine, Entry, Event, Failure, Finished, Graph, Input, Journal, Outcome, Output, Read, Record,
     Reporter, Scope, Sink, Step, StepStatus, still_done,
 };
 
@@ -122,7 +122,7 @@ impl Reporter for Heard {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn finished(&self, _record: &Record, _cached: bool, _seconds: f64) -> Result<(), Failure> {
+    fn finished(&self, _steps: &[Done]) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -170,7 +170,7 @@ impl World {
             graph: Graph::new(steps).unwrap(),
             cache,
             objects: Arc::clone(&self.objects),
-            journal: Some(Journal::open(Arc::new(DiskIo), self.journal()).unwrap()),
+            journal: Some(Journal::open(Arc::new(DiskIo), self.journal())),
             sink: Arc::new(Nowhere),
             reporter: self.heard.clone(),
             cancel: self.cancel.clone(),

@@ -33,8 +33,8 @@ fn bits(record: &Record) -> Vec<u64> {
 #[test]
 fn an_undefined_metric_leaves_the_journal_readable() {
     let world = World::new();
-    let journal = Journal::open(Arc::new(DiskIo), world.journal()).unwrap();
-    journal.write(&Entry::StepDone { record: Box::new(record()), cached: false, seconds: 0.5 }).unwrap();
+    let journal = Journal::open(Arc::new(DiskIo), world.journal());
+    journal.write(&[Entry::StepDone { record: Box::new(record()), cached: false, seconds: 0.5 }]).unwrap();
     let done = Journal::done(&world.entries());
     assert_eq!(bits(&done["evaluate"].0), bits(&record()));
 }

@@ -90,14 +90,14 @@ pub(super) fn log_artifact(
     run: &str,
     path: &str,
     digest: &Digest,
-    size: usize,
+    size: u64,
 ) -> Result<(), Fault> {
     expect_running(tx, run)?;
     tx.prepare_cached(
         "INSERT INTO artifacts (run, path, digest, size) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (run, path) DO UPDATE SET digest = excluded.digest, size = excluded.size",
     )?
-    .execute(params![run, path, digest.to_string(), stored(size as u64)])?;
+    .execute(params![run, path, digest.to_string(), stored(size)])?;
     Ok(())
 }
 
