@@ -79,6 +79,7 @@ pub struct ProjectLock {
     file: File,
     path: PathBuf,
     holder: Holder,
+    follows_crash: bool,
 }
 
 impl ProjectLock {
@@ -115,26 +116,31 @@ impl ProjectLock {
         &self.holder
     }
 
+    /// Says whether a holder before this one died without leaving the lock.
+    pub fn follows_crash(&self) -> bool {
+        self.follows_crash
+    }
+
     fn acquire(path: &Path, holder: Holder, shared: bool) -> Result<Self, Error> {
         create_folder(&DiskIo, folder_of(path))?;
         let _gate = Gate::enter(path)?;
         let file = open(path)?;
         let failed = |error: Errno| Error::io(Operation::Lock, path, error.into());
         let mut refusals = 0;
-        let others = loop {
+        let (is_alone, others) = loop {
             if attempt(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)? {
                 if shared {
                     // Not in one step for the kernel, but the gate keeps everybody else out meanwhile.
                     retry_on_intr(|| flock(&file, FlockOperation::LockShared)).map_err(failed)?;
                 }
-                break Vec::new();
+                break (true, names(&file));
             }
             let found = names(&file);
             if shared
                 && found.iter().any(|other| other.holder.run == holder.run)
                 && attempt(&file, FlockOperation::NonBlockingLockShared).map_err(failed)?
             {
-                break found;
+                break (false, found);
             }
             refusals += 1;
             if refusals == PROBE_ATTEMPTS {
@@ -142,10 +148,13 @@ impl ProjectLock {
             }
             sleep(PAUSE);
         };
-        let mut names: Vec<Entry> = others.into_iter().filter(|other| other.lives() != Some(false)).collect();
+        // Whoever is still named in a lock that nobody holds is dead, wherever that was.
+        let follows_crash = others.iter().any(|other| is_alone || other.lives() == Some(false));
+        let mut names: Vec<Entry> =
+            others.into_iter().filter(|other| !is_alone && other.lives() != Some(false)).collect();
         names.push(Entry::here(&holder));
         write_names(&file, &names).map_err(|error| Error::io(Operation::Write, path, error))?;
-        Ok(Self { file, path: path.to_path_buf(), holder })
+        Ok(Self { file, path: path.to_path_buf(), holder, follows_crash })
     }
 }
 

@@ -80,8 +80,8 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
     let stores = looking.opened()?;
     let run = new_run_id(&stores);
-    let _lock = stores.lock(&run, false)?;
-    stores.sweep();
+    let lock = stores.lock(&run, false)?;
+    stores.sweep(lock.follows_crash());
     let context = stores.context(resolved, &run, Mode::Live);
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
@@ -120,9 +120,9 @@ pub fn resume(
             .into());
     };
     let stores = Stores::open(&request.io, &request.root)?;
-    let _lock = stores.lock(&run, false)?;
-    stores.sweep();
+    let lock = stores.lock(&run, false)?;
     let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live);
+    stores.sweep(lock.follows_crash());
     reopen(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
 }

@@ -36,6 +36,9 @@ impl Sink for TrackingSink {
             }));
             batch.artifacts.extend(logged.files.clone());
         }
+        if let Ok(mut uses) = self.context.reference_uses.lock() {
+            batch.reference_uses = std::mem::take(&mut *uses);
+        }
         let tracked = self.context.tracking.log_batch(&self.context.run, &batch);
         tracked.map_err(|error| error.diagnostic().into())
     }

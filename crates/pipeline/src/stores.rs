@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
@@ -22,8 +23,11 @@ pub(crate) struct Stores {
     pub(crate) io: Arc<dyn Io>,
     pub(crate) root: PathBuf,
     pub(crate) objects: Arc<ObjectStore>,
-    pub(crate) tracking: Arc<dyn Tracking>,
+    pub(crate) tracking: Arc<EmbeddedStore>,
 }
+
+/// How long what nobody misses may lie about; looking for it costs a look into every run's folder.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the name of a scratch folder of `verify` begins with; the process's id and the time follow.
 pub(crate) const VERIFY: &str = "verify-";
@@ -49,8 +53,17 @@ impl Stores {
         Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
     }
 
-    /// Removes what writers that died left half-written. Only who holds the project's lock may ask for it.
-    pub(crate) fn sweep(&self) {
+    /// Removes what writers that died left half-written: after a crash, and else once a day. Only who holds the project's
+    /// lock may ask for it.
+    pub(crate) fn sweep(&self, follows_crash: bool) {
+        let marker = self.state().join("swept");
+        let swept = self.io.metadata(&marker).ok().and_then(|metadata| metadata.modified);
+        let is_recent = |swept| SystemTime::now().duration_since(swept).is_ok_and(|age| age < BETWEEN_SWEEPS);
+        if !follows_crash && swept.is_some_and(is_recent) {
+            return;
+        }
+        let _ = self.io.remove_file(&marker);
+        let _ = self.io.create(&marker);
         let mut folders = vec![self.state(), self.root.join("versions")];
         for parent in [
             self.state().join("cache"),
@@ -81,7 +94,10 @@ impl Stores {
     }
 
     /// Opens for writing what was only looked at; the objects that were found whole need not be read again.
-    pub(crate) fn opened(&self) -> Result<Stores, Vec<Diagnostic>> {
+    pub(crate) fn opened(self) -> Result<Stores, Vec<Diagnostic>> {
+        if self.tracking.allow_writing().map_err(|error| vec![error.diagnostic()])? {
+            return Ok(self);
+        }
         Stores::writing(&self.io, &self.root, Arc::clone(&self.objects))
     }
 
@@ -122,9 +138,10 @@ impl Stores {
             resolved,
             run: run.to_owned(),
             objects: Arc::clone(&self.objects),
-            tracking: Arc::clone(&self.tracking),
+            tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,
             mode,
             now_ms,
+            reference_uses: Mutex::default(),
             tables: Mutex::new(BTreeMap::new()),
             read_ahead: Mutex::new(None),
         })

@@ -32,19 +32,23 @@ pub struct EmbeddedStore {
     connection: Mutex<Connection>,
     path: PathBuf,
     objects: Arc<ObjectStore>,
+    /// Whether the connection could write, were it allowed to.
+    can_write: bool,
 }
 
 impl EmbeddedStore {
     /// Opens the store in the folder `dir`, and makes one where there is none.
     pub fn open(dir: &Path, objects: Arc<ObjectStore>) -> Result<Self, Error> {
         let (connection, path) = open::writable(dir)?;
-        Ok(Self { connection: Mutex::new(connection), path, objects })
+        Ok(Self { connection: Mutex::new(connection), path, objects, can_write: true })
     }
 
     /// Opens the store in the folder `dir` for reading only, where there is one. The folder may be read-only.
     pub fn open_existing(dir: &Path, objects: Arc<ObjectStore>) -> Result<Option<Self>, Error> {
         let opened = open::readable(dir)?;
-        Ok(opened.map(|(connection, path)| Self { connection: Mutex::new(connection), path, objects }))
+        let store =
+            |(connection, path, can_write)| Self { connection: Mutex::new(connection), path, objects, can_write };
+        Ok(opened.map(store))
     }
 
     /// Opens the store in the folder `dir` for looking only: where there is none, one without runs and models that
@@ -54,7 +58,22 @@ impl EmbeddedStore {
             return Ok(store);
         }
         let (connection, path) = open::empty(dir)?;
-        Ok(Self { connection: Mutex::new(connection), path, objects })
+        Ok(Self { connection: Mutex::new(connection), path, objects, can_write: false })
+    }
+
+    /// Lets a store that was opened for looking write from now on. Says whether it can: one in memory, or in a folder
+    /// that may not be written, has to be opened anew.
+    pub fn allow_writing(&self) -> Result<bool, Error> {
+        if !self.can_write {
+            return Ok(false);
+        }
+        let connection = self.lock();
+        if connection.is_readonly(rusqlite::MAIN_DB).unwrap_or(false) {
+            return Err(Error::ReadOnly { path: self.path.clone() });
+        }
+        let allowed = connection.pragma_update(None, "query_only", false);
+        allowed.map_err(|error| Fault::from(error).at(&self.path))?;
+        Ok(true)
     }
 
     /// Returns the store's file.
@@ -172,7 +191,13 @@ impl Tracking for EmbeddedStore {
             runs::log_metrics(tx, run, &batch.metrics)?;
             runs::set_tags(tx, run, &batch.tags)?;
             batch.inputs.iter().try_for_each(|input| runs::log_input(tx, run, input))?;
-            artifacts.into_iter().try_for_each(|(path, digest, size)| runs::log_artifact(tx, run, path, digest, size))
+            for (path, digest, size) in artifacts {
+                runs::log_artifact(tx, run, path, digest, size)?;
+            }
+            for (split_version, reference) in &batch.reference_uses {
+                runs::count_reference_use(tx, *split_version, reference, run)?;
+            }
+            Ok(())
         })
     }
 

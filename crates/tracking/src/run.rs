@@ -71,6 +71,8 @@ pub struct Batch {
     pub inputs: Vec<Input>,
     /// Artifacts by path, already among the objects.
     pub artifacts: BTreeMap<String, Digest>,
+    /// Reference tests that judged the run: the split version and the digest of each.
+    pub reference_uses: Vec<(u32, Digest)>,
 }
 
 /// Says how a run stands.

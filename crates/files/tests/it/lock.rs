@@ -77,7 +77,8 @@ fn a_killed_process_holds_nothing() {
         // Its name is still in the file, and counts for nothing.
         assert!(fs::read_to_string(&path).unwrap().contains("\"a\""));
         assert_eq!(ProjectLock::holder(&path).unwrap(), None);
-        drop(ProjectLock::exclusive(&path, me("b")).unwrap());
+        assert!(ProjectLock::exclusive(&path, me("b")).unwrap().follows_crash());
+        assert!(!ProjectLock::exclusive(&path, me("b")).unwrap().follows_crash());
     }
 }
 

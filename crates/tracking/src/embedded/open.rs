@@ -63,8 +63,8 @@ pub(super) fn empty(dir: &Path) -> Result<(Connection, PathBuf), Error> {
     Ok((outcome.map_err(|fault: Fault| fault.at(&path))?, path))
 }
 
-/// Opens the store for reading, where there is one.
-pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Error> {
+/// Opens the store for reading, where there is one; says whether the connection could write.
+pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf, bool)>, Error> {
     let path = dir.join(FILE_NAME);
     match path.try_exists() {
         Ok(true) => {}
@@ -74,17 +74,17 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf)>, Erro
         }
     }
     refuse_folder(&path)?;
-    let outcome = match read_only(&path) {
+    let (outcome, can_write) = match read_only(&path) {
         // In a folder that may not be written SQLite can't keep its notes of readers. Nobody else writes there either.
         Err(Fault::Sqlite(error))
             if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
         {
-            immutable(&path)
+            (immutable(&path), false)
         }
-        other => other,
+        other => (other, true),
     };
     match outcome {
-        Ok(Some(connection)) => Ok(Some((connection, path))),
+        Ok(Some(connection)) => Ok(Some((connection, path, can_write))),
         Ok(None) => Ok(None),
         Err(fault) => Err(fault.at(&path)),
     }

@@ -58,6 +58,7 @@ fn a_batch_is_logged_whole_or_not_at_all() {
         tags: map([("team", "core")]),
         inputs: vec![input],
         artifacts: BTreeMap::from([("plots/a.png".to_owned(), picture)]),
+        reference_uses: vec![(1, rows), (1, rows)],
     };
     let before = store.run("a1").unwrap();
     assert!(matches!(store.log_batch("a1", &batch), Err(Error::ParamChanged { .. })));
@@ -66,12 +67,13 @@ fn a_batch_is_logged_whole_or_not_at_all() {
     let long = Batch { metrics: vec![metric(&"m".repeat(5_000), 0.5, 0)], ..Batch::default() };
     assert!(store.log_batch("a1", &long).is_err());
     assert_eq!(store.run("a1").unwrap(), before);
-    assert_eq!(store.artifacts("a1").unwrap(), []);
+    assert_eq!((store.artifacts("a1").unwrap(), store.reference_uses(1, &rows).unwrap()), (Vec::new(), 0));
     let batch = Batch { params: map([("alpha", "1"), ("depth", "6")]), ..batch };
     store.log_batch("a1", &batch).unwrap();
     let run = store.run("a1").unwrap().unwrap();
     assert_eq!((run.params, run.tags, run.inputs), (batch.params, batch.tags, batch.inputs));
     assert_eq!(store.metric_history("a1", "loss").unwrap(), batch.metrics);
+    assert_eq!(store.reference_uses(1, &rows).unwrap(), 1);
     assert_eq!(store.read_artifact("a1", "plots/a.png").unwrap(), b"png");
 }
 

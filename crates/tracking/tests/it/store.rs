@@ -52,6 +52,10 @@ fn a_reader_makes_nothing_where_nothing_is() {
     let reader = EmbeddedStore::open_existing(dir.path(), objects(dir.path())).unwrap().unwrap();
     assert_eq!(reader.runs(10, None).unwrap().len(), 1);
     assert!(matches!(reader.start_run(&new_run("b")), Err(Error::ReadOnly { .. })));
+    assert!(reader.allow_writing().unwrap());
+    reader.start_run(&new_run("b")).unwrap();
+    let elsewhere = EmbeddedStore::look(&dir.path().join("absent"), objects(dir.path())).unwrap();
+    assert!(!elsewhere.allow_writing().unwrap(), "one in memory is not the one on the disk");
 }
 
 #[test]
