@@ -21,7 +21,7 @@ fn limited(project: &Project, kib: u64, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// The limits that are tried, in KiB: from the least in which the program starts.
+/// The limits that are tried, in KiB: from the least in which the program starts, each larger by a quarter.
 fn limits(project: &Project) -> impl Iterator<Item = u64> + use<> {
     let more = |kib: &u64| Some(kib + kib / 4);
     let starts = |kib: &u64| limited(project, *kib, &["--version"]).status.success();
@@ -34,11 +34,11 @@ fn exhausted_memory_is_named_with_the_step_and_the_run_goes_on_with_more() {
     let roomy = Project::with_rows(20_000);
     let whole = candidate(&roomy.run());
     let mut in_a_step = 0;
-    for kib in limits(&roomy) {
+    let mut ended_well = |kib: u64| {
         let project = Project::with_rows(20_000);
         let output = limited(&project, kib, &["run", "--threads", "2"]);
         if output.status.success() {
-            break;
+            return true;
         }
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{kib} KiB: {said}");
@@ -51,6 +51,12 @@ fn exhausted_memory_is_named_with_the_step_and_the_run_goes_on_with_more() {
             assert!(said.contains(&format!("trainyard resume {run}")), "{kib} KiB: {said}");
             assert_eq!(candidate(&project.json(&["resume"])), whole, "{kib} KiB");
         }
+        false
+    };
+    let enough = limits(&roomy).find(|kib| ended_well(*kib)).unwrap();
+    // Below what is just enough, nearer together: there the steps are at work.
+    for step in 1..=8 {
+        ended_well(enough - enough * step / 40);
     }
     assert!(in_a_step > 0, "the memory was never exhausted in a step");
 }

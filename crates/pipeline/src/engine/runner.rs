@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -221,7 +222,7 @@ impl Running {
             // The receiver is gone only when the run was left behind after an interruption.
             let _ = sender.send(running.finish(&*step, started, result));
         };
-        std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        spawn(name.to_owned(), work)?;
         Ok(None)
     }
 
@@ -351,7 +352,28 @@ fn guarded<T>(step: &str, work: impl FnOnce() -> Result<T, Failure>) -> Result<T
 
 /// Starts threads to compute with.
 pub(crate) fn start_threads(threads: usize) -> Result<rayon::ThreadPool, Diagnostic> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(|error| no_threads(&error))
+    let one = |thread: rayon::ThreadBuilder| spawn(String::new(), || thread.run());
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).spawn_handler(one).build();
+    started.map_err(|error| no_threads(&error))
+}
+
+/// What must be free before a thread is started, in bytes. One that does not get the little that it needs before its
+/// first line ends the process without a word.
+const ROOM: usize = 8 << 20;
+
+/// Starts a thread where there is room for one, and waits for its first line: threads that start at once could take the
+/// room from one another.
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut room: Vec<u8> = Vec::new();
+    room.try_reserve_exact(ROOM).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    drop(black_box(room));
+    let (begins, begun) = mpsc::channel();
+    std::thread::Builder::new().name(name).spawn(move || {
+        let _ = begins.send(());
+        work();
+    })?;
+    let _ = begun.recv();
+    Ok(())
 }
 
 fn no_threads(error: &dyn std::error::Error) -> Diagnostic {
