@@ -52,6 +52,10 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn new(project: &str, features: &str, models: &str, table: &RecordBatch) -> Project {
+        Project::with_split(project, SPLIT, features, models, table)
+    }
+
+    pub(crate) fn with_split(project: &str, split: &str, features: &str, models: &str, table: &RecordBatch) -> Project {
         let source = |name: &str, text: &str| Arc::new(Source { name: name.into(), text: text.into(), first_line: 1 });
         let version =
             |folder: &str, text: &str| BTreeMap::from([(1, source(&format!("versions/{folder}/v1.yaml"), text))]);
@@ -60,7 +64,7 @@ impl Project {
             environment: None,
             known_environments: Vec::new(),
             overrides: Vec::new(),
-            splits: version("splits", SPLIT),
+            splits: version("splits", split),
             features: version("features", features),
             models: version("models", models),
             lock: None,

@@ -57,9 +57,12 @@ fn drawn(seed: u64, strange: &dyn Fn(usize) -> bool) -> RecordBatch {
         let score = stream.uniform() + amount.filter(|value| value.is_finite()).unwrap_or(5.0) / 20.0;
         let bought = (score > 0.75) != draw.is_strange;
         let price = if draw.is_strange { 1e6 + score } else { score };
-        rows.push((amount, size, color, day, is_member, bought, price));
+        let kind = ["low", "middle", "high"]
+            [(usize::from(score > 0.5) + usize::from(score > 0.9) + usize::from(draw.is_strange)) % 3];
+        let worth = if draw.is_strange { 50.0 } else { 0.5 + stream.uniform() };
+        rows.push((amount, size, color, day, is_member, bought, price, kind, worth));
     }
-    let columns: [(&str, ArrayRef); 8] = [
+    let columns: [(&str, ArrayRef); 11] = [
         ("amount", Arc::new(rows.iter().map(|row| row.0).collect::<Float64Array>())),
         ("size", Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>())),
         ("color", Arc::new(rows.iter().map(|row| row.2.as_deref()).collect::<LargeStringArray>())),
@@ -71,6 +74,9 @@ fn drawn(seed: u64, strange: &dyn Fn(usize) -> bool) -> RecordBatch {
             Arc::new(rows.iter().map(|row| Some(if row.5 { "yes" } else { "no" })).collect::<LargeStringArray>()),
         ),
         ("price", Arc::new(rows.iter().map(|row| Some(row.6)).collect::<Float64Array>())),
+        ("kind", Arc::new(rows.iter().map(|row| Some(row.7)).collect::<LargeStringArray>())),
+        ("worth", Arc::new(rows.iter().map(|row| Some(row.8)).collect::<Float64Array>())),
+        ("at", Arc::new((0..ROWS as i64).collect::<Int64Array>())),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
 }
@@ -108,15 +114,21 @@ fn features(stream: &mut Stream) -> serde_json::Value {
     json!({"columns": columns, "groups": [{"numeric": numeric, "impute": impute, "scale": scale}, categorical]})
 }
 
-fn project(seed: u64, table: &RecordBatch) -> Project {
+/// Two classes, a number, several classes in turn, and every other three times with weights.
+fn project(seed: u64, table: &RecordBatch, split: &str) -> Project {
     let mut stream = Key::new(seed, "canaries/features").stream();
     let features = features(&mut stream).to_string();
-    let (target, linear) = match seed % 2 {
+    let (target, linear) = match seed % 3 {
         0 => (json!({"column": "bought", "positive": "yes"}), "logistic_regression"),
-        _ => (json!({"column": "price", "task": "regression"}), "ridge"),
+        1 => (json!({"column": "price", "task": "regression"}), "ridge"),
+        _ => (json!({"column": "kind", "task": "multiclass"}), "logistic_regression"),
     };
     let active = json!({"split": 1, "features": 1, "model": 1});
-    let project = json!({"name": "drawn", "data": {"source": "drawn.csv", "target": target}, "active": active});
+    let mut data = json!({"source": "drawn.csv", "target": target});
+    if seed / 3 % 2 == 1 {
+        data["weight"] = json!("worth");
+    }
+    let project = json!({"name": "drawn", "data": data, "active": active});
     let boosted = json!({
         "estimator": "gradient_boosting", "max_iter": 5, "min_samples_leaf": 3, "subsample": 0.7, "colsample_bytree": 0.7,
     });
@@ -125,13 +137,19 @@ fn project(seed: u64, table: &RecordBatch) -> Project {
         "candidates": {linear: {}, "boosted": boosted, "dummy": {}},
         "cross_validation": {"folds": 3},
     });
-    Project::new(&project.to_string(), &features, &models.to_string(), table)
+    Project::with_split(&project.to_string(), split, &features, &models.to_string(), table)
 }
+
+const SHARES: &str = "shares: {train: 0.6, validation: 0.2, reference_test: 0.2}\n";
 
 /// Gives a fold's model as the product writes it, and the bits of its predictions.
 fn fitted(project: &Project, table: &RecordBatch, fold: u32) -> (Vec<String>, Vec<Vec<u64>>) {
     let folds: Vec<u32> = (0..ROWS as u32).map(|row| row % 3).collect();
-    let fits = fit_fold(&project.request(table, None), &folds, fold as usize, 3).unwrap();
+    fitted_on(project, table, &folds, fold)
+}
+
+fn fitted_on(project: &Project, table: &RecordBatch, folds: &[u32], fold: u32) -> (Vec<String>, Vec<Vec<u64>>) {
+    let fits = fit_fold(&project.request(table, None), folds, fold as usize, 3).unwrap();
     let estimators = fits.candidates.iter().map(|fit| serde_json::to_string(&fit.estimator).unwrap());
     let model = [fits.features.to_json()].into_iter().chain(estimators).collect();
     (model, fits.candidates.iter().map(|fit| bits(&fit.predictions)).collect())
@@ -146,7 +164,7 @@ fn held_out_rows_change_no_byte_of_a_fold() {
     let mut noticed = 0;
     for seed in 0..rounds() {
         let table = drawn(seed, &|_| false);
-        let project = project(seed, &table);
+        let project = project(seed, &table, SHARES);
         for fold in 0..3_u32 {
             let before = fitted(&project, &table, fold);
             // Every other row of the fold changes: the rest of it shows the predictions.
@@ -154,8 +172,12 @@ fn held_out_rows_change_no_byte_of_a_fold() {
             let after = fitted(&project, &drawn(seed, &changes), fold);
             assert!(after.0 == before.0, "seed {seed}, fold {fold}");
             for (after, before) in after.1.iter().zip(&before.1) {
-                let untouched = (fold as usize..ROWS).step_by(3).enumerate().filter(|(_, row)| row % 2 == 1);
-                assert!(untouched.into_iter().all(|(at, _)| after[at] == before[at]), "seed {seed}, fold {fold}");
+                let rows: Vec<usize> = (fold as usize..ROWS).step_by(3).collect();
+                // Of several classes each row has as many predictions.
+                let width = after.len() / rows.len();
+                let both = after.chunks(width).zip(before.chunks(width));
+                let mut untouched = rows.iter().zip(both).filter(|(row, _)| *row % 2 == 1);
+                assert!(untouched.all(|(_, (after, before))| after == before), "seed {seed}, fold {fold}");
             }
             // The same rows leave their mark where they train: a fit on all rows would be caught.
             let elsewhere = fitted(&project, &drawn(seed, &changes), (fold + 1) % 3);
@@ -169,7 +191,7 @@ fn held_out_rows_change_no_byte_of_a_fold() {
 fn held_out_rows_change_no_byte_of_the_final_model() {
     for seed in 0..rounds() {
         let table = drawn(seed, &|_| false);
-        let project = project(seed, &table);
+        let project = project(seed, &table, SHARES);
         let (rows, held_out) = (fifths(&table, &[0, 1, 2, 3]), fifths(&table, &[4]));
         let other = drawn(seed, &|row| row % 5 == 4);
         for (name, candidate) in &project.resolved.model.spec.candidates {
@@ -185,4 +207,24 @@ fn held_out_rows_change_no_byte_of_the_final_model() {
             assert!(leaky[0] != leaky[1], "seed {seed}, {}", name.value);
         }
     }
+}
+
+#[test]
+fn with_a_split_by_time_no_later_row_reaches_a_fold() {
+    let mut noticed = 0;
+    for seed in 0..rounds() / 4 {
+        let table = drawn(seed, &|_| false);
+        let project = project(seed, &table, &format!("by_time: at\n{SHARES}"));
+        let blocks: Vec<u32> = (0..ROWS).map(|row| (row * 4 / ROWS) as u32).collect();
+        for fold in 0..3_u32 {
+            let before = fitted_on(&project, &table, &blocks, fold);
+            // The fold is judged on the block after its own; every other row from there on changes.
+            let changes = |row: usize| blocks[row] > fold && row.is_multiple_of(2);
+            let after = fitted_on(&project, &drawn(seed, &changes), &blocks, fold);
+            assert!(after.0 == before.0, "seed {seed}, fold {fold}");
+            let last = fitted_on(&project, &drawn(seed, &|row| blocks[row] == fold && row % 2 == 1), &blocks, fold);
+            noticed += u64::from(last.0 != before.0);
+        }
+    }
+    assert_eq!(noticed, 3 * (rounds() / 4));
 }
