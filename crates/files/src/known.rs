@@ -30,15 +30,18 @@ impl FileDigests {
     /// Returns a file's digest and its length, as [`hash_file`] does.
     pub fn of(&self, io: &dyn Io, path: &Path) -> Result<(Digest, u64), Error> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = io.metadata(path).ok().and_then(|metadata| Some((metadata.len, metadata.modified?)));
+        let look = || io.metadata(path).ok().and_then(|metadata| Some((metadata.len, metadata.modified?)));
+        let (state, now) = (look(), SystemTime::now());
         if let (Some((length, modified)), Some(known)) = (state, known().get(path).copied())
             && (known.length, known.modified) == (length, modified)
         {
             return Ok((known.digest, length));
         }
         let (digest, length) = hash_file(io, path)?;
-        let is_at_rest = |modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > CLOCK);
-        if let Some((_, modified)) = state.filter(|(found, modified)| *found == length && is_at_rest(*modified)) {
+        let is_at_rest = |modified| now.duration_since(modified).is_ok_and(|age| age > CLOCK);
+        if let Some((_, modified)) = state.filter(|(_, modified)| is_at_rest(*modified))
+            && look() == Some((length, modified))
+        {
             known().insert(path.to_path_buf(), Known { length, modified, digest });
         }
         Ok((digest, length))

@@ -202,7 +202,13 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
             Entry::Began { at, pid, host, only, .. } => Some((*at, *pid, host.clone(), only.is_some())),
             _ => None,
         });
-        let (began_ms, pid, host, by_step) = began.unwrap_or_default();
+        let written = || stores.io.metadata(&stores.configuration_path(&run)).ok()?.modified;
+        let (began_ms, pid, host, by_step) = began.unwrap_or_else(|| {
+            // It died between its configuration and its journal.
+            let since = written().and_then(|written| written.duration_since(std::time::UNIX_EPOCH).ok());
+            let began_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+            (began_ms.unwrap_or_default(), 0, String::new(), false)
+        });
         let held = holder.as_ref().is_some_and(|holder| holder.run == run);
         let state = match entries.last() {
             _ if unreadable => "unreadable",

@@ -38,7 +38,11 @@ pub struct Request {
 impl Request {
     /// Does work on threads of its own, as many as the budget allows.
     pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Diagnostic> {
-        Ok(start_threads(self.threads)?.install(work))
+        let threads = start_threads(self.threads).map_err(|error| {
+            Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
+                .help("end other programs, or raise the limits of processes and of memory, and repeat the command")
+        })?;
+        Ok(threads.install(work))
     }
 }
 

@@ -80,8 +80,8 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
     let stores = looking.opened()?;
     let run = new_run_id(&stores);
-    let lock = stores.lock(&run, false)?;
-    stores.sweep(lock.follows_crash());
+    let _lock = stores.lock(&run, false)?;
+    stores.sweep();
     let context = stores.context(resolved, &run, Mode::Live);
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
@@ -120,9 +120,9 @@ pub fn resume(
             .into());
     };
     let stores = Stores::open(&request.io, &request.root)?;
-    let lock = stores.lock(&run, false)?;
+    let _lock = stores.lock(&run, false)?;
     let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live);
-    stores.sweep(lock.follows_crash());
+    stores.sweep();
     reopen(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
 }
@@ -300,7 +300,7 @@ fn start_engine(
     let only_step = only.map(str::to_owned);
     let began =
         Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
-    journal.note(&began).map_err(|error| journal_problem(&error))?;
+    journal.write(&[began]).map_err(|error| journal_problem(&error))?;
     reporter.report(&Event::Started { run: context.run.clone() });
     Ok(Engine {
         graph,

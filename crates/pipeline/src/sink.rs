@@ -1,6 +1,6 @@
 //! Finished steps to the tracking run.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use trainyard_tracking::{Batch, Input, Metric};
 
@@ -36,9 +36,9 @@ impl Sink for TrackingSink {
             }));
             batch.artifacts.extend(logged.files.clone());
         }
-        if let Ok(mut uses) = self.context.reference_uses.lock() {
-            batch.reference_uses = std::mem::take(&mut *uses);
-        }
+        let mut uses = self.context.reference_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.reference_uses = std::mem::take(&mut *uses);
+        drop(uses);
         let tracked = self.context.tracking.log_batch(&self.context.run, &batch);
         tracked.map_err(|error| error.diagnostic().into())
     }

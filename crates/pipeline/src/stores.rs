@@ -55,11 +55,11 @@ impl Stores {
 
     /// Removes what writers that died left half-written: after a crash, and else once a day. Only who holds the project's
     /// lock may ask for it.
-    pub(crate) fn sweep(&self, follows_crash: bool) {
-        let marker = self.state().join("swept");
+    pub(crate) fn sweep(&self) {
+        let marker = self.sweep_marker();
         let swept = self.io.metadata(&marker).ok().and_then(|metadata| metadata.modified);
         let is_recent = |swept| SystemTime::now().duration_since(swept).is_ok_and(|age| age < BETWEEN_SWEEPS);
-        if !follows_crash && swept.is_some_and(is_recent) {
+        if swept.is_some_and(is_recent) {
             return;
         }
         let _ = self.io.remove_file(&marker);
@@ -162,6 +162,11 @@ impl Stores {
         Resolved::from_json(&value).map_err(|problems| problems.into_vec())
     }
 
+    /// Says, by its time, when what is left over was last looked for.
+    fn sweep_marker(&self) -> PathBuf {
+        self.state().join("swept")
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.state().join("lock")
     }
@@ -182,7 +187,12 @@ impl Stores {
         let path = self.lock_path();
         let locked =
             if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
-        locked.map_err(|error: FileError| error.diagnostic().into())
+        let locked = locked.map_err(|error: FileError| Failure::from(error.diagnostic()))?;
+        if locked.follows_crash() {
+            // Who takes the lock next does not see it any more.
+            let _ = self.io.remove_file(&self.sweep_marker());
+        }
+        Ok(locked)
     }
 }
 

@@ -276,10 +276,6 @@ impl Tracking for EmbeddedStore {
         self.read(|tx| registry::head(tx, model))
     }
 
-    fn count_reference_use(&self, split_version: u32, reference: &Digest, run: &str) -> Result<u64, Error> {
-        self.write(|tx| runs::count_reference_use(tx, split_version, reference, run))
-    }
-
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error> {
         self.read(|tx| runs::reference_uses(tx, split_version, reference))
     }

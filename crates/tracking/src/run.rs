@@ -71,7 +71,7 @@ pub struct Batch {
     pub inputs: Vec<Input>,
     /// Artifacts by path, already among the objects.
     pub artifacts: BTreeMap<String, Digest>,
-    /// Reference tests that judged the run: the split version and the digest of each.
+    /// Reference tests that judged the run, each counted once a run: the split version and the digest.
     pub reference_uses: Vec<(u32, Digest)>,
 }
 

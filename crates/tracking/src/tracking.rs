@@ -70,8 +70,6 @@ pub trait Tracking: Send + Sync {
     /// Digests a model's versions, stages and aliases, for cache keys; no times and no run ids.
     fn head(&self, model: &str) -> Result<Digest, Error>;
 
-    /// Counts a run's use of a reference test, once a run; returns how many runs have used it.
-    fn count_reference_use(&self, split_version: u32, reference: &Digest, run: &str) -> Result<u64, Error>;
     /// Returns how many runs have used a reference test.
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error>;
 

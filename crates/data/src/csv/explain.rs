@@ -12,9 +12,11 @@ use crate::{Error, ReadOptions};
 
 /// Says why a file could not be read, by its whole text.
 pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: Stop) -> Error {
-    if let Stop::LongRow(line) = stop {
-        return Error::LongRow { file: file.to_owned(), line, most: LONGEST_ROW };
-    }
+    let wrong = match stop {
+        Stop::LongRow(line) => return Error::LongRow { file: file.to_owned(), line, most: LONGEST_ROW },
+        Stop::Text(cause) => Err(cause),
+        Stop::Type(wrong) => Ok(wrong),
+    };
     let mut bytes = Vec::new();
     let read = open().and_then(|mut opened| opened.read_to_end(&mut bytes));
     let unreadable = |cause: String| Error::Unreadable { file: file.to_owned(), cause };
@@ -23,9 +25,9 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
     }
     let found = encoding(&bytes, file).and_then(|text| {
         let names = structure(text, file, options)?;
-        match &stop {
-            Stop::Text(_) | Stop::LongRow(_) => Ok(()),
-            Stop::Type(wrong) => {
+        match &wrong {
+            Err(_) => Ok(()),
+            Ok(wrong) => {
                 let mut record = ByteRecord::new();
                 let mut records = reader(text, options);
                 // The header comes first.
@@ -42,10 +44,10 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
             }
         }
     });
-    match (found, stop) {
+    match (found, wrong) {
         (Err(error), _) => error,
-        (Ok(()), Stop::Text(cause)) => unreadable(cause),
-        (Ok(()), Stop::Type(_) | Stop::LongRow(_)) => unreadable("it changed while it was read".to_owned()),
+        (Ok(()), Err(cause)) => unreadable(cause),
+        (Ok(()), Ok(_)) => unreadable("it changed while it was read".to_owned()),
     }
 }
 

@@ -60,7 +60,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Knows how many more bytes may be read before the row ends.
+/// Knows how many more bytes may be read before the row ends. Blank lines before it count as well.
 pub(super) struct Ration {
     whole: usize,
     left: AtomicUsize,
@@ -90,10 +90,10 @@ struct Limited<'a, R> {
 impl<R: Read> Read for Limited<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.ration.left.load(Ordering::Relaxed);
-        if left == 0 {
+        let read = self.text.read(buffer)?;
+        if left == 0 && read > 0 {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        let read = self.text.read(buffer)?;
         self.ration.left.store(left.saturating_sub(read), Ordering::Relaxed);
         Ok(read)
     }

@@ -25,9 +25,10 @@ fn nothing_takes_more_memory_than_its_bound() {
         format!("{names}last\n{}0\n{}0\n", "1,".repeat(100_000), ",".repeat(100_000))
     };
     // The file's text, the code of the problem (nothing where it is read), and the most MiB that it may take.
-    let cases: [(&str, Text, Option<&str>, u64); 5] = [
+    let cases: [(&str, Text, Option<&str>, u64); 6] = [
         ("100,000 columns", columns, None, 640),
         ("one field", || format!("id,text\n1,{}\n", field()), None, 256),
+        ("a row of 65 MiB", || format!("id,text\n1,{}\n", "x".repeat(65 << 20)), Some("data/long-row"), 320),
         // The text itself is 2 GiB of it.
         ("one field of 2 GiB", two_gigabytes, Some("data/long-row"), 2048 + 512),
         ("a name", || format!("id,{}\n1,2\n", field()), None, 512),

@@ -213,8 +213,17 @@ fn base_scores(targets: &[f64], weights: Option<&[f64]>, objective: Objective) -
         Objective::BinaryLogLoss if !counts(0.0) => Err(Error::OneClass { operation: OPERATION, class: 1.0 }),
         Objective::BinaryLogLoss if !counts(1.0) => Err(Error::OneClass { operation: OPERATION, class: 0.0 }),
         Objective::BinaryLogLoss => {
-            let mean = mean(&|target| target);
-            Ok(vec![libm::log(mean / (1.0 - mean))])
+            let share = mean(&|target| target);
+            let odds = share / (1.0 - share);
+            if odds > 0.0 && odds.is_finite() {
+                return Ok(vec![libm::log(odds)]);
+            }
+            // One class weighs so little beside the other that its share was rounded away.
+            let weight = |class: f64| -> f64 {
+                let of_class = targets.iter().enumerate().filter(|(_, target)| **target == class);
+                of_class.map(|(row, _)| weights.map_or(1.0, |weights| weights[row])).sum()
+            };
+            Ok(vec![libm::log(weight(1.0)) - libm::log(weight(0.0))])
         }
         Objective::MulticlassLogLoss { classes } => (0..classes)
             .map(|class| {

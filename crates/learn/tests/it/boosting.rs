@@ -162,6 +162,19 @@ fn weights_count_as_copies() {
 }
 
 #[test]
+fn a_class_that_weighs_next_to_nothing_still_counts() {
+    let table = Table::synthetic(300, 3, 11);
+    let binning = Binning::fit(&table.matrix(), 255);
+    let binned = binning.apply(&table.matrix());
+    for light in [0.0, 1.0] {
+        let weights: Vec<f64> = table.targets.iter().map(|target| if *target == light { 1e-20 } else { 1.0 }).collect();
+        let (weights, objective) = (Some(weights.as_slice()), Objective::BinaryLogLoss);
+        let fit = boost(&binned, &binning, &table.targets, weights, &few_trees(), objective, None, &|_, _, _| true);
+        assert!(fit.unwrap().train_loss.iter().all(|loss| loss.is_finite()), "class {light}");
+    }
+}
+
+#[test]
 fn early_stopping_keeps_the_best_trees() {
     let table = Table::synthetic(600, 5, 7);
     let noisy = Table { targets: (0..600).map(|row| f64::from(u8::from(row * 7919 % 13 < 5))).collect(), ..table };

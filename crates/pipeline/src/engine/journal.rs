@@ -1,4 +1,4 @@
-//! What a run did, one JSON line each, on disk before anything builds on it.
+//! What a run did, one JSON line each; what it made is on disk before anything builds on it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
@@ -90,6 +90,8 @@ struct Running {
     /// Cached steps that are not logged yet. What was stored before is safe: they are logged together, in one
     /// transaction, before the next step makes something new.
     unlogged: Mutex<Vec<Done>>,
+    /// Held by who logs. What could not be logged keeps every later step from being made: nothing builds on it.
+    log: Mutex<Option<Failure>>,
     /// The threads that steps compute with, started for the first step that runs.
     pool: Mutex<Option<Arc<rayon::ThreadPool>>>,
 }
@@ -101,7 +103,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Engine {
     /// Runs the steps that are not in `done`; with `only`, just that one.
     pub fn run(self, done: BTreeMap<String, (Record, bool, f64)>, only: Option<&str>) -> Outcome {
-        let running = Arc::new(Running { engine: self, unlogged: Mutex::default(), pool: Mutex::default() });
+        let running = Arc::new(Running {
+            engine: self,
+            unlogged: Mutex::default(),
+            log: Mutex::default(),
+            pool: Mutex::default(),
+        });
         let engine = &running.engine;
         let threads = engine.threads.max(1);
         let mut finished: BTreeMap<String, Finished> = BTreeMap::new();
@@ -127,11 +134,8 @@ impl Engine {
                 };
                 let Some(next) = open.iter().position(is_ready) else { break };
                 let step = open.remove(next);
-                match running.start(&step, &outputs, sender.clone()) {
-                    Ok(None) => at_work += 1,
-                    Ok(stored) => settled = stored,
-                    Err(error) => drop(failed.insert(place(step.name()), vec![no_threads(&error)])),
-                }
+                settled = running.start(&step, &outputs, sender.clone());
+                at_work += usize::from(settled.is_none());
             }
             let (name, seconds, result) = match settled.take() {
                 Some(message) => message,
@@ -163,16 +167,28 @@ impl Engine {
             };
             finished.insert(name.clone(), Finished { name, status, seconds, record });
         }
-        // Of a step that was left behind nothing more is awaited, not even that it lets go of what it was logging.
-        if at_work == 0 || running.unlogged.try_lock().is_ok() {
-            let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
-            if let Err(Failure::Problems(problems)) = guarded(&last, || running.log()) {
-                failed.insert(usize::MAX, problems);
-            }
+        // Of a step that was left behind nothing more is awaited, not even that it lets go of the log.
+        let guard = match running.log.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
+        let logged = guard.map_or(Ok(()), |mut guard| guarded(&last, || running.log_held(&mut guard)));
+        // A user's stop, and what has failed before, are what is told.
+        if let (Err(Failure::Problems(problems)), true, false) = (logged, failed.is_empty(), interrupted) {
+            failed.insert(usize::MAX, problems);
         }
         let unfinished = at_work > 0 || !open.is_empty();
         let failure = if !failed.is_empty() {
-            Some(Failure::Problems(failed.into_values().flatten().collect()))
+            // What several steps met is told once.
+            let mut told: Vec<Diagnostic> = Vec::new();
+            for problem in failed.into_values().flatten() {
+                if !told.contains(&problem) {
+                    told.push(problem);
+                }
+            }
+            Some(Failure::Problems(told))
         } else {
             (interrupted || unfinished && engine.cancel.is_cancelled()).then_some(Failure::Interrupted)
         };
@@ -199,7 +215,7 @@ impl Running {
         step: &Arc<dyn Step>,
         outputs: &BTreeMap<String, Arc<Output>>,
         sender: mpsc::Sender<Message>,
-    ) -> io::Result<Option<Message>> {
+    ) -> Option<Message> {
         let scope = Scope {
             step: step.name(),
             reads: step.reads(),
@@ -212,18 +228,21 @@ impl Running {
         let found = guarded(step.name(), || self.look_up(&**step, &scope));
         let (code, inputs) = match found {
             Ok(Found::Nothing { code, inputs }) => (code, inputs),
-            Ok(Found::Stored(record)) => return Ok(Some(self.finish(&**step, started, Ok((*record, true))))),
-            Err(failure) => return Ok(Some(self.finish(&**step, started, Err(failure)))),
+            Ok(Found::Stored(record)) => return Some(self.finish(&**step, started, Ok((*record, true)))),
+            Err(failure) => return Some(self.finish(&**step, started, Err(failure))),
         };
         let name = step.name();
-        let (running, step) = (Arc::clone(self), Arc::clone(step));
+        let (running, step_there) = (Arc::clone(self), Arc::clone(step));
         let work = move || {
+            let step = step_there;
             let result = guarded(step.name(), || Ok((running.make(&*step, &scope, code, inputs)?, false)));
             // The receiver is gone only when the run was left behind after an interruption.
             let _ = sender.send(running.finish(&*step, started, result));
         };
-        spawn(name.to_owned(), work)?;
-        Ok(None)
+        match spawn(name.to_owned(), work) {
+            Ok(()) => None,
+            Err(error) => Some(self.finish(&**step, started, Err(no_threads(&error).into()))),
+        }
     }
 
     fn finish(&self, step: &dyn Step, started: Instant, result: Result<(Record, bool), Failure>) -> Message {
@@ -252,6 +271,8 @@ impl Running {
     fn make(&self, step: &dyn Step, scope: &Scope, code: Digest, inputs: Vec<Input>) -> Result<Record, Failure> {
         let engine = &self.engine;
         self.log()?;
+        // That may have taken long enough for the user to stop.
+        scope.check()?;
         if let Some(journal) = &engine.journal {
             let began = Entry::StepBegan { step: step.name().to_owned() };
             journal.note(&began).map_err(|error| journal_problem(&error))?;
@@ -310,21 +331,28 @@ impl Running {
         settled
     }
 
-    /// Logs and journals the steps that are done and not logged yet. On failure they are forgotten: only their stored
-    /// results are lost to this run, and `resume` finds those again.
+    /// Logs and journals the steps that are done and not logged yet, and waits until that is on the disk. Once it has
+    /// failed it fails for every step: `resume` finds their stored results again.
     fn log(&self) -> Result<(), Failure> {
-        // Held until all is on the disk: nobody goes on because somebody else has begun to write.
-        let mut unlogged = locked(&self.unlogged);
-        let steps = std::mem::take(&mut *unlogged);
+        self.log_held(&mut locked(&self.log))
+    }
+
+    fn log_held(&self, failed: &mut Option<Failure>) -> Result<(), Failure> {
+        if let Some(failure) = failed {
+            return Err(failure.clone());
+        }
+        let steps = std::mem::take(&mut *locked(&self.unlogged));
         if steps.is_empty() {
             return Ok(());
         }
-        self.engine.sink.finished(&steps)?;
-        let entry = |done: Done| {
-            let Done { record, cached, seconds } = done;
+        let entry = |done: &Done| {
+            let Done { record, cached, seconds } = done.clone();
             Entry::StepDone { record: Box::new(record), cached, seconds }
         };
-        self.write(&steps.into_iter().map(entry).collect::<Vec<_>>())
+        let entries: Vec<Entry> = steps.iter().map(entry).collect();
+        let logged = self.engine.sink.finished(&steps).and_then(|()| self.write(&entries));
+        *failed = logged.clone().err();
+        logged
     }
 
     fn write(&self, entries: &[Entry]) -> Result<(), Failure> {
@@ -339,7 +367,8 @@ impl Running {
         if let Some(pool) = &*pool {
             return Ok(Arc::clone(pool));
         }
-        let started = Arc::new(start_threads(self.engine.threads)?);
+        let started = start_threads(self.engine.threads).map_err(|error| no_threads(&error))?;
+        let started = Arc::new(started);
         *pool = Some(Arc::clone(&started));
         Ok(started)
     }
@@ -351,14 +380,13 @@ fn guarded<T>(step: &str, work: impl FnOnce() -> Result<T, Failure>) -> Result<T
 }
 
 /// Starts threads to compute with.
-pub(crate) fn start_threads(threads: usize) -> Result<rayon::ThreadPool, Diagnostic> {
-    let one = |thread: rayon::ThreadBuilder| spawn(String::new(), || thread.run());
-    let started = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).spawn_handler(one).build();
-    started.map_err(|error| no_threads(&error))
+pub(crate) fn start_threads(threads: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let one = |thread: rayon::ThreadBuilder| spawn(format!("compute {}", thread.index()), || thread.run());
+    rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).spawn_handler(one).build()
 }
 
 /// What must be free before a thread is started, in bytes. One that does not get the little that it needs before its
-/// first line ends the process without a word.
+/// first line ends the process without a word; the command line's allocator says that the memory is exhausted.
 const ROOM: usize = 8 << 20;
 
 /// Starts a thread where there is room for one, and waits for its first line: threads that start at once could take the

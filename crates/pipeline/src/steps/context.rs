@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use serde_json::Value;
@@ -85,7 +85,8 @@ impl Context {
     /// Counts that this run is judged on the reference test; twice in a run is once. It reaches tracking with what the
     /// step logs, and nobody sees the judgement before that.
     pub(crate) fn count_use(&self, reference: &Digest) {
-        if let (true, Ok(mut uses)) = (self.is_live(), self.reference_uses.lock()) {
+        if self.is_live() {
+            let mut uses = self.reference_uses.lock().unwrap_or_else(PoisonError::into_inner);
             uses.push((self.resolved.split.version, *reference));
         }
     }

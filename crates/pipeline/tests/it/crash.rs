@@ -10,17 +10,25 @@ use crate::whole::{Whole, half_written, run_on, sampled};
 
 #[test]
 fn a_death_at_any_change_of_the_disk_loses_nothing() {
+    dies_at_any_change("a_death_at_any_change_of_the_disk_loses_nothing", Whole::new, 41);
+}
+
+#[test]
+fn a_death_in_a_run_with_nothing_changed_loses_nothing() {
+    dies_at_any_change("a_death_in_a_run_with_nothing_changed_loses_nothing", Whole::again, 3);
+}
+
+fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, step: usize) {
     if let Some(told) = arguments() {
         let [root, at] = told.as_slice() else { panic!("{told:?}") };
         let io = RecordingIo::failing(Path::new(root), at.parse().unwrap(), Then::Dies);
         run_on(Path::new(root), Arc::new(io)).unwrap();
         return;
     }
-    let whole = Whole::new();
-    for at in sampled(whole.changes().len(), 41) {
+    let whole = whole();
+    for at in sampled(whole.changes().len(), step) {
         let project = whole.fresh();
-        let name = "crash::a_death_at_any_change_of_the_disk_loses_nothing";
-        Process::start(name, &[text(project.path()), &at.to_string()]).ends();
+        Process::start(&format!("crash::{test}"), &[text(project.path()), &at.to_string()]).ends();
         // Clean-up after the end may have fewer changes.
         whole.recovers(project.path(), &["crashed", "ended"], &format!("change {at}"));
         assert_eq!(half_written(project.path()), Vec::<PathBuf>::new(), "change {at}");

@@ -1,5 +1,6 @@
 //! Failures, panics, stops.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use trainyard_diagnostics::{Diagnostic, Fault};
@@ -148,6 +149,44 @@ fn a_panic_while_a_result_is_logged_is_a_failure_too() {
     assert_eq!(codes(&outcome), ["engine/broken"]);
     assert_eq!(ended(&outcome, StepStatus::Failed), ["b"]);
     assert_eq!(ended(&outcome, StepStatus::Skipped), ["d"]);
+}
+
+/// Takes nothing but what one step leaves.
+struct Only(&'static str);
+
+impl Sink for Only {
+    fn finished(&self, steps: &[Done]) -> Result<(), Failure> {
+        match steps.iter().all(|done| done.record.step == self.0) {
+            true => Ok(()),
+            false => Err(Diagnostic::error("test/full", "the store is full").into()),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_made_beside_a_step_that_could_not_be_logged() {
+    let world = World::new();
+    let [a, ..] = diamond();
+    assert_eq!(codes(&world.run(std::slice::from_ref(&a))), Vec::<String>::new());
+    // The cached a is logged when b and c, which only come after it, want to run: neither does.
+    let after_a = |name| Fake { after: vec!["a"], ..Fake::new(name, &[]) };
+    let steps = [a, after_a("b"), after_a("c")];
+    let mut engine = world.engine(&steps, Some(world.cache()));
+    engine.sink = Arc::new(Only("b"));
+    let outcome = engine.run(Default::default(), None);
+    assert_eq!(codes(&outcome), ["test/full"], "told once");
+    assert_eq!(ended(&outcome, StepStatus::Ran), Vec::<&str>::new());
+    assert_eq!(steps.map(|step| step.times_run.load(Ordering::Relaxed)), [1, 0, 0]);
+    assert!(!world.entries().iter().any(|entry| matches!(entry, Entry::StepDone { cached: true, .. })));
+    // Where nothing runs afterwards, it is told at the end.
+    let mut engine = world.engine(&steps_of_a(), Some(world.cache()));
+    engine.sink = Arc::new(Only("none"));
+    assert_eq!(codes(&engine.run(Default::default(), None)), ["test/full"]);
+}
+
+fn steps_of_a() -> [Fake; 1] {
+    let [a, ..] = diamond();
+    [a]
 }
 
 #[test]

@@ -36,12 +36,13 @@ fn ends_clearly(whole: &Whole, at: usize, then: Then) {
 
 #[test]
 fn a_disk_that_is_full_at_any_write_is_named_and_the_run_goes_on_when_there_is_room() {
-    let whole = Whole::new();
-    let changes = whole.changes();
-    let writes: Vec<usize> = (0..changes.len()).filter(|at| matches!(changes[*at], Op::Write(..))).collect();
-    assert!(writes.len() > 50, "{}", writes.len());
-    for number in sampled(writes.len(), 9) {
-        ends_clearly(&whole, writes[number], Then::Full);
+    for (whole, least, step) in [(Whole::new(), 50, 9), (Whole::again(), 5, 1)] {
+        let changes = whole.changes();
+        let writes: Vec<usize> = (0..changes.len()).filter(|at| matches!(changes[*at], Op::Write(..))).collect();
+        assert!(writes.len() > least, "{}", writes.len());
+        for number in sampled(writes.len(), step) {
+            ends_clearly(&whole, writes[number], Then::Full);
+        }
     }
 }
 

@@ -12,10 +12,18 @@ use crate::whole::{Whole, sampled};
 
 #[test]
 fn a_power_cut_after_any_operation_loses_nothing() {
-    let whole = Whole::new();
+    cut_after_any_operation(&Whole::new(), 23);
+}
+
+#[test]
+fn a_power_cut_in_a_run_with_nothing_changed_loses_nothing() {
+    cut_after_any_operation(&Whole::again(), 5);
+}
+
+fn cut_after_any_operation(whole: &Whole, step: usize) {
     let mut platter = Platter::holding(&whole.template());
     let mut done = 0;
-    for at in sampled(whole.ops.len() + 1, 23) {
+    for at in sampled(whole.ops.len() + 1, step) {
         whole.ops[done..at].iter().for_each(|op| platter.replay(op));
         done = at;
         let last: String = format!("{:?}", whole.ops[..at].last()).chars().take(200).collect();

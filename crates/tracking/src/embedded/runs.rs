@@ -210,13 +210,13 @@ pub(super) fn count_reference_use(
     split_version: u32,
     reference: &Digest,
     run: &str,
-) -> Result<u64, Fault> {
+) -> Result<(), Fault> {
     expect(tx, run)?;
     tx.prepare_cached(
         "INSERT INTO reference_uses (split_version, reference_digest, run) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )?
     .execute(params![split_version, reference.to_string(), run])?;
-    reference_uses(tx, split_version, reference)
+    Ok(())
 }
 
 pub(super) fn reference_uses(tx: &Transaction<'_>, split_version: u32, reference: &Digest) -> Result<u64, Fault> {

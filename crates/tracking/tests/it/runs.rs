@@ -225,18 +225,23 @@ fn artifacts_are_sorted_verified_and_replaced_while_the_run_lasts() {
     assert!(matches!(store.read_artifact("a1", "model/b"), Err(Error::Files(trainyard_files::Error::Damaged { .. }))));
 }
 
+fn used(split_version: u32, reference: Digest) -> Batch {
+    Batch { reference_uses: vec![(split_version, reference)], ..Batch::default() }
+}
+
 #[test]
 fn uses_of_a_reference_test_are_counted_once_a_run() {
     let (_dir, store) = store();
     let reference = Digest::of(b"reference");
     for (run, uses) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
         store.start_run(&new_run(run)).unwrap();
-        assert_eq!(store.count_reference_use(1, &reference, run).unwrap(), uses);
+        store.log_batch(run, &used(1, reference)).unwrap();
+        assert_eq!(store.reference_uses(1, &reference).unwrap(), uses);
     }
     assert_eq!(store.reference_uses(1, &reference).unwrap(), 2);
     assert_eq!(store.reference_uses(2, &reference).unwrap(), 0);
     assert_eq!(store.reference_uses(1, &Digest::of(b"other")).unwrap(), 0);
-    assert!(matches!(store.count_reference_use(1, &reference, "nope"), Err(Error::UnknownRun { .. })));
+    assert!(matches!(store.log_batch("nope", &used(1, reference)), Err(Error::UnknownRun { .. })));
 }
 
 #[test]
