@@ -6,7 +6,8 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::take::take_record_batch;
 use rayon::ThreadPoolBuilder;
 use trainyard_data::split::{Error, Outcome, Request, check_columns, split};
-use trainyard_data::{from_parquet, to_parquet};
+use trainyard_data::{Master, from_parquet, to_parquet};
+use trainyard_files::DiskIo;
 use trainyard_random::Key;
 use trainyard_spec::Resolved;
 
@@ -153,7 +154,12 @@ fn a_border_that_the_source_inherited_is_not_taken_for_ours() {
     let first = divide(&project(KEYED, BY_TIME), &rows(2000, 5), None).unwrap();
     assert!(!first.reference.schema().metadata().is_empty());
     let spec = BY_TIME.replace("train: 0.6, validation: 0.2,", "train: 0.8,");
-    let again = divide(&project(KEYED, &spec), &frozen(&first), None).unwrap();
+    let given = project(KEYED, &spec);
+    let again = divide(&given, &frozen(&first), None).unwrap();
+    let file = tempfile::Builder::new().suffix(".parquet").tempfile().unwrap();
+    std::fs::write(file.path(), to_parquet(&first.reference).unwrap()).unwrap();
+    let read = Master::read(&DiskIo, file.path(), &given.project.data).unwrap();
+    assert!(read.table.schema().metadata().is_empty());
     assert!(again.reference.schema().metadata().is_empty());
     assert!(again.validation.is_none());
 }

@@ -1,10 +1,13 @@
 //! The process dies at any change that it makes to the disk: what is told next is true, and the resumed run ends with the
 //! same bytes. With `TRAINYARD_LONG=1` at every change, otherwise at a sample of them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use trainyard_faults::{Process, RecordingIo, Then, arguments, text};
+use trainyard_files::DiskIo;
 
 use crate::whole::{Whole, half_written, run_on, sampled};
 
@@ -33,4 +36,24 @@ fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, step: usize) {
         whole.recovers(project.path(), &["crashed", "ended"], &format!("change {at}"));
         assert_eq!(half_written(project.path()), Vec::<PathBuf>::new(), "change {at}");
     }
+}
+
+#[test]
+fn what_others_left_is_looked_for_once_a_day() {
+    let project = Whole::new().fresh();
+    let root = project.path();
+    let run = || drop(run_on(root, Arc::new(DiskIo)).unwrap());
+    let age = |path: &Path, hours: u64| {
+        let file = File::options().append(true).create(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+    };
+    run();
+    // Of a writer on another host, who has not written for two days.
+    age(&root.join(".trainyard/.trainyard-0a1b2c3d-7-0.tmp"), 48);
+    age(&root.join(".trainyard/cache/train/.trainyard-0a1b2c3d-7-1.tmp"), 48);
+    run();
+    assert_eq!(half_written(root).len(), 2);
+    age(&root.join(".trainyard/swept"), 25);
+    run();
+    assert_eq!(half_written(root), Vec::<PathBuf>::new());
 }
