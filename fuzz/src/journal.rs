@@ -45,8 +45,11 @@ fn read(bytes: &[u8]) -> Result<Vec<Entry>, usize> {
 
 fn appended(bytes: &[u8], entries: &[Entry]) -> Vec<u8> {
     let memory = Arc::new(Memory::with(PATH, bytes));
-    let journal = Journal::open(Arc::<Memory>::clone(&memory), PATH.into()).expect("memory can be written");
-    entries.iter().for_each(|entry| journal.write(entry).expect("memory can be written"));
+    let journal = Journal::open(Arc::<Memory>::clone(&memory), PATH.into());
+    // The first ones as cached steps are written, together, the others one by one.
+    let (together, singly) = entries.split_at(entries.len() / 2);
+    journal.write(together).expect("memory can be written");
+    singly.iter().for_each(|entry| journal.write(std::slice::from_ref(entry)).expect("memory can be written"));
     memory.bytes(PATH)
 }
 
