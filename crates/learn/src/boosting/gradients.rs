@@ -317,14 +317,14 @@ impl Logistic {
 }
 
 /// Gives the power of two that brings `largest` just below 2^`bits`.
-fn scale_for(largest: f64, bits: i32) -> f64 {
+pub(crate) fn scale_for(largest: f64, bits: i32) -> f64 {
     let exponent = (largest.to_bits() >> 52 & 0x7ff) as i32 - 1022;
     power_of_two((bits - exponent).clamp(-1000, 1000))
 }
 
 /// Rounds to the nearest integer, ties to even, for sizes up to 2^31; one addition on any machine.
 #[inline]
-fn nearest(value: f64) -> i64 {
+pub(crate) fn nearest(value: f64) -> i64 {
     i64::from((value + 6_755_399_441_055_744.0).to_bits() as i32)
 }
 

@@ -4,12 +4,12 @@
 //! others: "Quantized training of gradient boosting decision trees", 2022, but with 30 bits instead of 3), so that a
 //! histogram is the same however its rows were shared out among threads.
 
-mod gradients;
+pub(crate) mod gradients;
 mod grow;
 mod histogram;
 mod lanes;
 mod parameters;
-mod partition;
+pub(crate) mod partition;
 mod split;
 
 use rayon::prelude::*;

@@ -86,7 +86,7 @@ impl Partition {
 }
 
 /// Brings lefts to the front of `rows` and rights to the front of `scratch`; gives the number of lefts.
-fn cut_chunk(rows: &mut [u32], scratch: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
+pub(crate) fn cut_chunk(rows: &mut [u32], scratch: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
     let (mut lefts, mut rights) = (0, 0);
     for index in 0..rows.len() {
         // Both sides are written and one counter moves: no branch to mispredict.

@@ -4,6 +4,7 @@ mod boosting;
 mod data;
 mod determinism;
 mod folds;
+mod forest;
 mod lightgbm;
 mod linear;
 mod metrics;
