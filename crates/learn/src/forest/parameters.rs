@@ -36,7 +36,8 @@ impl Criterion {
 pub enum Splitter {
     /// The best of all thresholds: a random forest.
     Best,
-    /// One that is drawn between the node's least and greatest bin: extremely randomised trees.
+    /// One that is drawn between the node's least and greatest bin, each edge as likely as the next, where scikit-learn
+    /// draws a value: extremely randomised trees.
     Random,
 }
 

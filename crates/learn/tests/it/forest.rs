@@ -146,7 +146,7 @@ fn as_good_as_scikit_learn() {
 const TREE: &str = r#"
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-X = np.array(data["columns"]).T
+X = np.array([[float(v) for v in c] for c in data["columns"]]).T
 y, w = np.array(data["targets"]), np.array(data["weights"])
 limits = dict(max_depth=5, min_samples_leaf=4, random_state=0)
 if data["classes"]:
@@ -164,12 +164,11 @@ fn one_tree_on_all_rows_is_a_decision_tree() {
     for criterion in [BINARY, Criterion::Gini { classes: 4 }, Criterion::SquaredError] {
         let mut table = table(3_000, 21, criterion);
         table.columns.truncate(4);
-        // Few values, so that every one has its bin; weights that leave no two splits equal.
+        // Few values, so that every one has its bin; a column with missing cells; weights that leave no two splits equal.
         for (place, column) in table.columns.iter_mut().enumerate() {
-            column
-                .iter_mut()
-                .for_each(|value| *value = if value.is_nan() { 0.0 } else { (*value * (40.0 + place as f64)).floor() });
+            column.iter_mut().for_each(|value| *value = (*value * (40.0 + place as f64)).floor());
         }
+        assert!(table.columns[2].iter().any(|value| value.is_nan()));
         let key = Key::new(5, "learn/tests/weights");
         let weights: Vec<f64> = (0..3_000).map(|row| 0.5 + key.uniform(row)).collect();
         let classes = if let Criterion::Gini { classes } = criterion { classes } else { 0 };
