@@ -117,9 +117,9 @@ impl Error {
                 error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
             }
             Error::WrongTask { has_classes, .. } => error("model/wrong-task").help(if *has_classes {
-                "use logistic_regression, gradient_boosting or dummy"
+                "use logistic_regression, gradient_boosting, random_forest, extra_trees or dummy"
             } else {
-                "use ridge, gradient_boosting or dummy"
+                "use ridge, gradient_boosting, random_forest, extra_trees or dummy"
             }),
             Error::NoRowsOfClass { .. } => error("model/no-rows-of-class").help(
                 "bring more rows of it, use fewer folds, join it with another class, or take its rows out of the data",

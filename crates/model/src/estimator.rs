@@ -14,6 +14,8 @@ pub enum Link {
     Softmax,
     /// A value to itself.
     Identity,
+    /// A share of rows to itself, kept from the last bit above 1 that a sum of hundredths may end in.
+    Share,
 }
 
 impl Link {
@@ -22,6 +24,7 @@ impl Link {
         match self {
             Link::Logit => margins.iter_mut().for_each(|margin| *margin = sigmoid(*margin)),
             Link::Softmax => _ = softmax(margins),
+            Link::Share => margins.iter_mut().for_each(|share| *share = share.min(1.0)),
             Link::Identity => {}
         }
     }
@@ -36,6 +39,13 @@ pub enum Estimator {
         /// The trees of each margin.
         ensembles: Vec<TreeEnsemble>,
         /// From margins to predictions.
+        link: Link,
+    },
+    /// Averaged trees, whose leaves hold their part of the average.
+    Forest {
+        /// The trees of each prediction.
+        ensembles: Vec<TreeEnsemble>,
+        /// From averages to predictions.
         link: Link,
     },
     /// A linear model.
@@ -61,7 +71,7 @@ impl Estimator {
     /// Panics when `matrix` has fewer columns than the fit had.
     pub fn predict(&self, matrix: &Matrix<'_>) -> Vec<f64> {
         match self {
-            Estimator::Boosting { ensembles, link } => {
+            Estimator::Boosting { ensembles, link } | Estimator::Forest { ensembles, link } => {
                 linked(ensembles.iter().map(|ensemble| ensemble.predict_margin(matrix)).collect(), *link)
             }
             Estimator::Linear { models, fill, link } => {
@@ -76,7 +86,7 @@ impl Estimator {
     /// Predicts one row, with the bits of [`Estimator::predict`].
     pub fn predict_row(&self, row: &[f64]) -> Vec<f64> {
         let (mut margins, link): (Vec<f64>, Link) = match self {
-            Estimator::Boosting { ensembles, link } => {
+            Estimator::Boosting { ensembles, link } | Estimator::Forest { ensembles, link } => {
                 (ensembles.iter().map(|ensemble| ensemble.predict_margin_row(row)).collect(), *link)
             }
             Estimator::Linear { models, fill, link } => {
@@ -96,7 +106,7 @@ impl Estimator {
     /// Gives the number of values that predict a row: 1, or the number of several classes.
     pub fn outputs(&self) -> usize {
         match self {
-            Estimator::Boosting { ensembles, .. } => ensembles.len(),
+            Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => ensembles.len(),
             Estimator::Linear { models, .. } => models.len(),
             Estimator::Constant { values } => values.len(),
         }
@@ -107,6 +117,10 @@ impl Estimator {
         let mut sums = vec![0.0; features];
         let mut add = |of_margin: Vec<f64>| sums.iter_mut().zip(of_margin).for_each(|(sum, value)| *sum += value);
         match self {
+            // Every class of a forest has the same splits.
+            Estimator::Forest { ensembles, .. } => {
+                ensembles.first().into_iter().for_each(|ensemble| add(ensemble.importance_gain()));
+            }
             Estimator::Boosting { ensembles, .. } => {
                 ensembles.iter().for_each(|ensemble| add(ensemble.importance_gain()));
             }
@@ -121,12 +135,14 @@ impl Estimator {
     /// Says whether the estimator fits `features` columns, gives `outputs` values a row and holds finite numbers.
     pub(crate) fn is_sound(&self, features: usize, outputs: usize) -> bool {
         let holds = match self {
-            Estimator::Boosting { ensembles, .. } => ensembles.iter().all(|ensemble| {
-                let mut nodes = ensemble.trees().iter().flat_map(|tree| tree.nodes());
-                ensemble.features() == features
-                    && ensemble.base().is_finite()
-                    && nodes.all(|node| node.value.is_finite())
-            }),
+            Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
+                ensembles.iter().all(|ensemble| {
+                    let mut nodes = ensemble.trees().iter().flat_map(|tree| tree.nodes());
+                    ensemble.features() == features
+                        && ensemble.base().is_finite()
+                        && nodes.all(|node| node.value.is_finite())
+                })
+            }
             Estimator::Linear { models, fill, .. } => {
                 let is_sound = |model: &LinearModel| {
                     let mut numbers = model.coefficients.iter().chain([&model.intercept]);
@@ -142,7 +158,9 @@ impl Estimator {
     /// Gives the number of trees of a margin, where there are any.
     pub fn trees(&self) -> Option<usize> {
         match self {
-            Estimator::Boosting { ensembles, .. } => ensembles.first().map(|ensemble| ensemble.trees().len()),
+            Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
+                ensembles.first().map(|ensemble| ensemble.trees().len())
+            }
             Estimator::Linear { .. } | Estimator::Constant { .. } => None,
         }
     }

@@ -2,10 +2,10 @@
 
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
-    BoostingParameters, LinearModel, LogisticParameters, Matrix, Objective, Validation, boost, logistic_regression,
-    multinomial_regression, ridge,
+    BoostingParameters, Criterion, ForestParameters, LinearModel, LogisticParameters, Matrix, Objective, Tree,
+    TreeEnsemble, Validation, boost, grow_forest, logistic_regression, multinomial_regression, ridge,
 };
-use trainyard_spec::{BoostingSpec, EstimatorSpec};
+use trainyard_spec::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
 
 use crate::estimator::{Filled, Link, means};
 use crate::prepared::Prepared;
@@ -41,7 +41,10 @@ impl Job<'_> {
         let fits = match self.spec {
             EstimatorSpec::LogisticRegression { .. } => self.task != Task::Regression,
             EstimatorSpec::Ridge { .. } => self.task == Task::Regression,
-            EstimatorSpec::GradientBoosting(_) | EstimatorSpec::Dummy { .. } => true,
+            EstimatorSpec::GradientBoosting(_)
+            | EstimatorSpec::RandomForest(_)
+            | EstimatorSpec::ExtraTrees(_)
+            | EstimatorSpec::Dummy { .. } => true,
         };
         let wrong = || Error::WrongTask {
             candidate: self.name.to_owned(),
@@ -62,6 +65,12 @@ impl Job<'_> {
         let (targets, weights) = (rows.train.targets, rows.train.weights);
         let (estimator, converged) = match self.spec {
             EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows, link),
+            EstimatorSpec::RandomForest(spec) => {
+                return self.forest(ForestParameters::random_forest(self.criterion()), spec, rows);
+            }
+            EstimatorSpec::ExtraTrees(spec) => {
+                return self.forest(ForestParameters::extra_trees(self.criterion()), spec, rows);
+            }
             EstimatorSpec::LogisticRegression { c, max_iter, tol } => {
                 let parameters = LogisticParameters { c: c.value, max_iter: max_iter.value as usize, tol: tol.value };
                 self.linear(rows, link, |matrix| match self.task {
@@ -134,6 +143,7 @@ impl Job<'_> {
         let held = binned.held.as_ref().zip(rows.held.as_ref());
         let held = held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held.weights });
         let report = |done: usize, of: usize, loss: f64| {
+            let loss = Some(loss);
             (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
         };
         let (targets, weights) = (rows.train.targets, rows.train.weights);
@@ -146,6 +156,39 @@ impl Job<'_> {
             converged: true,
         };
         self.checked(fitted, rows)
+    }
+
+    fn criterion(&self) -> Criterion {
+        match self.task {
+            Task::Binary => Criterion::Gini { classes: 2 },
+            Task::Multiclass { classes } => Criterion::Gini { classes },
+            Task::Regression => Criterion::SquaredError,
+        }
+    }
+
+    fn forest(&self, defaults: ForestParameters, spec: &ForestSpec, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+        let parameters = forest_parameters(defaults, spec, self.seed);
+        let Some(binned) = rows.binned(FOREST_BINS) else {
+            return Err(self.failed(trainyard_learn::Error::Parameter {
+                name: "max_bins",
+                value: FOREST_BINS as f64,
+                allowed: "one that bins were made for",
+            }));
+        };
+        let report = |done: usize, of: usize| {
+            (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
+        };
+        let (targets, weights) = (rows.train.targets, rows.train.weights);
+        let fit = grow_forest(&binned.train, &binned.binning, targets, weights, &parameters, &report)
+            .map_err(|error| self.failed(error))?;
+        let mut ensembles = fit.ensembles;
+        if let (Task::Multiclass { classes: 2 }, [positive]) = (self.task, ensembles.as_slice()) {
+            let rest = others(positive).map_err(|error| self.failed(error))?;
+            ensembles.insert(0, rest);
+        }
+        let link = if self.task == Task::Regression { Link::Identity } else { Link::Share };
+        let estimator = Estimator::Forest { ensembles, link };
+        self.checked(Fitted { estimator, train_loss: Vec::new(), held_loss: Vec::new(), converged: true }, rows)
     }
 
     fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
@@ -164,10 +207,45 @@ impl Job<'_> {
     }
 }
 
+/// The most bins of a column that a forest looks at.
+const FOREST_BINS: usize = 255;
+
+/// Gives the shares of the other one of two classes: what each tree's leaf leaves of its part of the average.
+fn others(ensemble: &TreeEnsemble) -> Result<TreeEnsemble, trainyard_learn::Error> {
+    let part = 1.0 / ensemble.trees().len() as f64;
+    let other = |tree: &Tree| {
+        let mut nodes = tree.nodes().to_vec();
+        nodes.iter_mut().filter(|node| node.is_leaf()).for_each(|node| node.value = part - node.value);
+        Tree::new(nodes)
+    };
+    let trees = ensemble.trees().iter().map(other).collect::<Result<_, _>>()?;
+    TreeEnsemble::new(ensemble.features(), 0.0, trees)
+}
+
+fn forest_parameters(defaults: ForestParameters, spec: &ForestSpec, seed: u64) -> ForestParameters {
+    ForestParameters {
+        n_estimators: spec.n_estimators.value as usize,
+        max_depth: spec.max_depth.as_ref().map(|depth| depth.value as usize),
+        min_samples_split: spec.min_samples_split.value as usize,
+        min_samples_leaf: spec.min_samples_leaf.value as usize,
+        max_features: match spec.max_features.as_ref().map(|features| features.value) {
+            None => defaults.max_features,
+            Some(MaxFeatures::Sqrt) => trainyard_learn::MaxFeatures::Sqrt,
+            Some(MaxFeatures::Log2) => trainyard_learn::MaxFeatures::Log2,
+            Some(MaxFeatures::Share(share)) => trainyard_learn::MaxFeatures::Share(share),
+            Some(MaxFeatures::Count(count)) => trainyard_learn::MaxFeatures::Count(count as usize),
+        },
+        bootstrap: spec.bootstrap.value,
+        seed,
+        ..defaults
+    }
+}
+
 /// Says how many bins an estimator wants, where it wants any.
 pub(crate) fn max_bins(spec: &EstimatorSpec) -> Option<usize> {
     match spec {
         EstimatorSpec::GradientBoosting(spec) => Some(spec.max_bins.value as usize),
+        EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => Some(FOREST_BINS),
         EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy { .. } => None,
     }
 }

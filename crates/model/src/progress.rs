@@ -41,8 +41,8 @@ pub enum Progress<'a> {
         done: usize,
         /// The most trees there may be.
         of: usize,
-        /// The mean loss on the rows of the fit.
-        loss: f64,
+        /// The mean loss on the rows of the fit; absent where trees are averaged.
+        loss: Option<f64>,
     },
     /// A fit without iterations has ended.
     Fitted {

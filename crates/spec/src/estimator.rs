@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::Located;
 use crate::declare::{Decoder, Definitions, Record, Shape, boolean, defaulted, integer, number, optional, rec, record};
 use crate::error::Error;
-use crate::tree::{Content, Node, Scalar};
+use crate::tree::{Content, Kind, Node, Scalar};
 
 /// Whose bounds messages name.
 const LIBRARY: &str = "scikit-learn";
@@ -34,6 +34,10 @@ pub enum EstimatorSpec {
     Dummy {},
     /// Boosted trees.
     GradientBoosting(BoostingSpec),
+    /// Averaged trees of rows drawn with replacement, split at the best threshold of some columns.
+    RandomForest(ForestSpec),
+    /// Averaged trees that are split at a threshold drawn by chance.
+    ExtraTrees(ForestSpec),
 }
 
 record! {
@@ -106,14 +110,126 @@ record! {
     }
 }
 
+record! {
+    /// A forest of averaged trees; names and defaults are those of scikit-learn's RandomForest.
+    pub struct ForestSpec {
+        /// The number of trees.
+        n_estimators: Located<u32> = defaulted(integer(1, 100_000).of(LIBRARY), 100),
+        /// The most splits above a leaf; no limit where it is left out.
+        max_depth: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX)).of(LIBRARY)),
+        /// The fewest rows of a node that is split.
+        min_samples_split: Located<u32> = defaulted(integer(2, u64::from(u32::MAX)).of(LIBRARY), 2),
+        /// The fewest rows of a leaf.
+        min_samples_leaf: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1),
+        /// The columns that each split looks at; where it is left out, sqrt in classification and all in regression.
+        max_features: Option<Located<MaxFeatures>> = optional(SomeColumns),
+        /// Whether each tree sees rows drawn with replacement, and not all of them.
+        bootstrap: Located<bool> = defaulted(boolean(), true),
+    }
+}
+
+record! {
+    /// Extremely randomised trees; names and defaults are those of scikit-learn's ExtraTrees.
+    pub(crate) struct ExtraTreesSpec {
+        /// The number of trees.
+        n_estimators: Located<u32> = defaulted(integer(1, 100_000).of(LIBRARY), 100),
+        /// The most splits above a leaf; no limit where it is left out.
+        max_depth: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX)).of(LIBRARY)),
+        /// The fewest rows of a node that is split.
+        min_samples_split: Located<u32> = defaulted(integer(2, u64::from(u32::MAX)).of(LIBRARY), 2),
+        /// The fewest rows of a leaf.
+        min_samples_leaf: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1),
+        /// The columns that each split looks at; where it is left out, sqrt in classification and all in regression.
+        max_features: Option<Located<MaxFeatures>> = optional(SomeColumns),
+        /// Whether each tree sees rows drawn with replacement, and not all of them.
+        bootstrap: Located<bool> = defaulted(boolean(), false),
+    }
+}
+
+impl From<ExtraTreesSpec> for ForestSpec {
+    fn from(spec: ExtraTreesSpec) -> ForestSpec {
+        let ExtraTreesSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap } =
+            spec;
+        ForestSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap }
+    }
+}
+
+impl From<ForestSpec> for ExtraTreesSpec {
+    fn from(spec: ForestSpec) -> ExtraTreesSpec {
+        let ForestSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap } = spec;
+        ExtraTreesSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap }
+    }
+}
+
+/// How many columns a split of a forest looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFeatures {
+    /// The square root of their number.
+    Sqrt,
+    /// The binary logarithm of their number.
+    Log2,
+    /// A share of them, above 0 and at most 1.
+    Share(f64),
+    /// So many, at least 1.
+    Count(u32),
+}
+
+/// Takes `sqrt`, `log2`, a share with a point or a whole number.
+struct SomeColumns;
+
+impl Shape for SomeColumns {
+    type Value = Located<MaxFeatures>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<MaxFeatures>> {
+        let kind = match &node.content {
+            Content::Scalar(scalar) => Some((scalar.text.as_str(), scalar.kind())),
+            Content::Sequence(_) | Content::Mapping(_) => None,
+        };
+        let value = match kind {
+            Some(("sqrt", _)) => MaxFeatures::Sqrt,
+            Some(("log2", _)) => MaxFeatures::Log2,
+            Some((_, Kind::Float(_))) => {
+                MaxFeatures::Share(number().above(0.0).at_most(1.0).of(LIBRARY).decode(node, decoder)?.value)
+            }
+            Some((_, Kind::Integer(_))) => {
+                MaxFeatures::Count(integer(1, u64::from(u32::MAX)).of(LIBRARY).decode(node, decoder)?.value)
+            }
+            _ => {
+                decoder.wrong_type(node, "sqrt, log2, a share such as 0.5 or a whole number");
+                return None;
+            }
+        };
+        Some(Located::new(value, node.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<MaxFeatures>) -> Value {
+        match value.value {
+            MaxFeatures::Sqrt => "sqrt".into(),
+            MaxFeatures::Log2 => "log2".into(),
+            MaxFeatures::Share(share) => share.into(),
+            MaxFeatures::Count(count) => count.into(),
+        }
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "anyOf": [
+            { "enum": ["sqrt", "log2"] },
+            { "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0 },
+            { "type": "integer", "minimum": 1 },
+        ] })
+    }
+}
+
 const LOGISTIC: &str = "logistic_regression";
 const RIDGE: &str = "ridge";
 const DUMMY: &str = "dummy";
 const BOOSTING: &str = "gradient_boosting";
+const FOREST: &str = "random_forest";
+const EXTRA: &str = "extra_trees";
 
 impl EstimatorSpec {
     /// The names of all estimators.
-    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, DUMMY, BOOSTING];
+    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, DUMMY, BOOSTING, FOREST, EXTRA];
 
     /// Gives the name of the estimator.
     pub fn name(&self) -> &'static str {
@@ -122,6 +238,8 @@ impl EstimatorSpec {
             EstimatorSpec::Ridge { .. } => RIDGE,
             EstimatorSpec::Dummy {} => DUMMY,
             EstimatorSpec::GradientBoosting(_) => BOOSTING,
+            EstimatorSpec::RandomForest(_) => FOREST,
+            EstimatorSpec::ExtraTrees(_) => EXTRA,
         }
     }
 
@@ -133,6 +251,8 @@ impl EstimatorSpec {
             EstimatorSpec::Ridge { .. } => RidgeSpec::fields(&mut known),
             EstimatorSpec::Dummy {} => Vec::new(),
             EstimatorSpec::GradientBoosting(_) => BoostingSpec::fields(&mut known),
+            EstimatorSpec::RandomForest(_) => ForestSpec::fields(&mut known),
+            EstimatorSpec::ExtraTrees(_) => ExtraTreesSpec::fields(&mut known),
         };
         let values = self.encode();
         let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
@@ -145,6 +265,8 @@ impl EstimatorSpec {
             EstimatorSpec::Ridge { alpha } => RidgeSpec { alpha }.encode(),
             EstimatorSpec::Dummy {} => Map::new(),
             EstimatorSpec::GradientBoosting(spec) => spec.encode(),
+            EstimatorSpec::RandomForest(spec) => spec.encode(),
+            EstimatorSpec::ExtraTrees(spec) => ExtraTreesSpec::from(spec).encode(),
         }
     }
 
@@ -163,6 +285,8 @@ impl EstimatorSpec {
                 NoParameters.decode(node, decoder)?;
                 EstimatorSpec::Dummy {}
             }
+            FOREST => EstimatorSpec::RandomForest(Record::decode(node, decoder)?),
+            EXTRA => EstimatorSpec::ExtraTrees(<ExtraTreesSpec as Record>::decode(node, decoder)?.into()),
             _ => EstimatorSpec::GradientBoosting(Record::decode(node, decoder)?),
         })
     }
@@ -172,6 +296,8 @@ impl EstimatorSpec {
             LOGISTIC => rec::<LogisticSpec>().schema(definitions),
             RIDGE => rec::<RidgeSpec>().schema(definitions),
             DUMMY => NoParameters.schema(definitions),
+            FOREST => rec::<ForestSpec>().schema(definitions),
+            EXTRA => rec::<ExtraTreesSpec>().schema(definitions),
             _ => rec::<BoostingSpec>().schema(definitions),
         }
     }
@@ -280,6 +406,8 @@ impl Shape for Candidates {
                 LOGISTIC => LogisticSpec::schema(definitions),
                 RIDGE => RidgeSpec::schema(definitions),
                 DUMMY => NoParameters.schema(definitions),
+                FOREST => ForestSpec::schema(definitions),
+                EXTRA => ExtraTreesSpec::schema(definitions),
                 _ => BoostingSpec::schema(definitions),
             };
             schema["properties"]["estimator"] = json!({ "const": name, "description": "The estimator." });

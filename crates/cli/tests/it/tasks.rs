@@ -50,6 +50,35 @@ fn penguins_are_told_apart_and_every_artifact_is_proven() {
 }
 
 #[test]
+fn forests_learn_every_task_and_every_artifact_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, target, metric, least) in
+        [("churn", "Churn", "roc_auc", 0.75), ("digits", "digit", "accuracy", 0.85), ("bike", "cnt", "r2", 0.6)]
+    {
+        let (table, project) = (folder.path().join(format!("{kind}.csv")), folder.path().join(kind));
+        synthesise(kind, "1500", &table);
+        let project = project.to_str().unwrap();
+        let task = if kind == "digits" { "multiclass" } else { "auto" };
+        let init = ["init", project, "--from", table.to_str().unwrap(), "--target", target];
+        json(&if task == "auto" { init.to_vec() } else { [&init[..], &["--task", task]].concat() });
+        let models = Path::new(project).join("versions/models/v1.yaml");
+        for forest in ["random_forest", "extra_trees"] {
+            let parameters = "n_estimators: 30, max_features: 0.5, min_samples_leaf: 2, max_depth: 12";
+            let text = format!("seed: 7\nbaseline: {{dummy: {{}}}}\ncandidates: {{{forest}: {{{parameters}}}}}\n");
+            fs::write(&models, text + "cross_validation: {folds: 3}\n").unwrap();
+            fs::remove_file(Path::new(project).join("versions/lock.yaml")).ok();
+            let run = json(&["run", project]);
+            let reached = run["metrics"]["reference"][metric].as_f64().unwrap();
+            assert!(reached > least, "{kind}, {forest}: {reached}");
+            let verified = json(&["verify", "--project", project, run["run"].as_str().unwrap()]);
+            assert_eq!(verified["identical"], true, "{verified}");
+            fs::remove_dir_all(Path::new(project).join(".trainyard")).unwrap();
+            fs::remove_dir_all(Path::new(project).join("data/reference")).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_class_that_comes_later_makes_another_target() {
     let folder = tempfile::tempdir().unwrap();
     let (table, project) = (folder.path().join("digits.csv"), folder.path().join("digits"));
