@@ -1,4 +1,4 @@
-//! Learning over matrices: binned matrix, tree engine, linear models, metrics.
+//! Learning over matrices: binned matrix, tree engine, linear models, metrics, explanations.
 //!
 //! Everything here sees columns of `f64` and nothing else: no names, no tables, no files. Results are the same bytes at
 //! any thread count and on any machine: histograms are sums of integers, floating sums have a fixed order or an exact
@@ -16,6 +16,7 @@ mod linear;
 mod matrix;
 pub mod metrics;
 mod objective;
+mod shap;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{BoostingFit, BoostingParameters, Validation, boost};
@@ -26,3 +27,4 @@ pub use forest::{Criterion, ForestFit, ForestParameters, MaxFeatures, OutOfBag, 
 pub use linear::{LinearModel, LogisticParameters, logistic_regression, multinomial_regression, ridge};
 pub use matrix::Matrix;
 pub use objective::{Objective, sigmoid, softmax};
+pub use shap::{Contributions, LinearExplainer, PermutationImportance, TreeExplainer, permutation_importance};

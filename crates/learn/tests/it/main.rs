@@ -9,4 +9,5 @@ mod lightgbm;
 mod linear;
 mod metrics;
 mod multiclass;
+mod shap;
 mod stored;
