@@ -215,14 +215,14 @@ impl Part {
                 *key |= u8::from(test.holds(*cell)) << bit;
             }
         }
-        let lines = self.columns.len();
+        let length = self.columns.len();
         for (out, key) in values.chunks_exact_mut(width).zip(keys) {
             if table.is_empty() {
                 self.line(key, rules, scratch);
                 add_line(out, &self.columns, &scratch.line);
             } else {
-                let at = usize::from(key) * lines;
-                add_line(out, &self.columns, &table[at..at + lines]);
+                let at = usize::from(key) * length;
+                add_line(out, &self.columns, &table[at..at + length]);
             }
         }
     }
@@ -351,22 +351,24 @@ fn extended(path: &[Step], node: &Node, is_left: bool, share: f64) -> Vec<Step> 
     path
 }
 
+/// Starts a part with the tests and columns of the path to it.
+fn empty_part(path: &[Step]) -> Part {
+    let tests: Vec<Test> = path.iter().map(|step| step.test).collect();
+    Part { columns: tests.iter().map(|test| test.column).collect(), tests, leaves: Vec::new() }
+}
+
 /// Makes the part of one leaf whose path has more columns than a key has bits.
 fn long_path(value: f64, path: &[Step]) -> Part {
     let element = |(place, step): (usize, &Step)| Element { place, share: step.share, set: 0, clear: 0 };
-    Part {
-        tests: path.iter().map(|step| step.test).collect(),
-        columns: path.iter().map(|step| step.test.column).collect(),
-        leaves: vec![Leaf { value, elements: path.iter().enumerate().map(element).collect() }],
-    }
+    let elements = path.iter().enumerate().map(element).collect();
+    Part { leaves: vec![Leaf { value, elements }], ..empty_part(path) }
 }
 
 /// Makes the part below the node at `root`: a bit for each column of the path to it, and one for each split below it.
 fn keyed_part(nodes: &[Node], root: usize, path: &[Step]) -> Part {
-    let mut part = long_path(0.0, path);
-    part.leaves.clear();
-    let bits = |(place, step): (usize, &Step)| Element { place, share: step.share, set: 1 << place, clear: 0 };
-    let elements = path.iter().enumerate().map(bits).collect();
+    let mut part = empty_part(path);
+    let element = |(place, step): (usize, &Step)| Element { place, share: step.share, set: 1 << place, clear: 0 };
+    let elements = path.iter().enumerate().map(element).collect();
     grow(&mut part, nodes, root, elements);
     part
 }
