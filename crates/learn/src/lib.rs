@@ -8,6 +8,7 @@
 
 mod binning;
 mod boosting;
+mod calibration;
 mod ensemble;
 mod error;
 mod folds;
@@ -20,6 +21,7 @@ mod shap;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{BoostingFit, BoostingParameters, Validation, boost};
+pub use calibration::{CalibrationMethod, Calibrator, IsotonicCalibrator, MulticlassCalibrator, SigmoidCalibrator};
 pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;
 pub use folds::{forward_blocks, stratified_folds};

@@ -1,6 +1,7 @@
 //! The learners and metrics against scikit-learn and LightGBM, and against their own promises.
 
 mod boosting;
+mod calibration;
 mod data;
 mod determinism;
 mod folds;
