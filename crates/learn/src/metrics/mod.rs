@@ -7,6 +7,7 @@
 
 mod binary;
 mod bootstrap;
+mod calibration;
 mod curves;
 mod multiclass;
 mod ranking;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub use self::binary::{accuracy, average_precision, brier, confusion, f1, log_loss, precision, recall, roc_auc};
 pub use self::bootstrap::{Interval, Paired, bootstrap, paired_bootstrap};
+pub use self::calibration::{CalibrationBins, CalibrationPoint, calibration_curve, expected_calibration_error};
 pub use self::curves::{PrecisionRecallPoint, RocPoint, precision_recall, roc};
 pub use self::multiclass::{class_confusion, most_likely};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};

@@ -2,6 +2,7 @@
 
 mod boosting;
 mod calibration;
+mod calibration_metrics;
 mod data;
 mod determinism;
 mod folds;

@@ -1,0 +1,84 @@
+//! How well probabilities agree with what happens.
+
+use trainyard_exact::{ExactSum, quantile};
+
+use super::{Predictions, Task, check};
+use crate::Error;
+
+/// Says where the bins of a calibration curve lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalibrationBins {
+    /// Bins of equal width, 0 to 1.
+    Uniform,
+    /// Bins between quantiles of the predictions, linear between values.
+    Quantile,
+}
+
+/// A bin of a calibration curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CalibrationPoint {
+    /// The mean probability of the bin's rows.
+    pub mean_prediction: f64,
+    /// The share of positives among them.
+    pub positive_share: f64,
+    /// Their number; at least 1.
+    pub rows: u64,
+}
+
+/// Gives the calibration curve, from the lowest bin to the highest; bins without rows are left out.
+///
+/// As scikit-learn's `calibration_curve` (Niculescu-Mizil and Caruana: "Predicting good probabilities with supervised
+/// learning", 2005, section 4): a prediction on the edge of two bins belongs to the lower one.
+///
+/// # Errors
+/// No bins, no rows, lengths that differ, targets other than 0 and 1, predictions outside 0 to 1.
+pub fn calibration_curve(
+    targets: &[f64],
+    predictions: &[f64],
+    bins: usize,
+    placed: CalibrationBins,
+) -> Result<Vec<CalibrationPoint>, Error> {
+    check("calibration_curve", Task::Binary, targets, predictions, Predictions::Probabilities)?;
+    if bins == 0 {
+        return Err(Error::Parameter { name: "bins", value: 0.0, allowed: "at least 1" });
+    }
+    let width = 1.0 / bins as f64;
+    let inner: Vec<f64> = match placed {
+        CalibrationBins::Uniform => (1..bins).map(|edge| edge as f64 * width).collect(),
+        CalibrationBins::Quantile => {
+            let mut sorted = predictions.to_vec();
+            sorted.sort_unstable_by(f64::total_cmp);
+            // Through percent, as NumPy's `percentile`: the same edge to the last bit decides ties the same.
+            let edge = |edge: usize| quantile(&sorted, edge as f64 * width * 100.0 / 100.0);
+            (1..bins).filter_map(edge).collect()
+        }
+    };
+    let mut rows: Vec<(usize, usize)> = Vec::with_capacity(targets.len());
+    rows.extend(predictions.iter().map(|value| inner.partition_point(|edge| edge < value)).zip(0..));
+    rows.sort_unstable();
+    let point = |rows: &[(usize, usize)]| {
+        let count = rows.len() as f64;
+        let total = rows.iter().map(|(_, row)| predictions[*row]).collect::<ExactSum>().total();
+        let positives = rows.iter().filter(|(_, row)| targets[*row] > 0.5).count();
+        CalibrationPoint {
+            mean_prediction: total / count,
+            positive_share: positives as f64 / count,
+            rows: rows.len() as u64,
+        }
+    };
+    Ok(rows.chunk_by(|(a, _), (b, _)| a == b).map(point).collect())
+}
+
+/// Computes the expected calibration error, 0 to 1: Σ over bins of (rows of the bin / rows) · |share of positives − mean
+/// probability|.
+///
+/// Bins are of equal width, closed above (Guo, Pleiss, Sun and Weinberger: "On calibration of modern neural networks",
+/// 2017, equation 3, with the probability of class 1 in place of that of the predicted class).
+///
+/// # Errors
+/// As [`calibration_curve`].
+pub fn expected_calibration_error(targets: &[f64], predictions: &[f64], bins: usize) -> Result<f64, Error> {
+    let curve = calibration_curve(targets, predictions, bins, CalibrationBins::Uniform)?;
+    let term = |point: &CalibrationPoint| point.rows as f64 * (point.positive_share - point.mean_prediction).abs();
+    Ok(trainyard_exact::sum(curve.iter().map(term)) / targets.len() as f64)
+}
