@@ -100,6 +100,15 @@ pub enum Error {
         /// What is allowed, such as `above 0`.
         allowed: &'static str,
     },
+    /// No choice meets a bound.
+    Unreachable {
+        /// What is bounded, such as `precision`.
+        what: &'static str,
+        /// The least that was asked for.
+        bound: f64,
+        /// The best that can be had.
+        best: f64,
+    },
     /// The numbers of a fit left the range of doubles.
     Diverged {
         /// What was asked for.
@@ -155,6 +164,7 @@ impl Error {
             Error::OneClass { .. } => "learn/one-class",
             Error::NoRowsOfClass { .. } => "learn/no-rows-of-class",
             Error::Parameter { .. } => "learn/parameter-out-of-range",
+            Error::Unreachable { .. } => "learn/unreachable-bound",
             Error::Diverged { .. } => "learn/diverged",
             Error::UnknownMetric { .. } => "learn/unknown-metric",
             Error::Stopped { .. } => "learn/stopped",
@@ -182,6 +192,9 @@ impl Error {
             Error::Target { .. } => diagnostic.help("look at the target column, and at `data.target`"),
             Error::OneClass { .. } | Error::NoRowsOfClass { .. } => {
                 diagnostic.help("stratify the split, use fewer folds, or bring more rows")
+            }
+            Error::Unreachable { what, best, .. } => {
+                diagnostic.help(format!("ask for a {what} of at most {}, or for a better model", Number(*best)))
             }
             Error::Diverged { .. } => {
                 diagnostic.help("bring columns of extreme size into another unit, or set a penalty nearer to 1")
@@ -232,6 +245,9 @@ impl fmt::Display for Error {
             }
             Error::Weights { operation, total } => {
                 write!(out, "{operation} cannot work with weights that add up to {}", Number(*total))
+            }
+            Error::Unreachable { what, bound, best } => {
+                write!(out, "no threshold has a {what} of at least {}: the best is {}", Number(*bound), Number(*best))
             }
             Error::Diverged { operation } => {
                 write!(out, "{operation} found no solution: its numbers left the range of doubles")

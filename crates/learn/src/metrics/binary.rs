@@ -111,6 +111,6 @@ pub(super) fn f1_of([[_, fp], [fneg, tp]]: [[u64; 2]; 2]) -> f64 {
     share(2 * tp, 2 * tp + fp + fneg)
 }
 
-fn share(part: u64, whole: u64) -> f64 {
+pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

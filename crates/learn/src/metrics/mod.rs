@@ -9,9 +9,11 @@ mod binary;
 mod bootstrap;
 mod calibration;
 mod curves;
+mod delong;
 mod multiclass;
 mod ranking;
 mod regression;
+mod threshold;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +21,10 @@ pub use self::binary::{accuracy, average_precision, brier, confusion, f1, log_lo
 pub use self::bootstrap::{Interval, Paired, bootstrap, paired_bootstrap};
 pub use self::calibration::{CalibrationBins, CalibrationPoint, calibration_curve, expected_calibration_error};
 pub use self::curves::{PrecisionRecallPoint, RocPoint, precision_recall, roc};
+pub use self::delong::{DeLong, delong};
 pub use self::multiclass::{class_confusion, most_likely};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};
+pub use self::threshold::{Threshold, ThresholdRule, choose_threshold};
 
 use crate::Error;
 

@@ -13,3 +13,4 @@ mod metrics;
 mod multiclass;
 mod shap;
 mod stored;
+mod thresholds;
