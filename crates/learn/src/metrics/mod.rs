@@ -10,10 +10,12 @@ mod bootstrap;
 mod calibration;
 mod curves;
 mod delong;
+mod errors;
 mod multiclass;
 mod ranking;
 mod regression;
 mod threshold;
+mod weighted;
 
 use std::collections::BTreeMap;
 
@@ -22,9 +24,14 @@ pub use self::bootstrap::{Interval, Paired, bootstrap, paired_bootstrap};
 pub use self::calibration::{CalibrationBins, CalibrationPoint, calibration_curve, expected_calibration_error};
 pub use self::curves::{PrecisionRecallPoint, RocPoint, precision_recall, roc};
 pub use self::delong::{DeLong, delong};
+pub use self::errors::{
+    explained_variance, max_error, mean_absolute_percentage_error, mean_squared_log_error, pinball_loss,
+    tweedie_deviance,
+};
 pub use self::multiclass::{class_confusion, most_likely};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};
 pub use self::threshold::{Threshold, ThresholdRule, choose_threshold};
+pub use self::weighted::{KappaWeights, WeightedConfusion, top_k_accuracy};
 
 use crate::Error;
 

@@ -14,3 +14,4 @@ mod multiclass;
 mod shap;
 mod stored;
 mod thresholds;
+mod weighted_scores;
