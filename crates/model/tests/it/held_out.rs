@@ -132,9 +132,11 @@ fn project(seed: u64, table: &RecordBatch, split: &str) -> Project {
     let boosted = json!({
         "estimator": "gradient_boosting", "max_iter": 5, "min_samples_leaf": 3, "subsample": 0.7, "colsample_bytree": 0.7,
     });
+    let forest = json!({"estimator": "random_forest", "n_estimators": 4, "min_samples_leaf": 3, "max_features": 0.7});
+    let extra = json!({"estimator": "extra_trees", "n_estimators": 4, "max_depth": 5});
     let models = json!({
         "baseline": {linear: {}},
-        "candidates": {linear: {}, "boosted": boosted, "dummy": {}},
+        "candidates": {linear: {}, "boosted": boosted, "forest": forest, "extra": extra, "dummy": {}},
         "cross_validation": {"folds": 3},
     });
     Project::with_split(&project.to_string(), split, &features, &models.to_string(), table)

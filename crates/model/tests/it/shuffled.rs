@@ -20,6 +20,7 @@ baseline: {logistic_regression: {}}
 candidates:
   logistic_regression: {}
   boosted: {estimator: gradient_boosting, max_iter: 10, max_leaf_nodes: 7, subsample: 0.8, colsample_bytree: 0.8}
+  forest: {estimator: random_forest, n_estimators: 10, min_samples_leaf: 3}
 cross_validation: {folds: 5}
 ";
 
