@@ -8,7 +8,7 @@ use trainyard_learn::{
 use trainyard_spec::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
 
 use crate::estimator::{Filled, Link, means};
-use crate::prepared::Prepared;
+use crate::prepared::{Binned, Prepared};
 use crate::progress::{Part, Progress, Report};
 use crate::{Error, Estimator};
 
@@ -128,13 +128,7 @@ impl Job<'_> {
             parameters.early_stopping = false;
             parameters.max_iter = trees;
         }
-        let Some(binned) = rows.binned(parameters.max_bins) else {
-            return Err(self.failed(trainyard_learn::Error::Parameter {
-                name: "max_bins",
-                value: parameters.max_bins as f64,
-                allowed: "one that bins were made for",
-            }));
-        };
+        let binned = self.binned(rows, parameters.max_bins)?;
         let objective = match self.task {
             Task::Binary => Objective::BinaryLogLoss,
             Task::Multiclass { classes } => Objective::MulticlassLogLoss { classes },
@@ -158,6 +152,12 @@ impl Job<'_> {
         self.checked(fitted, rows)
     }
 
+    fn binned<'r>(&self, rows: &'r Prepared<'_>, max_bins: usize) -> Result<&'r Binned, Error> {
+        let allowed = "one that bins were made for";
+        let refused = trainyard_learn::Error::Parameter { name: "max_bins", value: max_bins as f64, allowed };
+        rows.binned(max_bins).ok_or_else(|| self.failed(refused))
+    }
+
     fn criterion(&self) -> Criterion {
         match self.task {
             Task::Binary => Criterion::Gini { classes: 2 },
@@ -168,13 +168,7 @@ impl Job<'_> {
 
     fn forest(&self, defaults: ForestParameters, spec: &ForestSpec, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         let parameters = forest_parameters(defaults, spec, self.seed);
-        let Some(binned) = rows.binned(FOREST_BINS) else {
-            return Err(self.failed(trainyard_learn::Error::Parameter {
-                name: "max_bins",
-                value: FOREST_BINS as f64,
-                allowed: "one that bins were made for",
-            }));
-        };
+        let binned = self.binned(rows, FOREST_BINS)?;
         let report = |done: usize, of: usize| {
             (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
         };
@@ -235,7 +229,7 @@ fn forest_parameters(defaults: ForestParameters, spec: &ForestSpec, seed: u64) -
             Some(MaxFeatures::Share(share)) => trainyard_learn::MaxFeatures::Share(share),
             Some(MaxFeatures::Count(count)) => trainyard_learn::MaxFeatures::Count(count as usize),
         },
-        bootstrap: spec.bootstrap.value,
+        bootstrap: spec.bootstrap.as_ref().map_or(defaults.bootstrap, |bootstrap| bootstrap.value),
         seed,
         ..defaults
     }

@@ -9,7 +9,7 @@ use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_files::{Io, write_atomic};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
-use crate::engine::{Failure, start_threads};
+use crate::engine::{Failure, start_threads, threads_refused};
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -38,11 +38,8 @@ pub struct Request {
 impl Request {
     /// Does work on threads of its own, as many as the budget allows.
     pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Diagnostic> {
-        let threads = start_threads(self.threads).map_err(|error| {
-            Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
-                .help("end other programs, or raise the limits of processes and of memory, and repeat the command")
-        })?;
-        Ok(threads.install(work))
+        let threads = start_threads(self.threads);
+        Ok(threads.map_err(|error| threads_refused(&error, "and repeat the command"))?.install(work))
     }
 }
 

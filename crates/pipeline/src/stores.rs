@@ -198,15 +198,14 @@ impl Stores {
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Gives ids that are short and not in use.
 pub(crate) fn new_run_id(stores: &Stores) -> String {
     for attempt in 0.. {
-        let nanos =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let digest =
             Digester::new("run").number(nanos as u64).number(std::process::id().into()).number(attempt).finish();
         let id = digest.to_string()[..8].to_owned();

@@ -111,7 +111,7 @@ record! {
 }
 
 record! {
-    /// A forest of averaged trees; names and defaults are those of scikit-learn's RandomForest.
+    /// A forest of averaged trees; names and defaults are those of scikit-learn's RandomForest and ExtraTrees.
     pub struct ForestSpec {
         /// The number of trees.
         n_estimators: Located<u32> = defaulted(integer(1, 100_000).of(LIBRARY), 100),
@@ -123,41 +123,18 @@ record! {
         min_samples_leaf: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1),
         /// The columns that each split looks at; where it is left out, sqrt in classification and all in regression.
         max_features: Option<Located<MaxFeatures>> = optional(SomeColumns),
-        /// Whether each tree sees rows drawn with replacement, and not all of them.
-        bootstrap: Located<bool> = defaulted(boolean(), true),
+        /// Whether each tree sees rows drawn with replacement, and not all of them; where it is left out, true in
+        /// random_forest and false in extra_trees.
+        bootstrap: Option<Located<bool>> = optional(boolean()),
     }
 }
 
-record! {
-    /// Extremely randomised trees; names and defaults are those of scikit-learn's ExtraTrees.
-    pub(crate) struct ExtraTreesSpec {
-        /// The number of trees.
-        n_estimators: Located<u32> = defaulted(integer(1, 100_000).of(LIBRARY), 100),
-        /// The most splits above a leaf; no limit where it is left out.
-        max_depth: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX)).of(LIBRARY)),
-        /// The fewest rows of a node that is split.
-        min_samples_split: Located<u32> = defaulted(integer(2, u64::from(u32::MAX)).of(LIBRARY), 2),
-        /// The fewest rows of a leaf.
-        min_samples_leaf: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1),
-        /// The columns that each split looks at; where it is left out, sqrt in classification and all in regression.
-        max_features: Option<Located<MaxFeatures>> = optional(SomeColumns),
-        /// Whether each tree sees rows drawn with replacement, and not all of them.
-        bootstrap: Located<bool> = defaulted(boolean(), false),
-    }
-}
-
-impl From<ExtraTreesSpec> for ForestSpec {
-    fn from(spec: ExtraTreesSpec) -> ForestSpec {
-        let ExtraTreesSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap } =
-            spec;
-        ForestSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap }
-    }
-}
-
-impl From<ForestSpec> for ExtraTreesSpec {
-    fn from(spec: ForestSpec) -> ExtraTreesSpec {
-        let ForestSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap } = spec;
-        ExtraTreesSpec { n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, bootstrap }
+impl ForestSpec {
+    /// Decodes a forest, with its own default for `bootstrap`.
+    fn with_bootstrap(default: bool, node: &Node, decoder: &mut Decoder) -> Option<ForestSpec> {
+        let mut spec: ForestSpec = Record::decode(node, decoder)?;
+        spec.bootstrap.get_or_insert_with(|| Located::of_default(default));
+        Some(spec)
     }
 }
 
@@ -251,8 +228,7 @@ impl EstimatorSpec {
             EstimatorSpec::Ridge { .. } => RidgeSpec::fields(&mut known),
             EstimatorSpec::Dummy {} => Vec::new(),
             EstimatorSpec::GradientBoosting(_) => BoostingSpec::fields(&mut known),
-            EstimatorSpec::RandomForest(_) => ForestSpec::fields(&mut known),
-            EstimatorSpec::ExtraTrees(_) => ExtraTreesSpec::fields(&mut known),
+            EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => ForestSpec::fields(&mut known),
         };
         let values = self.encode();
         let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
@@ -265,8 +241,7 @@ impl EstimatorSpec {
             EstimatorSpec::Ridge { alpha } => RidgeSpec { alpha }.encode(),
             EstimatorSpec::Dummy {} => Map::new(),
             EstimatorSpec::GradientBoosting(spec) => spec.encode(),
-            EstimatorSpec::RandomForest(spec) => spec.encode(),
-            EstimatorSpec::ExtraTrees(spec) => ExtraTreesSpec::from(spec).encode(),
+            EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => spec.encode(),
         }
     }
 
@@ -285,8 +260,8 @@ impl EstimatorSpec {
                 NoParameters.decode(node, decoder)?;
                 EstimatorSpec::Dummy {}
             }
-            FOREST => EstimatorSpec::RandomForest(Record::decode(node, decoder)?),
-            EXTRA => EstimatorSpec::ExtraTrees(<ExtraTreesSpec as Record>::decode(node, decoder)?.into()),
+            FOREST => EstimatorSpec::RandomForest(ForestSpec::with_bootstrap(true, node, decoder)?),
+            EXTRA => EstimatorSpec::ExtraTrees(ForestSpec::with_bootstrap(false, node, decoder)?),
             _ => EstimatorSpec::GradientBoosting(Record::decode(node, decoder)?),
         })
     }
@@ -296,8 +271,7 @@ impl EstimatorSpec {
             LOGISTIC => rec::<LogisticSpec>().schema(definitions),
             RIDGE => rec::<RidgeSpec>().schema(definitions),
             DUMMY => NoParameters.schema(definitions),
-            FOREST => rec::<ForestSpec>().schema(definitions),
-            EXTRA => rec::<ExtraTreesSpec>().schema(definitions),
+            FOREST | EXTRA => rec::<ForestSpec>().schema(definitions),
             _ => rec::<BoostingSpec>().schema(definitions),
         }
     }
@@ -406,8 +380,7 @@ impl Shape for Candidates {
                 LOGISTIC => LogisticSpec::schema(definitions),
                 RIDGE => RidgeSpec::schema(definitions),
                 DUMMY => NoParameters.schema(definitions),
-                FOREST => ForestSpec::schema(definitions),
-                EXTRA => ExtraTreesSpec::schema(definitions),
+                FOREST | EXTRA => ForestSpec::schema(definitions),
                 _ => BoostingSpec::schema(definitions),
             };
             schema["properties"]["estimator"] = json!({ "const": name, "description": "The estimator." });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::project::below;
 use crate::{text, trainyard};
 
 /// What stands before a code in the sources.
@@ -17,19 +18,13 @@ fn sources() -> Vec<(PathBuf, String)> {
     let mut folders: Vec<PathBuf> = fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.retain(|folder| !folder.ends_with("xtask") && !folder.ends_with("judges"));
     folders.iter_mut().for_each(|folder| folder.push("src"));
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_stem().is_some_and(|name| name != "tests") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()));
-            }
-        }
-    }
-    found
+    let mut files: Vec<PathBuf> = folders.iter().flat_map(|folder| below(folder).1).collect();
+    files.retain(|path| path.file_stem().is_some_and(|name| name != "tests"));
+    let product = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned())
+    };
+    files.into_iter().map(product).collect()
 }
 
 fn is_code(text: &str) -> bool {

@@ -4,13 +4,12 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::interrupted::started;
-use crate::project::{Project, candidate};
+use crate::project::{Project, below, candidate};
 use crate::text;
 
 /// Runs in at most so many KiB of address space.
@@ -73,17 +72,6 @@ fn exhausted_memory_is_one_document_with_json() {
     assert_eq!((output.status.code(), &document["exit"]), (Some(1), &1.into()));
 }
 
-/// Every folder at and below one.
-fn folders(root: &Path) -> Vec<PathBuf> {
-    let mut found = vec![root.to_owned()];
-    let mut next = 0;
-    while let Some(folder) = found.get(next).cloned() {
-        found.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()));
-        next += 1;
-    }
-    found
-}
-
 #[test]
 fn permission_that_is_lost_half_way_is_named_and_the_run_goes_on_when_it_is_back() {
     let whole = candidate(&Project::with_rows(20_000).run());
@@ -98,7 +86,8 @@ fn permission_that_is_lost_half_way_is_named_and_the_run_goes_on_when_it_is_back
     let user = user.then_some(65_534);
     if let Some(user) = user {
         // Root may write everywhere: another user runs it.
-        for path in folders(&project.path("")).into_iter().chain(project.files().into_iter().map(|(path, _)| path)) {
+        let (folders, files) = below(&project.path(""));
+        for path in folders.into_iter().chain(files) {
             chown(path, Some(user), Some(user)).unwrap();
         }
     }
@@ -111,7 +100,7 @@ fn permission_that_is_lost_half_way_is_named_and_the_run_goes_on_when_it_is_back
         command
     };
     let mut child = started(command(&["run"]), "train");
-    let state = folders(&project.path(".trainyard"));
+    let (state, _) = below(&project.path(".trainyard"));
     let permit =
         |mode| state.iter().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap());
     permit(0o555);

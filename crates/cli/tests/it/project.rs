@@ -107,21 +107,25 @@ impl Project {
 
     /// Every file below the project, with its bytes.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut folders = vec![self.folder.path().to_owned()];
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    found.push((path.clone(), fs::read(path).unwrap()));
-                }
-            }
-        }
-        found.sort();
-        found
+        let (_, files) = below(self.folder.path());
+        files.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
+}
+
+/// Names every folder at and below one, and every file, both sorted.
+pub(crate) fn below(root: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
+    let mut next = 0;
+    while let Some(folder) = folders.get(next).cloned() {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(found);
+        next += 1;
+    }
+    folders.sort();
+    files.sort();
+    (folders, files)
 }
 
 pub(crate) fn synthesise(path: &Path, rows: u32, seed: u32) {

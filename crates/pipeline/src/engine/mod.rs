@@ -18,7 +18,7 @@ pub use graph::{Graph, GraphError};
 pub use journal::{Entry, Journal, JournalError};
 pub use resume::still_done;
 pub use runner::{Done, Engine, Finished, Outcome, Sink};
-pub(crate) use runner::{journal_problem, start_threads};
+pub(crate) use runner::{journal_problem, start_threads, threads_refused};
 pub use scope::Scope;
 pub use step::{Failure, Input, Logged, Output, Read, Record, Step, key};
 pub use why::{Action, Planned, plan};

@@ -231,15 +231,13 @@ impl Running {
             Ok(Found::Stored(record)) => return Some(self.finish(&**step, started, Ok((*record, true)))),
             Err(failure) => return Some(self.finish(&**step, started, Err(failure))),
         };
-        let name = step.name();
-        let (running, step_there) = (Arc::clone(self), Arc::clone(step));
+        let (running, own) = (Arc::clone(self), Arc::clone(step));
         let work = move || {
-            let step = step_there;
-            let result = guarded(step.name(), || Ok((running.make(&*step, &scope, code, inputs)?, false)));
+            let result = guarded(own.name(), || Ok((running.make(&*own, &scope, code, inputs)?, false)));
             // The receiver is gone only when the run was left behind after an interruption.
-            let _ = sender.send(running.finish(&*step, started, result));
+            let _ = sender.send(running.finish(&*own, started, result));
         };
-        match spawn(name.to_owned(), work) {
+        match spawn(step.name().to_owned(), work) {
             Ok(()) => None,
             Err(error) => Some(self.finish(&**step, started, Err(no_threads(&error).into()))),
         }
@@ -405,8 +403,13 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn no_threads(error: &dyn std::error::Error) -> Diagnostic {
+    threads_refused(error, "then `trainyard resume`")
+}
+
+/// Says that the system gives no threads, and what to do, ending with `next`.
+pub(crate) fn threads_refused(error: &dyn std::error::Error, next: &str) -> Diagnostic {
     Diagnostic::error("engine/threads", format!("no threads could be started: {error}"))
-        .help("end other programs, or raise the limits of processes and of memory, then `trainyard resume`")
+        .help(format!("end other programs, or raise the limits of processes and of memory, {next}"))
 }
 
 /// Tells of a step that panicked, in the words of the panic.

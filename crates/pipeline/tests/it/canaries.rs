@@ -9,7 +9,7 @@ use arrow_array::types::Int64Type;
 use tempfile::TempDir;
 use trainyard_data::ReadOptions;
 use trainyard_files::DiskIo;
-use trainyard_pipeline::{Cancel, Init, Silent, init, run};
+use trainyard_pipeline::{Cancel, Silent, run};
 
 use crate::shop;
 
@@ -17,7 +17,6 @@ const ROWS: i64 = 500;
 
 /// Makes a project of rows that all differ; those that `is_changed` names have other values and the other class.
 fn project(is_changed: impl Fn(i64) -> bool) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
     let mut table = String::from("id,size,colour,bought\n");
     for row in 0..ROWS {
         let changed = is_changed(row);
@@ -27,20 +26,7 @@ fn project(is_changed: impl Fn(i64) -> bool) -> TempDir {
         let size = if changed { size * -1000.0 - 1.0 } else { size };
         table.push_str(&format!("{row},{size},{colour},{}\n", if bought { "yes" } else { "no" }));
     }
-    let from = folder.path().join("table.csv");
-    fs::write(&from, table).unwrap();
-    let made = init(&Init {
-        folder: folder.path().join("shop"),
-        from,
-        target: "bought".to_owned(),
-        key: Some("id".to_owned()),
-        positive: Some("yes".to_owned()),
-        name: Some("shop".to_owned()),
-        missing: Vec::new(),
-        task: None,
-        drop_missing_target: false,
-    });
-    made.unwrap();
+    let folder = shop::project_of(&table);
     // The classes of the rows would otherwise say which of them are drawn.
     let split = folder.path().join("shop/versions/splits/v1.yaml");
     let text = fs::read_to_string(&split).unwrap();

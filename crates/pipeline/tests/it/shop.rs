@@ -11,13 +11,18 @@ use trainyard_spec::Choice;
 
 /// Makes the project `shop` in a folder of its own.
 pub(crate) fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
     let mut table = String::from("id,size,bought\n");
     for row in 0..600 {
         let size = row * 37 % 101;
         let bought = if size + row * 13 % 29 > 60 { "yes" } else { "no" };
         table.push_str(&format!("{row},{size},{bought}\n"));
     }
+    project_of(&table)
+}
+
+/// Makes the project `shop` of a table with the key `id` and the target `bought`.
+pub(crate) fn project_of(table: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("table.csv");
     fs::write(&from, table).unwrap();
     let made = init(&Init {
