@@ -122,7 +122,10 @@ impl ProjectLock {
     }
 
     fn acquire(path: &Path, holder: Holder, shared: bool) -> Result<Self, Error> {
-        create_folder(&DiskIo, folder_of(path))?;
+        // Where the file is, whoever made it has forced its folder's name to the disk before.
+        if !path.exists() {
+            create_folder(&DiskIo, folder_of(path))?;
+        }
         let _gate = Gate::enter(path)?;
         let file = open(path)?;
         let failed = |error: Errno| Error::io(Operation::Lock, path, error.into());

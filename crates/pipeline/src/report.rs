@@ -85,23 +85,29 @@ impl RunResult {
     }
 }
 
-pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> Result<RunResult, Failure> {
-    let facts = |name: &str| {
-        let found = steps.iter().find(|step| step.name == name).and_then(|step| step.record.as_ref());
-        found.map_or(Value::Null, |record| record.output.facts.clone())
-    };
-    let (evaluated, compared, promoted, trained) =
-        (facts("evaluate"), facts("compare"), facts("promote"), facts("train"));
-    let sets = &evaluated["sets"];
-    let mut metrics = json!({
-        "reference": sets["reference"]["metrics"],
-        "baseline": sets["reference"]["baseline"],
-        "intervals": sets["reference"]["intervals"],
-    });
-    for (name, set) in sets.as_object().into_iter().flatten().filter(|(name, _)| *name != "reference") {
-        metrics[name] = set.clone();
+/// What gates and promotion said.
+pub(crate) struct Verdict {
+    gates: Vec<GateLine>,
+    decision: String,
+    /// Why, in words.
+    pub(crate) reason: String,
+}
+
+impl Verdict {
+    /// Gives FINISHED or REFUSED.
+    pub(crate) fn status(&self) -> &'static str {
+        if self.decision == "refused" { "REFUSED" } else { "FINISHED" }
     }
-    let gate_lines = facts("gate")["gates"].as_array().cloned().unwrap_or_default();
+}
+
+fn facts(steps: &[Finished], name: &str) -> Value {
+    let found = steps.iter().find(|step| step.name == name).and_then(|step| step.record.as_ref());
+    found.map_or(Value::Null, |record| record.output.facts.clone())
+}
+
+/// Reads from the steps of a whole run how it ended.
+pub(crate) fn verdict_of(steps: &[Finished]) -> Verdict {
+    let gate_lines = facts(steps, "gate")["gates"].as_array().cloned().unwrap_or_default();
     let gates: Vec<GateLine> = gate_lines
         .iter()
         .map(|line| GateLine {
@@ -117,11 +123,29 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         .filter(|gate| !gate.passed)
         .map(|gate| format!("{} {} {}", gate.name, gate.bound, gate.limit))
         .collect();
+    let promoted = facts(steps, "promote");
     let (decision, reason) = match promoted["decision"].as_str() {
         Some(decision) => (decision.to_owned(), promoted["reason"].as_str().unwrap_or_default().to_owned()),
         None if !failed.is_empty() => ("refused".to_owned(), format!("gate {} said no", failed.join(", "))),
         None => ("kept".to_owned(), "trainyard.yaml has no `promote` section".to_owned()),
     };
+    Verdict { gates, decision, reason }
+}
+
+pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> Result<RunResult, Failure> {
+    let facts = |name: &str| facts(steps, name);
+    let (evaluated, compared, promoted, trained) =
+        (facts("evaluate"), facts("compare"), facts("promote"), facts("train"));
+    let sets = &evaluated["sets"];
+    let mut metrics = json!({
+        "reference": sets["reference"]["metrics"],
+        "baseline": sets["reference"]["baseline"],
+        "intervals": sets["reference"]["intervals"],
+    });
+    for (name, set) in sets.as_object().into_iter().flatten().filter(|(name, _)| *name != "reference") {
+        metrics[name] = set.clone();
+    }
+    let verdict = verdict_of(steps);
     let digest = trained["digest"].as_str().unwrap_or_default();
     let candidate = json!({
         "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": trained["metrics"],
@@ -144,9 +168,9 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
     };
     Ok(RunResult {
         run: context.run.clone(),
-        status: if decision == "refused" { "REFUSED" } else { "FINISHED" }.to_owned(),
-        decision: Some(decision),
-        reason,
+        status: verdict.status().to_owned(),
+        decision: Some(verdict.decision),
+        reason: verdict.reason,
         again: again(context),
         seconds,
         versions: [
@@ -159,7 +183,7 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         metrics,
         reference_rows: sets["reference"]["rows"].as_u64().unwrap_or_default(),
         reference_uses: uses.map_err(|error| error.diagnostic())?,
-        gates,
+        gates: verdict.gates,
         comparison: compared["comparison"].clone(),
         candidate,
         model,

@@ -7,10 +7,10 @@ use serde::Serialize;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
 use trainyard_files::{host_name, write_atomic};
 use trainyard_spec::Resolved;
-use trainyard_tracking::{NewRun, Reason, Status};
+use trainyard_tracking::{Reason, Status};
 
 use crate::engine::{
-    Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Reporter, StepStatus,
+    Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Reporter, Sink, StepStatus,
     journal_problem, still_done,
 };
 use crate::look::{RunState, find_run};
@@ -123,7 +123,6 @@ pub fn resume(
     let _lock = stores.lock(&run, false)?;
     let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live);
     stores.sweep();
-    reopen(&context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
 }
 
@@ -152,15 +151,6 @@ fn recorded_as_asked(stores: &Stores, run: &str, request: &Request) -> Result<Re
                     .help(format!("leave {flag} out, or start another run")),
             ])
         }
-    }
-}
-
-/// Opens the tracking run again, unless only the journal's last word is missing.
-fn reopen(context: &Arc<Context>) -> Result<(), Failure> {
-    let record = context.tracking.run(&context.run).map_err(|error| Failure::from(error.diagnostic()))?;
-    match record.map(|record| record.status) {
-        Some(Status::Finished | Status::Refused) => Ok(()),
-        _ => begin_tracking(context),
     }
 }
 
@@ -209,10 +199,8 @@ pub fn step(
     let stores = looking.opened()?;
     let _lock = stores.lock(run, true)?;
     let context = stores.context(resolved, run, Mode::Live);
-    if known {
-        reopen(&context)?
-    } else {
-        begin(&stores, &context)?
+    if !known {
+        begin(&stores, &context)?;
     }
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
@@ -244,8 +232,9 @@ pub fn step(
         .into());
     }
     let total = graph.steps().len();
-    let outcome = start_engine(&stores, &context, graph, request.threads, Arc::clone(&reporter), cancel, Some(name))?
-        .run(done, Some(name));
+    let sink = Arc::new(TrackingSink::new(&context)?);
+    let engine = start_engine(&stores, &sink, graph, request.threads, Arc::clone(&reporter), cancel, Some(name))?;
+    let outcome = engine.run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
     let headline =
@@ -253,7 +242,7 @@ pub fn step(
     let complete = outcome.steps.iter().filter(|step| step.record.is_some()).count() == total;
     let failed = outcome.failure.is_some();
     let all: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
-    let ended = if complete || failed { Some(end(&stores, &context, outcome, all)?) } else { None };
+    let ended = if complete || failed { Some(end(&stores, &sink, outcome, all)?) } else { None };
     Ok(StepReport {
         run: run.to_owned(),
         name: name.to_owned(),
@@ -265,53 +254,40 @@ pub fn step(
     })
 }
 
-/// Makes the run's folder and its tracking run.
+/// Makes the run's folder.
 fn begin(stores: &Stores, context: &Arc<Context>) -> Result<(), Failure> {
     let path = stores.configuration_path(&context.run);
     let bytes = serde_json::to_vec_pretty(&context.resolved.to_json()).unwrap_or_default();
-    write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic())?;
-    begin_tracking(context)
-}
-
-fn begin_tracking(context: &Arc<Context>) -> Result<(), Failure> {
-    let project = &context.resolved.project;
-    let tags = project.tracking.tags.iter().map(|(key, value)| (key.clone(), value.value.clone()));
-    let started = context.tracking.start_run(&NewRun {
-        run: context.run.clone(),
-        experiment: project.tracking.experiment.value.clone(),
-        name: format!("{} {}", project.name.value, context.run),
-        tags: tags.collect(),
-        started_ms: now_ms(),
-    });
-    started.map_err(|error| error.diagnostic().into())
+    write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic().into())
 }
 
 fn start_engine(
     stores: &Stores,
-    context: &Arc<Context>,
+    sink: &Arc<TrackingSink>,
     graph: Graph,
     threads: usize,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
     only: Option<&str>,
 ) -> Result<Engine, Failure> {
-    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run));
+    let run = sink.context.run.clone();
+    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run));
     let names = graph.steps().iter().map(|step| step.name().to_owned()).collect();
     let only_step = only.map(str::to_owned);
     let began =
         Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
     journal.write(&[began]).map_err(|error| journal_problem(&error))?;
-    reporter.report(&Event::Started { run: context.run.clone() });
+    reporter.report(&Event::Started { run: run.clone() });
     Ok(Engine {
         graph,
         cache: Some(stores.cache()),
         objects: Arc::clone(&stores.objects),
         journal: Some(journal),
-        sink: Arc::new(TrackingSink { context: Arc::clone(context) }),
+        sink: Arc::clone(sink) as Arc<dyn Sink>,
         reporter,
         cancel: cancel.clone(),
         threads,
-        run: context.run.clone(),
+        run,
     })
 }
 
@@ -325,45 +301,30 @@ fn execute(
     let started = Instant::now();
     let graph = graph_of(context)?;
     let done = still_done(&graph, &stores.cache(), &stores.entries(&context.run)?);
-    let outcome = start_engine(stores, context, graph, threads, reporter, cancel, None)?.run(done, None);
-    end(stores, context, outcome, started.elapsed().as_secs_f64())
+    let sink = Arc::new(TrackingSink::new(context)?);
+    let outcome = start_engine(stores, &sink, graph, threads, reporter, cancel, None)?.run(done, None);
+    end(stores, &sink, outcome, started.elapsed().as_secs_f64())
 }
 
-/// Writes how the run ended and gives its result, or its problems.
-fn end(stores: &Stores, context: &Arc<Context>, outcome: Outcome, seconds: f64) -> Result<RunResult, Failure> {
-    let run = context.run.clone();
+/// Gives the result of a run; of one that could not be completed, its problems, and writes how it ended.
+fn end(stores: &Stores, sink: &TrackingSink, outcome: Outcome, seconds: f64) -> Result<RunResult, Failure> {
+    let run = sink.context.run.clone();
     let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run));
-    let close = |status: Status, reason: Option<Reason>| -> Result<(), Failure> {
-        let ended = context.tracking.end_run(&run, status, now_ms(), reason.as_ref());
-        ended.map_err(|error| Failure::from(error.diagnostic()))
-    };
     match outcome.failure {
         Some(StepFailure::Interrupted) => {
             journal.write(&[Entry::Interrupted { at: now_ms() }]).map_err(|error| journal_problem(&error))?;
             let message = "stopped by the user".to_owned();
-            close(Status::Killed, Some(Reason { code: "interrupted".to_owned(), message }))?;
+            sink.close(Status::Killed, Some(Reason { code: "interrupted".to_owned(), message }))?;
             Err(Failure::Interrupted { run })
         }
         Some(StepFailure::Problems(problems)) => {
             let reason =
                 problems.first().map(|problem| Reason { code: problem.code.clone(), message: problem.title.clone() });
             // The disk or the store may be what failed: the problems themselves must reach the user all the same.
-            let _ = close(Status::Failed, reason);
+            let _ = sink.close(Status::Failed, reason);
             let _ = journal.write(&[Entry::Ended { at: now_ms(), status: "FAILED".to_owned() }]);
             Err(Failure::Problems(problems))
         }
-        None => {
-            let result = result_of(context, &outcome.steps, seconds)?;
-            let (status, reason) = match result.status.as_str() {
-                "REFUSED" => {
-                    (Status::Refused, Some(Reason { code: "refused".to_owned(), message: result.reason.clone() }))
-                }
-                _ => (Status::Finished, None),
-            };
-            close(status, reason)?;
-            let ended = Entry::Ended { at: now_ms(), status: result.status.clone() };
-            journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
-            Ok(result)
-        }
+        None => result_of(&sink.context, &outcome.steps, seconds),
     }
 }

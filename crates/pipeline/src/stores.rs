@@ -24,6 +24,7 @@ pub(crate) struct Stores {
     pub(crate) root: PathBuf,
     pub(crate) objects: Arc<ObjectStore>,
     pub(crate) tracking: Arc<EmbeddedStore>,
+    cache: Cache,
 }
 
 /// How long what nobody misses may lie about; looking for it costs a look into every run's folder.
@@ -49,8 +50,7 @@ impl Stores {
         let state = root.join(STATE);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&io), state.join("objects")));
         let tracking = EmbeddedStore::look(&state.join("tracking"), Arc::clone(&objects));
-        let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io, root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+        Stores::of(&io, root, objects, tracking)
     }
 
     /// Removes what writers that died left half-written: after a crash, and else once a day. Only who holds the project's
@@ -103,8 +103,18 @@ impl Stores {
 
     fn writing(io: &Arc<dyn Io>, root: &Path, objects: Arc<ObjectStore>) -> Result<Stores, Vec<Diagnostic>> {
         let tracking = EmbeddedStore::open(&root.join(STATE).join("tracking"), Arc::clone(&objects));
+        Stores::of(io, root, objects, tracking)
+    }
+
+    fn of(
+        io: &Arc<dyn Io>,
+        root: &Path,
+        objects: Arc<ObjectStore>,
+        tracking: Result<EmbeddedStore, trainyard_tracking::Error>,
+    ) -> Result<Stores, Vec<Diagnostic>> {
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
-        Ok(Stores { io: Arc::clone(io), root: root.to_owned(), objects, tracking: Arc::new(tracking) })
+        let cache = Cache::new(Arc::clone(io), root.join(STATE).join("cache"), Arc::clone(&objects));
+        Ok(Stores { io: Arc::clone(io), root: root.to_owned(), objects, tracking: Arc::new(tracking), cache })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -112,7 +122,7 @@ impl Stores {
     }
 
     pub(crate) fn cache(&self) -> Cache {
-        Cache::new(Arc::clone(&self.io), self.state().join("cache"), Arc::clone(&self.objects))
+        self.cache.clone()
     }
 
     pub(crate) fn run_folder(&self, run: &str) -> PathBuf {

@@ -15,6 +15,7 @@ use trainyard_files::{Digest, ObjectStore};
 use trainyard_spec::Stage;
 
 use crate::limits::{Field, check};
+use crate::tracking::inside;
 use crate::{
     ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
     Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
@@ -144,9 +145,7 @@ impl EmbeddedStore {
 
 impl Tracking for EmbeddedStore {
     fn start_run(&self, run: &NewRun) -> Result<(), Error> {
-        check(Field::Run, &run.run)?;
-        check(Field::Experiment, &run.experiment)?;
-        check_tags(&run.tags)?;
+        check_start(run)?;
         self.write(|tx| runs::start(tx, run))
     }
 
@@ -166,44 +165,66 @@ impl Tracking for EmbeddedStore {
     }
 
     fn log_input(&self, run: &str, input: &Input) -> Result<(), Error> {
-        self.write(|tx| runs::log_input(tx, run, input))
+        self.write(|tx| runs::log_inputs(tx, run, std::slice::from_ref(input)))
     }
 
     fn log_artifact(&self, run: &str, path: &str, bytes: &[u8]) -> Result<Digest, Error> {
         check(Field::ArtifactPath, path)?;
         self.read(|tx| runs::expect_running(tx, run))?;
         let digest = self.objects.put(bytes)?;
-        self.write(|tx| runs::log_artifact(tx, run, path, &digest, bytes.len() as u64))?;
+        let artifact = ArtifactRecord { path: path.to_owned(), digest, size: bytes.len() as u64 };
+        self.write(|tx| runs::log_artifacts(tx, run, &[artifact]))?;
         Ok(digest)
     }
 
     fn log_batch(&self, run: &str, batch: &Batch) -> Result<(), Error> {
+        batch.start.iter().try_for_each(check_start)?;
         check_params(&batch.params)?;
         check_metrics(&batch.metrics)?;
         check_tags(&batch.tags)?;
         let mut artifacts = Vec::with_capacity(batch.artifacts.len());
         for (path, digest) in &batch.artifacts {
             check(Field::ArtifactPath, path)?;
-            artifacts.push((path, digest, self.objects.size(digest)?));
+            artifacts.push(ArtifactRecord { path: path.clone(), digest: *digest, size: self.objects.size(digest)? });
         }
         self.write(|tx| {
+            // The end is written with all the rest: a run that has ended so has all of the batch.
+            let end = batch.end.as_ref().map(|end| end.status).filter(|end| !end.can_resume());
+            if end.is_some() && end == runs::status(tx, run)? {
+                return Ok(());
+            }
+            if let Some(start) = &batch.start {
+                runs::start(tx, start)?;
+            }
             runs::log_params(tx, run, &batch.params)?;
             runs::log_metrics(tx, run, &batch.metrics)?;
             runs::set_tags(tx, run, &batch.tags)?;
-            batch.inputs.iter().try_for_each(|input| runs::log_input(tx, run, input))?;
-            for (path, digest, size) in artifacts {
-                runs::log_artifact(tx, run, path, digest, size)?;
-            }
+            runs::log_inputs(tx, run, &batch.inputs)?;
+            runs::log_artifacts(tx, run, &artifacts)?;
             for (split_version, reference) in &batch.reference_uses {
                 runs::count_reference_use(tx, *split_version, reference, run)?;
             }
-            Ok(())
+            match &batch.end {
+                Some(end) => runs::end(tx, run, end.status, end.ended_ms, end.reason.as_ref()),
+                None => Ok(()),
+            }
         })
     }
 
     fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error> {
         let digest = self.read(|tx| runs::artifact(tx, run, path))?;
         Ok(self.objects.get(&digest)?)
+    }
+
+    fn folder_digests(&self, run: &str, folder: &str) -> Result<BTreeMap<String, Digest>, Error> {
+        let mut digests = BTreeMap::new();
+        for ArtifactRecord { path, digest, .. } in self.artifacts(run)? {
+            if let Some(inside) = inside(&path, folder) {
+                self.objects.size(&digest)?;
+                digests.insert(inside.to_owned(), digest);
+            }
+        }
+        Ok(digests)
     }
 
     fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRecord>, Error> {
@@ -279,6 +300,12 @@ impl Tracking for EmbeddedStore {
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error> {
         self.read(|tx| runs::reference_uses(tx, split_version, reference))
     }
+}
+
+fn check_start(run: &NewRun) -> Result<(), Error> {
+    check(Field::Run, &run.run)?;
+    check(Field::Experiment, &run.experiment)?;
+    check_tags(&run.tags)
 }
 
 fn check_params(params: &BTreeMap<String, String>) -> Result<(), Error> {

@@ -17,5 +17,5 @@ pub use history::{Action, Effect, HistoryEntry};
 pub use limits::{Field, check_artifact_path};
 pub use reference::{ModelReference, Which};
 pub use registry::{Change, ModelRecord, NewVersion, PREVIOUS, Promoted, Promotion, VersionRecord, parse_stage};
-pub use run::{ArtifactRecord, Batch, Input, Metric, NewRun, Reason, RunRecord, Status};
+pub use run::{ArtifactRecord, Batch, End, Input, Metric, NewRun, Reason, RunRecord, Status};
 pub use tracking::Tracking;

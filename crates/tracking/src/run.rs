@@ -58,9 +58,22 @@ pub struct ArtifactRecord {
     pub size: u64,
 }
 
+/// Says how a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How it stands from now on.
+    pub status: Status,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_ms: i64,
+    /// Why, where it did not end as it should.
+    pub reason: Option<Reason>,
+}
+
 /// Is what a run logs at one time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
+    /// The run's begin, before all the rest, as for [`Tracking::start_run`](crate::Tracking::start_run).
+    pub start: Option<NewRun>,
     /// Parameters, as for [`Tracking::log_params`](crate::Tracking::log_params).
     pub params: BTreeMap<String, String>,
     /// Metrics.
@@ -73,6 +86,8 @@ pub struct Batch {
     pub artifacts: BTreeMap<String, Digest>,
     /// Reference tests that judged the run, each counted once a run: the split version and the digest.
     pub reference_uses: Vec<(u32, Digest)>,
+    /// The run's end, after all the rest, as for [`Tracking::end_run`](crate::Tracking::end_run).
+    pub end: Option<End>,
 }
 
 /// Says how a run stands.

@@ -32,6 +32,9 @@ pub trait Tracking: Send + Sync {
     fn log_batch(&self, run: &str, batch: &Batch) -> Result<(), Error>;
     /// Reads an artifact, verified.
     fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error>;
+    /// Gives the digests of the artifacts below a folder, under their paths inside it. One whose bytes are absent or
+    /// others is an error, as when it is read.
+    fn folder_digests(&self, run: &str, folder: &str) -> Result<BTreeMap<String, Digest>, Error>;
     /// Lists a run's artifacts, sorted by path.
     fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRecord>, Error>;
     /// Ends a run. [`Error::RunEnded`] for one that ended otherwise before.
@@ -93,11 +96,15 @@ pub trait Tracking: Send + Sync {
     fn read_folder(&self, run: &str, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut files = BTreeMap::new();
         for artifact in self.artifacts(run)? {
-            let inside = artifact.path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
-            if let Some(inside) = inside {
+            if let Some(inside) = inside(&artifact.path, folder) {
                 files.insert(inside.to_owned(), self.read_artifact(run, &artifact.path)?);
             }
         }
         Ok(files)
     }
+}
+
+/// Gives the rest of an artifact's path below a folder.
+pub(crate) fn inside<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'))
 }

@@ -1,32 +1,43 @@
 //! Stored results of steps, found by key.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use trainyard_files::{Digest, Error, Io, ObjectStore, write_atomic};
 
 use super::Record;
 
 /// Finds and keeps the records of finished steps; their artifacts lie in the object store.
+///
+/// A record that was read once is known to the cache and its clones from then on, as one command needs it twice: to say
+/// what would run, and to run. Its objects are looked at each time.
 #[derive(Debug, Clone)]
 pub struct Cache {
     io: Arc<dyn Io>,
     folder: PathBuf,
     objects: Arc<ObjectStore>,
+    known: Arc<Mutex<BTreeMap<PathBuf, Record>>>,
 }
 
 impl Cache {
     /// Opens the cache in `folder`, which is made when the first record is kept.
     pub fn new(io: Arc<dyn Io>, folder: PathBuf, objects: Arc<ObjectStore>) -> Cache {
-        Cache { io, folder, objects }
+        Cache { io, folder, objects, known: Arc::default() }
     }
 
     /// Gives the record under `key` when it can be read and each object of it is intact.
     ///
     /// A damaged record or object counts as absent: the step runs again and puts it right.
     pub fn find(&self, step: &str, key: &Digest) -> Option<Record> {
-        let record = self.read(self.path(step, key))?;
+        let path = self.path(step, key);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+        let is_new = known.is_none();
+        let record = known.or_else(|| self.read(path.clone()))?;
         let whole = record.step == step && record.key == *key && self.damaged(&record).is_none();
+        if whole && is_new {
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(path, record.clone());
+        }
         whole.then_some(record)
     }
 

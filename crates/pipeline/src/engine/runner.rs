@@ -29,8 +29,15 @@ pub struct Done {
 
 /// Takes finished steps before anything new is made from them, for instance to log them to tracking.
 pub trait Sink: Send + Sync {
-    /// Takes steps that finished one after the other: all of them, or none on failure.
+    /// Takes steps that finished one after the other: all of them, or none on failure. Before the first step is made it
+    /// is called even where none is done.
     fn finished(&self, steps: &[Done]) -> Result<(), Failure>;
+
+    /// Takes the last steps of a run of which nothing is left to do, as [`finished`](Sink::finished) does, together
+    /// with the run's end. Gives the journal's last line, where it shall have one.
+    fn ended(&self, last: &[Done], _all: &[Finished]) -> Result<Option<Entry>, Failure> {
+        self.finished(last).map(|()| None)
+    }
 }
 
 /// What the engine needs besides the graph.
@@ -90,10 +97,19 @@ struct Running {
     /// Cached steps that are not logged yet. What was stored before is safe: they are logged together, in one
     /// transaction, before the next step makes something new.
     unlogged: Mutex<Vec<Done>>,
-    /// Held by who logs. What could not be logged keeps every later step from being made: nothing builds on it.
-    log: Mutex<Option<Failure>>,
+    /// Held by who logs.
+    log: Mutex<Log>,
     /// The threads that steps compute with, started for the first step that runs.
     pool: Mutex<Option<Arc<rayon::ThreadPool>>>,
+}
+
+/// How logging stands.
+#[derive(Default)]
+struct Log {
+    /// Whether the sink has been called.
+    begun: bool,
+    /// What could not be logged keeps every later step from being made: nothing builds on it.
+    failed: Option<Failure>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -134,7 +150,8 @@ impl Engine {
                 };
                 let Some(next) = open.iter().position(is_ready) else { break };
                 let step = open.remove(next);
-                settled = running.start(&step, &outputs, sender.clone());
+                let is_last = open.is_empty() && at_work == 0;
+                settled = running.start(&step, &outputs, sender.clone(), is_last);
                 at_work += usize::from(settled.is_none());
             }
             let (name, seconds, result) = match settled.take() {
@@ -173,13 +190,19 @@ impl Engine {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
+        let unfinished = at_work > 0 || !open.is_empty();
+        let skipped =
+            |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
+        let names = engine.graph.steps().iter().map(|step| step.name());
+        let steps: Vec<Finished> = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
+        let is_whole = steps.iter().all(|step| step.record.is_some());
         let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
-        let logged = guard.map_or(Ok(()), |mut guard| guarded(&last, || running.log_held(&mut guard)));
+        let all = is_whole.then_some(steps.as_slice());
+        let logged = guard.map_or(Ok(()), |mut guard| guarded(&last, || running.log_held(&mut guard, all)));
         // A user's stop, and what has failed before, are what is told.
         if let (Err(Failure::Problems(problems)), true, false) = (logged, failed.is_empty(), interrupted) {
             failed.insert(usize::MAX, problems);
         }
-        let unfinished = at_work > 0 || !open.is_empty();
         let failure = if !failed.is_empty() {
             // What several steps met is told once.
             let mut told: Vec<Diagnostic> = Vec::new();
@@ -192,10 +215,6 @@ impl Engine {
         } else {
             (interrupted || unfinished && engine.cancel.is_cancelled()).then_some(Failure::Interrupted)
         };
-        let skipped =
-            |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
-        let names = engine.graph.steps().iter().map(|step| step.name());
-        let steps = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
         Outcome { steps, failure }
     }
 }
@@ -215,7 +234,9 @@ impl Running {
         step: &Arc<dyn Step>,
         outputs: &BTreeMap<String, Arc<Output>>,
         sender: mpsc::Sender<Message>,
+        is_last: bool,
     ) -> Option<Message> {
+        let running = Arc::clone(self);
         let scope = Scope {
             step: step.name(),
             reads: step.reads(),
@@ -223,29 +244,36 @@ impl Running {
             objects: Arc::clone(&self.engine.objects),
             reporter: Arc::clone(&self.engine.reporter),
             cancel: self.engine.cancel.clone(),
+            log: Arc::new(move || running.log()),
         };
         let started = Instant::now();
         let found = guarded(step.name(), || self.look_up(&**step, &scope));
         let (code, inputs) = match found {
             Ok(Found::Nothing { code, inputs }) => (code, inputs),
-            Ok(Found::Stored(record)) => return Some(self.finish(&**step, started, Ok((*record, true)))),
-            Err(failure) => return Some(self.finish(&**step, started, Err(failure))),
+            Ok(Found::Stored(record)) => return Some(self.finish(&**step, started, Ok((*record, true)), true)),
+            Err(failure) => return Some(self.finish(&**step, started, Err(failure), is_last)),
         };
         let (running, own) = (Arc::clone(self), Arc::clone(step));
         let work = move || {
             let result = guarded(own.name(), || Ok((running.make(&*own, &scope, code, inputs)?, false)));
             // The receiver is gone only when the run was left behind after an interruption.
-            let _ = sender.send(running.finish(&*own, started, result));
+            let _ = sender.send(running.finish(&*own, started, result, is_last));
         };
         match spawn(step.name().to_owned(), work) {
             Ok(()) => None,
-            Err(error) => Some(self.finish(&**step, started, Err(no_threads(&error).into()))),
+            Err(error) => Some(self.finish(&**step, started, Err(no_threads(&error).into()), is_last)),
         }
     }
 
-    fn finish(&self, step: &dyn Step, started: Instant, result: Result<(Record, bool), Failure>) -> Message {
+    fn finish(
+        &self,
+        step: &dyn Step,
+        started: Instant,
+        result: Result<(Record, bool), Failure>,
+        can_wait: bool,
+    ) -> Message {
         let seconds = started.elapsed().as_secs_f64();
-        let settled = guarded(step.name(), || self.settle(step, result, seconds));
+        let settled = guarded(step.name(), || self.settle(step, result, seconds, can_wait));
         (step.name().to_owned(), seconds, settled)
     }
 
@@ -268,7 +296,9 @@ impl Running {
     /// Runs a step, and publishes and keeps its result.
     fn make(&self, step: &dyn Step, scope: &Scope, code: Digest, inputs: Vec<Input>) -> Result<Record, Failure> {
         let engine = &self.engine;
-        self.log()?;
+        if step.logs_first() {
+            self.log()?;
+        }
         // That may have taken long enough for the user to stop.
         scope.check()?;
         if let Some(journal) = &engine.journal {
@@ -298,16 +328,18 @@ impl Running {
         Ok(record)
     }
 
-    /// Logs and journals how a step ended; one that was cached, together with the next ones.
+    /// Logs and journals how a step ended. One that can wait is logged together with the next ones, or with the run's
+    /// end: one that was cached, and one after which none begins.
     fn settle(
         &self,
         step: &dyn Step,
         result: Result<(Record, bool), Failure>,
         seconds: f64,
+        can_wait: bool,
     ) -> Result<(Record, bool), Failure> {
         let settled = result.and_then(|(record, cached)| {
             locked(&self.unlogged).push(Done { record: record.clone(), cached, seconds });
-            if !cached {
+            if !can_wait {
                 self.log()?;
             }
             Ok((record, cached))
@@ -332,29 +364,35 @@ impl Running {
     /// Logs and journals the steps that are done and not logged yet, and waits until that is on the disk. Once it has
     /// failed it fails for every step: `resume` finds their stored results again.
     fn log(&self) -> Result<(), Failure> {
-        self.log_held(&mut locked(&self.log))
+        self.log_held(&mut locked(&self.log), None)
     }
 
-    fn log_held(&self, failed: &mut Option<Failure>) -> Result<(), Failure> {
-        if let Some(failure) = failed {
+    /// Does that for who holds the log; with `all` steps of a run that are done, its end too.
+    fn log_held(&self, log: &mut Log, all: Option<&[Finished]>) -> Result<(), Failure> {
+        if let Some(failure) = &log.failed {
             return Err(failure.clone());
         }
         let steps = std::mem::take(&mut *locked(&self.unlogged));
-        if steps.is_empty() {
+        if steps.is_empty() && log.begun && all.is_none() {
             return Ok(());
         }
+        log.begun = true;
         let entry = |done: &Done| {
             let Done { record, cached, seconds } = done.clone();
             Entry::StepDone { record: Box::new(record), cached, seconds }
         };
-        let entries: Vec<Entry> = steps.iter().map(entry).collect();
-        let logged = self.engine.sink.finished(&steps).and_then(|()| self.write(&entries));
-        *failed = logged.clone().err();
+        let taken = match all {
+            Some(all) => self.engine.sink.ended(&steps, all),
+            None => self.engine.sink.finished(&steps).map(|()| None),
+        };
+        let logged = taken.and_then(|last| self.write(&steps.iter().map(entry).chain(last).collect::<Vec<_>>()));
+        log.failed = logged.clone().err();
         logged
     }
 
     fn write(&self, entries: &[Entry]) -> Result<(), Failure> {
         match &self.engine.journal {
+            _ if entries.is_empty() => Ok(()),
             Some(journal) => journal.write(entries).map_err(|error| journal_problem(&error).into()),
             None => Ok(()),
         }

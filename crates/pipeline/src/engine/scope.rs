@@ -16,6 +16,7 @@ pub struct Scope {
     pub(super) objects: Arc<ObjectStore>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) cancel: Cancel,
+    pub(super) log: Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>,
 }
 
 impl Scope {
@@ -46,6 +47,13 @@ impl Scope {
     /// Gives what a needed step left.
     pub fn output(&self, step: &'static str) -> Option<&Output> {
         self.outputs.get(step).map(|output| &**output)
+    }
+
+    /// Logs the steps before this one, for a step that did not ask for it before it ran ([`Step::logs_first`]).
+    ///
+    /// [`Step::logs_first`]: super::Step::logs_first
+    pub fn log(&self) -> Result<(), Failure> {
+        (self.log)()
     }
 
     /// Stores bytes and gives their digest, for the step's output.

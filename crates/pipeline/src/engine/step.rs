@@ -200,6 +200,11 @@ pub trait Step: Send + Sync {
     fn cacheable(&self) -> bool {
         true
     }
+    /// Says whether the steps before it must be logged before it runs. One that says no asks for that itself before it
+    /// makes anything ([`Scope::log`]).
+    fn logs_first(&self) -> bool {
+        true
+    }
     /// Says whether its work is for many threads; one that only looks and decides starts none.
     fn computes(&self) -> bool {
         true

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use trainyard_files::Digest;
+use trainyard_files::{Digest, Digester};
 use trainyard_model::{CompareRequest, Comparison, Incumbent, Model, compare};
 use trainyard_tracking::{ModelReference, VersionRecord};
 
@@ -54,8 +54,11 @@ impl Step for Compare {
         let head = self.0.tracking.head(model).map_err(|error| error.diagnostic())?;
         // A file of the incumbent that can't be read today may be read tomorrow.
         let files = match self.incumbent()? {
-            Some(version) => match self.0.tracking.read_folder(&version.run, &version.artifact_path) {
-                Ok(folder) => Model::digest(&folder),
+            Some(version) => match self.0.tracking.folder_digests(&version.run, &version.artifact_path) {
+                Ok(files) => {
+                    let add = |all: Digester, (path, digest): (&String, &Digest)| all.text(path).digest(digest);
+                    files.iter().fold(Digester::new("incumbent"), add).finish()
+                }
                 Err(_) => Digest::of(b"unreadable"),
             },
             None => Digest::of(b""),

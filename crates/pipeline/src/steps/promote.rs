@@ -44,6 +44,10 @@ impl Step for Promote {
         &["compare"]
     }
 
+    fn logs_first(&self) -> bool {
+        false
+    }
+
     fn computes(&self) -> bool {
         false
     }
@@ -67,6 +71,7 @@ impl Step for Promote {
                 let rows = scope.output("split").and_then(|output| output.facts[set].as_u64());
                 (set.to_owned(), rows.unwrap_or_default())
             });
+            scope.log()?;
             let promoted = self.0.tracking.promote(&Promotion {
                 model: project.model.value.clone(),
                 version: NewVersion {

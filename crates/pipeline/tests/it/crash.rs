@@ -1,14 +1,18 @@
 //! The process dies at any change that it makes to the disk: what is told next is true, and the resumed run ends with the
 //! same bytes. With `TRAINYARD_LONG=1` at every change, otherwise at a sample of them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tempfile::TempDir;
 use trainyard_faults::{Process, RecordingIo, Then, arguments, text};
 use trainyard_files::DiskIo;
+use trainyard_pipeline::tracking;
+use trainyard_tracking::Tracking;
 
+use crate::shop;
 use crate::whole::{Whole, half_written, run_on, sampled};
 
 #[test]
@@ -35,6 +39,25 @@ fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, step: usize) {
         // Clean-up after the end may have fewer changes.
         whole.recovers(project.path(), &["crashed", "ended"], &format!("change {at}"));
         assert_eq!(half_written(project.path()), Vec::<PathBuf>::new(), "change {at}");
+    }
+}
+
+#[test]
+fn a_run_of_which_the_journal_lost_the_end_goes_on_and_tracking_keeps_what_it_has() {
+    let whole = Whole::again();
+    let project = whole.fresh();
+    let run = run_on(project.path(), Arc::new(DiskIo)).unwrap().run;
+    let logged = |root: &Path| tracking(root).unwrap().run(&run).unwrap();
+    let before = logged(project.path());
+    let journal = format!(".trainyard/runs/{run}/journal.jsonl");
+    let text = fs::read_to_string(project.path().join(&journal)).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for kept in 1..lines.len() {
+        let copy = TempDir::new().unwrap();
+        shop::copy(project.path(), copy.path());
+        fs::write(copy.path().join(&journal), lines[..kept].concat()).unwrap();
+        whole.recovers(copy.path(), &["crashed", "ended"], &format!("{kept} lines"));
+        assert_eq!(logged(copy.path()), before, "{kept} lines");
     }
 }
 

@@ -75,29 +75,27 @@ pub(super) fn set_tags(tx: &Transaction<'_>, run: &str, tags: &BTreeMap<String, 
     Ok(())
 }
 
-pub(super) fn log_input(tx: &Transaction<'_>, run: &str, input: &Input) -> Result<(), Fault> {
+pub(super) fn log_inputs(tx: &Transaction<'_>, run: &str, inputs: &[Input]) -> Result<(), Fault> {
     expect_running(tx, run)?;
-    tx.prepare_cached(
+    let mut insert = tx.prepare_cached(
         "INSERT INTO inputs (run, name, digest, source, rows) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (run, name) DO UPDATE SET digest = excluded.digest, source = excluded.source, rows = excluded.rows",
-    )?
-    .execute(params![run, input.name, input.digest.to_string(), input.source, stored(input.rows)])?;
+    )?;
+    for input in inputs {
+        insert.execute(params![run, input.name, input.digest.to_string(), input.source, stored(input.rows)])?;
+    }
     Ok(())
 }
 
-pub(super) fn log_artifact(
-    tx: &Transaction<'_>,
-    run: &str,
-    path: &str,
-    digest: &Digest,
-    size: u64,
-) -> Result<(), Fault> {
+pub(super) fn log_artifacts(tx: &Transaction<'_>, run: &str, artifacts: &[ArtifactRecord]) -> Result<(), Fault> {
     expect_running(tx, run)?;
-    tx.prepare_cached(
+    let mut insert = tx.prepare_cached(
         "INSERT INTO artifacts (run, path, digest, size) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (run, path) DO UPDATE SET digest = excluded.digest, size = excluded.size",
-    )?
-    .execute(params![run, path, digest.to_string(), stored(size)])?;
+    )?;
+    for ArtifactRecord { path, digest, size } in artifacts {
+        insert.execute(params![run, path, digest.to_string(), stored(*size)])?;
+    }
     Ok(())
 }
 
@@ -226,7 +224,7 @@ pub(super) fn reference_uses(tx: &Transaction<'_>, split_version: u32, reference
     Ok(uses)
 }
 
-fn status(tx: &Transaction<'_>, run: &str) -> Result<Option<Status>, Fault> {
+pub(super) fn status(tx: &Transaction<'_>, run: &str) -> Result<Option<Status>, Fault> {
     let found = tx
         .prepare_cached("SELECT status FROM runs WHERE run = ?1")?
         .query_row([run], |row| named(row, 0, Status::parse))

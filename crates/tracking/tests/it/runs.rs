@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trainyard_files::Digest;
-use trainyard_tracking::{Batch, Error, Field, Input, Metric, Reason, Status, Tracking};
+use trainyard_tracking::{Batch, End, Error, Field, Input, Metric, Reason, Status, Tracking};
 
 use crate::given::{map, new_run, objects, open, store};
 
@@ -59,6 +59,7 @@ fn a_batch_is_logged_whole_or_not_at_all() {
         inputs: vec![input],
         artifacts: BTreeMap::from([("plots/a.png".to_owned(), picture)]),
         reference_uses: vec![(1, rows), (1, rows)],
+        ..Batch::default()
     };
     let before = store.run("a1").unwrap();
     assert!(matches!(store.log_batch("a1", &batch), Err(Error::ParamChanged { .. })));
@@ -227,6 +228,36 @@ fn artifacts_are_sorted_verified_and_replaced_while_the_run_lasts() {
 
 fn used(split_version: u32, reference: Digest) -> Batch {
     Batch { reference_uses: vec![(split_version, reference)], ..Batch::default() }
+}
+
+#[test]
+fn a_batch_may_begin_the_run_and_end_it() {
+    let (_dir, store) = store();
+    let end = |status, ended_ms| Some(End { status, ended_ms, reason: None });
+    let whole = Batch {
+        start: Some(new_run("a1")),
+        metrics: vec![metric("loss", 0.5, 0)],
+        end: end(Status::Finished, 7),
+        ..Batch::default()
+    };
+    let absent = BTreeMap::from([("b.png".to_owned(), Digest::of(b"absent"))]);
+    assert!(store.log_batch("a1", &Batch { artifacts: absent, ..whole.clone() }).is_err());
+    assert_eq!(store.run("a1").unwrap(), None);
+    store.log_batch("a1", &whole).unwrap();
+    let run = store.run("a1").unwrap().unwrap();
+    assert_eq!((run.status, run.ended_ms, run.metrics["loss"]), (Status::Finished, Some(7), 0.5));
+    // Once more, after a crash in between; nothing else may come after the end.
+    store.log_batch("a1", &whole).unwrap();
+    assert_eq!(store.run("a1").unwrap().unwrap(), run);
+    for other in [Batch { end: end(Status::Refused, 8), ..Batch::default() }, Batch::default()] {
+        assert!(matches!(store.log_batch("a1", &other), Err(Error::RunEnded { .. })));
+    }
+    // What failed may go on, and fail again for another reason.
+    for ended_ms in [8, 9] {
+        let failed = Batch { start: Some(new_run("b2")), end: end(Status::Failed, ended_ms), ..Batch::default() };
+        store.log_batch("b2", &failed).unwrap();
+        assert_eq!(store.run("b2").unwrap().unwrap().ended_ms, Some(ended_ms));
+    }
 }
 
 #[test]
