@@ -52,6 +52,20 @@ pub enum Error {
         /// The target.
         value: f64,
     },
+    /// A target is below 0 where it counts something.
+    NegativeTarget {
+        /// What was asked for.
+        operation: &'static str,
+        /// The first such row, counted from 0 (messages count from 1).
+        row: usize,
+        /// The target.
+        value: f64,
+    },
+    /// No target that counts is above 0 where the logarithm of their mean is needed.
+    NoPositiveTarget {
+        /// What was asked for.
+        operation: &'static str,
+    },
     /// A prediction is NaN, or not a probability where one is needed.
     Prediction {
         /// What was asked for.
@@ -158,6 +172,8 @@ impl Error {
             Error::Columns { .. } => "learn/columns-differ",
             Error::NotFinite { .. } => "learn/not-finite",
             Error::Target { .. } => "learn/bad-target",
+            Error::NegativeTarget { .. } => "learn/negative-target",
+            Error::NoPositiveTarget { .. } => "learn/no-positive-target",
             Error::Prediction { .. } => "learn/bad-prediction",
             Error::Weight { .. } => "learn/bad-weight",
             Error::Weights { .. } => "learn/bad-weights",
@@ -190,6 +206,11 @@ impl Error {
                 diagnostic.help(format!("bring the target into another unit: {LIMIT_IS}"))
             }
             Error::Target { .. } => diagnostic.help("look at the target column, and at `data.target`"),
+            Error::NegativeTarget { .. } => diagnostic
+                .help("choose another `loss`, such as `squared_error`, or predict a count or another amount from 0"),
+            Error::NoPositiveTarget { .. } => {
+                diagnostic.help("choose another `loss`, such as `squared_error`, or look at the target column")
+            }
             Error::OneClass { .. } | Error::NoRowsOfClass { .. } => {
                 diagnostic.help("stratify the split, use fewer folds, or bring more rows")
             }
@@ -236,6 +257,15 @@ impl fmt::Display for Error {
             Error::Target { operation, row, value } => {
                 let limit = if value.is_finite() && value.abs() > LARGEST { ", which is beyond 1e150" } else { "" };
                 write!(out, "{operation} cannot work with the target {} of row {}{limit}", Number(*value), row + 1)
+            }
+            Error::NegativeTarget { operation, row, value } => write!(
+                out,
+                "{operation} with the loss `poisson` needs targets from 0, but row {} has {}",
+                row + 1,
+                Number(*value)
+            ),
+            Error::NoPositiveTarget { operation } => {
+                write!(out, "{operation} with the loss `poisson` needs a target above 0, but there is none that counts")
             }
             Error::Prediction { operation, row, value } => {
                 write!(out, "{operation} cannot work with the prediction {} of row {}", Number(*value), row + 1)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Names the loss that is minimised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
     /// The mean log loss of targets in {0, 1}; the margin is a log-odds.
@@ -15,6 +15,17 @@ pub enum Objective {
     },
     /// The mean squared error; the margin is the value itself.
     SquaredError,
+    /// The mean absolute error; the margin is the value itself, and leaves are medians of residuals.
+    AbsoluteError,
+    /// The mean pinball loss (Koenker and Bassett: "Regression quantiles", 1978); the margin is the value itself, and
+    /// leaves are quantiles of residuals.
+    Quantile {
+        /// The share of targets that lie below what is predicted; above 0 and below 1.
+        quantile: f64,
+    },
+    /// Half the mean Poisson deviance, but for what depends on the targets alone, of targets from 0; the margin is the
+    /// logarithm of the value.
+    Poisson,
 }
 
 impl Objective {
@@ -22,7 +33,11 @@ impl Objective {
     pub fn margins(self) -> usize {
         match self {
             Objective::MulticlassLogLoss { classes } => classes,
-            Objective::BinaryLogLoss | Objective::SquaredError => 1,
+            Objective::BinaryLogLoss
+            | Objective::SquaredError
+            | Objective::AbsoluteError
+            | Objective::Quantile { .. }
+            | Objective::Poisson => 1,
         }
     }
 
@@ -31,7 +46,22 @@ impl Objective {
         match self {
             Objective::BinaryLogLoss => Some(2),
             Objective::MulticlassLogLoss { classes } => Some(classes),
-            Objective::SquaredError => None,
+            Objective::SquaredError | Objective::AbsoluteError | Objective::Quantile { .. } | Objective::Poisson => {
+                None
+            }
+        }
+    }
+
+    /// Gives the quantile of residuals that is the constant of least loss; `None` for a loss that has a curvature, whose
+    /// leaves are steps of Newton's.
+    pub(crate) fn quantile(self) -> Option<f64> {
+        match self {
+            Objective::AbsoluteError => Some(0.5),
+            Objective::Quantile { quantile } => Some(quantile),
+            Objective::BinaryLogLoss
+            | Objective::MulticlassLogLoss { .. }
+            | Objective::SquaredError
+            | Objective::Poisson => None,
         }
     }
 }

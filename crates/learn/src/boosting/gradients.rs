@@ -173,6 +173,12 @@ pub(crate) fn update(outputs: &mut [Gradients], objective: Objective, targets: &
 enum SingleLoss {
     Log,
     Squared,
+    /// So much for each unit that a margin is below its target, or above.
+    Linear {
+        below: f64,
+        above: f64,
+    },
+    Poisson,
 }
 
 impl SingleLoss {
@@ -181,6 +187,9 @@ impl SingleLoss {
         match objective {
             Objective::BinaryLogLoss => Some(SingleLoss::Log),
             Objective::SquaredError => Some(SingleLoss::Squared),
+            Objective::AbsoluteError => Some(SingleLoss::Linear { below: 1.0, above: 1.0 }),
+            Objective::Quantile { quantile } => Some(SingleLoss::Linear { below: quantile, above: 1.0 - quantile }),
+            Objective::Poisson => Some(SingleLoss::Poisson),
             Objective::MulticlassLogLoss { .. } => None,
         }
     }
@@ -275,6 +284,25 @@ fn derive(
                 *exact = [residual * weight, weight];
                 chunk.note(*exact);
                 chunk.loss += residual * residual * weight;
+            }
+        }
+        (SingleLoss::Linear { below, above }, weights) => {
+            for (row, ((&margin, &target), exact)) in rows.enumerate() {
+                let weight = weights.map_or(1.0, |weights| weights[row]);
+                let slope = if margin > target { above } else { -below };
+                // There is no curvature: 1 makes a step as long as the mean slope, which says where to split.
+                *exact = [slope * weight, weight];
+                chunk.note(*exact);
+                chunk.loss += (margin - target) * slope * weight;
+            }
+        }
+        (SingleLoss::Poisson, weights) => {
+            for (row, ((&margin, &target), exact)) in rows.enumerate() {
+                let weight = weights.map_or(1.0, |weights| weights[row]);
+                let value = libm::exp(margin);
+                *exact = [(value - target) * weight, value * weight];
+                chunk.note(*exact);
+                chunk.loss += (value - target * margin) * weight;
             }
         }
     }

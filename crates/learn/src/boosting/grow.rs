@@ -9,6 +9,7 @@ use super::gradients::{Gradients, Sums};
 use super::histogram::{self, Layout, Scratch};
 use super::parameters::BoostingParameters;
 use super::partition::Partition;
+use super::quantile;
 use super::split::{Rules, Split};
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
 use crate::ensemble::Node;
@@ -163,6 +164,29 @@ impl<'a> Grower<'a> {
             grown.nodes[*node].value = step * self.parameters.learning_rate;
         }
         grown
+    }
+
+    /// Sets each leaf to the quantile at `share` of its rows' residuals, the learning rate included (Friedman: "Greedy
+    /// function approximation", 2001, algorithm 3); a leaf whose rows weigh nothing to 0.
+    pub(crate) fn refit(
+        &self,
+        grown: &mut Grown,
+        residual: impl Fn(usize) -> f64 + Sync,
+        weights: Option<&[f64]>,
+        share: f64,
+    ) {
+        let value = |(_, range): &(usize, std::ops::Range<usize>)| {
+            let rows = self.partition.rows()[range.clone()].iter().copied();
+            quantile::of_rows(rows, &residual, weights, share).unwrap_or(0.0) * self.parameters.learning_rate
+        };
+        let values: Vec<f64> = if self.partition.rows().len() < PARALLEL_ROWS / 8 {
+            grown.leaves.iter().map(value).collect()
+        } else {
+            grown.leaves.par_iter().map(value).collect()
+        };
+        for ((node, _), value) in grown.leaves.iter().zip(values) {
+            grown.nodes[*node].value = value;
+        }
     }
 
     /// Adds each leaf's value to the margins of its rows.

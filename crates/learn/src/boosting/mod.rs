@@ -10,6 +10,7 @@ mod histogram;
 mod lanes;
 mod parameters;
 pub(crate) mod partition;
+mod quantile;
 mod split;
 
 use rayon::prelude::*;
@@ -75,6 +76,11 @@ pub fn boost(
     progress: &(dyn Fn(usize, usize, f64) -> bool + Sync),
 ) -> Result<BoostingFit, Error> {
     parameters.check(validation.is_some())?;
+    if let Objective::Quantile { quantile: value } = objective
+        && !(value > 0.0 && value < 1.0)
+    {
+        return Err(Error::Parameter { name: "quantile", value, allowed: "above 0 and below 1" });
+    }
     check_rows(train, binning, targets, weights, objective)?;
     if let Some(rows) = &validation {
         check_rows(rows.matrix, binning, rows.targets, rows.weights, objective)?;
@@ -92,6 +98,11 @@ pub fn boost(
     let lanes = Lanes::new(train, binning);
     let mut layout = Layout::new(&lanes, |_| true);
     gradients::update(&mut outputs, objective, targets, weights);
+    let refit = |grower: &Grower<'_>, grown: &mut Grown, margins: &[f64]| {
+        if let Some(share) = objective.quantile() {
+            grower.refit(grown, |row| targets[row] - margins[row], weights, share);
+        }
+    };
     let mut best = (f64::INFINITY, 0);
     for iteration in 0..parameters.max_iter {
         let key = key.derive(iteration as u64);
@@ -102,11 +113,13 @@ pub fn boost(
                 layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
             }
             let grown = if let Some(rows) = &rows {
-                let grown = grower.grow(&layout, rows.iter().copied(), output);
+                let mut grown = grower.grow(&layout, rows.iter().copied(), output);
+                refit(&grower, &mut grown, &output.margins);
                 add_tree(&grown, train, &mut output.margins);
                 grown
             } else {
-                let grown = grower.grow(&layout, 0..train.rows() as u32, output);
+                let mut grown = grower.grow(&layout, 0..train.rows() as u32, output);
+                refit(&grower, &mut grown, &output.margins);
                 grower.add_to(&grown, &mut output.margins);
                 grown
             };
@@ -191,6 +204,9 @@ fn check_rows(
         return Err(Error::Columns { operation: OPERATION, expected: binning.columns(), got: matrix.columns() });
     }
     crate::error::check_targets(OPERATION, targets, matrix.rows(), objective.classes())?;
+    if let (Objective::Poisson, Some(row)) = (objective, targets.iter().position(|target| *target < 0.0)) {
+        return Err(Error::NegativeTarget { operation: OPERATION, row, value: targets[row] });
+    }
     crate::error::check_weights(OPERATION, weights, matrix.rows())
 }
 
@@ -210,6 +226,15 @@ fn base_scores(targets: &[f64], weights: Option<&[f64]>, objective: Objective) -
     };
     match objective {
         Objective::SquaredError => Ok(vec![mean(&|target| target)]),
+        Objective::Poisson => {
+            let mean = mean(&|target| target);
+            if mean > 0.0 { Ok(vec![libm::log(mean)]) } else { Err(Error::NoPositiveTarget { operation: OPERATION }) }
+        }
+        Objective::AbsoluteError | Objective::Quantile { .. } => {
+            let share = objective.quantile().unwrap_or(0.5);
+            let rows = 0..targets.len() as u32;
+            Ok(vec![quantile::of_rows(rows, |row| targets[row], weights, share).unwrap_or(0.0)])
+        }
         Objective::BinaryLogLoss if !counts(0.0) => Err(Error::OneClass { operation: OPERATION, class: 1.0 }),
         Objective::BinaryLogLoss if !counts(1.0) => Err(Error::OneClass { operation: OPERATION, class: 0.0 }),
         Objective::BinaryLogLoss => {

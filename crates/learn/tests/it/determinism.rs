@@ -36,6 +36,9 @@ fn boosting() {
     same("boosting", || run(&usual, Objective::BinaryLogLoss));
     let sampled = BoostingParameters { subsample: 0.7, colsample_bytree: 0.6, ..usual.clone() };
     same("boosting on samples", || run(&sampled, Objective::SquaredError));
+    same("boosting of medians", || run(&usual, Objective::AbsoluteError));
+    same("boosting of quantiles on samples", || run(&sampled, Objective::Quantile { quantile: 0.7 }));
+    same("boosting of counts", || run(&usual, Objective::Poisson));
 }
 
 #[test]
@@ -50,6 +53,8 @@ fn losses_where_one_thread_becomes_several() {
             (None, Objective::SquaredError),
             (Some(weights.as_slice()), Objective::BinaryLogLoss),
             (Some(weights.as_slice()), Objective::SquaredError),
+            (None, Objective::Poisson),
+            (Some(weights.as_slice()), Objective::Quantile { quantile: 0.6 }),
         ] {
             same(&format!("{objective:?} of {rows} rows, weighted: {}", weights.is_some()), || {
                 let binning = Binning::fit(&train.matrix(), 32);

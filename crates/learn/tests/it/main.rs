@@ -11,6 +11,7 @@ mod lightgbm;
 mod linear;
 mod metrics;
 mod multiclass;
+mod objectives;
 mod shap;
 mod stored;
 mod thresholds;
