@@ -114,6 +114,13 @@ pub enum Error {
         /// What is allowed, such as `above 0`.
         allowed: &'static str,
     },
+    /// A direction of columns is asked for where it cannot be kept.
+    Monotonic {
+        /// What was asked for.
+        operation: &'static str,
+        /// Beside what it cannot be kept, such as `with several classes`.
+        with: &'static str,
+    },
     /// No choice meets a bound.
     Unreachable {
         /// What is bounded, such as `precision`.
@@ -180,6 +187,7 @@ impl Error {
             Error::OneClass { .. } => "learn/one-class",
             Error::NoRowsOfClass { .. } => "learn/no-rows-of-class",
             Error::Parameter { .. } => "learn/parameter-out-of-range",
+            Error::Monotonic { .. } => "learn/monotonic",
             Error::Unreachable { .. } => "learn/unreachable-bound",
             Error::Diverged { .. } => "learn/diverged",
             Error::UnknownMetric { .. } => "learn/unknown-metric",
@@ -211,6 +219,7 @@ impl Error {
             Error::NoPositiveTarget { .. } => {
                 diagnostic.help("choose another `loss`, such as `squared_error`, or look at the target column")
             }
+            Error::Monotonic { .. } => diagnostic.help("leave `monotonic_cst` out, or choose another `loss`"),
             Error::OneClass { .. } | Error::NoRowsOfClass { .. } => {
                 diagnostic.help("stratify the split, use fewer folds, or bring more rows")
             }
@@ -276,6 +285,7 @@ impl fmt::Display for Error {
             Error::Weights { operation, total } => {
                 write!(out, "{operation} cannot work with weights that add up to {}", Number(*total))
             }
+            Error::Monotonic { operation, with } => write!(out, "{operation} cannot keep `monotonic_cst` {with}"),
             Error::Unreachable { what, bound, best } => {
                 write!(out, "no threshold has a {what} of at least {}: the best is {}", Number(*bound), Number(*best))
             }

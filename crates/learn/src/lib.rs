@@ -20,7 +20,7 @@ mod objective;
 mod shap;
 
 pub use binning::{BinnedMatrix, Binning};
-pub use boosting::{BoostingFit, BoostingParameters, Validation, boost};
+pub use boosting::{BoostingFit, BoostingParameters, GrowPolicy, Monotonic, Validation, boost};
 pub use calibration::{CalibrationMethod, Calibrator, IsotonicCalibrator, MulticlassCalibrator, SigmoidCalibrator};
 pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;

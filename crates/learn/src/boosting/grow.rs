@@ -1,4 +1,4 @@
-//! Growth of one tree, best leaf first.
+//! Growth of one tree, best or uppermost leaf first.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::gradients::{Gradients, Sums};
 use super::histogram::{self, Layout, Scratch};
-use super::parameters::BoostingParameters;
+use super::parameters::{BoostingParameters, GrowPolicy};
 use super::partition::Partition;
 use super::quantile;
-use super::split::{Rules, Split};
+use super::split::{Bounds, Rules, Split};
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
 use crate::ensemble::Node;
 
@@ -40,9 +40,12 @@ pub(crate) struct Grown {
 
 /// A leaf that may still be split.
 struct Leaf {
+    /// What is greatest in the leaf that is split next.
+    priority: f64,
     node: usize,
     depth: usize,
     rows: std::ops::Range<usize>,
+    bounds: Bounds,
     split: Split,
     total: Sums,
     histogram: Vec<Sums>,
@@ -50,8 +53,8 @@ struct Leaf {
 
 impl Ord for Leaf {
     fn cmp(&self, other: &Leaf) -> Ordering {
-        // Of equal gains the older leaf goes first.
-        self.split.gain.total_cmp(&other.split.gain).then(other.node.cmp(&self.node))
+        // Of equal ones the older leaf goes first.
+        self.priority.total_cmp(&other.priority).then(other.node.cmp(&self.node))
     }
 }
 
@@ -98,7 +101,9 @@ impl<'a> Grower<'a> {
             scale,
             min_rows: self.parameters.min_samples_leaf as u64,
             min_hessian: self.parameters.min_hessian,
+            l1: self.parameters.reg_alpha / scale.gradient_unit,
             l2: self.parameters.l2_regularization,
+            monotonic: self.parameters.is_constrained().then_some(self.parameters.monotonic_cst.as_slice()),
         };
         self.partition.reset(rows);
         let all = 0..self.partition.rows().len();
@@ -109,12 +114,12 @@ impl<'a> Grower<'a> {
         if self.may_split(total, 0, &rules) {
             let mut histogram = self.new_histogram(layout);
             self.fill(layout, &mut histogram, all.clone(), gradients);
-            self.offer(layout, &rules, (0, 0, all.clone()), total, histogram, &mut open, &mut grown);
+            self.offer(layout, &rules, (0, 0, all.clone()), total, Bounds::NONE, histogram, &mut open, &mut grown);
         } else {
             grown.leaves.push((0, all));
         }
         // A tree of one leaf adds nothing: the base already is the best constant.
-        let mut totals = vec![[0, total[1]]];
+        let mut totals = vec![([0, total[1]], Bounds::NONE)];
         let mut leaves = 1;
         while leaves < self.parameters.max_leaf_nodes {
             let Some(leaf) = open.pop() else { break };
@@ -124,16 +129,17 @@ impl<'a> Grower<'a> {
             let middle = leaf.rows.start + self.cut(leaf.rows.clone(), &split);
             let right_total = [leaf.total[0] - split.left[0], leaf.total[1].wrapping_sub(split.left[1])];
             let (left, right) = grown.split(leaf.node, &split, self.binning, &scale, right_total);
-            totals.extend([split.left, right_total]);
+            let [left_bounds, right_bounds] = rules.child_bounds(&split, right_total, leaf.bounds);
+            totals.extend([(split.left, left_bounds), (right_total, right_bounds)]);
             let depth = leaf.depth + 1;
             let sides = [
-                ((left, depth, leaf.rows.start..middle), split.left),
-                ((right, depth, middle..leaf.rows.end), right_total),
+                ((left, depth, leaf.rows.start..middle), split.left, left_bounds),
+                ((right, depth, middle..leaf.rows.end), right_total, right_bounds),
             ];
-            let may = sides.each_ref().map(|(_, total)| !is_last && self.may_split(*total, depth, &rules));
+            let may = sides.each_ref().map(|(_, total, _)| !is_last && self.may_split(*total, depth, &rules));
             if !may[0] && !may[1] {
                 self.spare.push(leaf.histogram);
-                grown.leaves.extend(sides.map(|((node, _, rows), _)| (node, rows)));
+                grown.leaves.extend(sides.map(|((node, _, rows), ..)| (node, rows)));
                 continue;
             }
             // Only the smaller child is counted; the larger one is what remains of the parent.
@@ -143,9 +149,9 @@ impl<'a> Grower<'a> {
             let mut large = leaf.histogram;
             histogram::subtract(&mut large, &small);
             let histograms = if smaller == 0 { [small, large] } else { [large, small] };
-            for (((place, total), may), histogram) in sides.into_iter().zip(may).zip(histograms) {
+            for (((place, total, bounds), may), histogram) in sides.into_iter().zip(may).zip(histograms) {
                 if may {
-                    self.offer(layout, &rules, place, total, histogram, &mut open, &mut grown);
+                    self.offer(layout, &rules, place, total, bounds, histogram, &mut open, &mut grown);
                 } else {
                     self.spare.push(histogram);
                     grown.leaves.push((place.0, place.2));
@@ -158,10 +164,8 @@ impl<'a> Grower<'a> {
         }
         grown.leaves.sort_unstable_by_key(|(node, _)| *node);
         for (node, _) in &grown.leaves {
-            let sums = totals[*node];
-            let hessian = scale.hessian(sums) + self.parameters.l2_regularization;
-            let step = if hessian > 0.0 { -(sums[0] as f64 * scale.gradient_unit) / hessian } else { 0.0 };
-            grown.nodes[*node].value = step * self.parameters.learning_rate;
+            let (sums, bounds) = totals[*node];
+            grown.nodes[*node].value = rules.value(sums, bounds) * self.parameters.learning_rate;
         }
         grown
     }
@@ -194,7 +198,7 @@ impl<'a> Grower<'a> {
         self.partition.add_to(&grown.leaves, &grown.nodes, margins);
     }
 
-    fn may_split(&self, total: Sums, depth: usize, rules: &Rules) -> bool {
+    fn may_split(&self, total: Sums, depth: usize, rules: &Rules<'_>) -> bool {
         rules.scale.count(total) >= 2 * rules.min_rows && self.parameters.max_depth.is_none_or(|most| depth < most)
     }
 
@@ -203,15 +207,22 @@ impl<'a> Grower<'a> {
     fn offer(
         &mut self,
         layout: &Layout<'_>,
-        rules: &Rules,
+        rules: &Rules<'_>,
         (node, depth, rows): (usize, usize, std::ops::Range<usize>),
         total: Sums,
+        bounds: Bounds,
         histogram: Vec<Sums>,
         open: &mut BinaryHeap<Leaf>,
         grown: &mut Grown,
     ) {
-        match rules.best(layout, &histogram, total) {
-            Some(split) => open.push(Leaf { node, depth, rows, split, total, histogram }),
+        match rules.best(layout, &histogram, total, bounds) {
+            Some(split) => {
+                let priority = match self.parameters.grow_policy {
+                    GrowPolicy::Lossguide => split.gain,
+                    GrowPolicy::Depthwise => -(depth as f64),
+                };
+                open.push(Leaf { priority, node, depth, rows, bounds, split, total, histogram });
+            }
             None => {
                 self.spare.push(histogram);
                 grown.leaves.push((node, rows));

@@ -16,7 +16,7 @@ mod split;
 use rayon::prelude::*;
 use trainyard_random::Key;
 
-pub use self::parameters::BoostingParameters;
+pub use self::parameters::{BoostingParameters, GrowPolicy, Monotonic};
 
 use self::gradients::Gradients;
 use self::grow::{Grower, Grown};
@@ -81,6 +81,7 @@ pub fn boost(
     {
         return Err(Error::Parameter { name: "quantile", value, allowed: "above 0 and below 1" });
     }
+    check_directions(parameters, binning.columns(), objective)?;
     check_rows(train, binning, targets, weights, objective)?;
     if let Some(rows) = &validation {
         check_rows(rows.matrix, binning, rows.targets, rows.weights, objective)?;
@@ -190,6 +191,26 @@ impl Course {
             validation_loss: self.validation_loss,
             best_iteration,
         })
+    }
+}
+
+/// Refuses directions that could not be kept, and those of other columns.
+fn check_directions(parameters: &BoostingParameters, columns: usize, objective: Objective) -> Result<(), Error> {
+    let got = parameters.monotonic_cst.len();
+    if got != 0 && got != columns {
+        return Err(Error::Columns { operation: OPERATION, expected: columns, got });
+    }
+    if !parameters.is_constrained() {
+        return Ok(());
+    }
+    match objective {
+        Objective::BinaryLogLoss | Objective::SquaredError | Objective::Poisson => Ok(()),
+        Objective::MulticlassLogLoss { .. } => {
+            Err(Error::Monotonic { operation: OPERATION, with: "with several classes" })
+        }
+        Objective::AbsoluteError | Objective::Quantile { .. } => {
+            Err(Error::Monotonic { operation: OPERATION, with: "with the losses `absolute_error` and `quantile`" })
+        }
     }
 }
 

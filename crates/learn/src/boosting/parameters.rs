@@ -2,6 +2,29 @@
 
 use crate::Error;
 
+/// Says in which order the leaves of a tree are split; it matters where `max_leaf_nodes` ends the growth. The names are
+/// XGBoost's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GrowPolicy {
+    /// The leaf of greatest gain first.
+    #[default]
+    Lossguide,
+    /// The leaf nearest to the root first; of one depth the oldest.
+    Depthwise,
+}
+
+/// Says which way predictions may go when a column grows and all others stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Monotonic {
+    /// Either.
+    #[default]
+    Free,
+    /// Never down.
+    Increase,
+    /// Never up.
+    Decrease,
+}
+
 /// Says how to boost; the names and defaults are those of scikit-learn's `HistGradientBoosting*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoostingParameters {
@@ -17,8 +40,15 @@ pub struct BoostingParameters {
     pub min_samples_leaf: usize,
     /// The L2 penalty on leaf values; at least 0.
     pub l2_regularization: f64,
+    /// The L1 penalty on leaf values, in units of a gradient (LightGBM's `reg_alpha`); at least 0.
+    pub reg_alpha: f64,
     /// The least sum of hessians of a leaf (LightGBM's `min_child_weight`); at least 0.
     pub min_hessian: f64,
+    /// The direction of each column; empty where all are free. Not for several classes, nor for the absolute and the
+    /// pinball loss, whose refitted leaves would break it.
+    pub monotonic_cst: Vec<Monotonic>,
+    /// The order of growth.
+    pub grow_policy: GrowPolicy,
     /// The most value bins of a column, 2 to 255: what the caller passes to [`crate::Binning::fit`].
     pub max_bins: usize,
     /// The share of rows that each tree sees; above 0, at most 1.
@@ -44,7 +74,10 @@ impl Default for BoostingParameters {
             max_depth: None,
             min_samples_leaf: 20,
             l2_regularization: 0.0,
+            reg_alpha: 0.0,
             min_hessian: 1e-3,
+            monotonic_cst: Vec::new(),
+            grow_policy: GrowPolicy::Lossguide,
             max_bins: 255,
             subsample: 1.0,
             colsample_bytree: 1.0,
@@ -73,7 +106,8 @@ impl BoostingParameters {
             ("max_depth", self.max_depth.unwrap_or(1) as f64, self.max_depth != Some(0), "at least 1, or none"),
             ("min_samples_leaf", self.min_samples_leaf as f64, self.min_samples_leaf >= 1, "at least 1"),
             ("l2_regularization", self.l2_regularization, finite_from_zero(self.l2_regularization), "at least 0"),
-            ("min_hessian", self.min_hessian, finite_from_zero(self.min_hessian), "at least 0"),
+            ("reg_alpha", self.reg_alpha, finite_from_zero(self.reg_alpha), "at least 0"),
+            ("min_child_weight", self.min_hessian, finite_from_zero(self.min_hessian), "at least 0"),
             ("max_bins", self.max_bins as f64, (2..=255).contains(&self.max_bins), "from 2 to 255"),
             ("subsample", self.subsample, share(self.subsample), "above 0 and at most 1"),
             ("colsample_bytree", self.colsample_bytree, share(self.colsample_bytree), "above 0 and at most 1"),
@@ -90,5 +124,10 @@ impl BoostingParameters {
             Some((name, value, _, allowed)) => Err(Error::Parameter { name, value, allowed }),
             None => Ok(()),
         }
+    }
+
+    /// Says whether any column has a direction.
+    pub(crate) fn is_constrained(&self) -> bool {
+        self.monotonic_cst.iter().any(|direction| *direction != Monotonic::Free)
     }
 }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::gradients::{Scale, Sums};
 use super::histogram::{Column, Layout};
+use super::parameters::Monotonic;
 
 /// Bins of a node below which one thread is faster than several.
 const PARALLEL_BINS: usize = 16_384;
@@ -13,11 +14,26 @@ const NOISE: f64 = 1e-12;
 
 /// What a split must leave on each side, and how it is scored.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
+pub(crate) struct Rules<'a> {
     pub(crate) scale: Scale,
     pub(crate) min_rows: u64,
     pub(crate) min_hessian: f64,
+    /// In units of a quantised gradient.
+    pub(crate) l1: f64,
     pub(crate) l2: f64,
+    /// The direction of each column; `None` where all are free.
+    pub(crate) monotonic: Option<&'a [Monotonic]>,
+}
+
+/// What a leaf's value may be, in units of a quantised gradient over a hessian.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+impl Bounds {
+    pub(crate) const NONE: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
 }
 
 /// A split of a node.
@@ -34,18 +50,69 @@ pub(crate) struct Split {
     pub(crate) left: Sums,
 }
 
-impl Rules {
-    fn score(&self, sums: Sums) -> f64 {
+impl Rules<'_> {
+    /// Gives the gradient of a sum, brought nearer to 0 by the L1 penalty.
+    #[inline]
+    fn gradient(&self, sums: Sums) -> f64 {
         let gradient = sums[0] as f64;
+        if self.l1 == 0.0 { gradient } else { gradient.signum() * (gradient.abs() - self.l1).max(0.0) }
+    }
+
+    /// Gives the value of a leaf before the learning rate, in units of a quantised gradient over a hessian.
+    #[inline]
+    fn step(&self, sums: Sums, bounds: Bounds) -> f64 {
+        let hessian = self.scale.hessian(sums) + self.l2;
+        let step = if hessian > 0.0 { -self.gradient(sums) / hessian } else { 0.0 };
+        step.max(bounds.low).min(bounds.high)
+    }
+
+    /// Gives the value of a leaf before the learning rate, in units of the margin.
+    pub(crate) fn value(&self, sums: Sums, bounds: Bounds) -> f64 {
+        self.step(sums, bounds) * self.scale.gradient_unit
+    }
+
+    fn score(&self, sums: Sums, bounds: Bounds) -> f64 {
+        let gradient = self.gradient(sums);
+        if self.monotonic.is_some() {
+            return -gradient * self.step(sums, bounds);
+        }
         let hessian = self.scale.hessian(sums) + self.l2;
         if hessian > 0.0 { gradient * gradient / hessian } else { 0.0 }
     }
 
+    /// Gives the score of two children of bounded values; `None` where they go against `direction`.
+    ///
+    /// The algorithm is scikit-learn's: children are bounded by the middle of the values on either side of a split on a
+    /// column that has a direction.
+    fn bounded_score(&self, sides: [Sums; 2], direction: Monotonic, bounds: Bounds) -> Option<f64> {
+        let [left, right] = sides.map(|sums| self.step(sums, bounds));
+        let goes_against = match direction {
+            Monotonic::Free => false,
+            Monotonic::Increase => left > right,
+            Monotonic::Decrease => left < right,
+        };
+        (!goes_against).then(|| -(self.gradient(sides[0]) * left) - self.gradient(sides[1]) * right)
+    }
+
+    /// Gives the bounds of both children of a split, given those of its node.
+    pub(crate) fn child_bounds(&self, split: &Split, right: Sums, bounds: Bounds) -> [Bounds; 2] {
+        let middle = || self.step(split.left, bounds) * 0.5 + self.step(right, bounds) * 0.5;
+        match self.direction(split.column) {
+            Monotonic::Free => [bounds; 2],
+            Monotonic::Increase => [Bounds { high: middle(), ..bounds }, Bounds { low: middle(), ..bounds }],
+            Monotonic::Decrease => [Bounds { low: middle(), ..bounds }, Bounds { high: middle(), ..bounds }],
+        }
+    }
+
+    fn direction(&self, column: usize) -> Monotonic {
+        self.monotonic.and_then(|directions| directions.get(column)).copied().unwrap_or_default()
+    }
+
     /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
-    pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums) -> Option<Split> {
+    pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
         let of = |column: &Column| {
             let bins = &histogram[column.first..column.first + column.value_bins + 1];
-            self.best_of_column(column.index, bins, total)
+            self.best_of_column(column.index, bins, total, bounds)
         };
         // A later column must be strictly better, so the order of columns decides ties, never that of threads.
         let better = |best: Option<Split>, other: Option<Split>| match (best, other) {
@@ -59,13 +126,14 @@ impl Rules {
         }
     }
 
-    fn best_of_column(&self, column: usize, bins: &[Sums], total: Sums) -> Option<Split> {
+    fn best_of_column(&self, column: usize, bins: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
         let (missing, values) = bins.split_last()?;
         let rows = self.scale.count(total);
         let has_missing = self.scale.count(*missing) > 0;
         if !has_missing && values.len() < 2 {
             return None;
         }
+        let direction = self.direction(column);
         let mut best: Option<(f64, usize, bool, Sums)> = None;
         // With missing rows the last value bin is a split too: values to the left, missing to the right.
         let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
@@ -98,9 +166,13 @@ impl Rules {
                 if left_hessian <= 0.0 || right_hessian <= 0.0 {
                     continue;
                 }
-                let (left_gradient, right_gradient) = (left[0] as f64, right[0] as f64);
-                let score =
-                    left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian;
+                let score = if self.monotonic.is_none() {
+                    let (left_gradient, right_gradient) = (self.gradient(left), self.gradient(right));
+                    left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian
+                } else {
+                    let Some(score) = self.bounded_score([left, right], direction, bounds) else { continue };
+                    score
+                };
                 let is_better =
                     best.is_none_or(|(highest, lowest, _, _)| score > highest || (score == highest && bin < lowest));
                 if is_better {
@@ -109,8 +181,8 @@ impl Rules {
             }
         }
         let (score, bin, missing_left, left) = best?;
-        let gain = score - self.score(total);
-        if gain.is_nan() || gain <= score * NOISE {
+        let gain = score - self.score(total, bounds);
+        if gain.is_nan() || gain <= score.abs() * NOISE {
             return None;
         }
         // Without missing rows there is nothing to learn: they follow the larger side.

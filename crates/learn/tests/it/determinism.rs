@@ -1,8 +1,8 @@
 //! The same bytes at any number of threads.
 
 use trainyard_learn::{
-    Binning, BoostingParameters, LogisticParameters, Matrix, Objective, Validation, boost, logistic_regression,
-    metrics, ridge,
+    Binning, BoostingParameters, GrowPolicy, LogisticParameters, Matrix, Monotonic, Objective, Validation, boost,
+    logistic_regression, metrics, ridge,
 };
 
 use crate::data::{Table, with_threads};
@@ -39,6 +39,11 @@ fn boosting() {
     same("boosting of medians", || run(&usual, Objective::AbsoluteError));
     same("boosting of quantiles on samples", || run(&sampled, Objective::Quantile { quantile: 0.7 }));
     same("boosting of counts", || run(&usual, Objective::Poisson));
+    let mut monotonic_cst = vec![Monotonic::Free; 12];
+    (monotonic_cst[0], monotonic_cst[2]) = (Monotonic::Increase, Monotonic::Decrease);
+    let grow_policy = GrowPolicy::Depthwise;
+    let bounded = BoostingParameters { monotonic_cst, reg_alpha: 3.0, min_hessian: 9.0, grow_policy, ..sampled };
+    same("bounded boosting, level by level", || run(&bounded, Objective::BinaryLogLoss));
 }
 
 #[test]

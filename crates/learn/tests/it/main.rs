@@ -7,6 +7,7 @@ mod data;
 mod determinism;
 mod folds;
 mod forest;
+mod growth;
 mod lightgbm;
 mod linear;
 mod metrics;
