@@ -217,6 +217,26 @@ pub enum Error {
         /// What to do.
         help: &'static str,
     },
+    /// A parameter of an estimator needs another.
+    LoneParameter {
+        /// Its key.
+        key: Located<String>,
+        /// What it needs: `loss: quantile`.
+        needs: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// Two parameters of an estimator exclude each other.
+    ParameterConflict {
+        /// The key of the one that stands.
+        first: Located<String>,
+        /// The key of the one that can't stand beside it.
+        second: Located<String>,
+        /// Why not.
+        why: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// The shares of a split add up to more than 1.
     SharesAboveOne {
         /// The section.

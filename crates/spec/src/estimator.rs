@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::Located;
-use crate::declare::{Decoder, Definitions, Record, Shape, boolean, defaulted, integer, number, optional, rec, record};
+use crate::declare::{
+    Decoder, Definitions, Record, Section, Shape, bare, boolean, choice, defaulted, integer, named, number, optional,
+    rec, record, sorted_map,
+};
 use crate::error::Error;
 use crate::tree::{Content, Kind, Node, Scalar};
 
@@ -107,6 +110,162 @@ record! {
         subsample: Located<f64> = defaulted(number().above(0.0).at_most(1.0).of("LightGBM"), 1.0),
         /// The share of columns that each tree sees.
         colsample_bytree: Located<f64> = defaulted(number().above(0.0).at_most(1.0).of("LightGBM"), 1.0),
+        /// What the trees make small. Default: squared_error; in classification log_loss, which is all there is.
+        loss: Option<Located<Loss>> = optional(choice()).unlisted(),
+        /// The share of targets that lie below what is predicted; for `loss: quantile`.
+        quantile: Option<Located<f64>> = optional(number().above(0.0).below(1.0).of(LIBRARY)).unlisted(),
+        /// The L1 penalty on the values of leaves, 0 where it is left out.
+        reg_alpha: Option<Located<f64>> = optional(number().at_least(0.0).of("LightGBM")).unlisted(),
+        /// The least sum of the loss's second derivatives of a leaf, 0.001 where it is left out.
+        min_child_weight or ["min_sum_hessian_in_leaf"]: Option<Located<f64>> =
+            optional(number().at_least(0.0).of("LightGBM")).unlisted(),
+        /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
+        monotonic_cst: Option<BTreeMap<String, Monotonic>> = optional(sorted_map(Direction)).unlisted(),
+        /// Which leaf is split next, which matters where `max_leaf_nodes` ends the growth. Default: lossguide.
+        grow_policy: Option<Located<GrowPolicy>> = optional(choice()).unlisted(),
+        /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
+        class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+    }
+    check check_boosting
+}
+
+named! {
+    /// What boosted trees make small; the names are those of scikit-learn's HistGradientBoosting.
+    pub enum Loss {
+        /// The mean squared error: predicts means.
+        SquaredError = "squared_error",
+        /// The mean absolute error: predicts medians.
+        AbsoluteError = "absolute_error",
+        /// The pinball loss: predicts quantiles.
+        Quantile = "quantile",
+        /// Half the Poisson deviance, of targets from 0: predicts means, never below 0.
+        Poisson = "poisson",
+        /// The log loss, of classes.
+        LogLoss = "log_loss",
+    }
+}
+
+named! {
+    /// Which leaf of a tree is split next; the names are XGBoost's.
+    pub enum GrowPolicy {
+        /// The one of greatest gain.
+        Lossguide = "lossguide",
+        /// The one nearest to the root.
+        Depthwise = "depthwise",
+    }
+}
+
+/// Which way predictions may go when a feature grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Monotonic {
+    /// Never up.
+    Decrease,
+    /// Either way.
+    Free,
+    /// Never down.
+    Increase,
+}
+
+/// Takes `increase`, `decrease`, 1, 0 or -1.
+struct Direction;
+
+impl Shape for Direction {
+    type Value = Monotonic;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Monotonic> {
+        let text = match &node.content {
+            Content::Scalar(scalar) => scalar.text.as_str(),
+            Content::Sequence(_) | Content::Mapping(_) => "",
+        };
+        let direction = match text {
+            "decrease" | "-1" => Some(Monotonic::Decrease),
+            "0" => Some(Monotonic::Free),
+            "increase" | "1" => Some(Monotonic::Increase),
+            _ => None,
+        };
+        if direction.is_none() {
+            decoder.wrong_type(node, "increase, decrease, 1, -1 or 0");
+        }
+        direction
+    }
+
+    fn encode(&self, value: &Monotonic) -> Value {
+        match value {
+            Monotonic::Decrease => (-1).into(),
+            Monotonic::Free => 0.into(),
+            Monotonic::Increase => 1.into(),
+        }
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "enum": [-1, 0, 1, "decrease", "increase", "-1", "0", "1"] })
+    }
+}
+
+/// How much the rows of a class count.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClassWeight {
+    /// So that every class counts the same: the number of rows over that of the classes and that of the class's rows.
+    Balanced,
+    /// So much for each of these classes, 1 for any other.
+    Classes(BTreeMap<String, f64>),
+}
+
+/// Takes `balanced`, or classes with a weight each.
+struct Weights;
+
+impl Weights {
+    fn classes() -> impl Shape<Value = BTreeMap<String, f64>> {
+        sorted_map(bare(number().at_least(0.0).of(LIBRARY)))
+    }
+}
+
+impl Shape for Weights {
+    type Value = Located<ClassWeight>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<ClassWeight>> {
+        let value = match &node.content {
+            Content::Scalar(scalar) if scalar.text == "balanced" => ClassWeight::Balanced,
+            Content::Mapping(_) => ClassWeight::Classes(Weights::classes().decode(node, decoder)?),
+            Content::Scalar(_) | Content::Sequence(_) => {
+                decoder.wrong_type(node, "balanced, or classes with a weight each such as {\"Yes\": 3}");
+                return None;
+            }
+        };
+        Some(Located::new(value, node.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<ClassWeight>) -> Value {
+        match &value.value {
+            ClassWeight::Balanced => "balanced".into(),
+            ClassWeight::Classes(weights) => Weights::classes().encode(weights),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "anyOf": [{ "const": "balanced" }, Weights::classes().schema(definitions)] })
+    }
+}
+
+/// Refuses parameters that do nothing or cannot hold beside the loss.
+fn check_boosting(spec: &mut BoostingSpec, section: &Section<'_>, decoder: &mut Decoder) {
+    let key = |name: &str| section.entries.iter().map(|(key, _)| key).find(|key| key.value == name).cloned();
+    let loss = spec.loss.as_ref().map(|loss| loss.value);
+    let mut lone = |name: &str, needs, why| {
+        decoder.errors.extend(key(name).map(|key| Error::LoneParameter { key, needs, why }));
+    };
+    match (loss == Some(Loss::Quantile), spec.quantile.is_some()) {
+        (true, false) => lone("loss", "quantile: 0.9", "which quantile must be said"),
+        (false, true) => lone("quantile", "loss: quantile", "no other loss has one"),
+        (true, true) | (false, false) => {}
+    }
+    if let (Some(Loss::AbsoluteError | Loss::Quantile), Some(second), Some(first)) =
+        (loss, key("monotonic_cst"), key("loss"))
+        && spec.monotonic_cst.as_ref().is_some_and(|columns| columns.values().any(|way| *way != Monotonic::Free))
+    {
+        let why = "leaves that are medians or quantiles do not keep to a direction";
+        let help = "leave `monotonic_cst` out, or choose the loss squared_error or poisson";
+        decoder.errors.push(Error::ParameterConflict { first, second, why, help });
     }
 }
 
@@ -126,6 +285,11 @@ record! {
         /// Whether each tree sees rows drawn with replacement, and not all of them; where it is left out, true in
         /// random_forest and false in extra_trees.
         bootstrap: Option<Located<bool>> = optional(boolean()),
+        /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
+        class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+        /// Whether to predict each row by the trees that did not see it, and report the accuracy or R² of that; needs
+        /// `bootstrap: true`. Default: false.
+        oob_score: Option<Located<bool>> = optional(boolean()).unlisted(),
     }
 }
 
@@ -133,7 +297,17 @@ impl ForestSpec {
     /// Decodes a forest, with its own default for `bootstrap`.
     fn with_bootstrap(default: bool, node: &Node, decoder: &mut Decoder) -> Option<ForestSpec> {
         let mut spec: ForestSpec = Record::decode(node, decoder)?;
-        spec.bootstrap.get_or_insert_with(|| Located::of_default(default));
+        let bootstrap = spec.bootstrap.get_or_insert_with(|| Located::of_default(default)).value;
+        let entries = match &node.content {
+            Content::Mapping(entries) => entries.as_slice(),
+            Content::Scalar(_) | Content::Sequence(_) => &[],
+        };
+        if let (false, Some(true)) = (bootstrap, spec.oob_score.as_ref().map(|score| score.value))
+            && let Some((key, _)) = entries.iter().find(|(key, _)| key.value == "oob_score")
+        {
+            let why = "otherwise every tree sees every row";
+            decoder.errors.push(Error::LoneParameter { key: key.clone(), needs: "bootstrap: true", why });
+        }
         Some(spec)
     }
 }
@@ -220,7 +394,8 @@ impl EstimatorSpec {
         }
     }
 
-    /// Gives every parameter by its own name, defaults included; `None` for one that sets no limit.
+    /// Gives every parameter by its own name, defaults included; `None` for one that sets no limit. Parameters that came
+    /// with later versions are there where they are given.
     pub fn parameters(&self) -> BTreeMap<String, String> {
         let mut known = Definitions::new();
         let fields = match self {
@@ -232,7 +407,8 @@ impl EstimatorSpec {
         };
         let values = self.encode();
         let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
-        fields.iter().map(|field| (field.key.to_owned(), value(field.key))).collect()
+        let listed = fields.iter().filter(|field| field.listed || values.contains_key(field.key));
+        listed.map(|field| (field.key.to_owned(), value(field.key))).collect()
     }
 
     fn encode(&self) -> Map<String, Value> {

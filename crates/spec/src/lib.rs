@@ -25,7 +25,7 @@ mod tree;
 pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
 pub use error::Error;
-pub use estimator::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
+pub use estimator::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, GrowPolicy, Loss, MaxFeatures, Monotonic};
 pub use features::{CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
 pub use gates::{Bound, Gate, Gates};
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};

@@ -24,6 +24,11 @@ pub(crate) trait Presence {
     fn is_required(&self) -> bool {
         false
     }
+
+    /// Says whether a list of parameters names the key where it is left out.
+    fn is_listed(&self) -> bool {
+        true
+    }
 }
 
 fn found<S: Shape>(
@@ -77,18 +82,28 @@ impl<S: Shape> Presence for Required<S> {
 }
 
 /// A key that may be left out.
-pub(crate) struct Optional<S>(S);
+pub(crate) struct Optional<S> {
+    shape: S,
+    listed: bool,
+}
 
 /// Lets a key be left out.
 pub(crate) fn optional<S>(shape: S) -> Optional<S> {
-    Optional(shape)
+    Optional { shape, listed: true }
+}
+
+impl<S> Optional<S> {
+    /// Names the key in no list of parameters that leaves it out, so that a later key changes no earlier list.
+    pub(crate) fn unlisted(self) -> Optional<S> {
+        Optional { listed: false, ..self }
+    }
 }
 
 impl<S: Shape> Presence for Optional<S> {
     type Value = Option<S::Value>;
 
     fn decode(&self, section: &Section<'_>, key: &str, aliases: &[&str], decoder: &mut Decoder) -> Option<Self::Value> {
-        match found(&self.0, section, key, aliases, decoder) {
+        match found(&self.shape, section, key, aliases, decoder) {
             Some(value) => value.map(Some),
             None => Some(None),
         }
@@ -96,12 +111,16 @@ impl<S: Shape> Presence for Optional<S> {
 
     fn encode(&self, key: &str, value: &Self::Value, object: &mut Map<String, Value>) {
         if let Some(value) = value {
-            object.insert(key.to_owned(), self.0.encode(value));
+            object.insert(key.to_owned(), self.shape.encode(value));
         }
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        nullable(self.0.schema(definitions))
+        nullable(self.shape.schema(definitions))
+    }
+
+    fn is_listed(&self) -> bool {
+        self.listed
     }
 }
 

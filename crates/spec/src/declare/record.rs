@@ -14,6 +14,8 @@ pub(crate) struct FieldInfo {
     pub(crate) description: String,
     pub(crate) schema: Value,
     pub(crate) required: bool,
+    /// Whether a list of parameters names it where it is left out.
+    pub(crate) listed: bool,
 }
 
 /// A type declared by [`record!`].
@@ -139,6 +141,7 @@ macro_rules! record {
                     description: $crate::declare::doc(&[$($field_doc),+]),
                     schema: $crate::declare::Presence::schema(&$crate::declare::ruled::<$type, _>($rule), definitions),
                     required: $crate::declare::Presence::is_required(&$crate::declare::ruled::<$type, _>($rule)),
+                    listed: $crate::declare::Presence::is_listed(&$crate::declare::ruled::<$type, _>($rule)),
                 } ),*]
             }
 

@@ -327,6 +327,17 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = second.origin.point(Diagnostic::error("spec/split-conflict", title), *why);
             also(diagnostic, &first.origin, "beside this").help(*help)
         }
+        Error::LoneParameter { key, needs, why } => {
+            let name = &key.value;
+            let title = format!("`{name}` needs `{needs}`");
+            let diagnostic = key.origin.point(Diagnostic::error("spec/lone-parameter", title), *why);
+            diagnostic.help(format!("write `{needs}` beside it, or leave `{name}` out"))
+        }
+        Error::ParameterConflict { first, second, why, help } => {
+            let title = format!("`{}` and `{}` exclude each other here", first.value, second.value);
+            let diagnostic = second.origin.point(Diagnostic::error("spec/parameter-conflict", title), *why);
+            also(diagnostic, &first.origin, "beside this").help(*help)
+        }
         Error::SharesAboveOne { spot, sum, shares } => {
             let diagnostic = Diagnostic::error("spec/shares-above-one", "the shares add up to more than 1");
             let label = format!("{} = {}", sum_of(shares), rounded(*sum));

@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, EstimatorSpec, Located, Lock, ModelSpec, Origin, Part, Project, Refit, SpecFiles, SplitSpec, TargetSpec,
-    Task,
+    Bound, EstimatorSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit, SpecFiles, SplitSpec,
+    TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -80,6 +80,7 @@ fn wrong_estimator(
     errors: &mut Vec<Error>,
 ) {
     let Some(task) = target.known_task() else { return };
+    wrong_parameters(spec, &path, task, target, errors);
     let of = match spec {
         EstimatorSpec::LogisticRegression { .. } if !task.has_classes() => "classification",
         EstimatorSpec::Ridge { .. } if task.has_classes() => "regression",
@@ -90,6 +91,30 @@ fn wrong_estimator(
     let spot = Spot { path, origin: name.origin.clone() };
     let (name, because) = (spec.name().to_owned(), target.task_origin());
     errors.push(Error::OtherTask { spot, name, what: "estimator", of, task, because, known });
+}
+
+/// Refuses losses and weights of the other task.
+fn wrong_parameters(spec: &EstimatorSpec, path: &str, task: Task, target: &TargetSpec, errors: &mut Vec<Error>) {
+    let (loss, weight) = match spec {
+        EstimatorSpec::GradientBoosting(spec) => (spec.loss.as_ref(), spec.class_weight.as_ref()),
+        EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => (None, spec.class_weight.as_ref()),
+        EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy {} => return,
+    };
+    let of = if task.has_classes() { "regression" } else { "classification" };
+    let mut refuse = |key: &str, origin: &Origin, name: &str, what, known: &[&str]| {
+        let spot = Spot { path: format!("{path}.{key}"), origin: origin.clone() };
+        let (name, because) = (name.to_owned(), target.task_origin());
+        let known = known.iter().map(|name| (*name).to_owned()).collect();
+        errors.push(Error::OtherTask { spot, name, what, of, task, because, known });
+    };
+    if let Some(loss) = loss.filter(|loss| (loss.value == Loss::LogLoss) != task.has_classes()) {
+        let of_values = ["squared_error", "absolute_error", "quantile", "poisson"];
+        let known: &[&str] = if task.has_classes() { &["log_loss"] } else { &of_values };
+        refuse("loss", &loss.origin, loss.value.name(), "loss", known);
+    }
+    if let Some(weight) = weight.filter(|_| !task.has_classes()) {
+        refuse("class_weight", &weight.origin, "class_weight", "parameter", &["data.weight for single rows"]);
+    }
 }
 
 /// Refuses to split by the target, or by groups of one row each.
