@@ -28,5 +28,5 @@ pub use folds::{forward_blocks, stratified_folds};
 pub use forest::{Criterion, ForestFit, ForestParameters, MaxFeatures, OutOfBag, Splitter, grow_forest};
 pub use linear::{LinearModel, LogisticParameters, logistic_regression, multinomial_regression, ridge};
 pub use matrix::Matrix;
-pub use objective::{Objective, sigmoid, softmax};
+pub use objective::{Objective, exp, sigmoid, softmax};
 pub use shap::{Contributions, LinearExplainer, PermutationImportance, TreeExplainer, permutation_importance};

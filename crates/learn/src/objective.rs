@@ -78,6 +78,11 @@ pub fn softmax(margins: &mut [f64]) -> f64 {
     largest + libm::log(total)
 }
 
+/// Maps the logarithm of a value to the value; infinite beyond the range of doubles.
+pub fn exp(margin: f64) -> f64 {
+    libm::exp(margin)
+}
+
 /// Maps a log-odds to a probability, without overflow at either end.
 pub fn sigmoid(margin: f64) -> f64 {
     let tail = libm::exp(-margin.abs());

@@ -29,6 +29,33 @@ pub enum Error {
         /// Whether the task has classes.
         has_classes: bool,
     },
+    /// A parameter is not made for the task.
+    WrongParameter {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// The parameter: `class_weight`, `loss: poisson`.
+        parameter: String,
+        /// Whether the task has classes.
+        has_classes: bool,
+    },
+    /// A weight is given to a class that there is not.
+    UnknownClass {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// The class.
+        class: String,
+        /// The classes there are.
+        known: Vec<String>,
+    },
+    /// A direction is given to a feature that there is not.
+    UnknownFeature {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// The feature.
+        feature: String,
+        /// The features there are.
+        known: Vec<String>,
+    },
     /// A class has no row to learn from.
     NoRowsOfClass {
         /// The class.
@@ -121,6 +148,19 @@ impl Error {
             } else {
                 "use ridge, gradient_boosting, random_forest, extra_trees or dummy"
             }),
+            Error::WrongParameter { parameter, has_classes, .. } => {
+                error("model/wrong-parameter").help(match (parameter.as_str(), *has_classes) {
+                    (_, true) => "leave `loss` out: classes have the log loss",
+                    ("class_weight", false) => "leave `class_weight` out; `data.weight` names a column of weights",
+                    (_, false) => "choose the loss squared_error, absolute_error, quantile or poisson",
+                })
+            }
+            Error::UnknownClass { class, known, .. } => {
+                error("model/unknown-class").help(near_or_all(class, known, "classes"))
+            }
+            Error::UnknownFeature { feature, known, .. } => {
+                error("model/unknown-feature").help(near_or_all(feature, known, "features"))
+            }
             Error::NoRowsOfClass { .. } => error("model/no-rows-of-class").help(
                 "bring more rows of it, use fewer folds, join it with another class, or take its rows out of the data",
             ),
@@ -153,6 +193,17 @@ impl Error {
     }
 }
 
+/// Names the nearest of the known names, else the first of them.
+fn near_or_all(name: &str, known: &[String], what: &str) -> String {
+    match trainyard_diagnostics::nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            format!("the {what} are {}", trainyard_diagnostics::one_of(&known, 20))
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,6 +215,16 @@ impl fmt::Display for Error {
             Error::WrongTask { candidate, estimator, has_classes } => {
                 let task = if *has_classes { "classification" } else { "regression" };
                 write!(formatter, "`{candidate}` is a {estimator}, which is not made for {task}")
+            }
+            Error::WrongParameter { candidate, parameter, has_classes } => {
+                let task = if *has_classes { "classification" } else { "regression" };
+                write!(formatter, "`{candidate}` has `{parameter}`, which is not made for {task}")
+            }
+            Error::UnknownClass { candidate, class, .. } => {
+                write!(formatter, "`{candidate}` weighs the class `{class}`, which the target does not have")
+            }
+            Error::UnknownFeature { candidate, feature, .. } => {
+                write!(formatter, "`{candidate}` gives a direction to `{feature}`, which is not among the features")
             }
             Error::Weights { rows, total } => {
                 write!(formatter, "the weights of {rows} add up to {total}: no fit can use them")

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, sigmoid, softmax};
+use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, exp, sigmoid, softmax};
 
 /// Maps the margins of a row to what is predicted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum Link {
     Logit,
     /// One margin a class to one probability a class.
     Softmax,
+    /// The logarithm of a value to the value.
+    Exp,
     /// A value to itself.
     Identity,
     /// A share of rows to itself, kept from the last bit above 1 that a sum of hundredths may end in.
@@ -24,6 +26,7 @@ impl Link {
         match self {
             Link::Logit => margins.iter_mut().for_each(|margin| *margin = sigmoid(*margin)),
             Link::Softmax => _ = softmax(margins),
+            Link::Exp => margins.iter_mut().for_each(|margin| *margin = exp(*margin)),
             Link::Share => margins.iter_mut().for_each(|share| *share = share.min(1.0)),
             Link::Identity => {}
         }

@@ -2,11 +2,12 @@
 
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
-    BoostingParameters, Criterion, ForestParameters, LinearModel, LogisticParameters, Matrix, Objective, Tree,
-    TreeEnsemble, Validation, boost, grow_forest, logistic_regression, multinomial_regression, ridge,
+    BoostingParameters, Criterion, ForestParameters, GrowPolicy, LinearModel, LogisticParameters, Matrix, Monotonic,
+    Objective, Tree, TreeEnsemble, Validation, boost, grow_forest, logistic_regression, multinomial_regression, ridge,
 };
-use trainyard_spec::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
+use trainyard_spec::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, Loss, MaxFeatures};
 
+use crate::class_weight::RowWeights;
 use crate::estimator::{Filled, Link, means};
 use crate::prepared::{Binned, Prepared};
 use crate::progress::{Part, Progress, Report};
@@ -20,6 +21,8 @@ pub(crate) struct Fitted {
     pub(crate) held_loss: Vec<f64>,
     /// Whether an iterative fit reached its tolerance.
     pub(crate) converged: bool,
+    /// The accuracy or R² of a forest on rows that a tree did not see, where it was asked for.
+    pub(crate) out_of_bag: Option<f64>,
 }
 
 /// A candidate and where its fit belongs.
@@ -29,6 +32,8 @@ pub(crate) struct Job<'a> {
     pub(crate) spec: &'a EstimatorSpec,
     pub(crate) part: Part,
     pub(crate) task: Task,
+    /// The names of the classes; none in regression.
+    pub(crate) classes: &'a [String],
     pub(crate) seed: u64,
     /// The number of trees where folds have found it: then nothing stops early.
     pub(crate) trees: Option<usize>,
@@ -36,7 +41,7 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Refuses estimators that are not made for the task.
+    /// Refuses estimators and parameters that are not made for the task, and weights of classes that there are not.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let fits = match self.spec {
             EstimatorSpec::LogisticRegression { .. } => self.task != Task::Regression,
@@ -51,7 +56,40 @@ impl Job<'_> {
             estimator: self.spec.name().to_owned(),
             has_classes: self.task != Task::Regression,
         };
-        if fits { Ok(()) } else { Err(wrong()) }
+        if !fits {
+            return Err(wrong());
+        }
+        let has_classes = self.task != Task::Regression;
+        let wrong =
+            |parameter: String| Err(Error::WrongParameter { candidate: self.name.to_owned(), parameter, has_classes });
+        if let EstimatorSpec::GradientBoosting(BoostingSpec { loss: Some(loss), .. }) = self.spec
+            && (loss.value == Loss::LogLoss) != has_classes
+        {
+            return wrong(format!("loss: {}", loss.value));
+        }
+        match self.class_weight() {
+            Some(_) if !has_classes => wrong("class_weight".into()),
+            Some(ClassWeight::Classes(weights)) => match weights.keys().find(|class| !self.classes.contains(class)) {
+                Some(class) => Err(Error::UnknownClass {
+                    candidate: self.name.to_owned(),
+                    class: class.clone(),
+                    known: self.classes.to_vec(),
+                }),
+                None => Ok(()),
+            },
+            Some(ClassWeight::Balanced) | None => Ok(()),
+        }
+    }
+
+    fn class_weight(&self) -> Option<&ClassWeight> {
+        let weight = match self.spec {
+            EstimatorSpec::GradientBoosting(spec) => &spec.class_weight,
+            EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => &spec.class_weight,
+            EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy { .. } => {
+                return None;
+            }
+        };
+        weight.as_ref().map(|weight| &weight.value)
     }
 
     /// Fits the estimator on the training part of `rows`; the held part is only watched.
@@ -64,7 +102,7 @@ impl Job<'_> {
         };
         let (targets, weights) = (rows.train.targets, rows.train.weights);
         let (estimator, converged) = match self.spec {
-            EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows, link),
+            EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows),
             EstimatorSpec::RandomForest(spec) => {
                 return self.forest(ForestParameters::random_forest(self.criterion()), spec, rows);
             }
@@ -90,7 +128,8 @@ impl Job<'_> {
         if !(self.progress)(&Progress::Fitted { candidate: self.name, part: self.part }) {
             return Err(Error::Stopped);
         }
-        self.checked(Fitted { estimator, train_loss: Vec::new(), held_loss: Vec::new(), converged }, rows)
+        let (train_loss, held_loss) = (Vec::new(), Vec::new());
+        self.checked(Fitted { estimator, train_loss, held_loss, converged, out_of_bag: None }, rows)
     }
 
     fn linear(
@@ -122,25 +161,26 @@ impl Job<'_> {
         }
     }
 
-    fn boost(&self, spec: &BoostingSpec, rows: &Prepared<'_>, link: Link) -> Result<Fitted, Error> {
+    fn boost(&self, spec: &BoostingSpec, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         let mut parameters = boosting_parameters(spec, self.seed);
+        parameters.monotonic_cst = self.directions(spec, rows.features.names())?;
         if let Some(trees) = self.trees {
             parameters.early_stopping = false;
             parameters.max_iter = trees;
         }
         let binned = self.binned(rows, parameters.max_bins)?;
-        let objective = match self.task {
-            Task::Binary => Objective::BinaryLogLoss,
-            Task::Multiclass { classes } => Objective::MulticlassLogLoss { classes },
-            Task::Regression => Objective::SquaredError,
-        };
+        let (objective, link) = self.objective(spec);
+        let weights = RowWeights::new(self.class_weight(), self.classes, rows.train.targets);
         let held = binned.held.as_ref().zip(rows.held.as_ref());
-        let held = held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held.weights });
+        let held_weights = rows.held.as_ref().and_then(|held| weights.of(held.targets, held.weights));
+        let held =
+            held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held_weights.as_deref() });
         let report = |done: usize, of: usize, loss: f64| {
             let loss = Some(loss);
             (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
         };
-        let (targets, weights) = (rows.train.targets, rows.train.weights);
+        let (targets, weights) = (rows.train.targets, weights.of(rows.train.targets, rows.train.weights));
+        let weights = weights.as_deref();
         let fit = boost(&binned.train, &binned.binning, targets, weights, &parameters, objective, held, &report)
             .map_err(|error| self.failed(error))?;
         let fitted = Fitted {
@@ -148,8 +188,41 @@ impl Job<'_> {
             train_loss: fit.train_loss,
             held_loss: fit.validation_loss,
             converged: true,
+            out_of_bag: None,
         };
         self.checked(fitted, rows)
+    }
+
+    /// Gives what the trees make small, and how their margins become predictions.
+    fn objective(&self, spec: &BoostingSpec) -> (Objective, Link) {
+        match (self.task, spec.loss.as_ref().map(|loss| loss.value)) {
+            (Task::Binary, _) => (Objective::BinaryLogLoss, Link::Logit),
+            (Task::Multiclass { classes }, _) => (Objective::MulticlassLogLoss { classes }, Link::Softmax),
+            (Task::Regression, Some(Loss::AbsoluteError)) => (Objective::AbsoluteError, Link::Identity),
+            (Task::Regression, Some(Loss::Quantile)) => {
+                let quantile = spec.quantile.as_ref().map_or(0.5, |quantile| quantile.value);
+                (Objective::Quantile { quantile }, Link::Identity)
+            }
+            (Task::Regression, Some(Loss::Poisson)) => (Objective::Poisson, Link::Exp),
+            (Task::Regression, Some(Loss::SquaredError | Loss::LogLoss) | None) => {
+                (Objective::SquaredError, Link::Identity)
+            }
+        }
+    }
+
+    /// Gives the direction of each feature; none where all are free.
+    fn directions(&self, spec: &BoostingSpec, names: &[String]) -> Result<Vec<Monotonic>, Error> {
+        let Some(wanted) = &spec.monotonic_cst else { return Ok(Vec::new()) };
+        if let Some(feature) = wanted.keys().find(|name| !names.contains(name)) {
+            let (candidate, feature) = (self.name.to_owned(), feature.clone());
+            return Err(Error::UnknownFeature { candidate, feature, known: names.to_vec() });
+        }
+        let direction = |name: &String| match wanted.get(name) {
+            Some(trainyard_spec::Monotonic::Increase) => Monotonic::Increase,
+            Some(trainyard_spec::Monotonic::Decrease) => Monotonic::Decrease,
+            Some(trainyard_spec::Monotonic::Free) | None => Monotonic::Free,
+        };
+        Ok(names.iter().map(direction).collect())
     }
 
     fn binned<'r>(&self, rows: &'r Prepared<'_>, max_bins: usize) -> Result<&'r Binned, Error> {
@@ -172,7 +245,9 @@ impl Job<'_> {
         let report = |done: usize, of: usize| {
             (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
         };
-        let (targets, weights) = (rows.train.targets, rows.train.weights);
+        let targets = rows.train.targets;
+        let weights = RowWeights::new(self.class_weight(), self.classes, targets).of(targets, rows.train.weights);
+        let weights = weights.as_deref();
         let fit = grow_forest(&binned.train, &binned.binning, targets, weights, &parameters, &report)
             .map_err(|error| self.failed(error))?;
         let mut ensembles = fit.ensembles;
@@ -182,7 +257,9 @@ impl Job<'_> {
         }
         let link = if self.task == Task::Regression { Link::Identity } else { Link::Share };
         let estimator = Estimator::Forest { ensembles, link };
-        self.checked(Fitted { estimator, train_loss: Vec::new(), held_loss: Vec::new(), converged: true }, rows)
+        let out_of_bag = fit.out_of_bag.and_then(|out_of_bag| out_of_bag.score);
+        let (train_loss, held_loss) = (Vec::new(), Vec::new());
+        self.checked(Fitted { estimator, train_loss, held_loss, converged: true, out_of_bag }, rows)
     }
 
     fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
@@ -230,6 +307,7 @@ fn forest_parameters(defaults: ForestParameters, spec: &ForestSpec, seed: u64) -
             Some(MaxFeatures::Count(count)) => trainyard_learn::MaxFeatures::Count(count as usize),
         },
         bootstrap: spec.bootstrap.as_ref().map_or(defaults.bootstrap, |bootstrap| bootstrap.value),
+        oob_score: spec.oob_score.as_ref().is_some_and(|score| score.value),
         seed,
         ..defaults
     }
@@ -250,6 +328,7 @@ pub(crate) fn stops_early(spec: &EstimatorSpec) -> bool {
 }
 
 fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
+    let defaults = BoostingParameters::default();
     BoostingParameters {
         learning_rate: spec.learning_rate.value,
         max_iter: spec.max_iter.value as usize,
@@ -263,8 +342,14 @@ fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
         early_stopping: spec.early_stopping.value,
         n_iter_no_change: spec.n_iter_no_change.value as usize,
         tol: spec.tol.value,
+        reg_alpha: spec.reg_alpha.as_ref().map_or(defaults.reg_alpha, |alpha| alpha.value),
+        min_hessian: spec.min_child_weight.as_ref().map_or(defaults.min_hessian, |weight| weight.value),
+        grow_policy: match spec.grow_policy.as_ref().map(|policy| policy.value) {
+            Some(trainyard_spec::GrowPolicy::Depthwise) => GrowPolicy::Depthwise,
+            Some(trainyard_spec::GrowPolicy::Lossguide) | None => GrowPolicy::Lossguide,
+        },
         seed,
-        ..BoostingParameters::default()
+        ..defaults
     }
 }
 

@@ -50,6 +50,10 @@ pub struct CandidateReport {
     /// Each metric on the validation rows, by the fit on the training rows; empty without a validation share.
     #[serde(with = "crate::nan::map")]
     pub validation: BTreeMap<String, f64>,
+    /// The accuracy or R² of a forest on the training rows, each predicted by the trees that had not seen it; absent unless
+    /// `oob_score` asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_bag_score: Option<f64>,
     /// The mean loss on the training rows after each iteration.
     #[serde(with = "crate::nan::list")]
     pub train_loss: Vec<f64>,

@@ -164,7 +164,16 @@ impl<'a> Course<'a> {
 
     pub(crate) fn job(&self, name: &'a str, spec: &'a EstimatorSpec, part: Part, trees: Option<usize>) -> Job<'a> {
         let request = self.request;
-        Job { name, spec, part, task: self.task(), seed: request.spec.seed.value, trees, progress: request.progress }
+        Job {
+            name,
+            spec,
+            part,
+            task: self.task(),
+            classes: request.target.classes.as_deref().unwrap_or(&[]),
+            seed: request.spec.seed.value,
+            trees,
+            progress: request.progress,
+        }
     }
 
     /// Gives the task as the learners spell it.
@@ -199,6 +208,7 @@ impl<'a> Course<'a> {
                 cross_validation: validated.cross_validation.clone(),
                 out_of_fold: validated.out_of_fold.clone(),
                 validation,
+                out_of_bag_score: fitted.out_of_bag,
                 train_loss: fitted.train_loss.clone(),
                 validation_loss: fitted.held_loss.clone(),
             });

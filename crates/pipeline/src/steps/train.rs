@@ -78,6 +78,9 @@ impl Step for Train {
                 output.logged.metrics.push((format!("cv_{metric}_mean"), 0, spread.mean));
                 output.logged.metrics.push((format!("cv_{metric}_std"), 0, spread.std));
             }
+            if let Some(score) = chosen.out_of_bag_score {
+                output.logged.metrics.push(("out_of_bag_score".to_owned(), 0, score));
+            }
             for (name, losses) in [("train_loss", &chosen.train_loss), ("validation_loss", &chosen.validation_loss)] {
                 let steps = losses.iter().enumerate();
                 output.logged.metrics.extend(steps.map(|(step, loss)| (name.to_owned(), step as i64, *loss)));
