@@ -293,6 +293,22 @@ const SPECS: &[Case] = &[
         },
         &["run", "--threads", "1"],
     ),
+    ("quantile without its loss", |project| project.edit(MODEL, "n_estimators: 100", "quantile: 0.9"), &["run"]),
+    (
+        "direction of medians",
+        |project| project.edit(MODEL, "n_estimators: 100", "loss: absolute_error, monotonic_cst: {tenure: 1}"),
+        &["run"],
+    ),
+    (
+        "weight of no class",
+        |project| project.edit(MODEL, "n_estimators: 100", "class_weight: {yes: 3}"),
+        &["run", "--threads", "1"],
+    ),
+    (
+        "direction of no feature",
+        |project| project.edit(MODEL, "n_estimators: 100", "monotonic_cst: {tenur: 1}"),
+        &["run", "--threads", "1"],
+    ),
     (
         "candidates and nothing to choose by",
         |project| {
