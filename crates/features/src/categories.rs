@@ -18,7 +18,7 @@ const MOST_FEATURES: usize = 10_000;
 /// Up to this many categories a walk along them is faster than a hash.
 const FEW: usize = 12;
 
-/// How categories become numbers.
+/// How categories or bins become numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Encoding {
@@ -26,6 +26,15 @@ pub(crate) enum Encoding {
     OneHot,
     /// One feature: the category's place in sorted order.
     Ordinal,
+}
+
+impl Encoding {
+    pub(crate) fn of(encode: Encode) -> Encoding {
+        match encode {
+            Encode::OneHot => Encoding::OneHot,
+            Encode::Ordinal => Encoding::Ordinal,
+        }
+    }
 }
 
 /// Maps one categorical column to its features.
@@ -68,7 +77,7 @@ impl Category {
     pub(crate) fn fit(
         column: &str,
         array: &ArrayRef,
-        encode: &Encode,
+        encode: Encode,
         min_frequency: Option<u32>,
         impute: &CategoricalImpute,
     ) -> Result<Category, Error> {
@@ -89,10 +98,7 @@ impl Category {
         let (frequent, infrequent): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, count)| *count >= least);
         let names = |counts: Vec<(String, u64)>| counts.into_iter().map(|(text, _)| text).collect::<Vec<String>>();
         let (categories, infrequent) = (names(frequent), names(infrequent));
-        let encode = match encode {
-            Encode::OneHot => Encoding::OneHot,
-            Encode::Ordinal => Encoding::Ordinal,
-        };
+        let encode = Encoding::of(encode);
         if encode == Encoding::OneHot && categories.len() > MOST_FEATURES {
             return Err(Error::TooManyCategories {
                 column: column.to_owned(),

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainyard_expression::{Column, Row, Settings, Type, Value, compile};
 
+use crate::bins::Bins;
 use crate::categories::Category;
 use crate::columns::{self, Input};
 use crate::derived::{Columns, Derived, StoredDerived};
@@ -34,6 +35,7 @@ pub struct FittedFeatures {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Feature {
     Number(Number),
+    Bins(Bins),
     Category(Category),
 }
 
@@ -41,7 +43,16 @@ impl Feature {
     pub(crate) fn column(&self) -> &str {
         match self {
             Feature::Number(number) => &number.column,
+            Feature::Bins(bins) => &bins.column,
             Feature::Category(category) => &category.column,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Feature::Number(number) => vec![number.column.clone()],
+            Feature::Bins(bins) => bins.names(),
+            Feature::Category(category) => category.names(),
         }
     }
 }
@@ -58,11 +69,7 @@ struct Stored {
 
 impl FittedFeatures {
     pub(crate) fn new(inputs: Vec<Input>, derived: Vec<Derived>, features: Vec<Feature>) -> FittedFeatures {
-        let names = features.iter().flat_map(|feature| match feature {
-            Feature::Number(number) => vec![number.column.clone()],
-            Feature::Category(category) => category.names(),
-        });
-        let names = distinct(names.collect());
+        let names = distinct(features.iter().flat_map(Feature::names).collect());
         FittedFeatures { inputs, derived, features, names }
     }
 
@@ -100,6 +107,7 @@ impl FittedFeatures {
             let array = columns.get(feature.column())?;
             Ok(match feature {
                 Feature::Category(category) => category.apply(array),
+                Feature::Bins(bins) => bins.apply(&columns::numbers(&bins.column, array)?),
                 Feature::Number(number) => {
                     let mut values = columns::numbers(&number.column, array)?;
                     values.iter_mut().for_each(|value| *value = number.apply(*value));
@@ -136,6 +144,7 @@ impl FittedFeatures {
             let value = cells.get(feature.column()).unwrap_or(&Value::Null);
             match feature {
                 Feature::Category(category) => category.apply_one(value, &mut features),
+                Feature::Bins(bins) => bins.apply_one(columns::number(&bins.column, value)?, &mut features),
                 Feature::Number(number) => {
                     let scaled = number.apply(columns::number(&number.column, value)?);
                     if scaled.is_infinite() {
@@ -219,6 +228,7 @@ impl TryFrom<Stored> for FittedFeatures {
             let kind = kind.ok_or_else(|| damaged(format!("nothing gives the column `{name}`")))?;
             let is_sound = match feature {
                 Feature::Number(number) => columns::is_number(kind) && number.is_sound(),
+                Feature::Bins(bins) => columns::is_number(kind) && bins.is_sound(),
                 Feature::Category(category) => is_category(kind) && category.is_sound(),
             };
             if !is_sound {

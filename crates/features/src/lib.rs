@@ -4,13 +4,14 @@
 //! the rows that it is given, and from no other; [`FittedFeatures::transform`] and [`FittedFeatures::transform_row`]
 //! apply what was learned to a table and to one row, with the same bits.
 //!
-//! What the transforms mean is scikit-learn's `SimpleImputer`, `StandardScaler`, `MinMaxScaler`, `OneHotEncoder` and
-//! `OrdinalEncoder`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
+//! What the transforms mean is scikit-learn's `SimpleImputer`, `StandardScaler`, `MinMaxScaler`, `RobustScaler`,
+//! `KBinsDiscretizer`, `OneHotEncoder` and `OrdinalEncoder`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
 //! without any value is kept; a missing category that the training rows did not have counts as an unseen one; and an
 //! unseen category counts as rare where there are rare ones.
 //!
 //! Never: a file, a clock, a random number, a floating sum whose order depends on threads.
 
+mod bins;
 mod categories;
 mod columns;
 mod derived;

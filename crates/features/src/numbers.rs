@@ -26,24 +26,15 @@ pub(crate) struct Number {
 impl Number {
     /// Learns the column from the training rows; NaN is missing, infinities were refused before.
     ///
-    /// A column without any value is filled with 0 by mean and median, as scikit-learn's `keep_empty_features` does.
+    /// # Errors
+    /// [`Error::TooWide`] when center or scale is beyond the range of doubles.
     pub(crate) fn fit(column: &str, values: &[f64], impute: &Impute, scale: &Scale) -> Result<Number, Error> {
-        let present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-        let fill = match impute {
-            Impute::None => None,
-            Impute::Constant(value) => Some(*value),
-            Impute::Mean => Some(exact::mean(&present).unwrap_or(0.0)),
-            Impute::Median => Some(exact::median(&mut present.clone()).unwrap_or(0.0)),
-        };
-        let missing = values.len() - present.len();
-        let mut filled = present;
-        if let Some(fill) = fill {
-            filled.resize(filled.len() + missing, fill);
-        }
+        let Filled { fill, mut values, .. } = Filled::fit(values, impute);
         let (center, scale) = match scale {
             Scale::None => (0.0, 1.0),
-            Scale::Standard => standard(&filled),
-            Scale::MinMax => min_max(&filled),
+            Scale::Standard => standard(&values),
+            Scale::MinMax => min_max(&values),
+            Scale::Robust => robust(&mut values),
         };
         if !center.is_finite() || !scale.is_finite() {
             return Err(Error::TooWide { column: column.to_owned() });
@@ -70,6 +61,44 @@ impl Number {
     }
 }
 
+/// The values of the training rows, the missing ones replaced where something replaces them.
+pub(crate) struct Filled {
+    /// What replaces a missing value; `None` leaves it missing.
+    pub(crate) fill: Option<f64>,
+    /// The values, those that stay missing left out; in no order.
+    pub(crate) values: Vec<f64>,
+    /// How many stay missing.
+    pub(crate) missing: usize,
+}
+
+impl Filled {
+    /// Learns what replaces a missing value, which is NaN, and puts it in its places.
+    ///
+    /// A column without any value is filled with 0 by whatever is learned, as scikit-learn's `keep_empty_features` does.
+    pub(crate) fn fit(values: &[f64], impute: &Impute) -> Filled {
+        let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        let fill = match impute {
+            Impute::None => None,
+            Impute::Constant(value) => Some(*value),
+            Impute::Mean => Some(exact::mean(&present).unwrap_or(0.0)),
+            Impute::Median => Some(exact::median(&mut present.clone()).unwrap_or(0.0)),
+            Impute::MostFrequent => Some(most_frequent(&mut present).unwrap_or(0.0)),
+        };
+        let missing = values.len() - present.len();
+        if let Some(fill) = fill {
+            present.resize(values.len(), fill);
+        }
+        Filled { fill, values: present, missing: if fill.is_some() { 0 } else { missing } }
+    }
+}
+
+/// Gives the most frequent value, of several the least, and 0 for either zero; sorts the values.
+fn most_frequent(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let longest = values.chunk_by(|a, b| a == b).rev().max_by_key(|equal| equal.len())?;
+    longest.first().map(|value| value + 0.0)
+}
+
 /// Gives mean and population standard deviation; 1 for a column that is constant up to rounding.
 ///
 /// When a column counts as constant is scikit-learn's `_is_constant_feature`.
@@ -92,6 +121,15 @@ fn min_max(values: &[f64]) -> (f64, f64) {
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let range = most - least;
     (least, not_zero(range, range < 10.0 * f64::EPSILON))
+}
+
+/// Gives the median and the distance between the quartiles, as scikit-learn's `RobustScaler`; sorts the values.
+fn robust(values: &mut [f64]) -> (f64, f64) {
+    let Some(center) = exact::median(values) else { return (0.0, 1.0) };
+    values.sort_unstable_by(f64::total_cmp);
+    let quartile = |share| exact::quantile(values, share).unwrap_or(center);
+    let range = quartile(0.75) - quartile(0.25);
+    (center, not_zero(range, range < 10.0 * f64::EPSILON))
 }
 
 fn not_zero(scale: f64, is_constant: bool) -> f64 {

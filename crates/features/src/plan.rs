@@ -7,8 +7,9 @@ use arrow_schema::Schema;
 use rayon::prelude::*;
 use trainyard_diagnostics::{Diagnostic, Problems, nearest};
 use trainyard_expression::{Column, Expression, Type};
-use trainyard_spec::{CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale};
+use trainyard_spec::{BinsSpec, CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale};
 
+use crate::bins::Bins;
 use crate::categories::Category;
 use crate::columns::{self, Input, is_number};
 use crate::derived::{Columns, Derived};
@@ -31,13 +32,40 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 enum Recipe {
     Number { column: String, impute: Impute, scale: Scale },
+    Bins { column: String, impute: Impute, bins: BinsSpec },
     Category { column: String, encode: Encode, min_frequency: Option<u32>, impute: CategoricalImpute },
 }
 
 impl Recipe {
     fn column(&self) -> &str {
         match self {
-            Recipe::Number { column, .. } | Recipe::Category { column, .. } => column,
+            Recipe::Number { column, .. } | Recipe::Bins { column, .. } | Recipe::Category { column, .. } => column,
+        }
+    }
+
+    /// Says whether it reads numbers, so that an integer, a float or a boolean will do.
+    fn reads_numbers(&self) -> bool {
+        matches!(self, Recipe::Number { .. } | Recipe::Bins { .. })
+    }
+}
+
+/// What a group makes of a column; the same once more would be the same feature again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// One feature with the column's name.
+    Value,
+    /// A feature for each category.
+    OneHot,
+    /// A feature for each bin.
+    Bins,
+}
+
+impl Form {
+    fn of(group: &Group) -> Form {
+        match group {
+            Group::Numeric { bins: Some(bins), .. } if bins.encode == Encode::OneHot => Form::Bins,
+            Group::Categorical { encode: Encode::OneHot, .. } => Form::OneHot,
+            Group::Numeric { .. } | Group::Categorical { encode: Encode::Ordinal, .. } => Form::Value,
         }
     }
 }
@@ -58,25 +86,24 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
     known.extend(derived.iter().map(|(name, expression)| Column { name: name.clone(), kind: expression.kind() }));
 
     let mut recipes = Vec::new();
-    let mut numbers: BTreeMap<&str, &Located<String>> = BTreeMap::new();
-    let mut one_hot: BTreeMap<&str, &Located<String>> = BTreeMap::new();
+    let mut seen: BTreeMap<(Form, &str), &Located<String>> = BTreeMap::new();
     for group in &spec.groups {
         let names = match group {
             Group::Numeric { columns, .. } | Group::Categorical { columns, .. } => columns,
         };
         for name in names {
-            let seen = match group {
-                Group::Categorical { encode: Encode::OneHot, .. } => &mut one_hot,
-                Group::Numeric { .. } | Group::Categorical { encode: Encode::Ordinal, .. } => &mut numbers,
-            };
-            if let Some(first) = seen.insert(&name.value, name) {
+            if let Some(first) = seen.insert((Form::of(group), &name.value), name) {
                 found.push(problems::twice(name, first));
                 continue;
             }
             let Some(kind) = column_kind(name, &known, spec, data, &context, &mut found) else { continue };
             match group {
-                Group::Numeric { impute, scale, .. } if is_number(kind) => {
-                    recipes.push(Recipe::Number { column: name.value.clone(), impute: impute.clone(), scale: *scale })
+                Group::Numeric { impute, scale, bins, .. } if is_number(kind) => {
+                    let (column, impute) = (name.value.clone(), impute.clone());
+                    recipes.push(match bins {
+                        Some(bins) => Recipe::Bins { column, impute, bins: bins.clone() },
+                        None => Recipe::Number { column, impute, scale: *scale },
+                    });
                 }
                 Group::Numeric { .. } => found.push(problems::not_numeric(name, kind)),
                 Group::Categorical { encode, min_frequency, impute, .. } if is_category(kind) => {
@@ -108,11 +135,8 @@ impl Plan {
         warnings: Vec<Diagnostic>,
     ) -> Plan {
         let mut needed: BTreeSet<String> = recipes.iter().map(|recipe| recipe.column().to_owned()).collect();
-        let mut exact: BTreeSet<String> = recipes
-            .iter()
-            .filter(|recipe| matches!(recipe, Recipe::Category { .. }))
-            .map(|recipe| recipe.column().to_owned())
-            .collect();
+        let mut exact: BTreeSet<String> =
+            recipes.iter().filter(|recipe| !recipe.reads_numbers()).map(|recipe| recipe.column().to_owned()).collect();
         let mut kept = Vec::new();
         // A derived column stands behind those that it reads, so that one walk from the end finds all that is needed.
         for (name, expression) in derived.into_iter().rev() {
@@ -169,8 +193,12 @@ impl Plan {
                     let values = columns::numbers(column, array)?;
                     Number::fit(column, &values, impute, scale).map(Feature::Number)
                 }
+                Recipe::Bins { column, impute, bins } => {
+                    let values = columns::numbers(column, array)?;
+                    Bins::fit(column, &values, impute, bins).map(Feature::Bins)
+                }
                 Recipe::Category { column, encode, min_frequency, impute } => {
-                    Category::fit(column, array, encode, *min_frequency, impute).map(Feature::Category)
+                    Category::fit(column, array, *encode, *min_frequency, impute).map(Feature::Category)
                 }
             }
         };

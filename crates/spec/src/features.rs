@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::Located;
 use crate::declare::{
-    Decoder, Definitions, Named, Record, Shape, bare, choice, integer, list, map, named, number, optional, or_empty,
-    record, required, text, unless_given,
+    Decoder, Definitions, Named, Record, Section, Shape, bare, choice, defaulted, integer, list, map, named, number,
+    optional, or_empty, rec, record, required, text, unless_given,
 };
 use crate::error::Error;
 use crate::tree::{Content, Node};
@@ -30,6 +30,8 @@ pub enum Impute {
     Mean,
     /// The median of the training rows.
     Median,
+    /// The most frequent number of the training rows, of several the least.
+    MostFrequent,
     /// This number.
     Constant(f64),
 }
@@ -43,6 +45,8 @@ named! {
         Standard = "standard",
         /// To 0 at the least and 1 at the most of the training rows.
         MinMax = "min_max",
+        /// To median 0 and distance 1 between the quartiles of the training rows.
+        Robust = "robust",
     }
 }
 
@@ -53,6 +57,28 @@ named! {
         OneHot = "one_hot",
         /// One feature, the position of the category in sorted order.
         Ordinal = "ordinal",
+    }
+}
+
+named! {
+    /// How numbers are cut into bins.
+    pub enum BinStrategy {
+        /// Bins of equal width.
+        Uniform = "uniform",
+        /// Bins of equally many training rows.
+        Quantile = "quantile",
+    }
+}
+
+record! {
+    /// Numbers cut into bins, as scikit-learn's `KBinsDiscretizer` cuts them.
+    pub struct BinsSpec {
+        /// The number of bins; fewer where the training rows do not tell so many apart.
+        n_bins: Located<u32> = defaulted(integer(2, 1000), 5),
+        /// Where the bins end.
+        strategy: BinStrategy = unless_given(bare(choice()), BinStrategy::Quantile),
+        /// How bins become numbers.
+        encode: Encode = unless_given(bare(choice()), Encode::OneHot),
     }
 }
 
@@ -77,8 +103,10 @@ pub enum Group {
         columns: Vec<Located<String>>,
         /// What stands for a missing number.
         impute: Impute,
-        /// How the numbers are scaled.
+        /// How the numbers are scaled; not at all where they are cut into bins.
         scale: Scale,
+        /// Into which bins the numbers are cut, if any.
+        bins: Option<BinsSpec>,
     },
     /// Categories.
     Categorical {
@@ -102,7 +130,19 @@ record! {
         impute: Impute = unless_given(ImputeShape, Impute::None),
         /// How the numbers are scaled; fitted on training rows only.
         scale: Scale = unless_given(bare(choice()), Scale::None),
+        /// Bins into which the numbers are cut, in place of `scale`; fitted on training rows only.
+        bins: Option<BinsSpec> = optional(rec::<BinsSpec>()),
     }
+    check check_numeric
+}
+
+/// Refuses a scale of bins.
+fn check_numeric(group: &mut NumericGroup, section: &Section<'_>, decoder: &mut Decoder) {
+    if group.scale == Scale::None {
+        return;
+    }
+    let why = "bins stay the same whatever the scale of their numbers";
+    decoder.exclude(section, ["scale", "bins"], why, "leave `scale` out");
 }
 
 record! {
@@ -132,8 +172,8 @@ impl Shape for GroupShape {
         };
         match (node.get("numeric"), node.get("categorical")) {
             (Some(_), None) => {
-                let NumericGroup { columns, impute, scale } = Record::decode(node, decoder)?;
-                Some(Group::Numeric { columns, impute, scale })
+                let NumericGroup { columns, impute, scale, bins } = Record::decode(node, decoder)?;
+                Some(Group::Numeric { columns, impute, scale, bins })
             }
             (None, Some(_)) => {
                 let CategoricalGroup { columns, encode, min_frequency, impute } = Record::decode(node, decoder)?;
@@ -150,7 +190,7 @@ impl Shape for GroupShape {
 
     fn encode(&self, value: &Group) -> Value {
         Value::Object(match value.clone() {
-            Group::Numeric { columns, impute, scale } => NumericGroup { columns, impute, scale }.encode(),
+            Group::Numeric { columns, impute, scale, bins } => NumericGroup { columns, impute, scale, bins }.encode(),
             Group::Categorical { columns, encode, min_frequency, impute } => {
                 CategoricalGroup { columns, encode, min_frequency, impute }.encode()
             }
@@ -158,10 +198,7 @@ impl Shape for GroupShape {
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        let kinds = [
-            crate::declare::rec::<NumericGroup>().schema(definitions),
-            crate::declare::rec::<CategoricalGroup>().schema(definitions),
-        ];
+        let kinds = [rec::<NumericGroup>().schema(definitions), rec::<CategoricalGroup>().schema(definitions)];
         json!({ "anyOf": kinds })
     }
 }
@@ -175,6 +212,8 @@ named! {
         Mean = "mean",
         /// The median of the training rows.
         Median = "median",
+        /// The most frequent number of the training rows, of several the least.
+        MostFrequent = "most_frequent",
     }
 }
 
@@ -218,6 +257,7 @@ impl Shape for ImputeShape {
             Statistic::None => Impute::None,
             Statistic::Mean => Impute::Mean,
             Statistic::Median => Impute::Median,
+            Statistic::MostFrequent => Impute::MostFrequent,
         })
     }
 
@@ -226,12 +266,13 @@ impl Shape for ImputeShape {
             Impute::None => Statistic::None.named().into(),
             Impute::Mean => Statistic::Mean.named().into(),
             Impute::Median => Statistic::Median.named().into(),
+            Impute::MostFrequent => Statistic::MostFrequent.named().into(),
             Impute::Constant(constant) => constant_of(Value::from(*constant)),
         }
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        let constant = crate::declare::rec::<ConstantNumber>().schema(definitions);
+        let constant = rec::<ConstantNumber>().schema(definitions);
         json!({ "anyOf": [choice::<Statistic>().schema(definitions), constant] })
     }
 }
@@ -261,7 +302,7 @@ impl Shape for CategoricalImputeShape {
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        let constant = crate::declare::rec::<ConstantText>().schema(definitions);
+        let constant = rec::<ConstantText>().schema(definitions);
         json!({ "anyOf": [choice::<Filling>().schema(definitions), constant] })
     }
 }

@@ -134,4 +134,6 @@ groups:
   - {numeric: [tenure, MonthlyCharges, spend], impute: median, scale: standard}
   - {categorical: [Contract, band], encode: one_hot, min_frequency: 10}
   - {categorical: [zone, senior], encode: ordinal, impute: most_frequent}
+  - {numeric: [MonthlyCharges, spend, senior], bins: {n_bins: 7}}
+  - {numeric: [tenure], bins: {strategy: uniform}}
 ";

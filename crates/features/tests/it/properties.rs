@@ -97,6 +97,9 @@ fn the_order_of_rows_changes_nothing() {
         "numeric: [tenure, MonthlyCharges], impute: median, scale: min_max",
         "numeric: [tenure, MonthlyCharges], impute: mean, scale: standard",
         "numeric: [tenure, MonthlyCharges], impute: median, scale: standard",
+        "numeric: [tenure, MonthlyCharges], impute: most_frequent, scale: robust",
+        "numeric: [tenure, MonthlyCharges], impute: most_frequent, bins: {n_bins: 6}",
+        "numeric: [tenure, MonthlyCharges], bins: {n_bins: 6, strategy: uniform, encode: ordinal}",
     ];
     for group in groups {
         let features = format!("groups: [{{{group}}}]");

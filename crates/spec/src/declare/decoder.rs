@@ -92,6 +92,17 @@ impl Decoder {
         }
     }
 
+    /// Refuses the first of two keys of a group where the second stands beside it.
+    pub(crate) fn exclude(&mut self, section: &Section<'_>, keys: [&str; 2], why: &'static str, help: &'static str) {
+        let written = |name: &str| {
+            let (key, _) = section.entries.iter().find(|(key, node)| key.value == name && !node.is_null())?;
+            Some(key.clone())
+        };
+        if let [Some(second), Some(first)] = keys.map(written) {
+            self.errors.push(Error::GroupConflict { first, second, why, help });
+        }
+    }
+
     pub(crate) fn wrong_type(&mut self, node: &Node, expected: impl Into<String>) {
         self.wrong(node, expected, node.describe());
     }

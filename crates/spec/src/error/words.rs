@@ -323,9 +323,12 @@ fn meaning(error: &Error) -> Diagnostic {
             also(diagnostic, &first.origin, *first_role).help("keep one of them")
         }
         Error::SplitConflict { first, second, why, help } => {
-            let title = format!("`{}` and `{}` exclude each other", first.value, second.value);
-            let diagnostic = second.origin.point(Diagnostic::error("spec/split-conflict", title), *why);
-            also(diagnostic, &first.origin, "beside this").help(*help)
+            exclusive(Diagnostic::error("spec/split-conflict", excluding(first, second)), first, second, why)
+                .help(*help)
+        }
+        Error::GroupConflict { first, second, why, help } => {
+            exclusive(Diagnostic::error("spec/group-conflict", excluding(first, second)), first, second, why)
+                .help(*help)
         }
         Error::LoneParameter { key, needs, why } => {
             let name = &key.value;
@@ -432,6 +435,14 @@ fn also(diagnostic: Diagnostic, origin: &Origin, text: impl Into<String>) -> Dia
         Some(place) => diagnostic.also(place, text),
         None => diagnostic,
     }
+}
+
+fn excluding(first: &Located<String>, second: &Located<String>) -> String {
+    format!("`{}` and `{}` exclude each other", first.value, second.value)
+}
+
+fn exclusive(diagnostic: Diagnostic, first: &Located<String>, second: &Located<String>, why: &str) -> Diagnostic {
+    also(second.origin.point(diagnostic, why), &first.origin, "beside this")
 }
 
 fn noun(part: Part) -> &'static str {
