@@ -62,7 +62,7 @@ pub(crate) struct Category {
 
 /// Where a value belongs, before encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     Known(usize),
     Rare,
     Missing,
@@ -157,7 +157,7 @@ impl Category {
     }
 
     /// Calls `with` for every row in order; an integer is written out once for each distinct value.
-    fn each_place(&self, array: &ArrayRef, mut with: impl FnMut(usize, Place)) {
+    pub(crate) fn each_place(&self, array: &ArrayRef, mut with: impl FnMut(usize, Place)) {
         let lookup = Lookup::new(self);
         let missing = self.place(&lookup, None);
         if let Some(texts) = array.as_string_opt::<i64>() {
@@ -185,8 +185,7 @@ impl Category {
 
     /// Appends the features of one value, with the bits of [`Category::apply`].
     pub(crate) fn apply_one(&self, value: &Value, features: &mut Vec<f64>) {
-        let text = text_of(value);
-        let place = self.place(&Lookup::None, text.as_deref());
+        let place = self.place_of(value);
         match self.encode {
             Encoding::Ordinal => features.push(self.code(place)),
             Encoding::OneHot => {
@@ -196,6 +195,20 @@ impl Category {
                     *feature = 1.0;
                 }
             }
+        }
+    }
+
+    /// Gives the place of one value.
+    pub(crate) fn place_of(&self, value: &Value) -> Place {
+        self.place(&Lookup::None, text_of(value).as_deref())
+    }
+
+    /// Gives the number of a place where categories count from 0 and missing comes behind them; `None` for others.
+    pub(crate) fn level(&self, place: Place) -> Option<usize> {
+        match place {
+            Place::Known(at) => Some(at),
+            Place::Missing => Some(self.categories.len()),
+            Place::Rare | Place::Unseen => None,
         }
     }
 

@@ -62,6 +62,16 @@ pub enum Error {
     },
     /// There are no training rows.
     NoRows,
+    /// A feature learns from the target, and the training rows have none.
+    NoTargets {
+        /// The column that it encodes.
+        column: String,
+    },
+    /// A feature learns from the target, and the training rows are not in two folds or more.
+    NoFolds {
+        /// The column that it encodes.
+        column: String,
+    },
     /// Stored features were written by a later version.
     Format {
         /// The format they have.
@@ -123,6 +133,10 @@ impl Error {
             Error::NoRows => {
                 Diagnostic::error("features/no-rows", self.to_string()).help("give the training part a larger share")
             }
+            Error::NoTargets { .. } => Diagnostic::error("features/no-targets", self.to_string())
+                .help("give each training row its target, or encode the column by itself"),
+            Error::NoFolds { column } => Diagnostic::error("features/no-folds", self.to_string())
+                .help(format!("bring more rows that differ, or encode `{column}` as one_hot")),
             Error::Format { .. } => Diagnostic::error("features/format", self.to_string())
                 .help("use the version of trainyard that wrote them, or a later one"),
             Error::Damaged { .. } => {
@@ -180,6 +194,15 @@ impl fmt::Display for Error {
                 write!(formatter, "the derived column `{column}` cannot be computed: {error}")
             }
             Error::NoRows => formatter.write_str("there are no rows to fit features on"),
+            Error::NoTargets { column } => {
+                write!(formatter, "`{column}` is encoded by the target, and the training rows have none")
+            }
+            Error::NoFolds { column } => {
+                write!(
+                    formatter,
+                    "`{column}` is encoded by the target of other rows, and there are none in another fold"
+                )
+            }
             Error::Format { found, known } => {
                 write!(
                     formatter,

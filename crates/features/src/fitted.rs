@@ -13,6 +13,7 @@ use crate::columns::{self, Input};
 use crate::derived::{Columns, Derived, StoredDerived};
 use crate::numbers::Number;
 use crate::plan::is_category;
+use crate::targets::Encoder;
 use crate::{Error, FeatureTable};
 
 /// The format of stored features that this version writes.
@@ -37,6 +38,7 @@ pub(crate) enum Feature {
     Number(Number),
     Bins(Bins),
     Category(Category),
+    Target(Encoder),
 }
 
 impl Feature {
@@ -45,6 +47,7 @@ impl Feature {
             Feature::Number(number) => &number.column,
             Feature::Bins(bins) => &bins.column,
             Feature::Category(category) => &category.column,
+            Feature::Target(encoder) => &encoder.category.column,
         }
     }
 
@@ -53,6 +56,17 @@ impl Feature {
             Feature::Number(number) => vec![number.column.clone()],
             Feature::Bins(bins) => bins.names(),
             Feature::Category(category) => category.names(),
+            Feature::Target(encoder) => encoder.names(),
+        }
+    }
+
+    /// Gives the number of features.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Feature::Number(_) => 1,
+            Feature::Bins(bins) => bins.width(),
+            Feature::Category(category) => category.width(),
+            Feature::Target(encoder) => encoder.features.len(),
         }
     }
 }
@@ -101,12 +115,18 @@ impl FittedFeatures {
         self.features_of(&columns)
     }
 
+    /// Gives the ways of the columns, in the order of the plan.
+    pub(crate) fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
     /// Computes the features of prepared columns, in parallel.
     pub(crate) fn features_of(&self, columns: &Columns) -> Result<FeatureTable, Error> {
         let apply = |feature: &Feature| -> Result<Vec<Vec<f64>>, Error> {
             let array = columns.get(feature.column())?;
             Ok(match feature {
                 Feature::Category(category) => category.apply(array),
+                Feature::Target(encoder) => encoder.apply(array),
                 Feature::Bins(bins) => bins.apply(&columns::numbers(&bins.column, array)?),
                 Feature::Number(number) => {
                     let mut values = columns::numbers(&number.column, array)?;
@@ -144,6 +164,7 @@ impl FittedFeatures {
             let value = cells.get(feature.column()).unwrap_or(&Value::Null);
             match feature {
                 Feature::Category(category) => category.apply_one(value, &mut features),
+                Feature::Target(encoder) => encoder.apply_one(value, &mut features),
                 Feature::Bins(bins) => bins.apply_one(columns::number(&bins.column, value)?, &mut features),
                 Feature::Number(number) => {
                     let scaled = number.apply(columns::number(&number.column, value)?);
@@ -230,6 +251,7 @@ impl TryFrom<Stored> for FittedFeatures {
                 Feature::Number(number) => columns::is_number(kind) && number.is_sound(),
                 Feature::Bins(bins) => columns::is_number(kind) && bins.is_sound(),
                 Feature::Category(category) => is_category(kind) && category.is_sound(),
+                Feature::Target(encoder) => is_category(kind) && encoder.is_sound(),
             };
             if !is_sound {
                 return Err(damaged(format!("what was learned about `{name}` contradicts itself")));

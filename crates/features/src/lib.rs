@@ -4,8 +4,11 @@
 //! the rows that it is given, and from no other; [`FittedFeatures::transform`] and [`FittedFeatures::transform_row`]
 //! apply what was learned to a table and to one row, with the same bits.
 //!
+//! Features that learn from the target are fitted by [`Plan::fit_to`] or, with the features that an estimator may be fitted
+//! on, by [`Plan::fit_transform`].
+//!
 //! What the transforms mean is scikit-learn's `SimpleImputer`, `StandardScaler`, `MinMaxScaler`, `RobustScaler`,
-//! `KBinsDiscretizer`, `OneHotEncoder` and `OrdinalEncoder`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
+//! `KBinsDiscretizer`, `OneHotEncoder`, `OrdinalEncoder` and `TargetEncoder`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
 //! without any value is kept; a missing category that the training rows did not have counts as an unseen one; and an
 //! unseen category counts as rare where there are rare ones.
 //!
@@ -21,11 +24,13 @@ mod numbers;
 mod order;
 mod plan;
 mod problems;
+mod targets;
 
 pub use columns::Input;
 pub use error::{Error, MissingColumn};
 pub use fitted::FittedFeatures;
 pub use plan::{Plan, plan};
+pub use targets::{Folds, Targets};
 pub use trainyard_expression::{Row, Type, Value, row_of};
 
 /// Holds the features of a table: one column of doubles each, NaN where missing.

@@ -7,7 +7,10 @@ use arrow_schema::Schema;
 use rayon::prelude::*;
 use trainyard_diagnostics::{Diagnostic, Problems, nearest};
 use trainyard_expression::{Column, Expression, Type};
-use trainyard_spec::{BinsSpec, CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale};
+use trainyard_spec::{
+    BinsSpec, CategoricalEncode, CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale,
+    TargetEncoding,
+};
 
 use crate::bins::Bins;
 use crate::categories::Category;
@@ -17,7 +20,8 @@ use crate::fitted::Feature;
 use crate::numbers::Number;
 use crate::order::compile_derived;
 use crate::problems::{self, Context};
-use crate::{Error, FittedFeatures};
+use crate::targets::{Encoder, Folds, Targets};
+use crate::{Error, FeatureTable, FittedFeatures};
 
 /// Says how raw columns become features; made by [`plan`], fitted by [`Plan::fit`].
 #[derive(Debug, Clone)]
@@ -34,12 +38,14 @@ enum Recipe {
     Number { column: String, impute: Impute, scale: Scale },
     Bins { column: String, impute: Impute, bins: BinsSpec },
     Category { column: String, encode: Encode, min_frequency: Option<u32>, impute: CategoricalImpute },
+    Target { column: String, encode: TargetEncoding, impute: CategoricalImpute },
 }
 
 impl Recipe {
     fn column(&self) -> &str {
         match self {
-            Recipe::Number { column, .. } | Recipe::Bins { column, .. } | Recipe::Category { column, .. } => column,
+            Recipe::Number { column, .. } | Recipe::Bins { column, .. } => column,
+            Recipe::Category { column, .. } | Recipe::Target { column, .. } => column,
         }
     }
 
@@ -58,14 +64,18 @@ enum Form {
     OneHot,
     /// A feature for each bin.
     Bins,
+    /// Means of the target.
+    Target,
 }
 
 impl Form {
     fn of(group: &Group) -> Form {
         match group {
             Group::Numeric { bins: Some(bins), .. } if bins.encode == Encode::OneHot => Form::Bins,
-            Group::Categorical { encode: Encode::OneHot, .. } => Form::OneHot,
-            Group::Numeric { .. } | Group::Categorical { encode: Encode::Ordinal, .. } => Form::Value,
+            Group::Numeric { .. } => Form::Value,
+            Group::Categorical { encode: CategoricalEncode::Plain(Encode::OneHot), .. } => Form::OneHot,
+            Group::Categorical { encode: CategoricalEncode::Plain(Encode::Ordinal), .. } => Form::Value,
+            Group::Categorical { encode: CategoricalEncode::Target(_), .. } => Form::Target,
         }
     }
 }
@@ -107,11 +117,13 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                 }
                 Group::Numeric { .. } => found.push(problems::not_numeric(name, kind)),
                 Group::Categorical { encode, min_frequency, impute, .. } if is_category(kind) => {
-                    recipes.push(Recipe::Category {
-                        column: name.value.clone(),
-                        encode: *encode,
-                        min_frequency: min_frequency.as_ref().map(|least| least.value),
-                        impute: impute.clone(),
+                    let (column, impute) = (name.value.clone(), impute.clone());
+                    let min_frequency = min_frequency.as_ref().map(|least| least.value);
+                    recipes.push(match encode {
+                        CategoricalEncode::Plain(encode) => {
+                            Recipe::Category { column, encode: *encode, min_frequency, impute }
+                        }
+                        CategoricalEncode::Target(encode) => Recipe::Target { column, encode: encode.clone(), impute },
                     });
                 }
                 Group::Categorical { .. } => found.push(problems::not_categorical(name, kind)),
@@ -167,12 +179,63 @@ impl Plan {
         &self.warnings
     }
 
-    /// Learns everything that is learned from data from the rows of `train`, and from no other.
+    /// Gives the numbers of folds for which [`Plan::fit_transform`] needs the fold of each row; none without a feature
+    /// that learns from the target.
+    pub fn folds(&self) -> BTreeSet<u32> {
+        let folds = self.recipes.iter().filter_map(|recipe| match recipe {
+            Recipe::Target { encode, .. } => Some(encode.cv.value),
+            Recipe::Number { .. } | Recipe::Bins { .. } | Recipe::Category { .. } => None,
+        });
+        folds.collect()
+    }
+
+    /// Learns everything that is learned from data from the rows of `train`, and from no other; nothing of the target.
     ///
     /// # Errors
     /// No rows, columns that are absent or of another type, infinite numbers, columns that cannot be scaled or have too
-    /// many categories, and expressions that fail for a row.
+    /// many categories, expressions that fail for a row, and features that learn from the target.
     pub fn fit(&self, train: &RecordBatch) -> Result<FittedFeatures, Error> {
+        Ok(self.learn(train, None)?.0)
+    }
+
+    /// Learns everything that is learned from data from the rows of `train` and their targets.
+    ///
+    /// # Errors
+    /// As [`Plan::fit`]; and targets that are not as many as rows, where a feature learns from them.
+    pub fn fit_to(&self, train: &RecordBatch, targets: &Targets<'_>) -> Result<FittedFeatures, Error> {
+        Ok(self.learn(train, Some(targets))?.0)
+    }
+
+    /// Learns as [`Plan::fit_to`], and computes the features that an estimator may be fitted on.
+    ///
+    /// They are those of [`FittedFeatures::transform`], except that what is learned from targets encodes each row by the
+    /// rows of the other folds, so that no row meets its own target among its features.
+    ///
+    /// # Errors
+    /// As [`Plan::fit_to`] and [`FittedFeatures::transform`]; and [`Error::NoFolds`] where `folds` lacks one of
+    /// [`Plan::folds`] or leaves nothing to learn from.
+    pub fn fit_transform(
+        &self,
+        train: &RecordBatch,
+        targets: &Targets<'_>,
+        folds: &Folds,
+    ) -> Result<(FittedFeatures, FeatureTable), Error> {
+        let (fitted, columns) = self.learn(train, Some(targets))?;
+        let mut table = fitted.features_of(&columns)?;
+        let mut first = 0;
+        for (recipe, feature) in self.recipes.iter().zip(fitted.features()) {
+            let places = first..first + feature.width();
+            first = places.end;
+            if let (Recipe::Target { column, encode, .. }, Feature::Target(encoder)) = (recipe, feature) {
+                let folds = folds.get(&encode.cv.value);
+                let encoded = encoder.cross_fit(columns.get(column)?, encode.smooth, targets, folds)?;
+                table.columns.splice(places, encoded);
+            }
+        }
+        Ok((fitted, table))
+    }
+
+    fn learn(&self, train: &RecordBatch, targets: Option<&Targets<'_>>) -> Result<(FittedFeatures, Columns), Error> {
         if train.num_rows() == 0 {
             return Err(Error::NoRows);
         }
@@ -200,12 +263,15 @@ impl Plan {
                 Recipe::Category { column, encode, min_frequency, impute } => {
                     Category::fit(column, array, *encode, *min_frequency, impute).map(Feature::Category)
                 }
+                Recipe::Target { column, encode, impute } => {
+                    Encoder::fit(column, array, encode.smooth, impute, targets).map(Feature::Target)
+                }
             }
         };
         let features: Vec<Result<Feature, Error>> = self.recipes.par_iter().map(fit).collect();
         // In the order of the columns, so that of several failures the first is named.
         let features = features.into_iter().collect::<Result<Vec<Feature>, Error>>()?;
-        Ok(FittedFeatures::new(self.inputs.clone(), derived, features))
+        Ok((FittedFeatures::new(self.inputs.clone(), derived, features), columns))
     }
 }
 

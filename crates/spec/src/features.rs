@@ -4,11 +4,14 @@ use serde_json::{Map, Value, json};
 
 use crate::Located;
 use crate::declare::{
-    Decoder, Definitions, Named, Record, Section, Shape, bare, choice, defaulted, integer, list, map, named, number,
-    optional, or_empty, rec, record, required, text, unless_given,
+    Decoder, Definitions, Named, Number, Record, Section, Shape, bare, choice, defaulted, integer, list, map, named,
+    number, optional, or_empty, rec, record, required, text, unless_given,
 };
 use crate::error::Error;
-use crate::tree::{Content, Node};
+use crate::tree::{Content, Kind, Node};
+
+/// The library whose bounds these are.
+const LIBRARY: &str = "scikit-learn";
 
 record! {
     /// Which columns are derived, and how columns become numbers.
@@ -17,6 +20,14 @@ record! {
         columns: Vec<(Located<String>, Located<String>)> = or_empty(map(text())),
         /// Columns that are treated alike.
         groups: Vec<Group> = required(list(GroupShape).filled(), "[{numeric: [tenure], impute: median}]"),
+    }
+}
+
+impl FeatureSpec {
+    /// Says whether a feature learns from the target.
+    pub fn reads_target(&self) -> bool {
+        let reads = |group: &Group| matches!(group, Group::Categorical { encode: CategoricalEncode::Target(_), .. });
+        self.groups.iter().any(reads)
     }
 }
 
@@ -58,6 +69,35 @@ named! {
         /// One feature, the position of the category in sorted order.
         Ordinal = "ordinal",
     }
+}
+
+/// How much a category's mean is mixed with the mean of all training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Smooth {
+    /// As the variance inside the category and that of all rows say.
+    #[default]
+    Auto,
+    /// As if the category had so many more rows, at the mean of all; at least 0.
+    Rows(f64),
+}
+
+record! {
+    /// Categories that become the target's mean over their rows, as scikit-learn's `TargetEncoder` makes it.
+    pub struct TargetEncoding {
+        /// How much a category's mean is mixed with that of all training rows: `auto`, or as if it had so many more rows.
+        smooth: Smooth = unless_given(SmoothShape, Smooth::Auto),
+        /// The folds of the training rows, each encoded by what the others say.
+        cv: Located<u32> = defaulted(integer(2, 1000), 5),
+    }
+}
+
+/// How the categories of a group become numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CategoricalEncode {
+    /// By the category alone.
+    Plain(Encode),
+    /// By the target's mean over the category's rows.
+    Target(TargetEncoding),
 }
 
 named! {
@@ -113,7 +153,7 @@ pub enum Group {
         /// The columns, of the data or derived.
         columns: Vec<Located<String>>,
         /// How categories become numbers.
-        encode: Encode,
+        encode: CategoricalEncode,
         /// The number of training rows below which categories count as rare, and as one.
         min_frequency: Option<Located<u32>>,
         /// What stands for a missing category.
@@ -151,11 +191,20 @@ record! {
         /// The columns, of the data or derived.
         columns as "categorical": Vec<Located<String>> = required(list(text()).filled(), "[Contract]"),
         /// How categories become numbers; the categories are those of training rows.
-        encode: Encode = unless_given(bare(choice()), Encode::OneHot),
+        encode: CategoricalEncode = unless_given(EncodeShape, CategoricalEncode::Plain(Encode::OneHot)),
         /// The number of training rows below which categories count as rare, and as one.
         min_frequency: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX))),
         /// What stands for a missing category.
         impute: CategoricalImpute = unless_given(CategoricalImputeShape, CategoricalImpute::None),
+    }
+    check check_categorical
+}
+
+/// Refuses to join rare categories whose means are weighed by how rare they are.
+fn check_categorical(group: &mut CategoricalGroup, section: &Section<'_>, decoder: &mut Decoder) {
+    if let CategoricalEncode::Target(_) = group.encode {
+        let why = "a target encoding weighs rare categories by `smooth`";
+        decoder.exclude(section, ["min_frequency", "encode"], why, "leave `min_frequency` out");
     }
 }
 
@@ -241,6 +290,93 @@ record! {
         /// The category.
         constant: Located<String> = required(text().or_empty(), "unknown"),
     }
+}
+
+named! {
+    /// How categories become numbers.
+    enum EncodeName {
+        /// One feature per category, 1 where the row has it.
+        OneHot = "one_hot",
+        /// One feature, the position of the category in sorted order.
+        Ordinal = "ordinal",
+        /// The target's mean over the category's rows.
+        Target = "target",
+    }
+}
+
+record! {
+    /// Categories that become the target's mean over their rows.
+    pub(crate) struct EncodeByTarget {
+        /// How the means are taken.
+        target: TargetEncoding = required(rec::<TargetEncoding>(), "{smooth: auto}"),
+    }
+}
+
+struct EncodeShape;
+
+impl Shape for EncodeShape {
+    type Value = CategoricalEncode;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<CategoricalEncode> {
+        if let Content::Mapping(_) = node.content {
+            let EncodeByTarget { target } = Record::decode(node, decoder)?;
+            return Some(CategoricalEncode::Target(target));
+        }
+        Some(match choice::<EncodeName>().decode(node, decoder)?.value {
+            EncodeName::OneHot => CategoricalEncode::Plain(Encode::OneHot),
+            EncodeName::Ordinal => CategoricalEncode::Plain(Encode::Ordinal),
+            EncodeName::Target => {
+                CategoricalEncode::Target(TargetEncoding { smooth: Smooth::Auto, cv: Located::of_default(5) })
+            }
+        })
+    }
+
+    fn encode(&self, value: &CategoricalEncode) -> Value {
+        match value {
+            CategoricalEncode::Plain(encode) => encode.named().into(),
+            CategoricalEncode::Target(target) => Value::Object(EncodeByTarget { target: target.clone() }.encode()),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        let target = rec::<EncodeByTarget>().schema(definitions);
+        json!({ "anyOf": [choice::<EncodeName>().schema(definitions), target] })
+    }
+}
+
+/// Takes `auto` or a number of rows.
+struct SmoothShape;
+
+impl Shape for SmoothShape {
+    type Value = Smooth;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Smooth> {
+        match &node.content {
+            Content::Scalar(scalar) if scalar.text == "auto" => Some(Smooth::Auto),
+            Content::Scalar(scalar) if matches!(scalar.kind(), Kind::Integer(_) | Kind::Float(_)) => {
+                Some(Smooth::Rows(rows().decode(node, decoder)?.value))
+            }
+            _ => {
+                decoder.wrong_type(node, "auto or a number");
+                None
+            }
+        }
+    }
+
+    fn encode(&self, value: &Smooth) -> Value {
+        match value {
+            Smooth::Auto => "auto".into(),
+            Smooth::Rows(rows) => (*rows).into(),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "anyOf": [{ "const": "auto" }, rows().schema(definitions)] })
+    }
+}
+
+fn rows() -> Number {
+    number().at_least(0.0).of(LIBRARY)
 }
 
 struct ImputeShape;

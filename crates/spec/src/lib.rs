@@ -28,7 +28,10 @@ pub use error::Error;
 pub use estimator::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, GrowPolicy, Loss, MaxFeatures, Monotonic};
 pub use features::{CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
 pub use estimator::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
-pub use features::{BinStrategy, BinsSpec, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
+pub use features::{
+    BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale, Smooth,
+    TargetEncoding,
+};
 pub use gates::{Bound, Gate, Gates};
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
 pub use metric::{metric_higher_is_better, metrics};

@@ -7,3 +7,4 @@ mod input;
 mod problems;
 mod properties;
 mod scikit_learn;
+mod targets;
