@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, UInt64Array};
 use rayon::prelude::*;
+use trainyard_data::rows::RowDigest;
 use trainyard_features::FittedFeatures;
 
 use crate::fit::stops_early;
-use crate::prepared::{Prepared, Rows};
+use crate::prepared::Rows;
 use crate::progress::Part;
 use crate::report::Spread;
 use crate::train::{Course, TrainRequest, arrow, check_weights};
@@ -122,11 +123,12 @@ impl Course<'_> {
         let part = Part::Fold { fold, of: self.folds };
         self.check_rows(&train_targets, train_weights.as_deref(), &format!("the training rows of {part}"))?;
         check_weights(held_weights.as_deref(), &format!("the rows of {part}"))?;
+        let digests: Vec<RowDigest> = train_rows.iter().map(|row| self.digests[*row]).collect();
         let prepared = {
             let (train, held) = (take(self.request.train, &train_rows)?, take(self.request.train, &rows)?);
             let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
             let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
-            Prepared::new(self.request.plan, train, Some(held), &self.wanted)?
+            self.prepare(train, Some(held), &self.wanted, &digests)?
         };
         let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
             let estimator = self.job(name, spec, part, None).fit(&prepared)?.estimator;

@@ -1,7 +1,10 @@
 //! Folds of the training rows.
 
+use arrow_array::RecordBatch;
 use trainyard_data::rows::RowDigest;
+use trainyard_features::Folds;
 use trainyard_learn::{forward_blocks, stratified_folds};
+use trainyard_random::Key;
 
 use crate::Error;
 use crate::train::TrainRequest;
@@ -39,10 +42,7 @@ pub(crate) fn assign(
     }
     let groups = trainyard_data::split::groups(request.train, digests, split);
     let by_group = split.by_group.is_some();
-    let strata: Vec<u32> = match &target.classes {
-        Some(_) => targets.iter().map(|target| *target as u32).collect(),
-        None => tenths(targets),
-    };
+    let strata = strata(request, targets);
     let found = distinct(groups.iter().copied());
     if found < folds {
         let what = if by_group { "groups" } else { "rows that differ" };
@@ -61,6 +61,44 @@ pub(crate) fn assign(
     }
     let strata = if by_group { vec![0; strata.len()] } else { strata };
     Ok(stratified_folds(&strata, &groups, folds, request.spec.seed.value))
+}
+
+/// Gives each row of a fit its fold for encodings by the target, by the number of folds: none where nothing wants any.
+///
+/// As [`assign`], rows that the split keeps together share a fold, and folds are stratified; with a split by time those
+/// of a moment share one, and the others are spread by chance. Where rows differ less often than there are to be folds,
+/// there are as many folds as rows that differ.
+///
+/// # Errors
+/// All rows are to be kept together.
+pub(crate) fn cross_fits(
+    request: &TrainRequest<'_>,
+    table: &RecordBatch,
+    targets: &[f64],
+    digests: &[RowDigest],
+) -> Result<Folds, Error> {
+    let wanted = request.plan.folds();
+    let Some(most) = wanted.last().copied() else { return Ok(Folds::new()) };
+    let groups = trainyard_data::split::groups(table, digests, request.split);
+    let found = distinct(groups.iter().copied());
+    if found < 2 {
+        let what = if request.split.by_group.is_some() { "groups" } else { "rows that differ" };
+        return Err(Error::TooFewForFolds { folds: most as usize, what: what.into(), needed: 2, found });
+    }
+    let is_spread = request.split.by_group.is_none() && request.split.by_time.is_none();
+    let strata = if is_spread { strata(request, targets) } else { vec![0; targets.len()] };
+    // Other folds than those of the cross-validation: these run inside of each of them.
+    let seed = Key::new(request.spec.seed.value, "model/cross-fits").at(0);
+    let folds = |of: u32| stratified_folds(&strata, &groups, found.min(of as usize), seed);
+    Ok(wanted.into_iter().map(|of| (of, folds(of))).collect())
+}
+
+/// Gives the stratum of each row: its class, or the tenth of the targets' order.
+fn strata(request: &TrainRequest<'_>, targets: &[f64]) -> Vec<u32> {
+    match &request.target.classes {
+        Some(_) => targets.iter().map(|target| *target as u32).collect(),
+        None => tenths(targets),
+    }
 }
 
 fn distinct(groups: impl Iterator<Item = u64>) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
-use trainyard_features::{FeatureTable, FittedFeatures, Plan};
+use trainyard_features::{FeatureTable, FittedFeatures, Folds, Plan, Targets};
 use trainyard_learn::{BinnedMatrix, Binning, Matrix};
 use trainyard_spec::EstimatorSpec;
 
@@ -16,6 +16,15 @@ pub(crate) struct Rows<'t, 'a> {
     pub(crate) table: &'t RecordBatch,
     pub(crate) targets: &'a [f64],
     pub(crate) weights: Option<&'a [f64]>,
+}
+
+/// What features that learn from the target need besides the rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CrossFits<'f> {
+    /// The classes; none where the target is a number.
+    pub(crate) classes: &'f [String],
+    /// The folds of the training rows.
+    pub(crate) folds: &'f Folds,
 }
 
 /// What the candidates read of the training rows.
@@ -73,17 +82,21 @@ impl Part<'_> {
 
 impl<'a> Prepared<'a> {
     /// Fits features and bins on `train`, and applies them to both parts; the tables are needed no longer.
+    ///
+    /// What the features learn from the target encodes each training row by rows of other folds.
     pub(crate) fn new(
         plan: &Plan,
         train: Rows<'_, 'a>,
         held: Option<Rows<'_, 'a>>,
         wanted: &Wanted,
+        cross_fits: CrossFits<'_>,
     ) -> Result<Prepared<'a>, Error> {
-        let features = plan.fit(train.table)?;
+        let learned = Targets { values: train.targets, classes: cross_fits.classes };
+        let (features, table) = plan.fit_transform(train.table, &learned, cross_fits.folds)?;
+        let mut train = Part { table, targets: train.targets, weights: train.weights };
         let part = |rows: Rows<'_, 'a>| -> Result<Part<'a>, Error> {
             Ok(Part { table: features.transform(rows.table)?, targets: rows.targets, weights: rows.weights })
         };
-        let mut train = part(train)?;
         let held = held.map(part).transpose()?;
         let bin = |max_bins: &usize| {
             let binning = Binning::fit(&train.matrix(), *max_bins);

@@ -13,10 +13,10 @@ use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, SplitSpec, metri
 use crate::cross_validation::Validated;
 use crate::fit::{Fitted, Job, stops_early};
 use crate::model::learn_task;
-use crate::prepared::{Prepared, Rows, Wanted};
+use crate::prepared::{CrossFits, Prepared, Rows, Wanted};
 use crate::progress::{Part, Report};
 use crate::report::{CandidateReport, ChosenBy, TrainReport};
-use crate::{Error, Model, SeenRows};
+use crate::{Error, Model, SeenRows, folds};
 
 /// What training needs.
 pub struct TrainRequest<'a> {
@@ -187,7 +187,7 @@ impl<'a> Course<'a> {
         let weights = self.weights.as_deref();
         let train = Rows { table: self.request.train, targets: &self.targets, weights };
         let held = self.validation();
-        let prepared = Prepared::new(self.request.plan, train, held, &self.wanted)?;
+        let prepared = self.prepare(train, held, &self.wanted, &self.digests)?;
         let fit = |(&(name, spec), validated): (&(&'a str, &'a EstimatorSpec), &Validated)| {
             self.job(name, spec, Part::Train, validated.trees).fit(&prepared)
         };
@@ -220,7 +220,7 @@ impl<'a> Course<'a> {
             Some(both) => {
                 drop(prepared);
                 let rows = Rows { table: &both.table, targets: &both.targets, weights: both.weights.as_deref() };
-                let prepared = Prepared::new(self.request.plan, rows, None, &Wanted::by([spec]))?;
+                let prepared = self.prepare(rows, None, &Wanted::by([spec]), &both.digests)?;
                 let trees = fitted[chosen].estimator.trees();
                 let estimator = self.job(name, spec, Part::Refit, trees).fit(&prepared)?.estimator;
                 (prepared.features, estimator)
@@ -247,6 +247,19 @@ impl<'a> Course<'a> {
             candidates: reports,
         };
         Ok(Trained { model, report })
+    }
+
+    /// Fits features and bins on `train`, whose digests say which rows are kept together.
+    pub(crate) fn prepare<'r>(
+        &self,
+        train: Rows<'_, 'r>,
+        held: Option<Rows<'_, 'r>>,
+        wanted: &Wanted,
+        digests: &[RowDigest],
+    ) -> Result<Prepared<'r>, Error> {
+        let folds = folds::cross_fits(self.request, train.table, train.targets, digests)?;
+        let classes = self.request.target.classes.as_deref().unwrap_or_default();
+        Prepared::new(self.request.plan, train, held, wanted, CrossFits { classes, folds: &folds })
     }
 
     fn validation(&self) -> Option<Rows<'_, '_>> {
@@ -294,7 +307,8 @@ impl<'a> Course<'a> {
         let train = self.request.train;
         let table = arrow_select::concat::concat_batches(&train.schema(), [train, validation.table]).map_err(arrow)?;
         let weights = self.weights.as_deref().zip(validation.weights).map(|(train, held)| [train, held].concat());
-        Ok(Some(Both { table, targets: [&self.targets, validation.targets].concat(), weights }))
+        let digests = [self.digests.clone(), course_digests(validation.table, self.request.data)].concat();
+        Ok(Some(Both { table, targets: [&self.targets, validation.targets].concat(), weights, digests }))
     }
 
     /// Gives the rows that fitted the model or chose it.
@@ -318,6 +332,7 @@ struct Both {
     table: RecordBatch,
     targets: Vec<f64>,
     weights: Option<Vec<f64>>,
+    digests: Vec<RowDigest>,
 }
 
 fn course_digests(table: &RecordBatch, data: &DataSpec) -> Vec<RowDigest> {

@@ -101,17 +101,20 @@ fn features(stream: &mut Stream) -> serde_json::Value {
         "letters": "length(color)",
         "month": "month(day)",
     });
-    let impute = one_of(stream, &[json!("mean"), json!("median"), json!({"constant": 3}), json!("none")]);
+    let fills = [json!("mean"), json!("median"), json!("most_frequent"), json!({"constant": 3}), json!("none")];
+    let impute = one_of(stream, &fills);
     let filling = one_of(stream, &[json!("most_frequent"), json!({"constant": "red"}), json!("none")]);
-    let scale = one_of(stream, &["none", "standard", "min_max"]);
-    let encode = one_of(stream, &["one_hot", "ordinal"]);
+    let scale = one_of(stream, &["none", "standard", "min_max", "robust"]);
+    let encode = one_of(stream, &["one_hot", "ordinal", "target"]);
     let mut categorical = json!({"categorical": ["color", "member"], "encode": encode, "impute": filling});
     if encode == "one_hot" {
         categorical["min_frequency"] = json!(1 + stream.below(20));
         categorical["categorical"] = json!(["color"]);
     }
+    let strategy = one_of(stream, &["uniform", "quantile"]);
+    let bins = json!({"numeric": ["amount", "size"], "impute": impute, "bins": {"strategy": strategy}});
     let numeric = ["amount", "size", "visits", "learned", "letters", "month"];
-    json!({"columns": columns, "groups": [{"numeric": numeric, "impute": impute, "scale": scale}, categorical]})
+    json!({"columns": columns, "groups": [{"numeric": numeric, "impute": impute, "scale": scale}, categorical, bins]})
 }
 
 /// Two classes, a number, several classes in turn, and every other three times with weights.

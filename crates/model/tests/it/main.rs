@@ -12,4 +12,5 @@ mod judged;
 mod parameters;
 mod real;
 mod shuffled;
+mod target_encoding;
 mod training;

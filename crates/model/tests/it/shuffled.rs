@@ -7,6 +7,7 @@ use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, R
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Value, json};
 use trainyard_data::{ReadOptions, read};
+use trainyard_features::{Folds, Targets};
 use trainyard_files::DiskIo;
 use trainyard_judges::shared;
 use trainyard_learn::metrics;
@@ -99,12 +100,14 @@ fn plans(table: &RecordBatch) -> Vec<(&'static str, Value)> {
         let derived: Vec<String> = columns.keys().cloned().collect();
         let groups = json!([{"numeric": derived, "impute": "mean", "scale": "min_max"}]);
         plans.push(("aggregates", json!({"columns": columns, "groups": groups})));
+        plans.push(("bins", json!({"groups": [{"numeric": numbers, "impute": "most_frequent", "bins": {}}]})));
     }
     if !categories.is_empty() {
         let one_hot = json!({"categorical": categories, "encode": "one_hot", "min_frequency": 3});
         plans.push(("one_hot", json!({"groups": [one_hot]})));
         let ordinal = json!({"categorical": categories, "encode": "ordinal", "impute": "most_frequent"});
         plans.push(("ordinal", json!({"groups": [ordinal]})));
+        plans.push(("target", json!({"groups": [{"categorical": categories, "encode": "target"}]})));
     }
     if !texts.is_empty() {
         let mut columns = serde_json::Map::new();
@@ -259,5 +262,58 @@ fn a_model_that_saw_the_judging_rows_is_caught() {
     let held_out = fifths(&table, &[0]);
     let leaky = project.train(&table, None).unwrap().model;
     let z = deviation(&project.targets(&held_out), &leaky.predict(&held_out).unwrap());
+    assert!(z > 3.0, "{z}");
+}
+
+/// A column of as many categories as there are halves of rows, and a shuffled target: nothing to learn, much to leak.
+fn of_many_categories(seed: u64) -> RecordBatch {
+    let key = Key::new(seed, "canaries/many categories");
+    let rows = 2_000;
+    let city: Vec<Option<String>> = (0..rows).map(|row| Some(format!("city {}", key.at(row) % (rows / 2)))).collect();
+    let target: Vec<String> = (0..rows).map(|row| if row % 2 == 0 { "no" } else { "yes" }.to_owned()).collect();
+    with_shuffled(&of_texts(&[("city", city)]), target, seed)
+}
+
+const BY_TARGET: &str = r#"{"groups": [{"categorical": ["city"], "encode": {"target": {"smooth": 0, "cv": 5}}}]}"#;
+
+#[test]
+fn an_encoding_by_a_shuffled_target_says_nothing_of_it() {
+    for seed in 0..if is_long() { 20 } else { 5 } {
+        let table = of_many_categories(seed);
+        let project = project(&table, &serde_json::from_str(BY_TARGET).unwrap());
+        let folds: Vec<u32> = (0..table.num_rows()).map(|row| row as u32 % 5).collect();
+        let fits = fit_fold(&project.request(&table, None), &folds, 0, 5).unwrap();
+        let all = project.targets(&table);
+        let held: Vec<f64> = fits.rows.iter().map(|row| all[*row]).collect();
+        for fit in &fits.candidates {
+            let z = deviation(&held, &fit.predictions);
+            assert!(z.abs() <= 3.0, "seed {seed}: {z}");
+        }
+        // What a model may be fitted on says nothing of the rows' own targets, whoever looks; what is stored does.
+        let learned = Targets { values: &all, classes: project.target.classes.as_deref().unwrap() };
+        let rows = Folds::from([(5, folds)]);
+        let (fitted, crossed) = project.plan.fit_transform(&table, &learned, &rows).unwrap();
+        let z = deviation(&all, &crossed.columns[0]);
+        assert!(z.abs() <= 3.0, "seed {seed}: {z}");
+        let leaky = deviation(&all, &fitted.transform(&table).unwrap().columns[0]);
+        assert!(leaky > 3.0, "seed {seed}: {leaky}");
+    }
+}
+
+#[test]
+fn an_encoding_that_saw_the_judging_rows_is_caught() {
+    let table = of_many_categories(0);
+    let project = project(&table, &serde_json::from_str(BY_TARGET).unwrap());
+    let (train, held_out) = (fifths(&table, &[1, 2, 3, 4]), fifths(&table, &[0]));
+    let of_all = project.targets(&table);
+    let classes = project.target.classes.as_deref().unwrap();
+    let leaky = project.plan.fit_to(&table, &Targets { values: &of_all, classes }).unwrap();
+    // Only the encoding leaks: the estimator is fitted on the training rows alone.
+    let mut model = project.train(&train, None).unwrap().model;
+    let honest = deviation(&project.targets(&held_out), &model.predict(&held_out).unwrap());
+    assert!(honest.abs() <= 3.0, "{honest}");
+    model.features = leaky;
+    let features = model.features.transform(&held_out).unwrap();
+    let z = deviation(&project.targets(&held_out), &features.columns[0]);
     assert!(z > 3.0, "{z}");
 }

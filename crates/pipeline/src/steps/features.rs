@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use trainyard_features::Targets;
 use trainyard_files::Digest;
 
 use super::context::Context;
@@ -18,11 +19,15 @@ impl Step for Features {
     }
 
     fn reads(&self) -> Vec<Read> {
-        vec![Read::new("split", "train")]
+        let mut reads = vec![Read::new("split", "train")];
+        if self.0.resolved.features.spec.reads_target() {
+            reads.push(Read::new("ingest", "target"));
+        }
+        reads
     }
 
     fn code(&self) -> Digest {
-        code::digest("features", &["features"])
+        code::digest("features", &["data", "features"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
@@ -35,7 +40,16 @@ impl Step for Features {
         let plan = trainyard_features::plan(&resolved.features.spec, &train.schema(), &resolved.project.data)
             .map_err(|problems| Failure::Problems(problems.into_vec()))?;
         plan.warnings().iter().for_each(|warning| scope.warn(warning.clone()));
-        let fitted = plan.fit(&train).map_err(|error| self.0.explain(&error.into(), "train"))?;
+        let fitted = match resolved.features.spec.reads_target() {
+            true => {
+                let target = self.0.target(scope)?;
+                let values = trainyard_data::targets(&train, &target).map_err(|error| error.diagnostic())?;
+                let classes = target.classes.as_deref().unwrap_or_default();
+                plan.fit_to(&train, &Targets { values: &values, classes })
+            }
+            false => plan.fit(&train),
+        };
+        let fitted = fitted.map_err(|error| self.0.explain(&error.into(), "train"))?;
         let text = fitted.to_json();
         let file = scope.store(text.as_bytes())?;
         let mut output = Output {
