@@ -53,6 +53,20 @@ pub enum Error {
         /// How many there may be.
         limit: usize,
     },
+    /// No term of a text column is left to become a feature.
+    NoTerms {
+        /// The column.
+        column: String,
+    },
+    /// A text column has too many terms to become one feature each.
+    TooManyTerms {
+        /// The column.
+        column: String,
+        /// How many it has.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// A derived column cannot be computed for a row.
     Expression {
         /// The derived column.
@@ -127,6 +141,10 @@ impl Error {
                     "set `min_frequency`, encode `{column}` as ordinal, or leave it out if it is an identifier"
                 ))
             }
+            Error::NoTerms { column } => Diagnostic::error("features/no-terms", self.to_string())
+                .help(format!("lower `min_df`, raise `max_df`, or put `{column}` under `categorical`")),
+            Error::TooManyTerms { limit, .. } => Diagnostic::error("features/too-many-terms", self.to_string())
+                .help(format!("set `max_features` to {limit} or less, or raise `min_df`")),
             Error::Expression { column, error } => Diagnostic::error("features/expression", self.to_string())
                 .note(format!("`{column}` is {}", error.sql))
                 .help("guard the expression, for instance with CASE, NULLIF or TRY_CAST"),
@@ -189,6 +207,10 @@ impl fmt::Display for Error {
             }
             Error::TooManyCategories { column, found, limit } => {
                 write!(formatter, "`{column}` has {found} distinct values; one-hot encoding takes at most {limit}")
+            }
+            Error::NoTerms { column } => write!(formatter, "no word of `{column}` is left to become a feature"),
+            Error::TooManyTerms { column, found, limit } => {
+                write!(formatter, "`{column}` has {found} terms; at most {limit} can become features")
             }
             Error::Expression { column, error } => {
                 write!(formatter, "the derived column `{column}` cannot be computed: {error}")

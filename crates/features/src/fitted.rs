@@ -14,6 +14,7 @@ use crate::derived::{Columns, Derived, StoredDerived};
 use crate::numbers::Number;
 use crate::plan::is_category;
 use crate::targets::Encoder;
+use crate::words::Terms;
 use crate::{Error, FeatureTable};
 
 /// The format of stored features that this version writes.
@@ -39,6 +40,7 @@ pub(crate) enum Feature {
     Bins(Bins),
     Category(Category),
     Target(Encoder),
+    Text(Terms),
 }
 
 impl Feature {
@@ -48,6 +50,7 @@ impl Feature {
             Feature::Bins(bins) => &bins.column,
             Feature::Category(category) => &category.column,
             Feature::Target(encoder) => &encoder.category.column,
+            Feature::Text(terms) => &terms.column,
         }
     }
 
@@ -57,6 +60,7 @@ impl Feature {
             Feature::Bins(bins) => bins.names(),
             Feature::Category(category) => category.names(),
             Feature::Target(encoder) => encoder.names(),
+            Feature::Text(terms) => terms.names(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Feature {
             Feature::Bins(bins) => bins.width(),
             Feature::Category(category) => category.width(),
             Feature::Target(encoder) => encoder.features.len(),
+            Feature::Text(terms) => terms.width(),
         }
     }
 }
@@ -127,6 +132,7 @@ impl FittedFeatures {
             Ok(match feature {
                 Feature::Category(category) => category.apply(array),
                 Feature::Target(encoder) => encoder.apply(array),
+                Feature::Text(terms) => terms.apply(array),
                 Feature::Bins(bins) => bins.apply(&columns::numbers(&bins.column, array)?),
                 Feature::Number(number) => {
                     let mut values = columns::numbers(&number.column, array)?;
@@ -165,6 +171,7 @@ impl FittedFeatures {
             match feature {
                 Feature::Category(category) => category.apply_one(value, &mut features),
                 Feature::Target(encoder) => encoder.apply_one(value, &mut features),
+                Feature::Text(terms) => terms.apply_one(value, &mut features),
                 Feature::Bins(bins) => bins.apply_one(columns::number(&bins.column, value)?, &mut features),
                 Feature::Number(number) => {
                     let scaled = number.apply(columns::number(&number.column, value)?);
@@ -252,6 +259,7 @@ impl TryFrom<Stored> for FittedFeatures {
                 Feature::Bins(bins) => columns::is_number(kind) && bins.is_sound(),
                 Feature::Category(category) => is_category(kind) && category.is_sound(),
                 Feature::Target(encoder) => is_category(kind) && encoder.is_sound(),
+                Feature::Text(terms) => kind == Type::Text && terms.is_sound(),
             };
             if !is_sound {
                 return Err(damaged(format!("what was learned about `{name}` contradicts itself")));

@@ -8,7 +8,7 @@
 //! on, by [`Plan::fit_transform`].
 //!
 //! What the transforms mean is scikit-learn's `SimpleImputer`, `StandardScaler`, `MinMaxScaler`, `RobustScaler`,
-//! `KBinsDiscretizer`, `OneHotEncoder`, `OrdinalEncoder` and `TargetEncoder`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
+//! `KBinsDiscretizer`, `OneHotEncoder`, `OrdinalEncoder`, `TargetEncoder` and `TfidfVectorizer`, with these differences: a missing numeric value without `impute` stays missing (NaN); a column
 //! without any value is kept; a missing category that the training rows did not have counts as an unseen one; and an
 //! unseen category counts as rare where there are rare ones.
 //!
@@ -25,6 +25,7 @@ mod order;
 mod plan;
 mod problems;
 mod targets;
+mod words;
 
 pub use columns::Input;
 pub use error::{Error, MissingColumn};

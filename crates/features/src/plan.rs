@@ -9,7 +9,7 @@ use trainyard_diagnostics::{Diagnostic, Problems, nearest};
 use trainyard_expression::{Column, Expression, Type};
 use trainyard_spec::{
     BinsSpec, CategoricalEncode, CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale,
-    TargetEncoding,
+    TargetEncoding, TfidfSpec,
 };
 
 use crate::bins::Bins;
@@ -21,6 +21,7 @@ use crate::numbers::Number;
 use crate::order::compile_derived;
 use crate::problems::{self, Context};
 use crate::targets::{Encoder, Folds, Targets};
+use crate::words::Terms;
 use crate::{Error, FeatureTable, FittedFeatures};
 
 /// Says how raw columns become features; made by [`plan`], fitted by [`Plan::fit`].
@@ -39,13 +40,14 @@ enum Recipe {
     Bins { column: String, impute: Impute, bins: BinsSpec },
     Category { column: String, encode: Encode, min_frequency: Option<u32>, impute: CategoricalImpute },
     Target { column: String, encode: TargetEncoding, impute: CategoricalImpute },
+    Text { column: String, tfidf: TfidfSpec },
 }
 
 impl Recipe {
     fn column(&self) -> &str {
         match self {
             Recipe::Number { column, .. } | Recipe::Bins { column, .. } => column,
-            Recipe::Category { column, .. } | Recipe::Target { column, .. } => column,
+            Recipe::Category { column, .. } | Recipe::Target { column, .. } | Recipe::Text { column, .. } => column,
         }
     }
 
@@ -66,6 +68,8 @@ enum Form {
     Bins,
     /// Means of the target.
     Target,
+    /// A feature for each term.
+    Text,
 }
 
 impl Form {
@@ -76,6 +80,7 @@ impl Form {
             Group::Categorical { encode: CategoricalEncode::Plain(Encode::OneHot), .. } => Form::OneHot,
             Group::Categorical { encode: CategoricalEncode::Plain(Encode::Ordinal), .. } => Form::Value,
             Group::Categorical { encode: CategoricalEncode::Target(_), .. } => Form::Target,
+            Group::Text { .. } => Form::Text,
         }
     }
 }
@@ -98,10 +103,7 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
     let mut recipes = Vec::new();
     let mut seen: BTreeMap<(Form, &str), &Located<String>> = BTreeMap::new();
     for group in &spec.groups {
-        let names = match group {
-            Group::Numeric { columns, .. } | Group::Categorical { columns, .. } => columns,
-        };
-        for name in names {
+        for name in group.columns() {
             if let Some(first) = seen.insert((Form::of(group), &name.value), name) {
                 found.push(problems::twice(name, first));
                 continue;
@@ -127,6 +129,10 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                     });
                 }
                 Group::Categorical { .. } => found.push(problems::not_categorical(name, kind)),
+                Group::Text { tfidf, .. } if kind == Type::Text => {
+                    recipes.push(Recipe::Text { column: name.value.clone(), tfidf: tfidf.clone() });
+                }
+                Group::Text { .. } => found.push(problems::not_text(name, kind)),
             }
         }
     }
@@ -184,7 +190,7 @@ impl Plan {
     pub fn folds(&self) -> BTreeSet<u32> {
         let folds = self.recipes.iter().filter_map(|recipe| match recipe {
             Recipe::Target { encode, .. } => Some(encode.cv.value),
-            Recipe::Number { .. } | Recipe::Bins { .. } | Recipe::Category { .. } => None,
+            Recipe::Number { .. } | Recipe::Bins { .. } | Recipe::Category { .. } | Recipe::Text { .. } => None,
         });
         folds.collect()
     }
@@ -193,7 +199,7 @@ impl Plan {
     ///
     /// # Errors
     /// No rows, columns that are absent or of another type, infinite numbers, columns that cannot be scaled or have too
-    /// many categories, expressions that fail for a row, and features that learn from the target.
+    /// many categories, texts without terms or with too many, expressions that fail for a row, and features that learn from the target.
     pub fn fit(&self, train: &RecordBatch) -> Result<FittedFeatures, Error> {
         Ok(self.learn(train, None)?.0)
     }
@@ -266,6 +272,7 @@ impl Plan {
                 Recipe::Target { column, encode, impute } => {
                     Encoder::fit(column, array, encode.smooth, impute, targets).map(Feature::Target)
                 }
+                Recipe::Text { column, tfidf } => Terms::fit(column, array, tfidf).map(Feature::Text),
             }
         };
         let features: Vec<Result<Feature, Error>> = self.recipes.par_iter().map(fit).collect();

@@ -87,6 +87,17 @@ pub(crate) fn not_categorical(name: &Located<String>, kind: Type) -> Diagnostic 
     })
 }
 
+pub(crate) fn not_text(name: &Located<String>, kind: Type) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error("features/not-text", format!("a column that holds {kind} is to be read as text"));
+    let column = &name.value;
+    at(diagnostic, name, format!("holds {kind}")).help(match kind {
+        Type::Boolean | Type::Integer => format!("put `{column}` under `categorical`"),
+        Type::Float => format!("put `{column}` under `numeric`"),
+        _ => format!("derive a part of `{column}` under `columns`, such as month({column})"),
+    })
+}
+
 pub(crate) fn twice(name: &Located<String>, first: &Located<String>) -> Diagnostic {
     let diagnostic = Diagnostic::error("features/duplicate-column", format!("`{}` is named twice", name.value));
     let diagnostic = at(diagnostic, name, "would become the same feature again");

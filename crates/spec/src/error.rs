@@ -266,12 +266,10 @@ pub enum Error {
         /// The known ones.
         known: Vec<String>,
     },
-    /// A group is of no kind or of both kinds.
+    /// A group is of no kind or of several kinds.
     GroupKind {
         /// The group.
         spot: Spot,
-        /// Whether both kinds are named.
-        both: bool,
         /// The keys of the group.
         keys: Vec<Located<String>>,
     },

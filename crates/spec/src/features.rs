@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::Located;
 use crate::declare::{
-    Decoder, Definitions, Named, Number, Record, Section, Shape, bare, choice, defaulted, integer, list, map, named,
-    number, optional, or_empty, rec, record, required, text, unless_given,
+    Decoder, Definitions, Integer, Named, Number, Record, Section, Shape, bare, boolean, choice, defaulted, integer,
+    list, map, named, number, optional, or_empty, rec, record, required, text, unless_given,
 };
 use crate::error::Error;
 use crate::tree::{Content, Kind, Node};
@@ -122,6 +122,51 @@ record! {
     }
 }
 
+/// In how many texts of the training rows a term stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TextFrequency {
+    /// In so many, at least 1.
+    Count(u32),
+    /// In a share of them, from 0 to 1.
+    Share(f64),
+}
+
+named! {
+    /// What the features of a text are divided by.
+    pub enum Norm {
+        /// Nothing.
+        None = "none",
+        /// The sum of their sizes.
+        L1 = "l1",
+        /// The root of the sum of their squares.
+        L2 = "l2",
+    }
+}
+
+record! {
+    /// Texts as weighed counts of their words, as scikit-learn's `TfidfVectorizer` makes them.
+    pub struct TfidfSpec {
+        /// The most terms: those that stand most often in the training rows, of equals the first in order.
+        max_features: Option<Located<u32>> = optional(integer(1, 10_000)),
+        /// The least and the most words of a term.
+        ngram_range: [u32; 2] = unless_given(NgramShape, [1, 1]),
+        /// The texts that a term must stand in: a whole number, or a share with a point.
+        min_df: TextFrequency = unless_given(TextFrequencyShape, TextFrequency::Count(1)),
+        /// The texts that a term may stand in: a whole number, or a share with a point.
+        max_df: TextFrequency = unless_given(TextFrequencyShape, TextFrequency::Share(1.0)),
+        /// Whether letters count as their small ones.
+        lowercase: Located<bool> = defaulted(boolean(), true),
+        /// Whether a count n becomes 1 + ln n.
+        sublinear_tf: Located<bool> = defaulted(boolean(), false),
+        /// Whether a term weighs the more, the fewer texts it stands in.
+        use_idf: Located<bool> = defaulted(boolean(), true),
+        /// Whether these weights are taken as if one more text had every term.
+        smooth_idf: Located<bool> = defaulted(boolean(), true),
+        /// What the features of a text are divided by.
+        norm: Norm = unless_given(bare(choice()), Norm::L2),
+    }
+}
+
 /// What stands for a missing category.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum CategoricalImpute {
@@ -159,6 +204,23 @@ pub enum Group {
         /// What stands for a missing category.
         impute: CategoricalImpute,
     },
+    /// A text.
+    Text {
+        /// The column, of the data or derived.
+        column: Located<String>,
+        /// How words become numbers.
+        tfidf: TfidfSpec,
+    },
+}
+
+impl Group {
+    /// Gives the columns that the group names.
+    pub fn columns(&self) -> &[Located<String>] {
+        match self {
+            Group::Numeric { columns, .. } | Group::Categorical { columns, .. } => columns,
+            Group::Text { column, .. } => std::slice::from_ref(column),
+        }
+    }
 }
 
 record! {
@@ -208,30 +270,47 @@ fn check_categorical(group: &mut CategoricalGroup, section: &Section<'_>, decode
     }
 }
 
+record! {
+    /// A column of texts.
+    pub(crate) struct TextGroup {
+        /// The column, of the data or derived.
+        column as "text": Located<String> = required(text(), "body"),
+        /// How words become numbers; the terms and their weights are those of training rows.
+        tfidf: TfidfSpec = required(rec::<TfidfSpec>(), "{max_features: 500}"),
+    }
+}
+
 /// A group: the key that lists its columns says its kind.
 struct GroupShape;
+
+/// The keys of which each says a group's kind.
+pub(crate) const GROUP_KINDS: [&str; 3] = ["numeric", "categorical", "text"];
 
 impl Shape for GroupShape {
     type Value = Group;
 
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Group> {
         let Content::Mapping(entries) = &node.content else {
-            decoder.wrong_type(node, "a section with `numeric` or `categorical`");
+            decoder.wrong_type(node, "a section with `numeric`, `categorical` or `text`");
             return None;
         };
-        match (node.get("numeric"), node.get("categorical")) {
-            (Some(_), None) => {
+        match GROUP_KINDS.map(|kind| node.get(kind).is_some()) {
+            [true, false, false] => {
                 let NumericGroup { columns, impute, scale, bins } = Record::decode(node, decoder)?;
                 Some(Group::Numeric { columns, impute, scale, bins })
             }
-            (None, Some(_)) => {
+            [false, true, false] => {
                 let CategoricalGroup { columns, encode, min_frequency, impute } = Record::decode(node, decoder)?;
                 Some(Group::Categorical { columns, encode, min_frequency, impute })
             }
-            (numeric, _) => {
-                let (spot, both) = (decoder.here(node), numeric.is_some());
+            [false, false, true] => {
+                let TextGroup { column, tfidf } = Record::decode(node, decoder)?;
+                Some(Group::Text { column, tfidf })
+            }
+            _ => {
+                let spot = decoder.here(node);
                 let keys = entries.iter().map(|(key, _)| key.clone()).collect();
-                decoder.errors.push(Error::GroupKind { spot, both, keys });
+                decoder.errors.push(Error::GroupKind { spot, keys });
                 None
             }
         }
@@ -243,11 +322,16 @@ impl Shape for GroupShape {
             Group::Categorical { columns, encode, min_frequency, impute } => {
                 CategoricalGroup { columns, encode, min_frequency, impute }.encode()
             }
+            Group::Text { column, tfidf } => TextGroup { column, tfidf }.encode(),
         })
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        let kinds = [rec::<NumericGroup>().schema(definitions), rec::<CategoricalGroup>().schema(definitions)];
+        let kinds = [
+            rec::<NumericGroup>().schema(definitions),
+            rec::<CategoricalGroup>().schema(definitions),
+            rec::<TextGroup>().schema(definitions),
+        ];
         json!({ "anyOf": kinds })
     }
 }
@@ -373,6 +457,85 @@ impl Shape for SmoothShape {
     fn schema(&self, definitions: &mut Definitions) -> Value {
         json!({ "anyOf": [{ "const": "auto" }, rows().schema(definitions)] })
     }
+}
+
+/// Takes a whole number or a share with a point.
+struct TextFrequencyShape;
+
+impl Shape for TextFrequencyShape {
+    type Value = TextFrequency;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<TextFrequency> {
+        match &node.content {
+            Content::Scalar(scalar) if matches!(scalar.kind(), Kind::Integer(_)) => {
+                Some(TextFrequency::Count(texts().decode(node, decoder)?.value))
+            }
+            Content::Scalar(scalar) if matches!(scalar.kind(), Kind::Float(_)) => {
+                Some(TextFrequency::Share(share().decode(node, decoder)?.value))
+            }
+            _ => {
+                decoder.wrong_type(node, "a whole number or a share such as 0.5");
+                None
+            }
+        }
+    }
+
+    fn encode(&self, value: &TextFrequency) -> Value {
+        match value {
+            TextFrequency::Count(count) => (*count).into(),
+            TextFrequency::Share(share) => (*share).into(),
+        }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "anyOf": [texts().schema(definitions), share().schema(definitions)] })
+    }
+}
+
+fn texts() -> Integer<u32> {
+    integer(1, u64::from(u32::MAX)).of(LIBRARY)
+}
+
+fn share() -> Number {
+    number().at_least(0.0).at_most(1.0).of(LIBRARY)
+}
+
+/// Takes the least and the most words of a term.
+struct NgramShape;
+
+impl Shape for NgramShape {
+    type Value = [u32; 2];
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<[u32; 2]> {
+        let items = match &node.content {
+            Content::Sequence(items) if items.len() == 2 => items,
+            _ => {
+                decoder.wrong_type(node, "two whole numbers such as [1, 2]");
+                return None;
+            }
+        };
+        let both: Vec<Option<Located<u32>>> = items.iter().map(|item| words().decode(item, decoder)).collect();
+        let [Some(least), Some(most)] = both.as_slice() else { return None };
+        if least.value > most.value {
+            let (spot, value) = (decoder.spot(node), format!("[{}, {}]", least.value, most.value));
+            let range = "two whole numbers, the second no less than the first".to_owned();
+            decoder.errors.push(Error::OutOfRange { spot, value, range, whose: Some(LIBRARY) });
+            return None;
+        }
+        Some([least.value, most.value])
+    }
+
+    fn encode(&self, value: &[u32; 2]) -> Value {
+        json!(value)
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "type": "array", "items": words().schema(definitions), "minItems": 2, "maxItems": 2 })
+    }
+}
+
+fn words() -> Integer<u32> {
+    integer(1, 100)
 }
 
 fn rows() -> Number {

@@ -29,8 +29,8 @@ pub use estimator::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, GrowPo
 pub use features::{CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
 pub use estimator::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
 pub use features::{
-    BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale, Smooth,
-    TargetEncoding,
+    BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
+    Smooth, TargetEncoding, TextFrequency, TfidfSpec,
 };
 pub use gates::{Bound, Gate, Gates};
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};

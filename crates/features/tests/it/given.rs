@@ -136,4 +136,5 @@ groups:
   - {categorical: [zone, senior], encode: ordinal, impute: most_frequent}
   - {numeric: [MonthlyCharges, spend, senior], bins: {n_bins: 7}}
   - {numeric: [tenure], bins: {strategy: uniform}}
+  - {text: Contract, tfidf: {ngram_range: [1, 2]}}
 ";

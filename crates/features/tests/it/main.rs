@@ -8,3 +8,4 @@ mod problems;
 mod properties;
 mod scikit_learn;
 mod targets;
+mod words;

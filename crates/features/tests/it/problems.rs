@@ -187,3 +187,37 @@ fn all_problems_come_in_one_pass() {
     );
     assert_eq!(found.matches("error[").count(), 4, "{found}");
 }
+
+#[test]
+fn columns_that_hold_no_text() {
+    check(
+        "groups:\n  - {text: tenure, tfidf: {}}\n  - {text: Contract, tfidf: {}}\n  - {text: Contract, tfidf: {norm: l1}}\n  - {text: Contrct, tfidf: {}}\n",
+        "
+error[features/not-text]: a column that holds integer is to be read as text
+   ┌─ versions/features/v1.yaml:2:12
+   │
+ 2 │   - {text: tenure, tfidf: {}}
+   │            ^^^^^^ holds integer
+   │
+   = help: put `tenure` under `categorical`
+
+error[features/duplicate-column]: `Contract` is named twice
+   ┌─ versions/features/v1.yaml:4:12
+   │
+ 3 │   - {text: Contract, tfidf: {}}
+   │            -------- first named here
+ 4 │   - {text: Contract, tfidf: {norm: l1}}
+   │            ^^^^^^^^ would become the same feature again
+   │
+   = help: remove one of them
+
+error[features/unknown-column]: the features want a column that the data does not have
+   ┌─ versions/features/v1.yaml:5:12
+   │
+ 5 │   - {text: Contrct, tfidf: {}}
+   │            ^^^^^^^ not among the 8 columns of customers.csv
+   │
+   = help: did you mean `Contract`?
+",
+    );
+}

@@ -3,6 +3,7 @@
 use trainyard_diagnostics::{Diagnostic, Fault, count, nearest, one_of};
 
 use crate::declare::{Record, Spot};
+use crate::features::GROUP_KINDS;
 use crate::{Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec, Task};
 
 /// The most names that a message lists.
@@ -362,21 +363,27 @@ fn meaning(error: &Error) -> Diagnostic {
                 }
             }
         }
-        Error::GroupKind { spot, both: true, .. } => {
-            let diagnostic = Diagnostic::error("spec/group-kind", "a group is numeric and categorical at once");
-            spot.origin.point(diagnostic, "names both kinds").help("make two groups of it")
-        }
-        Error::GroupKind { spot, both: false, keys } => {
+        Error::GroupKind { spot, keys } => {
+            let kinds = GROUP_KINDS.into_iter().filter(|kind| keys.iter().any(|key| key.value == *kind));
+            match kinds.collect::<Vec<&str>>().as_slice() {
+                [] => {}
+                kinds => {
+                    let title = format!("a group is {} at once", kinds.join(" and "));
+                    let diagnostic =
+                        spot.origin.point(Diagnostic::error("spec/group-kind", title), "names several kinds");
+                    return diagnostic.help("make a group of each");
+                }
+            }
             let diagnostic = Diagnostic::error("spec/group-kind", "a group does not say which columns it is for");
-            let slip = keys.iter().find_map(|key| Some((key, nearest(&key.value, ["numeric", "categorical"])?)));
+            let slip = keys.iter().find_map(|key| Some((key, nearest(&key.value, GROUP_KINDS)?)));
             match slip {
                 Some((key, near)) => {
                     key.origin.point(diagnostic, "not a known key").help(format!("did you mean `{near}`?"))
                 }
                 None => spot
                     .origin
-                    .point(diagnostic, "needs `numeric` or `categorical`")
-                    .help("begin with `numeric: [columns]` or `categorical: [columns]`"),
+                    .point(diagnostic, "needs `numeric`, `categorical` or `text`")
+                    .help("begin with `numeric: [columns]`, `categorical: [columns]` or `text: column`"),
             }
         }
         Error::Lock { error } => {
