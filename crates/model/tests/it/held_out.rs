@@ -113,8 +113,10 @@ fn features(stream: &mut Stream) -> serde_json::Value {
     }
     let strategy = one_of(stream, &["uniform", "quantile"]);
     let bins = json!({"numeric": ["amount", "size"], "impute": impute, "bins": {"strategy": strategy}});
+    let tfidf = json!({"ngram_range": [1, 1 + stream.below(2)], "max_features": 1 + stream.below(4)});
+    let text = json!({"text": "color", "tfidf": tfidf});
     let numeric = ["amount", "size", "visits", "learned", "letters", "month"];
-    json!({"columns": columns, "groups": [{"numeric": numeric, "impute": impute, "scale": scale}, categorical, bins]})
+    json!({"columns": columns, "groups": [{"numeric": numeric, "impute": impute, "scale": scale}, categorical, bins, text]})
 }
 
 /// Two classes, a number, several classes in turn, and every other three times with weights.

@@ -117,6 +117,9 @@ fn plans(table: &RecordBatch) -> Vec<(&'static str, Value)> {
             columns.insert(format!("contains_{place}"), sql.into());
         }
         let derived: Vec<String> = columns.keys().cloned().collect();
+        let groups: Vec<Value> =
+            texts.iter().map(|name| json!({"text": name, "tfidf": {"max_features": 30, "min_df": 2}})).collect();
+        plans.push(("tfidf", json!({"groups": groups})));
         plans.push(("texts", json!({"columns": columns, "groups": [{"numeric": derived, "impute": {"constant": 0}}]})));
     }
     plans
