@@ -255,6 +255,32 @@ const SPECS: &[Case] = &[
     ("shares below 1", |project| project.edit(SPLIT, "train: 0.6", "train: 0.5"), &["run"]),
     ("unknown estimator", |project| project.edit(MODEL, "  gradient_boosting", "  gradient_bosting"), &["run"]),
     ("group of no kind", |project| project.edit(FEATURES, "{numeric: [Senior", "{columns: [Senior"), &["run"]),
+    (
+        "scale of bins",
+        |project| project.edit(FEATURES, "{numeric: [Senior", "{bins: {n_bins: 4}, scale: robust, numeric: [Senior"),
+        &["run"],
+    ),
+    (
+        "rare categories joined and weighed",
+        |project| {
+            project.edit(
+                FEATURES,
+                "{numeric: [SeniorCitizen]}",
+                "{categorical: [Contract], encode: target, min_frequency: 5}",
+            )
+        },
+        &["run"],
+    ),
+    (
+        "number read as text",
+        |project| project.edit(FEATURES, "{numeric: [SeniorCitizen]}", "{text: tenure, tfidf: {max_features: 20}}"),
+        &["run"],
+    ),
+    (
+        "no word left",
+        |project| project.edit(FEATURES, "{numeric: [SeniorCitizen]}", "{text: gender, tfidf: {max_df: 1}}"),
+        &["run"],
+    ),
     ("spec in another encoding", |project| project.write(PROJECT, b"name: M\xfcller\n"), &["run"]),
     (
         "folder for a spec",
