@@ -228,6 +228,15 @@ pub enum Error {
     },
     /// Two parameters of an estimator exclude each other.
     ParameterConflict {
+        /// The key of the one that stands.
+        first: Located<String>,
+        /// The key of the one that can't stand beside it.
+        second: Located<String>,
+        /// Why not.
+        why: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// Two settings of a group of features exclude each other.
     GroupConflict {
         /// The key of the one that stands.

@@ -26,8 +26,6 @@ pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
 pub use error::Error;
 pub use estimator::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, GrowPolicy, Loss, MaxFeatures, Monotonic};
-pub use features::{CategoricalImpute, Encode, FeatureSpec, Group, Impute, Scale};
-pub use estimator::{BoostingSpec, EstimatorSpec, ForestSpec, MaxFeatures};
 pub use features::{
     BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,
