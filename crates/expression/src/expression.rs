@@ -35,16 +35,16 @@ pub struct Expression {
 /// An expression whose fitted aggregates have values, ready to evaluate. Cloning is cheap.
 #[derive(Clone)]
 pub struct Bound {
-    program: Arc<Program>,
-    fitted: Vec<Value>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) fitted: Vec<Value>,
 }
 
-struct Program {
-    sql: String,
-    block: Block,
+pub(crate) struct Program {
+    pub(crate) sql: String,
+    pub(crate) block: Block,
     /// The columns in the order in which the steps number them.
-    columns: Vec<Column>,
-    kind: Type,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) kind: Type,
     /// The type of each fitted value.
     fitted: Vec<Type>,
 }

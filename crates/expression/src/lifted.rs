@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::kernel::calendar;
 use crate::kernel::cast;
 use crate::kernel::compare::{self, Comparison, Ordered};
+use crate::meaning::Meaning;
 use crate::operation::{
     B, D, F, I, Nullable, Operation, Outcome, Output, S, T, many, many_text, one, one_text, three, two, two_text,
 };
@@ -45,48 +46,54 @@ macro_rules! by_type {
 
 /// Compares two values of one type.
 pub(crate) fn comparison(kind: Type, comparison: Comparison) -> Arc<dyn Operation> {
-    by_type!(kind, M => two::<M, M, B>(move |a, b| Ok(Some(comparison.holds(M::order(a, b))))))
+    let operation = by_type!(kind, M => two::<M, M, B>(move |a, b| Ok(Some(comparison.holds(M::order(a, b))))));
+    Meaning::Compare(kind, comparison).of(operation)
 }
 
 /// `IS DISTINCT FROM`, or its negation: NULL is a value like any other.
 pub(crate) fn distinct(kind: Type, negated: bool) -> Arc<dyn Operation> {
-    by_type!(kind, M => two::<Nullable<M>, Nullable<M>, B>(move |a, b| {
+    let operation = by_type!(kind, M => two::<Nullable<M>, Nullable<M>, B>(move |a, b| {
         let same = match (a, b) {
             (Some(a), Some(b)) => M::order(a, b).is_eq(),
             (None, None) => true,
             _ => false,
         };
         Ok(Some(same == negated))
-    }))
+    }));
+    Meaning::Distinct { kind, negated }.of(operation)
 }
 
 /// `BETWEEN`, or its negation.
 pub(crate) fn between(kind: Type, negated: bool) -> Arc<dyn Operation> {
-    by_type!(kind, M => three::<Nullable<M>, Nullable<M>, Nullable<M>, B>(move |value, low, high| {
+    let operation = by_type!(kind, M => three::<Nullable<M>, Nullable<M>, Nullable<M>, B>(move |value, low, high| {
         Ok(compare::between::<M>(value, low, high).map(|inside| inside != negated))
-    }))
+    }));
+    Meaning::Between { kind, negated }.of(operation)
 }
 
 /// `IN` over a list of one type, or its negation; the value comes first.
 pub(crate) fn among(kind: Type, negated: bool) -> Arc<dyn Operation> {
-    by_type!(kind, M => many::<M, B>(move |items| {
+    let operation = by_type!(kind, M => many::<M, B>(move |items| {
         Ok(compare::among::<M>(items)?.map(|inside| inside != negated))
-    }))
+    }));
+    Meaning::Among { kind, negated }.of(operation)
 }
 
 /// `IS NULL`, or its negation.
 pub(crate) fn is_null(kind: Type, negated: bool) -> Arc<dyn Operation> {
-    by_type!(kind, M => one::<Nullable<M>, B>(move |a| Ok(Some(a.is_none() != negated))))
+    let operation = by_type!(kind, M => one::<Nullable<M>, B>(move |a| Ok(Some(a.is_none() != negated))));
+    Meaning::IsNull { kind, negated }.of(operation)
 }
 
 /// `IS TRUE` or `IS FALSE`, or their negations.
 pub(crate) fn is_boolean(wanted: bool, negated: bool) -> Arc<dyn Operation> {
-    one::<Nullable<B>, B>(move |a| Ok(Some((a == Some(wanted)) != negated)))
+    let operation = one::<Nullable<B>, B>(move |a| Ok(Some((a == Some(wanted)) != negated)));
+    Meaning::IsBoolean { wanted, negated }.of(operation)
 }
 
 /// `NULLIF` over values compared as they are.
 pub(crate) fn null_if(kind: Type) -> Arc<dyn Operation> {
-    match kind {
+    let operation = match kind {
         Type::Text => two_text::<S, Nullable<S>>(|a, b, out| {
             if b == Some(a) {
                 return Ok(None);
@@ -99,7 +106,8 @@ pub(crate) fn null_if(kind: Type) -> Arc<dyn Operation> {
         Type::Float => null_if_of::<F>(),
         Type::Date => null_if_of::<D>(),
         Type::Timestamp => null_if_of::<T>(),
-    }
+    };
+    Meaning::NullIf(kind).of(operation)
 }
 
 fn null_if_of<M>() -> Arc<dyn Operation>
@@ -112,7 +120,7 @@ where
 
 /// Greatest or least of values of one type, NULLs left out; the first of equal ones wins.
 pub(crate) fn extreme(kind: Type, greatest: bool) -> Arc<dyn Operation> {
-    match kind {
+    let operation = match kind {
         Type::Text => many_text(move |items, out| {
             let found = pick::<S>(items, greatest);
             Ok(found.map(|text| out.push_str(text)))
@@ -122,7 +130,8 @@ pub(crate) fn extreme(kind: Type, greatest: bool) -> Arc<dyn Operation> {
         Type::Float => many::<F, F>(move |items| Ok(pick::<F>(items, greatest))),
         Type::Date => many::<D, D>(move |items| Ok(pick::<D>(items, greatest))),
         Type::Timestamp => many::<T, T>(move |items| Ok(pick::<T>(items, greatest))),
-    }
+    };
+    Meaning::Extreme { kind, greatest }.of(operation)
 }
 
 fn pick<'a, M: Ordered>(items: &[Option<M::Item<'a>>], greatest: bool) -> Option<M::Item<'a>> {
@@ -173,7 +182,7 @@ pub(crate) fn join() -> Arc<dyn Operation> {
 
 /// Gives the cast from one type to another, `None` where there is none. A lenient one gives NULL for what it cannot cast.
 pub(crate) fn cast(from: Type, to: Type, lenient: bool) -> Option<Arc<dyn Operation>> {
-    Some(match (from, to) {
+    let operation = match (from, to) {
         (Type::Boolean, Type::Integer) => one::<B, I>(|a| Ok(Some(i64::from(a)))),
         (Type::Boolean, Type::Float) => one::<B, F>(|a| Ok(Some(f64::from(u8::from(a))))),
         (Type::Integer, Type::Boolean) => one::<I, B>(|a| Ok(Some(a != 0))),
@@ -220,7 +229,10 @@ pub(crate) fn cast(from: Type, to: Type, lenient: bool) -> Option<Arc<dyn Operat
             Ok(Some(()))
         }),
         _ => return None,
-    })
+    };
+    let exact = matches!((from, to), (Type::Boolean, Type::Integer | Type::Float) | (Type::Integer, Type::Float))
+        || (to == Type::Boolean && matches!(from, Type::Integer | Type::Float));
+    Some(if exact { Meaning::Cast(from, to).of(operation) } else { operation })
 }
 
 fn shown_date(days: i64) -> String {

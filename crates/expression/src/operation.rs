@@ -15,6 +15,7 @@ use arrow_array::{
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
+use crate::meaning::Meaning;
 use crate::runtime::Fault;
 use crate::value::{Type, Value};
 
@@ -36,6 +37,10 @@ pub(crate) trait Operation: Send + Sync {
     fn batch(&self, arguments: &[Vector], rows: usize) -> Result<ArrayRef, (usize, Box<Fault>)>;
     /// Runs over one row.
     fn row(&self, arguments: &[Value]) -> Result<Value, Box<Fault>>;
+    /// Says what it computes, where another engine can compute the same.
+    fn meaning(&self) -> Option<Meaning> {
+        None
+    }
 }
 
 /// A type of argument that a kernel takes.

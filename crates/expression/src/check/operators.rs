@@ -8,6 +8,7 @@ use crate::kernel::compare::{self, Comparison};
 use crate::kernel::like::{self, Pattern};
 use crate::kernel::{interval, numeric};
 use crate::lifted;
+use crate::meaning::Meaning;
 use crate::operation::{B, D, F, I, Nullable, S, T, one, two};
 use crate::parse::Run;
 use crate::problem::ProblemKind;
@@ -106,8 +107,10 @@ impl Checker<'_> {
         let construct = op.to_string();
         let left = self.boolean(left, &construct);
         let right = self.boolean(right, &construct);
-        let kernel = if matches!(op, BinaryOperator::And) { compare::and } else { compare::or };
+        let is_and = matches!(op, BinaryOperator::And);
+        let kernel = if is_and { compare::and } else { compare::or };
         let operation = two::<Nullable<B>, Nullable<B>, B>(move |a, b| Ok(kernel(a, b)));
+        let operation = if is_and { Meaning::And } else { Meaning::Or }.of(operation);
         Some(self.apply(operation, vec![left?, right?], Type::Boolean, run))
     }
 
@@ -183,7 +186,16 @@ impl Checker<'_> {
             (BinaryOperator::Modulo, _) => two::<F, F, F>(|a, b| Ok(Some(a % b))),
             _ => two::<F, F, F>(|a, b| Ok(Some(libm::pow(a, b)))),
         };
-        Some(self.apply(operation, vec![left, right], kind, run))
+        let meaning = match op {
+            BinaryOperator::Plus => Meaning::Add(kind),
+            BinaryOperator::Minus => Meaning::Subtract(kind),
+            BinaryOperator::Multiply => Meaning::Multiply(kind),
+            BinaryOperator::Divide => Meaning::Divide,
+            BinaryOperator::DuckIntegerDivide => Meaning::Quotient(kind),
+            BinaryOperator::Modulo => Meaning::Remainder(kind),
+            _ => Meaning::Power,
+        };
+        Some(self.apply(meaning.of(operation), vec![left, right], kind, run))
     }
 
     /// Finds the arithmetic of dates: days added and taken away, and the days between two dates. The flag says that the
@@ -233,14 +245,16 @@ impl Checker<'_> {
         match (op, part.kind) {
             (UnaryOperator::Not, _) => {
                 let part = self.boolean(part, "NOT")?;
-                Some(self.apply(one::<B, B>(|a| Ok(Some(!a))), vec![part], Type::Boolean, run))
+                Some(self.apply(Meaning::Not.of(one::<B, B>(|a| Ok(Some(!a)))), vec![part], Type::Boolean, run))
             }
             (UnaryOperator::Plus, Some(Type::Integer | Type::Float) | None) => Some(Typed { run, ..part }),
             (UnaryOperator::Minus, Some(Type::Integer) | None) => {
-                Some(self.apply(one::<I, I>(numeric::negate), vec![part], Type::Integer, run))
+                let operation = Meaning::Negate(Type::Integer).of(one::<I, I>(numeric::negate));
+                Some(self.apply(operation, vec![part], Type::Integer, run))
             }
             (UnaryOperator::Minus, Some(Type::Float)) => {
-                Some(self.apply(one::<F, F>(|a| Ok(Some(-a))), vec![part], Type::Float, run))
+                let operation = Meaning::Negate(Type::Float).of(one::<F, F>(|a| Ok(Some(-a))));
+                Some(self.apply(operation, vec![part], Type::Float, run))
             }
             (UnaryOperator::Plus | UnaryOperator::Minus, got) => {
                 self.report(ProblemKind::OperandTypes { operator: op.to_string(), got: vec![got] }, run)

@@ -2,6 +2,7 @@
 
 use super::{Function, Special, function};
 use crate::kernel::numeric;
+use crate::meaning::Meaning;
 use crate::operation::{B, F, I, one, two};
 use crate::value::Type::{Boolean, Float, Integer};
 
@@ -13,7 +14,16 @@ fn of_float(
     example: &'static str,
     kernel: fn(f64) -> f64,
 ) -> Function {
-    function(name, signature, summary, example).on(&[Float], Float, one::<F, F>(move |x| Ok(Some(kernel(x)))))
+    let operation = one::<F, F>(move |x| Ok(Some(kernel(x))));
+    let operation = match name {
+        "ceil" => Meaning::Function("Ceil", Float).of(operation),
+        "floor" => Meaning::Function("Floor", Float).of(operation),
+        "sqrt" => Meaning::Function("Sqrt", Float).of(operation),
+        "exp" => Meaning::Function("Exp", Float).of(operation),
+        "ln" => Meaning::Function("Log", Float).of(operation),
+        _ => operation,
+    };
+    function(name, signature, summary, example).on(&[Float], Float, operation)
 }
 
 pub(super) fn all() -> Vec<Function> {
@@ -26,8 +36,8 @@ pub(super) fn all() -> Vec<Function> {
 fn rounding() -> Vec<Function> {
     vec![
         function("abs", "abs(x)", "The number without its sign.", "abs(-2) → 2")
-            .on(&[Integer], Integer, one::<I, I>(numeric::absolute))
-            .on(&[Float], Float, one::<F, F>(|x| Ok(Some(x.abs())))),
+            .on(&[Integer], Integer, Meaning::Function("Abs", Integer).of(one::<I, I>(numeric::absolute)))
+            .on(&[Float], Float, Meaning::Function("Abs", Float).of(one::<F, F>(|x| Ok(Some(x.abs()))))),
         of_float("ceil", "ceil(x)", "The next whole number upwards, as a float.", "ceil(1.2) → 2.0", f64::ceil)
             .alias(&["ceiling"]),
         of_float("floor", "floor(x)", "The next whole number downwards, as a float.", "floor(-1.2) → -2.0", f64::floor),
@@ -61,8 +71,8 @@ fn rounding() -> Vec<Function> {
             "mod(-7, 3) → -1",
         )
         .alias(&["fmod"])
-        .on(&[Integer, Integer], Integer, two::<I, I, I>(numeric::remainder))
-        .on(&[Float, Float], Float, two::<F, F, F>(|x, y| Ok(Some(x % y)))),
+        .on(&[Integer, Integer], Integer, Meaning::Remainder(Integer).of(two::<I, I, I>(numeric::remainder)))
+        .on(&[Float, Float], Float, Meaning::Remainder(Float).of(two::<F, F, F>(|x, y| Ok(Some(x % y))))),
     ]
 }
 
@@ -79,7 +89,7 @@ fn transcendental() -> Vec<Function> {
             .on(&[Float, Float], Float, two::<F, F, F>(|base, x| Ok(Some(libm::log10(x) / libm::log10(base))))),
         function("pow", "pow(x, y)", "x to the power of y, as a float; also `x ^ y`.", "pow(2, 10) → 1024.0")
             .alias(&["power"])
-            .on(&[Float, Float], Float, two::<F, F, F>(|x, y| Ok(Some(libm::pow(x, y))))),
+            .on(&[Float, Float], Float, Meaning::Power.of(two::<F, F, F>(|x, y| Ok(Some(libm::pow(x, y)))))),
         of_float("sin", "sin(x)", "The sine of an angle in radians.", "sin(0) → 0.0", libm::sin),
         of_float("cos", "cos(x)", "The cosine of an angle in radians.", "cos(0) → 1.0", libm::cos),
         of_float("tan", "tan(x)", "The tangent of an angle in radians.", "tan(0) → 0.0", libm::tan),
