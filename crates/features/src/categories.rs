@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use trainyard_expression::Value;
 use trainyard_spec::{CategoricalImpute, Encode};
 
-use crate::Error;
+use crate::{Encoder, Error};
 
 /// The most features that one column may become; beyond it a column is an identifier, not a category.
 const MOST_FEATURES: usize = 10_000;
@@ -209,6 +209,25 @@ impl Category {
             Place::Known(at) => Some(at),
             Place::Missing => Some(self.categories.len()),
             Place::Rare | Place::Unseen => None,
+        }
+    }
+
+    /// Says what becomes of each value, for a translation.
+    pub(crate) fn encoder(&self) -> Encoder<'_> {
+        let missing = self.place(&Lookup::None, None);
+        match self.encode {
+            Encoding::OneHot => Encoder::OneHot {
+                categories: &self.categories,
+                missing: self.slot(missing),
+                unseen: self.slot(Place::Unseen),
+                width: self.width(),
+            },
+            Encoding::Ordinal => {
+                let known = self.categories.iter().enumerate().map(|(at, text)| (text.as_str(), at as f64));
+                let rare = self.infrequent.iter().map(|text| (text.as_str(), self.code(Place::Rare)));
+                let unseen = self.code(Place::Unseen);
+                Encoder::Ordinal { codes: known.chain(rare).collect(), missing: self.code(missing), unseen }
+            }
         }
     }
 

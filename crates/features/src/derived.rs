@@ -18,7 +18,7 @@ const CHUNK: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub(crate) struct Derived {
     pub(crate) stored: StoredDerived,
-    bound: Bound,
+    pub(crate) bound: Bound,
     /// The columns that the expression reads.
     reads: Vec<String>,
 }

@@ -27,8 +27,8 @@ const FORMAT: u64 = 1;
 #[serde(into = "Stored", try_from = "Stored")]
 pub struct FittedFeatures {
     inputs: Vec<Input>,
-    derived: Vec<Derived>,
-    features: Vec<Feature>,
+    pub(crate) derived: Vec<Derived>,
+    pub(crate) features: Vec<Feature>,
     names: Vec<String>,
 }
 

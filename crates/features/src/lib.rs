@@ -25,6 +25,7 @@ mod order;
 mod plan;
 mod problems;
 mod targets;
+mod view;
 mod words;
 
 pub use columns::Input;
@@ -32,7 +33,8 @@ pub use error::{Error, MissingColumn};
 pub use fitted::FittedFeatures;
 pub use plan::{Plan, plan};
 pub use targets::{Folds, Targets};
-pub use trainyard_expression::{Row, Type, Value, row_of};
+pub use trainyard_expression::{Cell, Graph, Row, Type, Value, row_of};
+pub use view::{DerivedColumn, Encoder, FittedColumn};
 
 /// Holds the features of a table: one column of doubles each, NaN where missing.
 #[derive(Debug, Clone, PartialEq)]
