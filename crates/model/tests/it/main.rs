@@ -9,6 +9,7 @@ mod folder;
 mod given;
 mod held_out;
 mod judged;
+mod onnx;
 mod parameters;
 mod real;
 mod shuffled;
