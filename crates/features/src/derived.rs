@@ -110,7 +110,7 @@ impl Columns {
     }
 
     /// Makes a table of some of the columns; of none, a table that has only its number of rows.
-    fn table(&self, names: &[String]) -> Result<RecordBatch, Error> {
+    pub(crate) fn table(&self, names: &[String]) -> Result<RecordBatch, Error> {
         let arrays = names.iter().map(|name| self.get(name).cloned()).collect::<Result<Vec<ArrayRef>, Error>>()?;
         let fields = names.iter().zip(&arrays).map(|(name, array)| Field::new(name, array.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));

@@ -110,6 +110,11 @@ impl FittedFeatures {
     /// # Errors
     /// Columns that are absent or of another type, infinite numbers, and expressions that fail for a row.
     pub fn transform(&self, table: &RecordBatch) -> Result<FeatureTable, Error> {
+        self.features_of(&self.evaluated(table)?)
+    }
+
+    /// Takes the raw columns out of `table` and computes the derived ones.
+    pub(crate) fn evaluated(&self, table: &RecordBatch) -> Result<Columns, Error> {
         let arrays = columns::of_table(&self.inputs, table)?;
         let names = self.inputs.iter().map(|input| input.name.clone());
         let mut columns = Columns::new(names, arrays, table.num_rows());
@@ -117,7 +122,7 @@ impl FittedFeatures {
             let array = derived.evaluate(&columns)?;
             columns.insert(&derived.stored.name, array);
         }
-        self.features_of(&columns)
+        Ok(columns)
     }
 
     /// Gives the ways of the columns, in the order of the plan.

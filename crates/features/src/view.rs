@@ -1,9 +1,10 @@
 //! What was learned, laid open for a translation into another form.
 
+use arrow_array::RecordBatch;
 use trainyard_expression::{Bound, Type};
 
-use crate::FittedFeatures;
 use crate::fitted::Feature;
+use crate::{Error, FittedFeatures};
 
 /// A derived column: an expression with what it learned.
 #[derive(Debug, Clone, Copy)]
@@ -90,5 +91,14 @@ impl FittedFeatures {
             columns.push(FittedColumn { column: feature.column(), features, encoder });
         }
         columns
+    }
+    /// Gives the raw columns that the features read, with their types, and the derived ones after them.
+    ///
+    /// # Errors
+    /// As [`FittedFeatures::transform`], but for what the transforms refuse.
+    pub fn prepared(&self, table: &RecordBatch) -> Result<RecordBatch, Error> {
+        let columns = self.evaluated(table)?;
+        let raw = self.inputs().into_iter().map(|(name, _)| name);
+        columns.table(&raw.chain(self.derived().map(|column| column.name.to_owned())).collect::<Vec<_>>())
     }
 }

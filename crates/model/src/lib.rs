@@ -7,6 +7,7 @@
 //! Never: a file system, a clock, an id or a path inside a model; a row that was held out in anything fitted.
 
 mod class_weight;
+mod card;
 mod compare;
 mod cross_validation;
 mod decision;
@@ -15,9 +16,11 @@ mod estimator;
 mod fit;
 mod folder;
 mod folds;
+mod mlmodel;
 mod model;
 mod nan;
 mod onnx;
+mod open;
 pub mod pictures;
 mod prepared;
 mod progress;
@@ -32,6 +35,7 @@ pub use error::Error;
 pub use estimator::{Estimator, Link};
 pub use model::Model;
 pub use onnx::{Input, NoGraph, OnnxModel, Output};
+pub use open::OpenRequest;
 pub use progress::{Part, Progress, Report};
 pub use report::{CandidateReport, ChosenBy, Spread, TrainReport};
 pub use seen::SeenRows;

@@ -11,6 +11,7 @@ mod held_out;
 mod judged;
 mod onnx;
 mod parameters;
+mod open;
 mod real;
 mod shuffled;
 mod target_encoding;

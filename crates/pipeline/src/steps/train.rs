@@ -1,10 +1,11 @@
 //! Trains the candidates and chooses one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use trainyard_files::Digest;
-use trainyard_model::train;
+use trainyard_model::{OpenRequest, Trained, train};
 use trainyard_spec::VersionLock;
 
 use super::context::{Context, count};
@@ -44,6 +45,9 @@ impl Step for Train {
         let mut output = stored(scope, &trained, &folder)?;
         output.measurements.insert("training_seconds".to_owned(), seconds);
         let model = &trained.model;
+        for (path, bytes) in self.open_form(scope, &trained)? {
+            output.artifacts.insert(format!("model/{path}"), scope.store(&bytes)?);
+        }
         for (artifact, digest) in output.artifacts.clone() {
             if artifact.starts_with("model/") {
                 output.logged.files.insert(artifact, digest);
@@ -107,6 +111,26 @@ impl Step for Train {
             return Ok(());
         }
         lock_versions(&self.0)
+    }
+}
+
+impl Train {
+    /// Gives the files of the model's folder that are not the native form, which alone is its digest.
+    fn open_form(&self, scope: &Scope, trained: &Trained) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let resolved = &self.0.resolved;
+        let validation_rows = match resolved.split.spec.has_validation() {
+            true => Some(self.0.table(scope, "split", "validation")?.num_rows()),
+            false => None,
+        };
+        let train = self.0.table(scope, "split", "train")?;
+        let request = OpenRequest {
+            name: &resolved.project.model.value,
+            versions: [resolved.split.version, resolved.features.version, resolved.model.version],
+            train: &train,
+            validation_rows,
+            baseline: resolved.model.spec.baseline.value.name(),
+        };
+        trained.to_open_form(&request).map_err(|error| self.0.explain(&error, "train").into())
     }
 }
 

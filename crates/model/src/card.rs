@@ -1,0 +1,156 @@
+//! The model card: what a reader has to know of a model before using it.
+
+use std::fmt::Write as _;
+
+use trainyard_diagnostics::count;
+
+use crate::{CandidateReport, ChosenBy, NoGraph, OnnxModel, OpenRequest, Trained};
+
+/// Writes the card in Markdown.
+pub(crate) fn card(trained: &Trained, request: &OpenRequest<'_>, graph: Result<&OnnxModel, NoGraph>) -> String {
+    let model = &trained.model;
+    let mut text = format!("# {}\n\nPredicts {}.\n", code(request.name), predicts(trained));
+    let [split, features, models] = request.versions;
+    let validation = request.validation_rows.map(|rows| format!(", {} validation rows", count(rows as u64)));
+    _ = write!(
+        text,
+        "\n## Data\n\n{} training rows{}. Split version {split}, features version {features}, models version {models}.\n\
+         \nIt reads {} columns and makes {} features of them.\n\n| Column | Type |\n|---|---|\n",
+        count(request.train.num_rows() as u64),
+        validation.unwrap_or_default(),
+        count(model.inputs().len() as u64),
+        count(model.features.names().len() as u64),
+    );
+    for (name, kind) in model.inputs() {
+        _ = writeln!(text, "| {} | {kind} |", code(&name));
+    }
+    _ = write!(
+        text,
+        "\n## Estimator\n\n`{}`, with these parameters:\n\n| Parameter | Value |\n|---|---|\n",
+        model.estimator_name
+    );
+    for (name, value) in &model.parameters {
+        _ = writeln!(text, "| {} | {} |", code(name), code(value));
+    }
+    text.push_str(&metrics(trained, request));
+    text.push_str(&limits(trained, graph));
+    text
+}
+
+fn predicts(trained: &Trained) -> String {
+    let target = &trained.model.target;
+    match (target.positive(), &target.classes) {
+        (Some(positive), Some(classes)) => format!(
+            "whether {} is {} or {}: the probability of {}, which is the prediction from {} on",
+            code(&target.column),
+            code(classes.first().map_or("", String::as_str)),
+            code(positive),
+            code(positive),
+            trained.model.threshold
+        ),
+        (_, Some(classes)) => {
+            let classes: Vec<String> = classes.iter().map(|class| code(class)).collect();
+            format!(
+                "which class {} is, by the greatest of their probabilities: {}",
+                code(&target.column),
+                classes.join(", ")
+            )
+        }
+        (_, None) => format!("the number {}", code(&target.column)),
+    }
+}
+
+/// Tells how the candidates did where they were chosen.
+fn metrics(trained: &Trained, request: &OpenRequest<'_>) -> String {
+    let report = &trained.report;
+    let how = match report.chosen_by {
+        ChosenBy::OnlyCandidate => "It was the only candidate".to_owned(),
+        ChosenBy::Validation => format!("It was chosen by `{}` on the validation rows", report.metric),
+        ChosenBy::OutOfFold => {
+            format!("It was chosen by `{}` on out-of-fold predictions of the training rows", report.metric)
+        }
+    };
+    let mut text = format!(
+        "\n## Metrics\n\n{how}. The baseline is `{}`. How the model does on the reference test, with intervals and beside \
+         the baseline and the model in production, is told by the run that made it: those rows are held out until it is \
+         finished, and so are not in this folder.\n",
+        request.baseline
+    );
+    for candidate in &report.candidates {
+        let chosen = if candidate.name == report.chosen { ", the chosen one" } else { "" };
+        _ = write!(text, "\n{} (`{}`){chosen}:\n\n", code(&candidate.name), candidate.estimator);
+        text.push_str(&table(candidate));
+    }
+    text
+}
+
+fn table(candidate: &CandidateReport) -> String {
+    let mut names: Vec<&String> = candidate.cross_validation.keys().collect();
+    names.extend(candidate.out_of_fold.keys().chain(candidate.validation.keys()));
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return "Nothing was measured: there are neither folds nor validation rows.\n".to_owned();
+    }
+    let mut text = "| Metric | Folds, mean ± deviation | Out of fold | Validation |\n|---|---|---|---|\n".to_owned();
+    let figure = |value: Option<&f64>| value.map_or_else(|| "–".to_owned(), |value| number(*value));
+    for name in names {
+        let folds = candidate.cross_validation.get(name);
+        let folds =
+            folds.map_or_else(|| "–".to_owned(), |folds| format!("{} ± {}", number(folds.mean), number(folds.std)));
+        let (out_of_fold, validation) = (candidate.out_of_fold.get(name), candidate.validation.get(name));
+        _ = writeln!(text, "| `{name}` | {folds} | {} | {} |", figure(out_of_fold), figure(validation));
+    }
+    text
+}
+
+fn limits(trained: &Trained, graph: Result<&OnnxModel, NoGraph>) -> String {
+    let mut text = "\n## Limits\n\n".to_owned();
+    let unseen = "- A category that the training rows did not have counts as rare where some were, else as none.\n\
+                  - A row with an infinite feature is refused.\n";
+    text.push_str(unseen);
+    let graph = match graph {
+        Ok(graph) => graph,
+        Err(reason) => {
+            _ = writeln!(text, "- There is no `model.onnx`: {reason}.");
+            return text;
+        }
+    };
+    text.push_str(
+        "- `model.onnx` takes text as strings, empty where missing, and all else as doubles, NaN where missing. It has no \
+         errors: a refused row gets NaN and an empty label, integers that overflow wrap around, and `//` and `%` by zero \
+         give a missing value.\n",
+    );
+    let ready_made: Vec<&crate::Input> = graph.inputs.iter().filter(|input| input.ready_made.is_some()).collect();
+    if ready_made.is_empty() {
+        text.push_str("- `model.onnx` takes the raw columns and nothing else.\n");
+    }
+    for input in ready_made {
+        let why = input.ready_made.as_deref().unwrap_or_default();
+        _ = writeln!(
+            text,
+            "- `model.onnx` takes {} ready-made: {why} has no translation. `trainyard predict` computes it.",
+            code(&input.name)
+        );
+    }
+    if !trained.report.candidates.iter().all(|candidate| candidate.converged) {
+        text.push_str("- A candidate did not converge within its iterations.\n");
+    }
+    text
+}
+
+/// Writes a number with six significant digits.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let rounded = format!("{value:.5e}").parse::<f64>().unwrap_or(value);
+    rounded.to_string()
+}
+
+/// Writes a name as code in a table: nothing in it is taken for Markdown.
+fn code(text: &str) -> String {
+    let plain: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let plain = plain.replace('|', "\\|");
+    if plain.contains('`') { format!("`` {plain} ``") } else { format!("`{plain}`") }
+}
