@@ -446,4 +446,14 @@ pub(crate) enum Models {
         /// The model's name
         name: String,
     },
+    /// Writes a model's folder: native form, ONNX graph, MLmodel and card
+    #[command(after_help = "EXAMPLES:
+  trainyard models export churn@champion --output model")]
+    Export {
+        /// The model: NAME, NAME@ALIAS, NAME/VERSION or NAME/STAGE
+        name: String,
+        /// The folder to write, new or empty
+        #[arg(long, short, value_name = "FOLDER")]
+        output: PathBuf,
+    },
 }

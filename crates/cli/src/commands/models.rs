@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use serde_json::json;
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::tracking;
 use trainyard_tracking::{Effect, ModelReference, Tracking, VersionRecord, Which};
 
@@ -10,13 +12,14 @@ use super::in_project;
 use crate::arguments::Models;
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
-use crate::table::{Side, clean, count, moment, table};
+use crate::table::{Side, clean, count, counted, moment, table};
 
 pub(super) fn run(root: &Path, action: &Models, printer: Printer) -> Result<u8, Stop> {
     match action {
         Models::List => list(root, printer),
         Models::Show { name } => show(root, name, printer),
         Models::History { name } => history(root, name, printer),
+        Models::Export { name, output } => export(root, name, output, printer),
     }?;
     Ok(0)
 }
@@ -112,6 +115,26 @@ fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
             }
             table(&[Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], &rows)
         },
+    )
+}
+
+fn export(root: &Path, name: &str, output: &Path, printer: Printer) -> Result<(), Stop> {
+    let store = tracking(root)?;
+    let version = store.version_by(&name.parse::<ModelReference>()?)?;
+    let folder = store.read_folder(&version.run, &version.artifact_path)?;
+    let shown = output.display().to_string();
+    // Files of another model would stand among those of this one.
+    if DiskIo.exists(output) && !DiskIo.list(output).is_ok_and(|inside| inside.is_empty()) {
+        let title = format!("{} is not an empty folder", clean(&shown));
+        return Err(Diagnostic::error("model/export-not-empty", title).help("name a new folder with --output").into());
+    }
+    for (path, bytes) in &folder {
+        write_atomic(&DiskIo, &output.join(path), bytes)?;
+    }
+    let files: Vec<&String> = folder.keys().collect();
+    printer.result(
+        || json!({"model": version.model, "version": version.version, "output": shown, "files": files}),
+        |_| format!("{}: {} in {}\n", title(&version), counted(files.len(), "file"), clean(&shown)),
     )
 }
 

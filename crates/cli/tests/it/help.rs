@@ -28,6 +28,7 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "list"],
     &["models", "show"],
     &["models", "history"],
+    &["models", "export"],
     &["predict"],
     &["explain"],
 ];

@@ -590,6 +590,11 @@ const COMMANDS: &[Case] = &[
     ),
     ("version that is not registered", |project| drop(project.run()), &["models", "show", "churn-predictor/9"]),
     (
+        "folder for a model that is not empty",
+        |project| drop(project.run()),
+        &["models", "export", "churn-predictor", "--output", "data"],
+    ),
+    (
         "absent folder for predictions",
         |_| {},
         &["predict", "--model", "churn", "--input", CUSTOMERS, "--output", "out/new.csv"],
