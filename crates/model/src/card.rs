@@ -9,13 +9,12 @@ use crate::{CandidateReport, ChosenBy, NoGraph, OnnxModel, OpenRequest, Trained}
 /// Writes the card in Markdown.
 pub(crate) fn card(trained: &Trained, request: &OpenRequest<'_>, graph: Result<&OnnxModel, NoGraph>) -> String {
     let model = &trained.model;
-    let mut text = format!("# {}\n\nPredicts {}.\n", code(request.name), predicts(trained));
-    let [split, features, models] = request.versions;
+    let mut text = format!("# A model of {}\n\nPredicts {}.\n", code(&model.target.column), predicts(trained));
     let validation = request.validation_rows.map(|rows| format!(", {} validation rows", count(rows as u64)));
     _ = write!(
         text,
-        "\n## Data\n\n{} training rows{}. Split version {split}, features version {features}, models version {models}.\n\
-         \nIt reads {} columns and makes {} features of them.\n\n| Column | Type |\n|---|---|\n",
+        "\n## Data\n\n{} training rows{}. Which versions of split, features and models they are of is told by the run that \
+         made it.\n\nIt reads {} columns and makes {} features of them.\n\n| Column | Type |\n|---|---|\n",
         count(request.train.num_rows() as u64),
         validation.unwrap_or_default(),
         count(model.inputs().len() as u64),
@@ -121,16 +120,15 @@ fn limits(trained: &Trained, graph: Result<&OnnxModel, NoGraph>) -> String {
          errors: a refused row gets NaN and an empty label, integers that overflow wrap around, and `//` and `%` by zero \
          give a missing value.\n",
     );
-    let ready_made: Vec<&crate::Input> = graph.inputs.iter().filter(|input| input.ready_made.is_some()).collect();
-    if ready_made.is_empty() {
+    let ready_made = || graph.inputs.iter().filter_map(|input| Some((&input.name, input.ready_made()?)));
+    if ready_made().next().is_none() {
         text.push_str("- `model.onnx` takes the raw columns and nothing else.\n");
     }
-    for input in ready_made {
-        let why = input.ready_made.as_deref().unwrap_or_default();
+    for (name, why) in ready_made() {
         _ = writeln!(
             text,
             "- `model.onnx` takes {} ready-made: {why} has no translation. `trainyard predict` computes it.",
-            code(&input.name)
+            code(name)
         );
     }
     if !trained.report.candidates.iter().all(|candidate| candidate.converged) {

@@ -34,7 +34,7 @@ pub use decision::{Decision, Loss, Reason, Rules, Verdict, decide};
 pub use error::Error;
 pub use estimator::{Estimator, Link};
 pub use model::Model;
-pub use onnx::{Input, NoGraph, OnnxModel, Output};
+pub use onnx::{Input, NoGraph, OnnxModel, Output, Source};
 pub use open::OpenRequest;
 pub use progress::{Part, Progress, Report};
 pub use report::{CandidateReport, ChosenBy, Spread, TrainReport};

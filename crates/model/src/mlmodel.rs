@@ -16,7 +16,7 @@ pub(crate) fn mlmodel(graph: Option<&OnnxModel>) -> String {
     let native = "  trainyard:\n    data: model.json\n";
     let Some(graph) = graph else { return format!("flavors:\n{native}mlflow_version: {MLFLOW}\n") };
     let ready_made: serde_json::Map<String, Json> =
-        graph.inputs.iter().filter_map(|input| Some((input.name.clone(), json!(input.ready_made.as_ref()?)))).collect();
+        graph.inputs.iter().filter_map(|input| Some((input.name.clone(), json!(input.ready_made()?)))).collect();
     // JSON is YAML.
     let metadata = match ready_made.is_empty() {
         true => String::new(),

@@ -9,18 +9,15 @@ use trainyard_features::{Type, Value};
 
 use crate::card;
 use crate::mlmodel;
-use crate::{Error, Input, Trained};
+use crate::{Error, Input, Source, Trained};
 
 /// The most training rows in the input example.
 const EXAMPLE_ROWS: usize = 5;
 
-/// What the open form tells beside the model and its report.
+/// What the open form tells beside the model and its report. Names and numbers of versions are none of it: another version
+/// that says the same makes the same model.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRequest<'a> {
-    /// The name under which the model is registered.
-    pub name: &'a str,
-    /// The versions of split, features and models.
-    pub versions: [u32; 3],
     /// The training rows, whose first few become the input example.
     pub train: &'a RecordBatch,
     /// The number of validation rows, where there are any.
@@ -60,11 +57,13 @@ impl Trained {
         let rows = train.slice(0, train.num_rows().min(EXAMPLE_ROWS));
         let table = features.prepared(&rows)?;
         let made = features.transform(&rows)?;
-        let cell = |input: &Input, row: usize| match table.column_by_name(&input.name) {
-            Some(array) => plain(array, input.kind, row),
-            None => {
-                let place = made.names.iter().position(|name| *name == input.name);
+        let cell = |input: &Input, row: usize| match &input.source {
+            Source::Feature { feature, .. } => {
+                let place = made.names.iter().position(|name| name == feature);
                 place.map_or(Json::Null, |place| json!(made.columns[place][row]))
+            }
+            Source::Raw | Source::Derived { .. } => {
+                table.column_by_name(&input.name).map_or(Json::Null, |array| plain(array, input.kind, row))
             }
         };
         let data = (0..rows.num_rows()).map(|row| inputs.iter().map(|input| cell(input, row)).collect::<Vec<Json>>());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use trainyard_features::{Cell, DerivedColumn, FittedFeatures, Graph, Type, Value};
 
-use super::Input;
 use super::graph::{Attribute, Builder, Element, Tensor};
+use super::{Input, Source, unused};
 
 /// The columns that were needed so far.
 pub(super) struct Columns<'a> {
@@ -81,15 +81,19 @@ impl<'a> Columns<'a> {
     /// Makes features inputs of the graph, since what computes them has no translation.
     pub(super) fn ready_made_features(&mut self, first: usize, names: &[String], column: &str) -> Vec<String> {
         let place = self.raw.len() + self.derived.len() + first;
-        for (at, name) in names.iter().enumerate() {
-            let input = Input {
-                name: name.clone(),
-                kind: Type::Float,
-                ready_made: Some(format!("the encoding of `{column}`")),
-            };
-            self.inputs.insert(place + at, input);
+        let mut inputs = Vec::with_capacity(names.len());
+        for (at, feature) in names.iter().enumerate() {
+            // A feature may be named like the column that it was made of.
+            let name = unused(feature, |name| {
+                self.raw.iter().any(|(column, _)| column == name)
+                    || self.derived.iter().any(|column| column.name == name)
+                    || names.iter().any(|other| other != feature && other == name)
+            });
+            let source = Source::Feature { feature: feature.clone(), column: column.to_owned() };
+            self.inputs.insert(place + at, Input { name: name.clone(), kind: Type::Float, source });
+            inputs.push(name);
         }
-        names.to_vec()
+        inputs
     }
 
     /// Maps whole numbers or texts to whole numbers.
@@ -145,15 +149,14 @@ impl<'a> Columns<'a> {
     fn input<'n>(&mut self, name: &'n str) -> &'n str {
         let raw = self.raw.iter().position(|(column, _)| column == name);
         let derived = self.derived.iter().position(|column| column.name == name);
-        let (place, ready_made) = match (raw, derived) {
+        let (place, source) = match (raw, derived) {
             (None, Some(at)) => {
                 let part = self.derived[at].expression.is_translatable().err().map(|error| error.part);
-                let why = part.unwrap_or_else(|| name.to_owned());
-                (self.raw.len() + at, Some(format!("`{why}` in `{name}`")))
+                (self.raw.len() + at, Source::Derived { part: part.unwrap_or_else(|| name.to_owned()) })
             }
-            (raw, _) => (raw.unwrap_or_default(), None),
+            (raw, _) => (raw.unwrap_or_default(), Source::Raw),
         };
-        self.inputs.insert(place, Input { name: name.to_owned(), kind: self.kind(name), ready_made });
+        self.inputs.insert(place, Input { name: name.to_owned(), kind: self.kind(name), source });
         name
     }
 

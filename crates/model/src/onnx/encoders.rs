@@ -148,3 +148,26 @@ fn ordinal(columns: &mut Columns<'_>, name: &str, codes: &[(&str, f64)], missing
         None => code,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainyard_features::FittedFeatures;
+
+    use super::*;
+    use crate::onnx::{Input, Source};
+
+    #[test]
+    fn the_features_of_a_closed_transform_go_in_ready_made() {
+        let text = r#"{"format": 1, "inputs": [{"name": "x", "kind": "float", "any_number": true}], "derived": [],
+            "features": [{"number": {"column": "x", "fill": null, "center": 0.0, "scale": 1.0}}]}"#;
+        let features = FittedFeatures::from_json(text).unwrap();
+        let mut columns = Columns::new(&features, &[]);
+        let open = features.columns();
+        let names = ["x".to_owned(), "x=b".to_owned()];
+        let closed = FittedColumn { column: "x", features: &names, encoder: Encoder::Closed };
+        matrix(&[open[0].clone(), closed], &mut columns).unwrap();
+        let input = |name: &str, source| Input { name: name.into(), kind: Type::Float, source };
+        let made = |feature: &str| Source::Feature { feature: feature.into(), column: "x".into() };
+        assert_eq!(columns.finish().0, [input("x", Source::Raw), input("x#2", made("x")), input("x=b", made("x=b"))]);
+    }
+}

@@ -28,12 +28,42 @@ pub struct OnnxModel {
 /// An input of the graph, of shape `[rows, 1]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// Its name, that of the column.
+    /// Its name: that of the column, or of the feature.
     pub name: String,
     /// The column's type. Text is a string tensor, empty where missing; all others are doubles, NaN where missing.
     pub kind: Type,
-    /// What would have computed it but has no translation, so that the caller computes it; `None` for a raw column.
-    pub ready_made: Option<String>,
+    /// What it holds.
+    pub source: Source,
+}
+
+/// What an input holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A raw column.
+    Raw,
+    /// A derived column, ready-made, since a part of its SQL has no translation.
+    Derived {
+        /// That part.
+        part: String,
+    },
+    /// A feature, ready-made, since its transform has no translation.
+    Feature {
+        /// The feature.
+        feature: String,
+        /// The column that is transformed.
+        column: String,
+    },
+}
+
+impl Input {
+    /// Says what would have computed the input but has no translation; `None` for a raw column.
+    pub fn ready_made(&self) -> Option<String> {
+        match &self.source {
+            Source::Raw => None,
+            Source::Derived { part } => Some(format!("`{part}` in `{}`", self.name)),
+            Source::Feature { feature, column } => Some(format!("the transform of `{column}` to `{feature}`")),
+        }
+    }
 }
 
 /// An output of the graph.
@@ -144,9 +174,13 @@ fn flat(name: &str, builder: &mut Builder) -> String {
     builder.add("Reshape", &[name, &shape], &[])
 }
 
-/// Gives an output a name that no input has: the second `label` becomes `label#2`.
+/// Gives an output a name that no input has.
 fn free_name(wanted: &str, inputs: &[Input]) -> String {
-    let taken = |name: &str| inputs.iter().any(|input| input.name == name);
+    unused(wanted, |name| inputs.iter().any(|input| input.name == name))
+}
+
+/// Makes a name differ from those that are taken: the second `label` becomes `label#2`.
+fn unused(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     let others = (2..).map(|number| format!("{wanted}#{number}"));
     std::iter::once(wanted.to_owned()).chain(others).find(|name| !taken(name)).unwrap_or_default()
 }

@@ -14,13 +14,8 @@ use crate::given::{CHURN, CHURN_FEATURES, MODELS, Project, churn, fifths};
 type Folder = BTreeMap<String, Vec<u8>>;
 
 fn open_form(trained: &Trained, train: &RecordBatch, validation: Option<&RecordBatch>) -> Folder {
-    let request = OpenRequest {
-        name: "churn-predictor",
-        versions: [1, 2, 3],
-        train,
-        validation_rows: validation.map(RecordBatch::num_rows),
-        baseline: "logistic_regression",
-    };
+    let request =
+        OpenRequest { train, validation_rows: validation.map(RecordBatch::num_rows), baseline: "logistic_regression" };
     trained.to_open_form(&request).unwrap()
 }
 
@@ -127,8 +122,8 @@ fn the_card_says_what_a_reader_must_know() {
     let card = text(&folder, "model_card.md");
     let auc = trained.report.candidates[0].validation["roc_auc"];
     for words in [
-        "# `churn-predictor`\n\nPredicts whether `Churn` is `No` or `Yes`: the probability of `Yes`, which is the prediction from 0.5 on.",
-        "540 training rows, 180 validation rows. Split version 1, features version 2, models version 3.",
+        "# A model of `Churn`\n\nPredicts whether `Churn` is `No` or `Yes`: the probability of `Yes`, which is the prediction from 0.5 on.",
+        "540 training rows, 180 validation rows.",
         "| `tenure` | integer |",
         "It was chosen by `roc_auc` on the validation rows. The baseline is `logistic_regression`.",
         "`small` (`gradient_boosting`)",

@@ -123,13 +123,8 @@ impl Train {
             false => None,
         };
         let train = self.0.table(scope, "split", "train")?;
-        let request = OpenRequest {
-            name: &resolved.project.model.value,
-            versions: [resolved.split.version, resolved.features.version, resolved.model.version],
-            train: &train,
-            validation_rows,
-            baseline: resolved.model.spec.baseline.value.name(),
-        };
+        let request =
+            OpenRequest { train: &train, validation_rows, baseline: resolved.model.spec.baseline.value.name() };
         trained.to_open_form(&request).map_err(|error| self.0.explain(&error, "train").into())
     }
 }
