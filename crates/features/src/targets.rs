@@ -11,6 +11,7 @@ use trainyard_spec::{CategoricalImpute, Encode, Smooth};
 
 use crate::Error;
 use crate::categories::Category;
+use crate::view;
 
 /// Holds what target encodings learn from besides the columns.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +133,15 @@ impl Encoder {
     pub(crate) fn apply_one(&self, value: &Value, features: &mut Vec<f64>) {
         let level = self.category.level(self.category.place_of(value));
         features.extend(self.features.iter().map(|means| means.at(level)));
+    }
+
+    /// Says what becomes of each value, for a translation; closed where several classes give several features.
+    pub(crate) fn encoder(&self) -> view::Encoder<'_> {
+        let [means] = self.features.as_slice() else { return view::Encoder::Closed };
+        let levels = self.category.categories.iter().enumerate();
+        let codes = levels.map(|(level, text)| (text.as_str(), means.at(Some(level)))).collect();
+        let missing = means.at(self.category.level(self.category.place_of(&Value::Null)));
+        view::Encoder::Ordinal { codes, missing, unseen: means.all }
     }
 
     /// Says whether what is stored can have come from a fit.

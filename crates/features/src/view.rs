@@ -80,18 +80,21 @@ impl FittedFeatures {
         let mut names = self.names();
         let mut columns = Vec::with_capacity(self.features.len());
         for feature in &self.features {
-            let (width, encoder) = match feature {
+            let encoder = match feature {
                 Feature::Number(number) => {
-                    (1, Encoder::Number { fill: number.fill, center: number.center, scale: number.scale })
+                    Encoder::Number { fill: number.fill, center: number.center, scale: number.scale }
                 }
-                Feature::Category(category) => (category.width(), category.encoder()),
+                Feature::Category(category) => category.encoder(),
+                Feature::Target(target) => target.encoder(),
+                Feature::Bins(_) | Feature::Text(_) => Encoder::Closed,
             };
-            let (features, rest) = names.split_at(width.min(names.len()));
+            let (features, rest) = names.split_at(feature.width().min(names.len()));
             names = rest;
             columns.push(FittedColumn { column: feature.column(), features, encoder });
         }
         columns
     }
+
     /// Gives the raw columns that the features read, with their types, and the derived ones after them.
     ///
     /// # Errors

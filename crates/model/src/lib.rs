@@ -6,8 +6,8 @@
 //!
 //! Never: a file system, a clock, an id or a path inside a model; a row that was held out in anything fitted.
 
-mod class_weight;
 mod card;
+mod class_weight;
 mod compare;
 mod cross_validation;
 mod decision;

@@ -135,6 +135,7 @@ fn linked(link: Link, margins: &str, builder: &mut Builder) -> String {
             let one = one(builder);
             builder.add("Min", &[margins, &one], &[])
         }
+        Link::Exp => builder.add("Exp", &[margins], &[]),
         Link::Identity => margins.to_owned(),
     }
 }
