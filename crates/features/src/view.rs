@@ -52,7 +52,7 @@ pub enum Encoder<'a> {
         /// The number of features.
         width: usize,
     },
-    /// One feature: a code.
+    /// One feature: a number for each value.
     Ordinal {
         /// The code of each known value.
         codes: Vec<(&'a str, f64)>,

@@ -31,6 +31,9 @@ pub(crate) fn card(trained: &Trained, request: &OpenRequest<'_>, graph: Result<&
     for (name, value) in &model.parameters {
         _ = writeln!(text, "| {} | {} |", code(name), code(value));
     }
+    if let Some(calibration) = &model.calibration {
+        _ = write!(text, "\n## Calibration\n\nIts scores are mapped to probabilities {}.\n", calibration.words());
+    }
     text.push_str(&metrics(trained, request));
     text.push_str(&limits(trained, graph));
     text

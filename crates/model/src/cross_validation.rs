@@ -8,7 +8,7 @@ use trainyard_data::rows::RowDigest;
 use trainyard_features::FittedFeatures;
 
 use crate::fit::stops_early;
-use crate::prepared::Rows;
+use crate::prepared::{Prepared, Rows};
 use crate::progress::Part;
 use crate::report::Spread;
 use crate::train::{Course, TrainRequest, arrow, check_weights};
@@ -101,6 +101,29 @@ impl Course<'_> {
     }
 
     fn fit_fold(&self, fold_of: &[u32], fold: usize) -> Result<FoldFits, Error> {
+        let (rows, features, candidates) = self.in_fold(fold_of, fold, |prepared, part| {
+            let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
+                let estimator = self.job(name, spec, part, None).fit(prepared)?.estimator;
+                let (mut predictions, mut metrics) = (Vec::new(), BTreeMap::new());
+                if let Some(held) = &prepared.held {
+                    predictions = estimator.predict(&held.matrix());
+                    metrics = self.metrics(name, held.targets, &predictions)?;
+                }
+                Ok(FoldFit { estimator, predictions, metrics })
+            };
+            let candidates: Vec<Result<FoldFit, Error>> = self.candidates.par_iter().map(fit).collect();
+            candidates.into_iter().collect::<Result<Vec<FoldFit>, Error>>()
+        })?;
+        Ok(FoldFits { features, rows, candidates })
+    }
+
+    /// Does work on what is fitted outside one fold; gives the fold's rows, the features, and what the work gave.
+    pub(crate) fn in_fold<T>(
+        &self,
+        fold_of: &[u32],
+        fold: usize,
+        work: impl FnOnce(&Prepared<'_>, Part) -> Result<T, Error>,
+    ) -> Result<(Vec<usize>, FittedFeatures, T), Error> {
         let rows_where = |is_in: &dyn Fn(usize) -> bool| -> Vec<usize> {
             let rows = fold_of.iter().take(self.targets.len()).enumerate();
             rows.filter(|(_, of)| is_in(**of as usize)).map(|(row, _)| row).collect()
@@ -130,15 +153,8 @@ impl Course<'_> {
             let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
             self.prepare(train, Some(held), &self.wanted, &digests)?
         };
-        let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
-            let estimator = self.job(name, spec, part, None).fit(&prepared)?.estimator;
-            let predictions = prepared.held.as_ref().map(|held| estimator.predict(&held.matrix())).unwrap_or_default();
-            let metrics = self.metrics(name, &held_targets, &predictions)?;
-            Ok(FoldFit { estimator, predictions, metrics })
-        };
-        let candidates: Vec<Result<FoldFit, Error>> = self.candidates.par_iter().map(fit).collect();
-        let candidates = candidates.into_iter().collect::<Result<Vec<FoldFit>, Error>>()?;
-        Ok(FoldFits { features: prepared.features, rows, candidates })
+        let done = work(&prepared, part)?;
+        Ok((rows, prepared.features, done))
     }
 }
 
@@ -147,6 +163,6 @@ fn take(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {
     arrow_select::take::take_record_batch(table, &rows).map_err(arrow)
 }
 
-fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
+pub(crate) fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
     rows.iter().map(|row| values[*row]).collect()
 }

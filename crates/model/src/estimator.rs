@@ -21,6 +21,11 @@ pub enum Link {
 }
 
 impl Link {
+    /// Says whether margins are log-odds.
+    pub(crate) fn is_odds(self) -> bool {
+        matches!(self, Link::Logit | Link::Softmax)
+    }
+
     /// Replaces the margins of a row.
     fn apply(self, margins: &mut [f64]) {
         match self {
@@ -73,37 +78,83 @@ impl Estimator {
     /// # Panics
     /// Panics when `matrix` has fewer columns than the fit had.
     pub fn predict(&self, matrix: &Matrix<'_>) -> Vec<f64> {
+        self.linked(self.margins(matrix))
+    }
+
+    /// Predicts one row, with the bits of [`Estimator::predict`].
+    pub fn predict_row(&self, row: &[f64]) -> Vec<f64> {
+        let mut margins = self.margins_row(row);
+        self.link().apply(&mut margins);
+        margins
+    }
+
+    /// Gives what a calibration maps, in the places of the predictions: the margins of every row where they mean log-odds,
+    /// else the predictions (scikit-learn's `decision_function`, else `predict_proba`).
+    ///
+    /// # Panics
+    /// As [`Estimator::predict`].
+    pub fn scores(&self, matrix: &Matrix<'_>) -> Vec<f64> {
+        let margins = self.margins(matrix);
+        if self.link().is_odds() { margins } else { self.linked(margins) }
+    }
+
+    /// Scores one row, with the bits of [`Estimator::scores`].
+    pub fn scores_row(&self, row: &[f64]) -> Vec<f64> {
+        if self.link().is_odds() { self.margins_row(row) } else { self.predict_row(row) }
+    }
+
+    /// Gives the predictions that scores stand for.
+    pub(crate) fn predictions_of(&self, scores: Vec<f64>) -> Vec<f64> {
+        if self.link().is_odds() { self.linked(scores) } else { scores }
+    }
+
+    pub(crate) fn link(&self) -> Link {
         match self {
-            Estimator::Boosting { ensembles, link } | Estimator::Forest { ensembles, link } => {
-                linked(ensembles.iter().map(|ensemble| ensemble.predict_margin(matrix)).collect(), *link)
+            Estimator::Boosting { link, .. } | Estimator::Forest { link, .. } | Estimator::Linear { link, .. } => *link,
+            Estimator::Constant { .. } => Link::Identity,
+        }
+    }
+
+    /// Links the margins of rows.
+    fn linked(&self, mut margins: Vec<f64>) -> Vec<f64> {
+        let link = self.link();
+        if link != Link::Identity {
+            let rows = margins.par_chunks_mut(self.outputs().max(1));
+            rows.with_min_len(4096).for_each(|row| link.apply(row));
+        }
+        margins
+    }
+
+    /// Gives the margins of every row, row after row.
+    fn margins(&self, matrix: &Matrix<'_>) -> Vec<f64> {
+        match self {
+            Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
+                side_by_side(ensembles.iter().map(|ensemble| ensemble.predict_margin(matrix)).collect())
             }
-            Estimator::Linear { models, fill, link } => {
+            Estimator::Linear { models, fill, .. } => {
                 let filled = Filled::new(matrix, fill);
                 let matrix = filled.matrix(matrix);
-                linked(models.iter().map(|model| model.predict(&matrix)).collect(), *link)
+                side_by_side(models.iter().map(|model| model.predict(&matrix)).collect())
             }
             Estimator::Constant { values } => values.repeat(matrix.rows()),
         }
     }
 
-    /// Predicts one row, with the bits of [`Estimator::predict`].
-    pub fn predict_row(&self, row: &[f64]) -> Vec<f64> {
-        let (mut margins, link): (Vec<f64>, Link) = match self {
-            Estimator::Boosting { ensembles, link } | Estimator::Forest { ensembles, link } => {
-                (ensembles.iter().map(|ensemble| ensemble.predict_margin_row(row)).collect(), *link)
+    fn margins_row(&self, row: &[f64]) -> Vec<f64> {
+        match self {
+            Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
+                ensembles.iter().map(|ensemble| ensemble.predict_margin_row(row)).collect()
             }
-            Estimator::Linear { models, fill, link } => {
+            Estimator::Linear { models, fill, .. } => {
                 let filled: Option<Vec<f64>> = row
                     .iter()
                     .any(|value| value.is_nan())
                     .then(|| row.iter().zip(fill).map(|(value, fill)| or(*value, *fill)).collect());
                 let row = filled.as_deref().unwrap_or(row);
-                (models.iter().map(|model| model.predict_row(row)).collect(), *link)
+                models.iter().map(|model| model.predict_row(row)).collect()
             }
-            Estimator::Constant { values } => (values.clone(), Link::Identity),
-        };
-        link.apply(&mut margins);
-        margins
+            Estimator::Constant { values } => values.clone(),
+        }
     }
 
     /// Gives the number of values that predict a row: 1, or the number of several classes.
@@ -201,19 +252,13 @@ pub(crate) fn means(matrix: &Matrix<'_>) -> Vec<f64> {
     matrix.columns().par_iter().map(mean).collect()
 }
 
-/// Puts the margins of each row side by side and links them.
-fn linked(mut margins: Vec<Vec<f64>>, link: Link) -> Vec<f64> {
-    let outputs = margins.len();
-    let mut rows = if outputs == 1 {
-        margins.swap_remove(0)
-    } else {
-        let count = margins.first().map_or(0, Vec::len);
-        (0..count).flat_map(|row| margins.iter().map(move |margins| margins[row])).collect()
-    };
-    if link != Link::Identity {
-        rows.par_chunks_mut(outputs).with_min_len(4096).for_each(|row| link.apply(row));
+/// Puts the margins of each row side by side.
+fn side_by_side(mut margins: Vec<Vec<f64>>) -> Vec<f64> {
+    if margins.len() == 1 {
+        return margins.swap_remove(0);
     }
-    rows
+    let count = margins.first().map_or(0, Vec::len);
+    (0..count).flat_map(|row| margins.iter().map(move |margins| margins[row])).collect()
 }
 
 fn or(value: f64, fill: f64) -> f64 {

@@ -9,7 +9,7 @@ use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
 use crate::model::learn_task;
-use crate::{Error, Estimator, Model, SeenRows};
+use crate::{Calibration, Error, Estimator, Model, SeenRows};
 
 /// The format that this version writes.
 const FORMAT: u64 = 2;
@@ -30,6 +30,8 @@ struct Stored {
     threshold: f64,
     features: FittedFeatures,
     estimator: Estimator,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calibration: Option<Calibration>,
 }
 
 impl Model {
@@ -48,6 +50,7 @@ impl Model {
             threshold: self.threshold,
             features: self.features.clone(),
             estimator: self.estimator.clone(),
+            calibration: self.calibration.clone(),
         };
         // Maps have text for keys and memory can be written to: this does not fail.
         let mut model = serde_json::to_vec(&stored).unwrap_or_default();
@@ -81,11 +84,15 @@ impl Model {
         if !stored.estimator.is_sound(stored.features.names().len(), outputs) {
             return Err(damaged(MODEL, "its estimator does not fit its features and target".into()));
         }
+        if stored.calibration.as_ref().is_some_and(|calibration| !calibration.is_for(&stored.target)) {
+            return Err(damaged(MODEL, "its calibration does not fit its target".into()));
+        }
         let seen = SeenRows::from_bytes(seen).map_err(|what| damaged(SEEN, what.into()))?;
         let read = Model {
             target: stored.target,
             features: stored.features,
             estimator: stored.estimator,
+            calibration: stored.calibration,
             threshold: stored.threshold,
             name: stored.name,
             estimator_name: stored.estimator_name,

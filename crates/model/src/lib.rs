@@ -1,15 +1,18 @@
-//! What is promoted: fitted features, estimator and threshold as one value, and its folder.
+//! What is promoted: fitted features, estimator, calibration and threshold as one value, and its folder.
 //!
-//! [`train`] cross-validates, fits and chooses; [`Model`] predicts tables and rows with the same bits, and is written
+//! [`train`] cross-validates, fits and chooses; [`calibrate`] maps the chosen one's scores to probabilities and finds its
+//! threshold; [`Model`] predicts tables and rows with the same bits, and is written
 //! to and read from a folder of files; [`compare`] puts a candidate beside the incumbent on rows that neither has seen,
 //! and [`decide`] says what becomes of it. [`pictures`] draws what a reviewer looks at.
 //!
 //! Never: a file system, a clock, an id or a path inside a model; a row that was held out in anything fitted.
 
+mod calibrate;
 mod card;
 mod class_weight;
 mod compare;
 mod cross_validation;
+mod curves;
 mod decision;
 mod error;
 mod estimator;
@@ -28,8 +31,10 @@ mod report;
 mod seen;
 mod train;
 
+pub use calibrate::{Calibrated, Calibration, CalibrationReport, Measures, calibrate};
 pub use compare::{CompareRequest, Comparison, Incumbent, Measured, compare};
 pub use cross_validation::{FoldFit, FoldFits, fit_fold};
+pub use curves::Curves;
 pub use decision::{Decision, Loss, Reason, Rules, Verdict, decide};
 pub use error::Error;
 pub use estimator::{Estimator, Link};

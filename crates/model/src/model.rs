@@ -1,4 +1,4 @@
-//! What is promoted: fitted features, estimator and threshold as one value.
+//! What is promoted: fitted features, estimator, calibration and threshold as one value.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use trainyard_features::{Row, Type};
 use trainyard_learn::{Matrix, metrics};
 use trainyard_spec::Task;
 
-use crate::{Error, Estimator, SeenRows};
+use crate::{Calibration, Error, Estimator, SeenRows};
 
 /// Predicts from raw columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Model {
     pub features: FittedFeatures,
     /// From features to predictions.
     pub estimator: Estimator,
+    /// From the estimator's scores to probabilities, where they were fitted.
+    pub calibration: Option<Calibration>,
     /// The probability from which on a row counts as positive, where there are two classes.
     pub threshold: f64,
     /// The candidate's name, or `baseline`.
@@ -40,6 +42,19 @@ impl Model {
     /// As [`FittedFeatures::transform`].
     pub fn predict(&self, table: &RecordBatch) -> Result<Vec<f64>, Error> {
         let features = self.features.transform(table)?;
+        let matrix = Matrix::of(&features.columns, features.rows);
+        Ok(match &self.calibration {
+            None => self.estimator.predict(&matrix),
+            Some(calibration) => calibration.probabilities(self.estimator.scores(&matrix)),
+        })
+    }
+
+    /// Predicts every row as [`Model::predict`], without the calibration.
+    ///
+    /// # Errors
+    /// As [`FittedFeatures::transform`].
+    pub fn predict_uncalibrated(&self, table: &RecordBatch) -> Result<Vec<f64>, Error> {
+        let features = self.features.transform(table)?;
         Ok(self.estimator.predict(&Matrix::of(&features.columns, features.rows)))
     }
 
@@ -48,7 +63,11 @@ impl Model {
     /// # Errors
     /// As [`FittedFeatures::transform_row`].
     pub fn predict_row(&self, row: &Row) -> Result<Vec<f64>, Error> {
-        Ok(self.estimator.predict_row(&self.features.transform_row(row)?))
+        let features = self.features.transform_row(row)?;
+        Ok(match &self.calibration {
+            None => self.estimator.predict_row(&features),
+            Some(calibration) => calibration.probabilities(self.estimator.scores_row(&features)),
+        })
     }
 
     /// Gives the class that the prediction of a row says; `None` in regression.

@@ -29,6 +29,15 @@ impl SeenRows {
         SeenRows { key: key.map(str::to_owned), columns, keys: sorted(keys), contents: sorted(contents) }
     }
 
+    /// Adds rows of a table with the same columns.
+    pub(crate) fn and(mut self, rows: impl IntoIterator<Item = RowDigest>) -> SeenRows {
+        for row in rows {
+            self.keys.push(row.key);
+            self.contents.push(row.content);
+        }
+        SeenRows { keys: sorted(self.keys), contents: sorted(self.contents), ..self }
+    }
+
     /// Says of every row of a table whether the model has seen it.
     ///
     /// # Errors

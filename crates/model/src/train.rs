@@ -234,7 +234,8 @@ impl<'a> Course<'a> {
             target: self.request.target.clone(),
             features,
             estimator,
-            threshold: self.request.spec.threshold.value,
+            calibration: None,
+            threshold: self.request.spec.threshold.value.fixed(),
             name: name.to_owned(),
             estimator_name: spec.name().to_owned(),
             parameters,
@@ -274,7 +275,7 @@ impl<'a> Course<'a> {
         targets: &[f64],
         predictions: &[f64],
     ) -> Result<BTreeMap<String, f64>, Error> {
-        let metrics = metrics::all(self.task(), targets, predictions, self.request.spec.threshold.value);
+        let metrics = metrics::all(self.task(), targets, predictions, self.request.spec.threshold.value.fixed());
         metrics.map_err(|error| Error::Learn { candidate: name.to_owned(), part: "metrics".into(), error })
     }
 
@@ -335,7 +336,7 @@ struct Both {
     digests: Vec<RowDigest>,
 }
 
-fn course_digests(table: &RecordBatch, data: &DataSpec) -> Vec<RowDigest> {
+pub(crate) fn course_digests(table: &RecordBatch, data: &DataSpec) -> Vec<RowDigest> {
     rows::digests(table, data.key.as_ref().map(|key| key.value.as_str()))
 }
 

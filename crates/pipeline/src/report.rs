@@ -146,9 +146,10 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         metrics[name] = set.clone();
     }
     let verdict = verdict_of(steps);
-    let digest = trained["digest"].as_str().unwrap_or_default();
+    let last_fit = facts(context.last_fit());
+    let digest = last_fit["digest"].as_str().unwrap_or_default();
     let candidate = json!({
-        "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": trained["metrics"],
+        "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": last_fit["metrics"],
     });
     let measured = compared["comparison"]["outcome"] == json!("measured");
     let incumbent = Some(compared["incumbent"].clone()).filter(|incumbent| !incumbent.is_null());

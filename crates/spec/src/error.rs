@@ -195,6 +195,25 @@ pub enum Error {
         /// What makes the task what it is.
         because: Origin,
     },
+    /// A calibration is asked for, and the task has no probabilities.
+    CalibrationWithoutClasses {
+        /// The section.
+        calibrate: Origin,
+        /// What makes the task what it is.
+        because: Origin,
+    },
+    /// A calibration asks for validation rows, and the split has none.
+    CalibrationWithoutValidation {
+        /// `prefit`.
+        rows: Origin,
+    },
+    /// A rule for the threshold has a value that it does not use.
+    ValueWithoutBound {
+        /// The value.
+        value: Origin,
+        /// The rule.
+        rule: &'static str,
+    },
     /// Target, key or weight is dropped, or one column is two of them.
     ColumnConflict {
         /// The second mention.

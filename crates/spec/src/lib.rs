@@ -3,6 +3,7 @@
 //! [`resolve`] takes the texts of a project's files and gives a [`Resolved`] configuration or all that is wrong with it.
 //! No file, clock, variable of the environment or random number is read here.
 
+mod calibrate;
 mod data;
 mod declare;
 mod error;
@@ -22,6 +23,7 @@ pub mod schema;
 mod split;
 mod tree;
 
+pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
 pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
 pub use error::Error;

@@ -1,7 +1,8 @@
 //! A model version: which estimators compete, and how one is chosen.
 
 use crate::Located;
-use crate::declare::{bare, choice, decided, defaulted, integer, named, number, rec, record, required, unless_given};
+use crate::calibrate::{CalibrateSpec, Calibration, ThresholdOrRule, ThresholdSpec};
+use crate::declare::{bare, choice, decided, defaulted, integer, named, optional, rec, record, required, unless_given};
 use crate::estimator::{Baseline, Candidates, EstimatorSpec};
 use crate::metric::Metric;
 
@@ -30,8 +31,20 @@ record! {
         refit: Refit = unless_given(bare(choice()), Refit::Train),
         /// The metric by which a candidate is chosen. Default: roc_auc; of several classes log_loss, in regression rmse.
         metric: Located<String> = decided(Metric),
-        /// The probability from which a row counts as positive; for two classes.
-        threshold: Located<f64> = defaulted(number().at_least(0.0).at_most(1.0), 0.5),
+        /// How the chosen candidate's scores become probabilities; left out where its own are good enough.
+        calibrate: Option<Located<CalibrateSpec>> = optional(Calibration),
+        /// The probability from which a row counts as positive, or `max_f1`, or the rule that finds it on the validation
+        /// rows, `{rule: precision_at_least, value: 0.7}`; without a validation share on held-out scores of train. For
+        /// two classes.
+        threshold: Located<ThresholdSpec> =
+            unless_given(ThresholdOrRule, Located::of_default(ThresholdSpec::Fixed(0.5))),
+    }
+}
+
+impl ModelSpec {
+    /// Says whether something is fitted to the scores of the chosen candidate.
+    pub fn is_calibrated(&self) -> bool {
+        self.calibrate.is_some() || self.threshold.value.is_rule()
     }
 }
 

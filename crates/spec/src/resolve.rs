@@ -190,6 +190,9 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
             context::check_model(project, &mut model.spec, &mut errors);
         }
     }
+    if let (Some(model), Some(split)) = (&model, &split) {
+        context::check_calibration(&model.spec, &split.spec, &mut errors);
+    }
     let shown = errors.iter().take(MOST_PROBLEMS).map(Error::diagnostic).collect();
     let mut problems: Problems = in_order(shown).into_iter().collect();
     if let Some(more) = errors.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {

@@ -114,6 +114,11 @@ impl MulticlassCalibrator {
         self.calibrators.len()
     }
 
+    /// Gives the map of each class, before the shares of a row are made to add up to 1.
+    pub fn calibrators(&self) -> &[Calibrator] {
+        &self.calibrators
+    }
+
     /// Maps the scores of all classes, row after row, to probabilities in the same places, which add up to 1 a row.
     ///
     /// # Errors

@@ -136,10 +136,11 @@ fn one_hot(
 
 fn ordinal(columns: &mut Columns<'_>, name: &str, codes: &[(&str, f64)], missing: f64, unseen: f64) -> String {
     let cell = category(columns, name, codes.iter().map(|(text, _)| *text));
-    // Codes are counted, so that they are whole.
-    let codes: Vec<(&str, i64)> = codes.iter().map(|(text, code)| (*text, *code as i64)).collect();
-    let code = columns.encode(&cell, &codes, unseen as i64);
-    let code = columns.builder.node("Cast", &[&code], Some(("to", Element::Double as i64)));
+    let places: Vec<(&str, i64)> = codes.iter().zip(0..).map(|((text, _), place)| (*text, place)).collect();
+    let place = columns.encode(&cell, &places, codes.len() as i64);
+    let values: Vec<f64> = codes.iter().map(|(_, code)| *code).chain([unseen]).collect();
+    let values = columns.builder.tensor(Tensor::Double(values), &[codes.len() + 1]);
+    let code = columns.builder.add("Gather", &[&values, &place], &[]);
     match &cell.null {
         Some(null) => {
             let missing = columns.builder.constant(&Value::Float(missing));

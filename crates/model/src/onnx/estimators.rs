@@ -9,15 +9,26 @@ use crate::{Estimator, Link};
 
 /// Adds what maps the features to predictions: doubles of shape `[rows, outputs]`.
 pub(super) fn predictions(estimator: &Estimator, features: usize, matrix: &str, builder: &mut Builder) -> String {
+    let margins = margins(estimator, features, matrix, builder);
+    linked(estimator.link(), &margins, builder)
+}
+
+/// Adds what maps the features to what a calibration maps.
+pub(super) fn scores(estimator: &Estimator, features: usize, matrix: &str, builder: &mut Builder) -> String {
+    match estimator.link().is_odds() {
+        true => margins(estimator, features, matrix, builder),
+        false => predictions(estimator, features, matrix, builder),
+    }
+}
+
+fn margins(estimator: &Estimator, features: usize, matrix: &str, builder: &mut Builder) -> String {
     match estimator {
-        Estimator::Boosting { ensembles, link } | Estimator::Forest { ensembles, link } => {
-            let margins = trees(ensembles, matrix, builder);
-            linked(*link, &margins, builder)
+        Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
+            trees(ensembles, matrix, builder)
         }
-        Estimator::Linear { models, fill, link } => {
+        Estimator::Linear { models, fill, .. } => {
             let matrix = filled(builder, matrix, fill.clone());
-            let margins = linear(models, features, &matrix, builder);
-            linked(*link, &margins, builder)
+            linear(models, features, &matrix, builder)
         }
         Estimator::Constant { values } => repeated(values, matrix, builder),
     }
@@ -121,21 +132,23 @@ fn trees(ensembles: &[TreeEnsemble], matrix: &str, builder: &mut Builder) -> Str
 
 /// Maps margins to predictions.
 fn linked(link: Link, margins: &str, builder: &mut Builder) -> String {
-    let one = |builder: &mut Builder| builder.constant(&Value::Float(1.0));
     match link {
-        Link::Logit => {
-            let negative = builder.add("Neg", &[margins], &[]);
-            let tail = builder.add("Exp", &[&negative], &[]);
-            let one = one(builder);
-            let total = builder.add("Add", &[&one, &tail], &[]);
-            builder.add("Div", &[&one, &total], &[])
-        }
+        Link::Logit => logistic(margins, builder),
         Link::Softmax => builder.add("Softmax", &[margins], &[("axis", Attribute::Int(1))]),
         Link::Share => {
-            let one = one(builder);
+            let one = builder.constant(&Value::Float(1.0));
             builder.add("Min", &[margins, &one], &[])
         }
         Link::Exp => builder.add("Exp", &[margins], &[]),
         Link::Identity => margins.to_owned(),
     }
+}
+
+/// Maps log-odds to probabilities.
+pub(super) fn logistic(margins: &str, builder: &mut Builder) -> String {
+    let negative = builder.add("Neg", &[margins], &[]);
+    let tail = builder.add("Exp", &[&negative], &[]);
+    let one = builder.constant(&Value::Float(1.0));
+    let total = builder.add("Add", &[&one, &tail], &[]);
+    builder.add("Div", &[&one, &total], &[])
 }

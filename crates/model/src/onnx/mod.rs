@@ -2,6 +2,7 @@
 //!
 //! Written by a small Protocol Buffers writer of our own. Operators are those of `ai.onnx` 21 and `ai.onnx.ml` 5.
 
+mod calibration;
 mod columns;
 mod encoders;
 mod estimators;
@@ -96,7 +97,7 @@ impl std::fmt::Display for NoGraph {
 }
 
 impl Model {
-    /// Writes the model as an ONNX graph: features and estimator in one.
+    /// Writes the model as an ONNX graph: features, estimator and calibration in one.
     ///
     /// Inputs are the raw columns, in the order of the table, each of shape `[rows, 1]`: text as strings, empty where
     /// missing, all others as doubles, NaN where missing. A derived column whose SQL has no translation, and features whose
@@ -113,7 +114,13 @@ impl Model {
         let mut columns = Columns::new(&self.features, &["label", "probabilities", "prediction"]);
         let matrix = encoders::matrix(&self.features.columns(), &mut columns).ok_or(NoGraph::NoFeature)?;
         let features = self.features.names().len();
-        let mut values = estimators::predictions(&self.estimator, features, &matrix.name, &mut columns.builder);
+        let mut values = match &self.calibration {
+            None => estimators::predictions(&self.estimator, features, &matrix.name, &mut columns.builder),
+            Some(calibration) => {
+                let scores = estimators::scores(&self.estimator, features, &matrix.name, &mut columns.builder);
+                calibration::calibrated(calibration, &scores, &mut columns.builder)
+            }
+        };
         if let Some(refused) = &matrix.refused {
             let nan = columns.builder.constant(&Value::Float(f64::NAN));
             values = columns.builder.add("Where", &[refused, &nan, &values], &[]);

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use trainyard_data::synth;
 use trainyard_features::{Type, Value, row_of};
 use trainyard_judges::{json_number, number, python};
-use trainyard_model::{Estimator, Input, Link, Model, OnnxModel, Source};
+use trainyard_model::{Estimator, Input, Link, Model, OnnxModel, Source, calibrate};
 
 use crate::given::{Project, churn, fifths, replaced};
 
@@ -190,10 +190,7 @@ fn two_classes() {
     }
 }
 
-#[test]
-fn ten_classes() {
-    let table = synth::digits(600, 3);
-    let project = "\
+const DIGITS: &str = "\
 name: digits
 data:
   source: data/raw/digits.csv
@@ -201,17 +198,71 @@ data:
   target: {column: digit, task: multiclass}
 active: {split: 1, features: 1, model: 1}
 ";
+
+fn digit_features() -> String {
     let pixels: Vec<String> = (0..64).map(|at| format!("pixel_{}_{}", at / 8, at % 8)).collect();
     let row: Vec<&str> = pixels[..8].iter().map(String::as_str).collect();
-    let features = format!(
+    format!(
         "columns: {{ink: \"{}\"}}\ngroups: [{{numeric: [{}], scale: min_max}}, {{numeric: [ink]}}]\n",
         row.join(" + "),
         pixels.join(", ")
-    );
+    )
+}
+
+#[test]
+fn ten_classes() {
+    let table = synth::digits(600, 3);
     for candidate in OF_CLASSES {
-        let project = Project::new(project, &features, &only(candidate, "logistic_regression"), &table);
+        let project = Project::new(DIGITS, &digit_features(), &only(candidate, "logistic_regression"), &table);
         let model = project.train(&fifths(&table, &[0, 1, 2]), None).unwrap().model;
         if judge(&model, &[&table, &nasty(&table)]).is_none() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn calibrated_probabilities() {
+    let (customers, digits) = (synth::churn(1500, 5), synth::digits(900, 3));
+    for (candidate, method) in [
+        ("{estimator: gradient_boosting, max_iter: 20}", "sigmoid"),
+        ("{estimator: gradient_boosting, max_iter: 20}", "isotonic"),
+        ("{estimator: random_forest, n_estimators: 15}", "isotonic"),
+        ("{estimator: logistic_regression}", "sigmoid"),
+    ] {
+        let models = format!("{}calibrate: {{method: {method}, folds: 3}}\n", only(candidate, "dummy"));
+        let two = churn(&format!("{models}threshold: max_f1\n"), &customers);
+        let several = Project::new(DIGITS, &digit_features(), &models, &digits);
+        for (project, table) in [(two, &customers), (several, &digits)] {
+            let rows = fifths(table, &[0, 1, 2]);
+            let trained = project.train(&rows, None).unwrap().model;
+            let model = calibrate(&project.request(&rows, None), trained).unwrap().model;
+            assert!(model.calibration.is_some());
+            if judge(&model, &[table, &nasty(table)]).is_none() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn encodings_by_the_target_are_translated_and_bins_go_in_ready_made() {
+    let table = synth::churn(1500, 6);
+    let features = "\
+groups:
+  - {numeric: [tenure], impute: median}
+  - {categorical: [Contract, PaymentMethod], encode: target}
+";
+    let with_bins = features.replace("[tenure], impute: median", "[tenure], bins: {n_bins: 4}");
+    for (features, ready_made) in [(features, false), (with_bins.as_str(), true)] {
+        let models = only("{estimator: gradient_boosting, max_iter: 20}", "dummy");
+        let project = Project::new(crate::given::CHURN, features, &models, &table);
+        let model = project.train(&fifths(&table, &[0, 1, 2]), None).unwrap().model;
+        if ready_made {
+            let graph = model.to_onnx().unwrap();
+            let made: Vec<_> = graph.inputs.iter().filter_map(Input::ready_made).collect();
+            assert_eq!((graph.inputs.len(), made.len()), (6, 4), "{:?}", graph.inputs);
+        } else if judge(&model, &[&table, &nasty(&table)]).is_none() {
             return;
         }
     }
@@ -227,7 +278,8 @@ data:
 active: {split: 1, features: 1, model: 1}
 ";
 
-const OF_NUMBERS: [&str; 5] = [
+const OF_NUMBERS: [&str; 6] = [
+    "{estimator: gradient_boosting, max_iter: 30, loss: poisson}",
     "{estimator: ridge}",
     "{estimator: gradient_boosting, max_iter: 60}",
     "{estimator: random_forest, n_estimators: 20}",

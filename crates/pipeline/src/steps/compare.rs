@@ -36,7 +36,7 @@ impl Step for Compare {
     }
 
     fn reads(&self) -> Vec<Read> {
-        let mut reads = model_reads("train");
+        let mut reads = model_reads(self.0.last_fit());
         reads.push(Read::new("split", "reference"));
         reads
     }
@@ -70,7 +70,7 @@ impl Step for Compare {
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let project = &self.0.resolved.project;
         let Some(promote) = &project.promote else { return Ok(Output::default()) };
-        let (candidate, digest) = self.0.model(scope, "train")?;
+        let (candidate, digest) = self.0.model(scope, self.0.last_fit())?;
         let reference = self.0.table(scope, "split", "reference")?;
         // Read before the incumbent: promote writes only while this is still the registry's head.
         let head = self.0.tracking.head(&project.model.value).map_err(|error| error.diagnostic())?;

@@ -140,6 +140,11 @@ impl Context {
         }
     }
 
+    /// Names the step that leaves the model as it is judged and promoted.
+    pub(crate) fn last_fit(&self) -> &'static str {
+        if self.resolved.model.spec.is_calibrated() { "calibrate" } else { "train" }
+    }
+
     /// Reads a model that a step declared.
     pub(crate) fn model(&self, scope: &Scope, step: &'static str) -> Result<(Model, Digest), Failure> {
         let mut folder = BTreeMap::new();

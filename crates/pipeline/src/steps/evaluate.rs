@@ -10,7 +10,7 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_features::row_of;
 use trainyard_files::Digest;
 use trainyard_learn::metrics::{self, Task};
-use trainyard_model::{Model, pictures};
+use trainyard_model::{Curves, Measures, Model, pictures};
 
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, model_reads, to_json};
 use crate::code;
@@ -25,7 +25,7 @@ pub(crate) struct Evaluate(pub(crate) Arc<Context>);
 impl Evaluate {
     /// Gives the model as the tracking store gives it back, proven to be what train left.
     fn reloaded(&self, scope: &Scope) -> Result<(Model, Digest), Failure> {
-        let (model, digest) = self.0.model(scope, "train")?;
+        let (model, digest) = self.0.model(scope, self.0.last_fit())?;
         if !self.0.is_live() {
             return Ok((model, digest));
         }
@@ -57,7 +57,7 @@ impl Step for Evaluate {
         let sets = self.sets();
         let mut reads = vec![Read::new("ingest", "target")];
         reads.extend(sets.into_iter().map(|(_, artifact)| Read::new("split", artifact)));
-        reads.extend(model_reads("train"));
+        reads.extend(model_reads(self.0.last_fit()));
         reads.extend(model_reads("baseline"));
         reads
     }
@@ -75,7 +75,7 @@ impl Step for Evaluate {
         let (baseline, _) = self.0.model(scope, "baseline")?;
         let target = self.0.target(scope)?;
         let mut output = Output::default();
-        let mut shown = serde_json::Map::new();
+        let (mut shown, mut curves) = (serde_json::Map::new(), serde_json::Map::new());
         for (name, artifact) in self.sets() {
             let table = self.0.table(scope, "split", &artifact)?;
             if table.num_rows() == 0 {
@@ -105,8 +105,20 @@ impl Step for Evaluate {
                 self.pictures(scope, &mut output, &model, &targets, &predictions)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }
-            let set =
+            let mut set =
                 json!({ "rows": table.num_rows(), "metrics": values, "intervals": intervals, "baseline": beside });
+            if model.task() != Task::Regression {
+                let measure = |probabilities: &[f64]| {
+                    Measures::of(model.task(), &targets, probabilities).map_err(|error| error.diagnostic())
+                };
+                let mut probabilities = json!({ "after": measure(&predictions)? });
+                if model.calibration.is_some() {
+                    let before = model.predict_uncalibrated(&table).map_err(|error| self.0.explain(&error, &name))?;
+                    probabilities["before"] = json!(measure(&before)?);
+                }
+                set["probabilities"] = probabilities;
+                curves.insert(name.clone(), json!(curves_of(&model, &targets, &predictions)?));
+            }
             shown.insert(name, set);
         }
         let rows = shown.get("reference").and_then(|set| set["rows"].as_u64()).unwrap_or_default();
@@ -114,6 +126,11 @@ impl Step for Evaluate {
         let file = scope.store(&to_json(&sets))?;
         output.artifacts.insert("metrics".to_owned(), file);
         output.logged.files.insert("evaluation.json".to_owned(), file);
+        if !curves.is_empty() {
+            let file = scope.store(&to_json(&curves))?;
+            output.artifacts.insert("curves".to_owned(), file);
+            output.logged.files.insert("curves.json".to_owned(), file);
+        }
         output.headline.0 = format!("reference, {} rows", count(rows as usize));
         output.facts = json!({ "sets": sets, "digest": digest.to_string() });
         self.refresh(&mut output);
@@ -168,6 +185,23 @@ impl Evaluate {
         }
         Ok(())
     }
+}
+
+/// Gives the curves of the positive class, or of each of several.
+fn curves_of(model: &Model, targets: &[f64], predictions: &[f64]) -> Result<Vec<Curves>, Failure> {
+    let classes = model.target.classes.as_deref().unwrap_or_default();
+    let of = |class: &str, targets: &[f64], probabilities: &[f64]| {
+        Curves::of(class, targets, probabilities).map_err(|error| Failure::from(error.diagnostic()))
+    };
+    if let Some(positive) = model.target.positive() {
+        return Ok(vec![of(positive, targets, predictions)?]);
+    }
+    let against_others = |(number, class): (usize, &String)| {
+        let is_of: Vec<f64> = targets.iter().map(|target| f64::from(*target == number as f64)).collect();
+        let probabilities: Vec<f64> = predictions.iter().skip(number).step_by(classes.len()).copied().collect();
+        of(class, &is_of, &probabilities)
+    };
+    classes.iter().enumerate().map(against_others).collect()
 }
 
 /// Says that a class cannot be judged.

@@ -1,6 +1,7 @@
 //! The steps, a file each, and the graph that a configuration asks for.
 
 mod baseline;
+mod calibrate;
 mod compare;
 pub(crate) mod context;
 mod evaluate;
@@ -21,8 +22,19 @@ pub(crate) use ingest::Ingest;
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 10] =
-    ["resolve", "ingest", "split", "features", "baseline", "train", "evaluate", "gate", "compare", "promote"];
+pub(crate) const NAMES: [&str; 11] = [
+    "resolve",
+    "ingest",
+    "split",
+    "features",
+    "baseline",
+    "train",
+    "calibrate",
+    "evaluate",
+    "gate",
+    "compare",
+    "promote",
+];
 
 /// Makes the steps that the configuration asks for; absent sections leave their step out.
 pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
@@ -34,8 +46,11 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
         Arc::new(features::Features(Arc::clone(context))),
         Arc::new(baseline::Baseline(Arc::clone(context))),
         Arc::new(train::Train(Arc::clone(context))),
-        Arc::new(evaluate::Evaluate(Arc::clone(context))),
     ];
+    if context.resolved.model.spec.is_calibrated() {
+        steps.push(Arc::new(calibrate::Calibrate(Arc::clone(context))));
+    }
+    steps.push(Arc::new(evaluate::Evaluate(Arc::clone(context))));
     if !project.gates.is_empty() {
         steps.push(Arc::new(gate::Gate(Arc::clone(context))));
     }

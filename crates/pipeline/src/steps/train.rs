@@ -1,15 +1,14 @@
 //! Trains the candidates and chooses one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use trainyard_files::Digest;
-use trainyard_model::{OpenRequest, Trained, train};
+use trainyard_model::train;
 use trainyard_spec::VersionLock;
 
 use super::context::{Context, count};
-use super::training::{fit, stored, training_inputs, training_reads};
+use super::training::{fit, measured, store_open_form, stored, training_inputs, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;
@@ -45,8 +44,9 @@ impl Step for Train {
         let mut output = stored(scope, &trained, &folder)?;
         output.measurements.insert("training_seconds".to_owned(), seconds);
         let model = &trained.model;
-        for (path, bytes) in self.open_form(scope, &trained)? {
-            output.artifacts.insert(format!("model/{path}"), scope.store(&bytes)?);
+        // A model that is calibrated next is not one to hand out.
+        if self.0.last_fit() == "train" {
+            store_open_form(&self.0, scope, &trained, &mut output)?;
         }
         for (artifact, digest) in output.artifacts.clone() {
             if artifact.starts_with("model/") {
@@ -60,21 +60,7 @@ impl Step for Train {
             output.logged.metrics.push(("trees".to_owned(), 0, trees));
         }
         output.logged.tags.insert("estimator".to_owned(), model.estimator_name.clone());
-        let target = self.0.target(scope)?;
-        let mut sets = vec![("train", self.0.table(scope, "split", "train")?)];
-        if self.0.resolved.split.spec.has_validation() {
-            sets.push(("validation", self.0.table(scope, "split", "validation")?));
-        }
-        let mut shown = serde_json::Map::new();
-        for (name, table) in &sets {
-            let predictions = model.predict(table).map_err(|error| self.0.explain(&error, name))?;
-            let targets = trainyard_data::targets(table, &target).map_err(|error| error.diagnostic())?;
-            let metrics = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
-            for (metric, value) in &metrics {
-                output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
-            }
-            shown.insert((*name).to_owned(), json!(metrics));
-        }
+        let (rows, shown) = measured(&self.0, scope, model, &mut output)?;
         let report = &trained.report;
         let chosen = report.candidates.iter().find(|candidate| candidate.name == report.chosen);
         if let Some(chosen) = chosen {
@@ -94,13 +80,13 @@ impl Step for Train {
             "digest": output.facts["digest"],
             "chosen": report.chosen,
             "estimator": model.estimator_name,
-            "rows": sets[0].1.num_rows(),
+            "rows": rows,
             "metrics": shown,
         });
         let cv = chosen.and_then(|chosen| chosen.cross_validation.get(&report.metric));
         let detail = match cv {
             Some(spread) => format!("cv {} {} ± {}", report.metric, figure(spread.mean), figure(spread.std)),
-            None => format!("{} rows", count(sets[0].1.num_rows())),
+            None => format!("{} rows", count(rows)),
         };
         output.headline = (report.chosen.replace('_', " "), detail);
         Ok(output)
@@ -111,21 +97,6 @@ impl Step for Train {
             return Ok(());
         }
         lock_versions(&self.0)
-    }
-}
-
-impl Train {
-    /// Gives the files of the model's folder that are not the native form, which alone is its digest.
-    fn open_form(&self, scope: &Scope, trained: &Trained) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-        let resolved = &self.0.resolved;
-        let validation_rows = match resolved.split.spec.has_validation() {
-            true => Some(self.0.table(scope, "split", "validation")?.num_rows()),
-            false => None,
-        };
-        let train = self.0.table(scope, "split", "train")?;
-        let request =
-            OpenRequest { train: &train, validation_rows, baseline: resolved.model.spec.baseline.value.name() };
-        trained.to_open_form(&request).map_err(|error| self.0.explain(&error, "train").into())
     }
 }
 

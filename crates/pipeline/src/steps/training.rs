@@ -1,9 +1,9 @@
-//! What `baseline` and `train` have in common: what they read, and a fit from stored tables.
+//! What `baseline`, `train` and `calibrate` have in common: what they read, and a fit from stored tables.
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-use trainyard_model::{Error, Model, Progress, TrainRequest, Trained};
+use serde_json::{Map, Value, json};
+use trainyard_model::{Error, Model, OpenRequest, Progress, TrainRequest, Trained};
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
@@ -28,6 +28,17 @@ pub(super) fn fit(
     scope: &Scope,
     how: fn(&TrainRequest<'_>) -> Result<Trained, Error>,
 ) -> Result<(Trained, BTreeMap<String, Vec<u8>>), Failure> {
+    let trained = with_training(context, scope, how)?;
+    let folder = trained.model.to_folder();
+    Ok((trained, folder))
+}
+
+/// Does work on the stored tables of a training.
+pub(super) fn with_training<T>(
+    context: &Context,
+    scope: &Scope,
+    work: impl FnOnce(&TrainRequest<'_>) -> Result<T, Error>,
+) -> Result<T, Failure> {
     let resolved = &context.resolved;
     let table = context.table(scope, "split", "train")?;
     let validation = match resolved.split.spec.has_validation() {
@@ -43,7 +54,7 @@ pub(super) fn fit(
         }
         Progress::Fitted { candidate, part } => scope.progress(&format!("{candidate}, {part}"), 0, 0),
     };
-    let trained = how(&TrainRequest {
+    let done = work(&TrainRequest {
         train: &table,
         validation: validation.as_deref(),
         data: &resolved.project.data,
@@ -54,17 +65,69 @@ pub(super) fn fit(
         progress: &progress,
     });
     scope.check()?;
-    let trained = trained.map_err(|error| context.explain(&error, "train or validation"))?;
-    let folder = trained.model.to_folder();
-    Ok((trained, folder))
+    done.map_err(|error| context.explain(&error, "train or validation").into())
 }
 
 /// Stores a model's folder and its report.
 pub(super) fn stored(scope: &Scope, trained: &Trained, folder: &BTreeMap<String, Vec<u8>>) -> Result<Output, Failure> {
     let mut output = Output { facts: json!({ "digest": Model::digest(folder).to_string() }), ..Output::default() };
+    stored_model(scope, folder, &mut output)?;
+    output.artifacts.insert("report".to_owned(), scope.store(&to_json(&trained.report))?);
+    Ok(output)
+}
+
+/// Stores the files of a model's folder.
+pub(super) fn stored_model(
+    scope: &Scope,
+    folder: &BTreeMap<String, Vec<u8>>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     for (path, bytes) in folder {
         output.artifacts.insert(format!("model/{path}"), scope.store(bytes)?);
     }
-    output.artifacts.insert("report".to_owned(), scope.store(&to_json(&trained.report))?);
-    Ok(output)
+    Ok(())
+}
+
+/// Stores the files of a model's folder that are not the native form, which alone is its digest.
+pub(super) fn store_open_form(
+    context: &Context,
+    scope: &Scope,
+    trained: &Trained,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let resolved = &context.resolved;
+    let validation_rows = match resolved.split.spec.has_validation() {
+        true => Some(context.table(scope, "split", "validation")?.num_rows()),
+        false => None,
+    };
+    let train = context.table(scope, "split", "train")?;
+    let request = OpenRequest { train: &train, validation_rows, baseline: resolved.model.spec.baseline.value.name() };
+    let files = trained.to_open_form(&request).map_err(|error| context.explain(&error, "train"))?;
+    stored_model(scope, &files, output)
+}
+
+/// Measures a model on the rows of train and of validation, logs that as `train_*` and `validation_*`, and gives the
+/// number of training rows with the metrics of each set.
+pub(super) fn measured(
+    context: &Context,
+    scope: &Scope,
+    model: &Model,
+    output: &mut Output,
+) -> Result<(usize, Map<String, Value>), Failure> {
+    let target = context.target(scope)?;
+    let mut sets = vec![("train", context.table(scope, "split", "train")?)];
+    if context.resolved.split.spec.has_validation() {
+        sets.push(("validation", context.table(scope, "split", "validation")?));
+    }
+    let mut shown = Map::new();
+    for (name, table) in &sets {
+        let predictions = model.predict(table).map_err(|error| context.explain(&error, name))?;
+        let targets = trainyard_data::targets(table, &target).map_err(|error| error.diagnostic())?;
+        let metrics = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
+        for (metric, value) in &metrics {
+            output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
+        }
+        shown.insert((*name).to_owned(), json!(metrics));
+    }
+    Ok((sets[0].1.num_rows(), shown))
 }

@@ -314,6 +314,23 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = threshold.point(diagnostic, "decides nothing here");
             also(diagnostic, because, format!("makes it {words}")).help("leave `threshold` out")
         }
+        Error::CalibrationWithoutClasses { calibrate, because } => {
+            let title = "a calibration makes probabilities, and this project is regression";
+            let diagnostic = Diagnostic::error("spec/calibration-without-classes", title);
+            let diagnostic = calibrate.point(diagnostic, "has nothing to map");
+            also(diagnostic, because, "makes it regression".to_owned()).help("leave `calibrate` out")
+        }
+        Error::CalibrationWithoutValidation { rows } => {
+            let title = "the calibration is to be fitted to validation rows, and the split has none";
+            let diagnostic = Diagnostic::error("spec/calibration-without-validation", title);
+            rows.point(diagnostic, "means the validation rows")
+                .help("write a number of folds, such as 5, or give the split a share `validation`")
+        }
+        Error::ValueWithoutBound { value, rule } => {
+            let diagnostic =
+                Diagnostic::error("spec/value-without-bound", format!("the rule {rule} has no bound to keep"));
+            value.point(diagnostic, "says nothing here").help(format!("leave it out: `threshold: {rule}`"))
+        }
         Error::ColumnConflict { name, first, second_role, first_role } => {
             let title = if second_role == first_role {
                 format!("`{}` is {first_role} twice", name.value)

@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, EstimatorSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit, SpecFiles, SplitSpec,
-    TargetSpec, Task,
+    Bound, CalibrationRows, EstimatorSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit, SpecFiles,
+    SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -39,6 +39,10 @@ pub(super) fn check_model(project: &Project, model: &mut ModelSpec, errors: &mut
     {
         let (threshold, because) = (threshold.clone(), target.task_origin());
         errors.push(Error::ThresholdWithoutPositive { threshold, task, because });
+    }
+    if let (Some(Task::Regression), Some(calibrate)) = (target.known_task(), &model.calibrate) {
+        let (calibrate, because) = (calibrate.origin.clone(), target.task_origin());
+        errors.push(Error::CalibrationWithoutClasses { calibrate, because });
     }
     let baseline = &model.baseline;
     let name = Located::new(baseline.name().to_owned(), baseline.origin.clone());
@@ -114,6 +118,14 @@ fn wrong_parameters(spec: &EstimatorSpec, path: &str, task: Task, target: &Targe
     }
     if let Some(weight) = weight.filter(|_| !task.has_classes()) {
         refuse("class_weight", &weight.origin, "class_weight", "parameter", &["data.weight for single rows"]);
+    }
+}
+
+/// Refuses a calibration by rows that the split does not hold out.
+pub(super) fn check_calibration(model: &ModelSpec, split: &SplitSpec, errors: &mut Vec<Error>) {
+    let rows = model.calibrate.as_ref().map(|calibrate| &calibrate.value.folds);
+    if let Some(rows) = rows.filter(|rows| rows.value == CalibrationRows::Validation && !split.has_validation()) {
+        errors.push(Error::CalibrationWithoutValidation { rows: rows.origin.clone() });
     }
 }
 
