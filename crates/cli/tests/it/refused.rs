@@ -240,6 +240,32 @@ const SPECS: &[Case] = &[
         &["run"],
     ),
     (
+        "calibration of a number",
+        |project| {
+            regression(project, "{column: TotalCharges, task: regression}");
+            project.write(MODEL, project.read(MODEL) + "calibrate: {}\n");
+        },
+        &["run"],
+    ),
+    (
+        "calibration without validation",
+        |project| {
+            project.edit(SPLIT, "train: 0.6, validation: 0.2", "train: 0.8");
+            project.write(MODEL, project.read(MODEL) + "calibrate: {folds: prefit}\n");
+        },
+        &["run"],
+    ),
+    (
+        "bound of a rule without one",
+        |project| project.write(MODEL, project.read(MODEL) + "threshold: {rule: max_f1, value: 0.5}\n"),
+        &["run"],
+    ),
+    (
+        "precision out of reach",
+        |project| project.write(MODEL, project.read(MODEL) + "threshold: {rule: precision_at_least, value: 1.0}\n"),
+        &["run"],
+    ),
+    (
         "borders and shares",
         |project| project.edit(SPLIT, "stratify: true", "by_time: {column: tenure, reference_test_from: 48}"),
         &["run"],

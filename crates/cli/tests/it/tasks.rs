@@ -79,6 +79,46 @@ fn forests_learn_every_task_and_every_artifact_is_proven() {
 }
 
 #[test]
+fn calibrated_models_are_judged_promoted_and_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, rows, more) in [
+        ("churn", "2500", "calibrate: {method: isotonic, folds: 4}\nthreshold: {rule: recall_at_least, value: 0.7}\n"),
+        ("churn", "2500", "threshold: max_f1\n"),
+        ("digits", "900", "calibrate: {folds: prefit}\nrefit: train_and_validation\n"),
+    ] {
+        let table = folder.path().join(format!("{kind}.csv"));
+        synthesise(kind, rows, &table);
+        let project = tempfile::tempdir_in(folder.path()).unwrap();
+        let root = project.path().join("project");
+        let project = root.to_str().unwrap();
+        let target = if kind == "churn" { "Churn" } else { "digit" };
+        let task: &[&str] = if kind == "churn" { &[] } else { &["--task", "multiclass"] };
+        json(&[&["init", project, "--from", table.to_str().unwrap(), "--target", target], task].concat());
+        let models = root.join("versions/models/v1.yaml");
+        fs::write(&models, format!("seed: 7\ncandidates: {{gradient_boosting: {{max_iter: 30}}}}\n{more}")).unwrap();
+        let run = json(&["run", project]);
+        let steps: Vec<&str> =
+            run["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+        let at = steps.iter().position(|step| *step == "calibrate").unwrap();
+        assert_eq!((steps[at - 1], steps[at + 1]), ("train", "evaluate"));
+        // What is registered is the calibrated model, and what it predicts is what was judged.
+        assert_eq!(run["model"]["digest"], run["candidate"]["digest"]);
+        let evaluated = json(&["step", "--project", project, "evaluate", "--run", run["run"].as_str().unwrap()]);
+        assert_eq!(evaluated["status"], "cached");
+        let model = run["model"]["name"].as_str().unwrap();
+        let predicted = json(&["predict", "--project", project, "--model", model, "--input", table.to_str().unwrap()]);
+        assert_eq!(predicted["predictions"].as_array().unwrap().len().to_string(), rows);
+        let verified = json(&["verify", "--project", project, run["run"].as_str().unwrap()]);
+        assert_eq!(verified["identical"], true, "{verified}");
+        let out = root.join("exported");
+        json(&["models", "export", "--project", project, model, "--output", out.to_str().unwrap()]);
+        let stored: Value = serde_json::from_slice(&fs::read(out.join("model.json")).unwrap()).unwrap();
+        assert_eq!(stored.get("calibration").is_some(), more.contains("calibrate"), "{more}");
+        assert!(out.join("model.onnx").exists());
+    }
+}
+
+#[test]
 fn a_class_that_comes_later_makes_another_target() {
     let folder = tempfile::tempdir().unwrap();
     let (table, project) = (folder.path().join("digits.csv"), folder.path().join("digits"));
