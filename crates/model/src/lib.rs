@@ -1,7 +1,7 @@
 //! What is promoted: fitted features, estimator, calibration and threshold as one value, and its folder.
 //!
 //! [`train`] cross-validates, fits and chooses; [`calibrate`] maps the chosen one's scores to probabilities and finds its
-//! threshold; [`Model`] predicts tables and rows with the same bits, and is written
+//! threshold; [`explain`] tells what features do; [`Model`] predicts tables and rows with the same bits, and is written
 //! to and read from a folder of files; [`compare`] puts a candidate beside the incumbent on rows that neither has seen,
 //! and [`decide`] says what becomes of it. [`pictures`] draws what a reviewer looks at.
 //!
@@ -16,6 +16,7 @@ mod curves;
 mod decision;
 mod error;
 mod estimator;
+mod explain;
 mod fit;
 mod folder;
 mod folds;
@@ -38,6 +39,7 @@ pub use curves::Curves;
 pub use decision::{Decision, Loss, Reason, Rules, Verdict, decide};
 pub use error::Error;
 pub use estimator::{Estimator, Link};
+pub use explain::{ExplainRequest, Explanation, FeatureImportance, Importance, explain};
 pub use model::Model;
 pub use onnx::{Input, NoGraph, OnnxModel, Output, Source};
 pub use open::OpenRequest;

@@ -42,11 +42,15 @@ impl Model {
     /// As [`FittedFeatures::transform`].
     pub fn predict(&self, table: &RecordBatch) -> Result<Vec<f64>, Error> {
         let features = self.features.transform(table)?;
-        let matrix = Matrix::of(&features.columns, features.rows);
-        Ok(match &self.calibration {
-            None => self.estimator.predict(&matrix),
-            Some(calibration) => calibration.probabilities(self.estimator.scores(&matrix)),
-        })
+        Ok(self.predict_features(&Matrix::of(&features.columns, features.rows)))
+    }
+
+    /// Predicts rows of features, as [`Model::predict`].
+    pub(crate) fn predict_features(&self, matrix: &Matrix<'_>) -> Vec<f64> {
+        match &self.calibration {
+            None => self.estimator.predict(matrix),
+            Some(calibration) => calibration.probabilities(self.estimator.scores(matrix)),
+        }
     }
 
     /// Predicts every row as [`Model::predict`], without the calibration.

@@ -35,7 +35,7 @@ pub use features::{
 pub use gates::{Bound, Gate, Gates};
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
 pub use metric::{metric_higher_is_better, metrics};
-pub use model::{CrossValidation, ModelSpec, Refit};
+pub use model::{CrossValidation, ExplainSpec, ModelSpec, Refit};
 pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};

@@ -33,6 +33,8 @@ record! {
         metric: Located<String> = decided(Metric),
         /// How the chosen candidate's scores become probabilities; left out where its own are good enough.
         calibrate: Option<Located<CalibrateSpec>> = optional(Calibration),
+        /// How predictions of the chosen model are explained; left out where nobody asks.
+        explain: Option<ExplainSpec> = optional(rec()),
         /// The probability from which a row counts as positive, or `max_f1`, or the rule that finds it on the validation
         /// rows, `{rule: precision_at_least, value: 0.7}`; without a validation share on held-out scores of train. For
         /// two classes.
@@ -53,5 +55,15 @@ record! {
     pub struct CrossValidation {
         /// The number of folds; 0 turns cross-validation off.
         folds: u32 = unless_given(bare(integer(2, 100).or(0)), 5),
+    }
+}
+
+record! {
+    /// How predictions are explained: contributions of features to single rows, and importance.
+    pub struct ExplainSpec {
+        /// The most rows that are explained one by one, of validation, else of train.
+        rows: u32 = unless_given(bare(integer(1, 10_000_000)), 1000),
+        /// How often each feature is shuffled to see what its loss costs; 0 leaves that out.
+        permutations: u32 = unless_given(bare(integer(0, 1000)), 5),
     }
 }

@@ -119,6 +119,41 @@ fn calibrated_models_are_judged_promoted_and_proven() {
 }
 
 #[test]
+fn explanations_are_left_with_the_run_and_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, target, rows) in [("churn", "Churn", "900"), ("bike", "cnt", "900")] {
+        let (table, project) = (folder.path().join(format!("{kind}.csv")), folder.path().join(kind));
+        synthesise(kind, rows, &table);
+        let project = project.to_str().unwrap();
+        json(&["init", project, "--from", table.to_str().unwrap(), "--target", target]);
+        let models = Path::new(project).join("versions/models/v1.yaml");
+        let spec = |more: &str| format!("seed: 7\ncandidates: {{gradient_boosting: {{max_iter: 20}}}}\n{more}");
+        fs::write(&models, spec("explain: {rows: 50, permutations: 2}\n")).unwrap();
+        let run = json(&["run", project]);
+        let shown = json(&["runs", "show", "--project", project, run["run"].as_str().unwrap()]);
+        let artifacts: Vec<&str> =
+            shown["artifacts"].as_array().unwrap().iter().map(|artifact| artifact["path"].as_str().unwrap()).collect();
+        for file in ["contributions.parquet", "importance.json", "contributions.png"] {
+            assert!(artifacts.contains(&format!("explanation/{file}").as_str()), "{artifacts:?}");
+        }
+        let verified = json(&["verify", "--project", project, run["run"].as_str().unwrap()]);
+        assert_eq!(verified["identical"], true, "{verified}");
+        // Another question is another version of the model, and nothing is trained for it.
+        let second = Path::new(project).join("versions/models/v2.yaml");
+        fs::write(second, spec("explain: {rows: 20, permutations: 0}\n")).unwrap();
+        let again = json(&["run", project, "--model", "2"]);
+        let ran: Vec<&str> = again["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|step| step["status"] == "ran")
+            .map(|step| step["name"].as_str().unwrap())
+            .collect();
+        assert!(!ran.contains(&"train") && ran.contains(&"explain"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_class_that_comes_later_makes_another_target() {
     let folder = tempfile::tempdir().unwrap();
     let (table, project) = (folder.path().join("digits.csv"), folder.path().join("digits"));

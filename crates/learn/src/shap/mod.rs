@@ -25,6 +25,12 @@ pub struct Contributions {
 }
 
 impl Contributions {
+    /// Makes the contributions of a margin that is the same for every row: no column adds anything.
+    pub fn constant(features: usize, rows: usize, margin: f64) -> Contributions {
+        let row = std::iter::repeat_n(0.0, features).chain([margin]);
+        Contributions { features, values: std::iter::repeat_n(row, rows).flatten().collect() }
+    }
+
     /// Gives the number of columns that are explained.
     pub fn features(&self) -> usize {
         self.features

@@ -19,8 +19,8 @@ pub struct PermutationImportance {
 /// Measures, for each column, how much the score falls when the column's cells are shuffled among the rows.
 ///
 /// Breiman: "Random forests", 2001, section 10, on any model and metric (Fisher, Rudin and Dominici: "All models are
-/// wrong, but many are useful", 2019). `model` maps a matrix to one prediction a row; `metric` maps predictions to a
-/// score of which more is better. Repeat `r` of column `c` is shuffled by `key.derive(c).derive(r)`, so that neither the
+/// wrong, but many are useful", 2019). `model` maps a matrix to predictions, as many for each row; `metric` maps these
+/// to a score of which more is better. Repeat `r` of column `c` is shuffled by `key.derive(c).derive(r)`, so that neither the
 /// number of threads nor other columns change its draw. A column that the model does not look at has exactly 0.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub fn permutation_importance(
     }
     let score = |matrix: &Matrix<'_>| {
         let predictions = model(matrix);
-        check_length(operation, "predictions", rows, predictions.len())?;
+        check_length(operation, "predictions", rows * (predictions.len() / rows).max(1), predictions.len())?;
         let score = metric(&predictions)?;
         if score.is_finite() { Ok(score) } else { Err(Error::Diverged { operation }) }
     };

@@ -5,6 +5,7 @@ mod font;
 
 use self::canvas::{Align, Canvas, Color};
 use self::font::Font;
+use crate::Explanation;
 
 /// The most features that a picture shows.
 const TOP: usize = 20;
@@ -23,6 +24,14 @@ const AXIS: Color = [156, 163, 175];
 const BAR: Color = [37, 99, 178];
 
 const MARGIN: usize = 32;
+
+/// The colours of a feature's lowest and highest value.
+const LOW: Color = [37, 99, 178];
+const HIGH: Color = [196, 51, 72];
+/// The width of a dot.
+const DOT: usize = 4;
+/// The most rows that are drawn as dots.
+const MOST_DOTS: usize = 1000;
 
 /// Draws the features of most importance as bars, the largest on top.
 ///
@@ -74,6 +83,96 @@ pub fn feature_importance(importance: &[(String, f64)]) -> Vec<u8> {
         canvas.text(&small, &percent(*value, true), (end + 8) as f32, center, Align::Left, INK);
     }
     canvas.to_png()
+}
+
+/// Draws what each feature added to each explained row, the features with the largest contributions on top.
+///
+/// A dot is a row: right of the middle its feature raised the margin, left of it the feature lowered it; blue dots have
+/// low values of the feature, red ones high values, grey ones none. Of several margins the last is drawn. At most 20
+/// features and 1,000 rows are shown.
+pub fn contributions(explanation: &Explanation) -> Vec<u8> {
+    let (title, small, label) = (Font::new(26.0), Font::new(16.0), Font::new(18.0));
+    let Some(margin) = explanation.contributions.last() else { return Canvas::new(1, 1, PAPER).to_png() };
+    let rows = margin.rows().min(MOST_DOTS);
+    let mut order: Vec<(usize, f64)> = margin.mean_absolute().into_iter().enumerate().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order.truncate(TOP);
+    let of = |feature: usize, row: usize| margin.row(row)[feature];
+    let reach = order.iter().flat_map(|(feature, _)| (0..rows).map(|row| of(*feature, row).abs()));
+    let reach = reach.filter(|size| size.is_finite()).fold(0.0, f64::max);
+    let names = order.iter().map(|(feature, _)| label.width(&explanation.features[*feature])).fold(60.0, f32::max);
+    let names = names.min(360.0);
+    let left = MARGIN + names.ceil() as usize + 24;
+    let (right, top, pitch) = (left + 700, 116, 38);
+    let bottom = top + pitch * order.len().max(1);
+    let mut canvas = Canvas::new(right + MARGIN, bottom + 86, PAPER);
+    canvas.text(&title, "Contributions to single predictions", MARGIN as f32, 40.0, Align::Left, INK);
+    let subtitle = format!(
+        "{} rows; {} of {} features; blue dots: low values, red dots: high values",
+        trainyard_diagnostics::count(rows as u64),
+        order.len(),
+        explanation.features.len()
+    );
+    canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
+    let middle = (left + right) / 2;
+    let half = (right - left) as f64 / 2.0 - 8.0;
+    let column = |value: f64| {
+        let share = if reach > 0.0 && value.is_finite() { value / reach } else { 0.0 };
+        (middle as f64 + share * half).round() as usize
+    };
+    for share in [-1.0, -0.5, 0.0, 0.5, 1.0] {
+        let x = column(share * reach);
+        canvas.fill(x, top - 6, x + 1, bottom + 6, if share == 0.0 { AXIS } else { GRID });
+        let text = if reach > 0.0 { figure(share * reach) } else { String::new() };
+        canvas.text(&small, &text, x as f32, (bottom + 24) as f32, Align::Middle, FAINT);
+    }
+    let words = "what the feature adds to the margin";
+    canvas.text(&small, words, middle as f32, (bottom + 58) as f32, Align::Middle, FAINT);
+    for (place, (feature, _)) in order.iter().enumerate() {
+        let center = top + place * pitch + pitch / 2;
+        let name = label.cut(&explanation.features[*feature], names);
+        canvas.text(&label, &name, (left - 16) as f32, center as f32, Align::Right, INK);
+        let colors = dot_colors(explanation.values.get(*feature).map_or(&[], Vec::as_slice));
+        // Dots of one column stand above and below one another, in the order of the rows.
+        let mut stacked = std::collections::BTreeMap::new();
+        for row in 0..rows {
+            let x = column(of(*feature, row));
+            let level = stacked.entry(x / DOT).or_insert(0_usize);
+            let offset = level.div_ceil(2).min((pitch / 2 - DOT) / 2) * 2;
+            let y = if *level % 2 == 0 { center + offset } else { center - offset };
+            *level += 1;
+            let color = colors.get(row).copied().unwrap_or(AXIS);
+            canvas.fill(x.saturating_sub(DOT / 2), y - DOT / 2, x + DOT / 2 + 1, y + DOT / 2 + 1, color);
+        }
+    }
+    canvas.to_png()
+}
+
+/// Gives each value its colour, by its place among the values: ranks, so that one large value does not hide the others.
+fn dot_colors(values: &[f64]) -> Vec<Color> {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let span = sorted.len().saturating_sub(1).max(1) as f64;
+    let color = |value: &f64| {
+        if value.is_nan() {
+            return AXIS;
+        }
+        let below = sorted.partition_point(|other| other < value) as f64;
+        let through = sorted.partition_point(|other| other <= value) as f64 - 1.0;
+        let share = (below + through) / 2.0 / span;
+        let mut color = LOW;
+        for ((part, low), high) in color.iter_mut().zip(LOW).zip(HIGH) {
+            *part = (f64::from(low) + (f64::from(high) - f64::from(low)) * share).round() as u8;
+        }
+        color
+    };
+    values.iter().map(color).collect()
+}
+
+/// Writes a mark of an axis with three digits.
+fn figure(value: f64) -> String {
+    let rounded = format!("{value:.2e}").parse::<f64>().unwrap_or(value);
+    rounded.to_string()
 }
 
 /// Draws how many rows of each class were predicted as each, with their share of the actual class.

@@ -6,6 +6,7 @@ mod calibrate;
 mod canary;
 mod comparison;
 mod decision;
+mod explain;
 mod folder;
 mod given;
 mod held_out;

@@ -30,7 +30,7 @@ impl Step for Baseline {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(training_inputs(&self.0))
+        Ok(training_inputs(&self.0, &["calibrate", "explain"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {

@@ -31,7 +31,7 @@ impl Step for Calibrate {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(training_inputs(&self.0))
+        Ok(training_inputs(&self.0, &["explain"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {

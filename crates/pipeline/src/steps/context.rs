@@ -82,6 +82,15 @@ impl Context {
         Input::new(format!("spec.{part}"), Digest::of(section.to_string().as_bytes()))
     }
 
+    /// Declares the model version without the keys that are read by later steps alone.
+    pub(crate) fn model_section(&self, without: &[&str]) -> Input {
+        let mut section = self.resolved.section_json("model");
+        if let Some(model) = section.as_object_mut() {
+            model.retain(|key, _| !without.contains(&key.as_str()));
+        }
+        Input::new("spec.model", Digest::of(section.to_string().as_bytes()))
+    }
+
     /// Counts that this run is judged on the reference test; twice in a run is once. It reaches tracking with what the
     /// step logs, and nobody sees the judgement before that.
     pub(crate) fn count_use(&self, reference: &Digest) {

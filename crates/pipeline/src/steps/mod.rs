@@ -5,6 +5,7 @@ mod calibrate;
 mod compare;
 pub(crate) mod context;
 mod evaluate;
+mod explain;
 mod features;
 mod gate;
 mod ingest;
@@ -22,7 +23,7 @@ pub(crate) use ingest::Ingest;
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "resolve",
     "ingest",
     "split",
@@ -31,6 +32,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "train",
     "calibrate",
     "evaluate",
+    "explain",
     "gate",
     "compare",
     "promote",
@@ -51,6 +53,9 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
         steps.push(Arc::new(calibrate::Calibrate(Arc::clone(context))));
     }
     steps.push(Arc::new(evaluate::Evaluate(Arc::clone(context))));
+    if context.resolved.model.spec.explain.is_some() {
+        steps.push(Arc::new(explain::Explain(Arc::clone(context))));
+    }
     if !project.gates.is_empty() {
         steps.push(Arc::new(gate::Gate(Arc::clone(context))));
     }

@@ -17,9 +17,11 @@ pub(super) fn training_reads(context: &Context) -> Vec<Read> {
     reads
 }
 
-/// Declares what a training depends on besides.
-pub(super) fn training_inputs(context: &Context) -> Vec<Input> {
-    ["data", "split", "features", "model"].map(|part| context.section(part)).into()
+/// Declares what a training depends on besides, but for the keys of the model version that later steps read.
+pub(super) fn training_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
+    let mut inputs: Vec<Input> = ["data", "split", "features"].map(|part| context.section(part)).into();
+    inputs.push(context.model_section(later));
+    inputs
 }
 
 /// Trains by `how` and gives the model with the files of its folder.
