@@ -6,7 +6,7 @@ use serde_json::json;
 use trainyard_files::Digest;
 use trainyard_model::{Model, Trained, calibrate};
 
-use super::context::{Context, count, json as parse, model_reads, to_json};
+use super::context::{Context, json as parse, model_reads, to_json};
 use super::training::{measured, store_open_form, stored_model, training_inputs, training_reads, with_training};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
@@ -54,9 +54,7 @@ impl Step for Calibrate {
             output.logged.metrics.push(("threshold".to_owned(), 0, threshold));
         }
         let subject = match (&report.method, &report.rows) {
-            (Some(method), Some(rows)) => {
-                format!("{method} on {} rows, {}", count(report.count), rows.replace('_', " "))
-            }
+            (Some(method), Some(rows)) => format!("{method}, {}", rows.replace('_', " ")),
             _ => "threshold".to_owned(),
         };
         let brier = report
