@@ -41,6 +41,24 @@ impl Canvas {
         }
     }
 
+    /// Draws a line with round ends, `width` pixels wide; from a point to itself, a dot.
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: Color) {
+        let reach = width / 2.0 + 1.0;
+        let ends = |a: f64, b: f64| ((a.min(b) - reach).floor().max(0.0) as usize, (a.max(b) + reach).ceil() as usize);
+        let ((left, right), (top, bottom)) = (ends(from.0, to.0), ends(from.1, to.1));
+        let along = (to.0 - from.0, to.1 - from.1);
+        let square = along.0 * along.0 + along.1 * along.1;
+        for row in top..bottom.min(self.height) {
+            for column in left..right.min(self.width) {
+                let (x, y) = (column as f64 + 0.5 - from.0, row as f64 + 0.5 - from.1);
+                let share = if square > 0.0 { ((x * along.0 + y * along.1) / square).clamp(0.0, 1.0) } else { 0.0 };
+                let (x, y) = (x - share * along.0, y - share * along.1);
+                let coverage = (width / 2.0 + 0.5 - (x * x + y * y).sqrt()).clamp(0.0, 1.0);
+                self.blend(column as f32, row as f32, color, coverage as f32);
+            }
+        }
+    }
+
     /// Writes a line of text, `y` its middle between base line and the height of an `x`.
     pub(super) fn text(&mut self, font: &Font, text: &str, x: f32, y: f32, align: Align, color: Color) {
         self.write(font, text, x, y, align, color, false);

@@ -1,9 +1,11 @@
 //! Pictures of a model, as PNG with a font inside: the same bytes on any machine.
 
 mod canvas;
+mod curves;
 mod font;
 
 use self::canvas::{Align, Canvas, Color};
+pub use self::curves::curves;
 use self::font::Font;
 use crate::Explanation;
 
@@ -287,6 +289,22 @@ mod tests {
         assert_ne!(of(51), picture);
         // Frozen: another value is another set of bytes for every model that is trained.
         assert_eq!(crc(&picture), 1_849_420_593);
+    }
+
+    #[test]
+    fn curves_are_drawn_for_any_number_of_classes() {
+        let of = |class: usize| {
+            let targets: Vec<f64> = (0..200).map(|row| f64::from(u8::from(row % 3 == class % 3))).collect();
+            let probabilities: Vec<f64> =
+                (0..200).map(|row| f64::from(row * (class as i32 + 3) % 101) / 101.0).collect();
+            crate::Curves::of(&format!("class {class}"), &targets, &probabilities).unwrap()
+        };
+        for classes in [0, 1, 3, 12] {
+            let all: Vec<_> = (0..classes).map(of).collect();
+            let picture = curves(&all);
+            assert!(picture.ends_with(b"IEND\xaeB`\x82"));
+            assert_eq!(picture, curves(&all));
+        }
     }
 
     #[test]

@@ -117,7 +117,12 @@ impl Step for Evaluate {
                     probabilities["before"] = json!(measure(&before)?);
                 }
                 set["probabilities"] = probabilities;
-                curves.insert(name.clone(), json!(curves_of(&model, &targets, &predictions)?));
+                let found = curves_of(&model, &targets, &predictions)?;
+                if name == "reference" {
+                    let picture = scope.store(&pictures::curves(&found))?;
+                    output.logged.files.insert("curves.png".to_owned(), picture);
+                }
+                curves.insert(name.clone(), json!(found));
             }
             shown.insert(name, set);
         }
