@@ -26,7 +26,10 @@ pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;
 pub use folds::{forward_blocks, stratified_folds};
 pub use forest::{Criterion, ForestFit, ForestParameters, MaxFeatures, OutOfBag, Splitter, grow_forest};
-pub use linear::{LinearModel, LogisticParameters, logistic_regression, multinomial_regression, ridge};
+pub use linear::{
+    ElasticNetParameters, LinearModel, LogisticParameters, elastic_net, logistic_regression, multinomial_regression,
+    ridge,
+};
 pub use matrix::Matrix;
 pub use objective::{Objective, exp, sigmoid, softmax};
 pub use shap::{Contributions, LinearExplainer, PermutationImportance, TreeExplainer, permutation_importance};

@@ -1,23 +1,33 @@
 //! Descent to the lowest point of a smooth convex loss.
 
-use super::LogisticParameters;
 use super::largest;
+use super::preconditioner::Preconditioner;
 use super::symmetric::{Symmetric, dot};
 
 /// The pairs that the limited-memory method remembers.
 const MEMORY: usize = 20;
 
-/// Both methods go on to this share of the tolerance, which costs Newton's method one step more.
-const BEYOND: f64 = 1e-4;
+/// Newton's methods go on to this share of the tolerance, which costs one step more.
+pub(super) const BEYOND: f64 = 1e-4;
+
+/// The limited-memory method, whose steps gain less, goes on to this share of the tolerance.
+const SLOWLY_BEYOND: f64 = 0.1;
 
 /// The slope that rounding alone leaves; no fit can do better.
-const ROUNDING: f64 = 1e-13;
+pub(super) const ROUNDING: f64 = 1e-13;
 
-/// The loss at a point, its slope and, where asked for, its second derivatives.
+/// When a descent ends.
+pub(super) struct Limits {
+    /// The most iterations.
+    pub(super) max_iter: usize,
+    /// How far from the lowest point it counts as converged.
+    pub(super) tol: f64,
+}
+
+/// The loss at a point and its slope.
 pub(super) struct Value {
     pub(super) loss: f64,
     pub(super) slope: Vec<f64>,
-    pub(super) curvature: Symmetric,
 }
 
 /// Where a descent ended.
@@ -30,29 +40,31 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Ends a course of `iterations` at `point`, where the slope is `slope`.
-    fn end(point: Vec<f64>, slope: &[f64], iterations: usize, parameters: &LogisticParameters) -> Course {
-        let slope = largest(slope);
-        Course { point, converged: slope <= parameters.tol.max(ROUNDING), is_nan: slope.is_nan(), iterations }
+    /// Ends a course of `iterations` at `point`, which is as far from the lowest as `distance` says.
+    pub(super) fn end(point: Vec<f64>, distance: f64, iterations: usize, limits: &Limits) -> Course {
+        Course { point, converged: distance <= limits.tol.max(ROUNDING), is_nan: distance.is_nan(), iterations }
     }
 }
 
 /// A smooth convex loss over points.
 pub(super) trait Loss {
-    /// Gives loss, slope and, `with_curvature`, second derivatives at a point.
-    fn at(&self, point: &[f64], with_curvature: bool) -> Value;
+    /// Gives loss and slope at a point.
+    fn at(&self, point: &[f64]) -> Value;
 
-    /// Gives about the inverse of the diagonal of the second derivatives, right up to a factor.
-    fn rough_inverse_curvature(&self) -> Vec<f64>;
+    /// Gives the second derivatives at a point by some of its places.
+    fn curvature(&self, point: &[f64], places: &[usize]) -> Symmetric;
+
+    /// Gives the places of a point that may move.
+    fn places(&self) -> Vec<usize>;
 
     /// Walks from `point` along `step`, halving it until the loss falls enough; `None` when it never does.
-    fn search(&self, point: &[f64], value: &Value, step: &[f64], with_curvature: bool) -> Option<(Vec<f64>, Value)> {
+    fn search(&self, point: &[f64], value: &Value, step: &[f64]) -> Option<(Vec<f64>, Value)> {
         let fall = dot(&value.slope, step);
         let rounding = 4.0 * f64::EPSILON * value.loss.abs();
         let mut length = 1.0;
         while length > 1e-12 {
             let next: Vec<f64> = point.iter().zip(step).map(|(value, step)| value + length * step).collect();
-            let there = self.at(&next, with_curvature);
+            let there = self.at(&next);
             if there.loss <= value.loss + 1e-4 * length * fall + rounding {
                 return Some((next, there));
             }
@@ -63,32 +75,38 @@ pub(super) trait Loss {
 }
 
 /// Descends by Newton's method.
-pub(super) fn newton(problem: &impl Loss, mut point: Vec<f64>, parameters: &LogisticParameters) -> Course {
-    let mut value = problem.at(&point, true);
+pub(super) fn newton(problem: &impl Loss, mut point: Vec<f64>, limits: &Limits) -> Course {
+    let places = problem.places();
+    let mut value = problem.at(&point);
     let mut iterations = 0;
     let mut stalled = false;
-    while iterations < parameters.max_iter && !stalled && largest(&value.slope) > parameters.tol * BEYOND {
+    while iterations < limits.max_iter && !stalled && largest(&value.slope) > limits.tol * BEYOND {
         iterations += 1;
-        let factor = value.curvature.factor();
-        let mut step = factor.solve(&value.slope);
-        step.iter_mut().for_each(|step| *step = -*step);
-        let Some((next, there)) = problem.search(&point, &value, &step, true) else { break };
+        let factor = problem.curvature(&point, &places).factor();
+        let slope: Vec<f64> = places.iter().map(|place| -value.slope[*place]).collect();
+        let mut step = vec![0.0; point.len()];
+        places.iter().zip(factor.solve(&slope)).for_each(|(place, change)| step[*place] = change);
+        let Some((next, there)) = problem.search(&point, &value, &step) else { break };
         // At the bottom the slope is rounding: it no longer falls, and neither does the loss.
         stalled = there.loss >= value.loss && largest(&there.slope) >= largest(&value.slope);
         if !stalled {
             (point, value) = (next, there);
         }
     }
-    Course::end(point, &value.slope, iterations, parameters)
+    Course::end(point, largest(&value.slope), iterations, limits)
 }
 
-/// Descends by L-BFGS.
-pub(super) fn limited_memory(problem: &impl Loss, mut point: Vec<f64>, parameters: &LogisticParameters) -> Course {
-    let inverse_curvature = problem.rough_inverse_curvature();
-    let mut value = problem.at(&point, false);
+/// Descends by L-BFGS, from what `preconditioner` takes the second derivatives to be.
+pub(super) fn limited_memory(
+    problem: &impl Loss,
+    preconditioner: &Preconditioner,
+    mut point: Vec<f64>,
+    limits: &Limits,
+) -> Course {
+    let mut value = problem.at(&point);
     let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
     let mut iterations = 0;
-    while iterations < parameters.max_iter && largest(&value.slope) > parameters.tol * BEYOND {
+    while iterations < limits.max_iter && largest(&value.slope) > limits.tol * SLOWLY_BEYOND {
         iterations += 1;
         let mut step: Vec<f64> = value.slope.iter().map(|slope| -slope).collect();
         let mut shares = Vec::with_capacity(pairs.len());
@@ -97,18 +115,16 @@ pub(super) fn limited_memory(problem: &impl Loss, mut point: Vec<f64>, parameter
             step.iter_mut().zip(turned).for_each(|(step, turned)| *step -= share * turned);
             shares.push(share);
         }
-        // The diagonal is right up to a factor, which the newest pair knows.
-        let factor = pairs.last().map_or(1.0, |(_, turned, product)| {
-            let bent: f64 =
-                turned.iter().zip(&inverse_curvature).map(|(turned, inverse)| turned * turned * inverse).sum();
-            product / bent
-        });
-        step.iter_mut().zip(&inverse_curvature).for_each(|(step, inverse)| *step *= inverse * factor);
+        // The second derivatives are right up to a factor, which the newest pair knows.
+        let factor =
+            pairs.last().map_or(1.0, |(_, turned, product)| product / dot(turned, &preconditioner.apply(turned)));
+        step = preconditioner.apply(&step);
+        step.iter_mut().for_each(|step| *step *= factor);
         for ((moved, turned, product), share) in pairs.iter().zip(shares.into_iter().rev()) {
             let back = share - dot(turned, &step) / product;
             step.iter_mut().zip(moved).for_each(|(step, moved)| *step += back * moved);
         }
-        let Some((next, there)) = problem.search(&point, &value, &step, false) else {
+        let Some((next, there)) = problem.search(&point, &value, &step) else {
             if pairs.is_empty() {
                 break;
             }
@@ -127,5 +143,5 @@ pub(super) fn limited_memory(problem: &impl Loss, mut point: Vec<f64>, parameter
         }
         (point, value) = (next, there);
     }
-    Course::end(point, &value.slope, iterations, parameters)
+    Course::end(point, largest(&value.slope), iterations, limits)
 }

@@ -1,22 +1,28 @@
 //! Logistic regression.
 
 use super::LinearModel;
-use super::descent::{Loss, Value, limited_memory, newton};
+use super::descent::{Limits, Loss, Value, limited_memory, newton};
+use super::preconditioner::Preconditioner;
+use super::proximal::{Penalised, proximal_newton};
 use super::standardized::{BLOCK_ROWS, Standardized};
 use super::symmetric::{Symmetric, dot};
 use crate::error::{check_targets, check_weights};
 use crate::{Error, Matrix};
 
-const OPERATION: &str = "logistic regression";
+pub(super) const OPERATION: &str = "logistic regression";
 
-/// The most columns for which the matrix of second derivatives is built and factored.
-const NEWTON_COLUMNS: usize = 256;
+/// The most places for which the whole matrix of second derivatives is built and factored.
+pub(super) const NEWTON_PLACES: usize = 257;
 
 /// Says how to fit a logistic regression; names and defaults are scikit-learn's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogisticParameters {
     /// The inverse of the penalty; above 0, infinite for none.
     pub c: f64,
+    /// The share of the penalty that is L1, the rest being L2; 0 to 1.
+    pub l1_ratio: f64,
+    /// Whether there is an intercept.
+    pub fit_intercept: bool,
     /// The most iterations; at least 1.
     pub max_iter: usize,
     /// The largest slope of the mean loss, for columns scaled to within ±1, at which the fit counts as converged; above 0.
@@ -25,7 +31,7 @@ pub struct LogisticParameters {
 
 impl Default for LogisticParameters {
     fn default() -> LogisticParameters {
-        LogisticParameters { c: 1.0, max_iter: 100, tol: 1e-4 }
+        LogisticParameters { c: 1.0, l1_ratio: 0.0, fit_intercept: true, max_iter: 100, tol: 1e-4 }
     }
 }
 
@@ -33,6 +39,7 @@ impl LogisticParameters {
     pub(super) fn check(&self) -> Result<(), Error> {
         let rules = [
             ("c", self.c, self.c > 0.0, "above 0"),
+            ("l1_ratio", self.l1_ratio, (0.0..=1.0).contains(&self.l1_ratio), "from 0 to 1"),
             ("tol", self.tol, self.tol.is_finite() && self.tol > 0.0, "above 0"),
             ("max_iter", self.max_iter as f64, self.max_iter >= 1, "at least 1"),
         ];
@@ -41,12 +48,36 @@ impl LogisticParameters {
             None => Ok(()),
         }
     }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits { max_iter: self.max_iter, tol: self.tol }
+    }
+
+    /// Gives the penalties of standardized columns beside the mean loss of rows that weigh `total`.
+    pub(super) fn penalties(&self, scales: &[f64], total: f64) -> Penalties {
+        let strength = 1.0 / (self.c * total);
+        let (linear, square) = (strength * self.l1_ratio, strength * (1.0 - self.l1_ratio));
+        let mut square: Vec<f64> = scales.iter().map(|scale| square / scale / scale).collect();
+        let mut linear: Vec<f64> = scales.iter().map(|scale| linear / scale).collect();
+        square.push(0.0);
+        linear.push(0.0);
+        Penalties { linear, square }
+    }
 }
 
-/// Minimises `c · Σ weight · log loss + ½ ‖coefficients‖²`; the intercept is not penalised.
+/// What multiplies the absolute value and half the square of each coefficient; 0 for the intercept, the last.
+pub(super) struct Penalties {
+    pub(super) linear: Vec<f64>,
+    pub(super) square: Vec<f64>,
+}
+
+/// Minimises `c · Σ weight · log loss + (1 − l1_ratio) · ½ ‖coefficients‖² + l1_ratio · Σ |coefficient|`; the intercept
+/// is not penalised.
 ///
-/// Up to 256 columns by Newton's method, beyond by L-BFGS (Nocedal and Wright: "Numerical Optimization", 2006, chapters
-/// 3 and 7). A fit that runs out of iterations is given with `converged: false`.
+/// Without an L1 penalty up to 256 columns by Newton's method, beyond by L-BFGS (Nocedal and Wright: "Numerical
+/// Optimization", 2006, chapters 3 and 7); with one by a proximal Newton's method (Lee, Sun and Saunders: "Proximal
+/// Newton-type methods for minimizing composite functions", 2014), whose coefficients are exactly 0 or not. A fit that runs
+/// out of iterations is given with `converged: false`.
 ///
 /// # Errors
 /// No rows, lengths that differ, cells that are not finite, targets other than 0 and 1, one class, weights that are
@@ -60,24 +91,28 @@ pub fn logistic_regression(
     parameters.check()?;
     check_targets(OPERATION, targets, matrix.rows(), Some(2))?;
     check_weights(OPERATION, weights, matrix.rows())?;
-    matrix.check_finite(OPERATION)?;
+    let columns = Standardized::new(OPERATION, matrix, weights, parameters.fit_intercept)?;
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let total: f64 = (0..targets.len()).map(weight).sum();
     let positive: f64 = targets.iter().enumerate().map(|(row, target)| target * weight(row)).sum();
     if positive <= 0.0 || positive >= total {
         return Err(Error::OneClass { operation: OPERATION, class: if positive > 0.0 { 1.0 } else { 0.0 } });
     }
-    let columns = Standardized::new(matrix, weights);
-    let strength = 1.0 / (parameters.c * total);
-    let mut penalties: Vec<f64> = columns.scales.iter().map(|scale| strength / scale / scale).collect();
-    penalties.push(0.0);
-    let problem = Problem { columns: &columns, targets, weights, total, penalties };
+    let has_intercept = parameters.fit_intercept;
+    let penalties = parameters.penalties(&columns.scales, total);
+    let problem = Problem { columns: &columns, targets, weights, total, penalties, has_intercept };
     let mut start = vec![0.0; columns.columns() + 1];
-    start[columns.columns()] = libm::log(positive / (total - positive));
-    let course = if columns.columns() <= NEWTON_COLUMNS {
-        newton(&problem, start, parameters)
+    if has_intercept {
+        start[columns.columns()] = libm::log(positive / (total - positive));
+    }
+    let course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
+        proximal_newton(&problem, start, &parameters.limits())
+    } else if start.len() <= NEWTON_PLACES {
+        newton(&problem, start, &parameters.limits())
     } else {
-        limited_memory(&problem, start, parameters)
+        // Every probability is taken to be one half.
+        let preconditioner = Preconditioner::new(&columns, 0.25, &problem.penalties.square, has_intercept);
+        limited_memory(&problem, &preconditioner, start, &parameters.limits())
     };
     let (solution, intercept) = course.point.split_at(columns.columns());
     let (coefficients, intercept) = columns.restore(solution, intercept.iter().sum());
@@ -87,87 +122,104 @@ pub fn logistic_regression(
     Ok(LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations })
 }
 
-/// The penalised mean log loss as a function of standardized coefficients, the intercept last.
+/// The mean log loss, with its L2 penalty, as a function of standardized coefficients, the intercept last.
 struct Problem<'a> {
     columns: &'a Standardized<'a>,
     targets: &'a [f64],
     weights: Option<&'a [f64]>,
     total: f64,
-    penalties: Vec<f64>,
+    penalties: Penalties,
+    has_intercept: bool,
+}
+
+impl Problem<'_> {
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
 }
 
 impl Loss for Problem<'_> {
-    fn at(&self, point: &[f64], with_curvature: bool) -> Value {
+    fn at(&self, point: &[f64]) -> Value {
         let size = self.columns.columns();
-        let start = || Value {
-            loss: 0.0,
-            slope: vec![0.0; size + 1],
-            curvature: Symmetric::new(if with_curvature { size + 1 } else { 0 }),
-        };
-        let parts = self.columns.fold(start, |value, rows, block| {
-            let length = rows.len();
-            let mut slopes = [point[size]; BLOCK_ROWS];
-            for (cells, coefficient) in block.chunks_exact(BLOCK_ROWS).zip(point) {
-                slopes.iter_mut().zip(cells).for_each(|(margin, cell)| *margin += cell * coefficient);
-            }
-            let mut bends = [0.0; BLOCK_ROWS];
-            for ((slope, bend), row) in slopes.iter_mut().zip(&mut bends).zip(rows) {
-                let weight = self.weights.map_or(1.0, |weights| weights[row]);
-                let margin = *slope;
-                let is_positive = self.targets[row] > 0.5;
-                let tail = libm::exp(-margin.abs());
-                let (large, small) = (1.0 / (1.0 + tail), tail / (1.0 + tail));
-                let (positive, negative) = if margin >= 0.0 { (large, small) } else { (small, large) };
-                *slope = if is_positive { -negative } else { positive } * weight;
-                *bend = large * small * weight;
-                let linear = if is_positive { (-margin).max(0.0) } else { margin.max(0.0) };
-                value.loss += (linear + libm::log1p(tail)) * weight;
-            }
-            let (slopes, bends) = (&slopes[..length], &bends[..length]);
-            for (sum, cells) in value.slope.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
-                *sum += dot(slopes, &cells[..length]);
-            }
-            value.slope[size] += slopes.iter().sum::<f64>();
-            if !with_curvature {
-                return;
-            }
-            let mut bent = [0.0; BLOCK_ROWS];
-            for (column, cells) in block.chunks_exact(BLOCK_ROWS).enumerate() {
-                bent.iter_mut().zip(cells.iter().zip(bends)).for_each(|(bent, (cell, bend))| *bent = cell * bend);
-                let row = value.curvature.row_mut(column);
-                for (sum, other) in row.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
-                    *sum += dot(&bent[..length], &other[..length]);
+        let parts = self.columns.fold_rows(
+            || Value { loss: 0.0, slope: vec![0.0; size + 1] },
+            |value, rows| {
+                let mut slopes = [point[size]; BLOCK_ROWS];
+                let slopes = &mut slopes[..rows.len()];
+                self.columns.add_terms(rows.clone(), point, slopes);
+                for (slope, row) in slopes.iter_mut().zip(rows.clone()) {
+                    let (weight, margin) = (self.weight(row), *slope);
+                    let is_positive = self.targets[row] > 0.5;
+                    let (positive, negative) = shares(margin);
+                    *slope = if is_positive { -negative } else { positive } * weight;
+                    let linear = if is_positive { (-margin).max(0.0) } else { margin.max(0.0) };
+                    value.loss += (linear + libm::log1p(libm::exp(-margin.abs()))) * weight;
                 }
-                value.curvature.row_mut(size)[column] += bent[..length].iter().sum::<f64>();
-            }
-            value.curvature.row_mut(size)[size] += bends.iter().sum::<f64>();
-        });
-        let mut sum = start();
+                self.columns.add_products(rows, slopes, &mut value.slope);
+                value.slope[size] += slopes.iter().sum::<f64>();
+            },
+        );
+        let mut value = Value { loss: 0.0, slope: vec![0.0; size + 1] };
         for part in parts {
-            sum.loss += part.loss;
-            sum.slope.iter_mut().zip(part.slope).for_each(|(sum, part)| *sum += part);
-            sum.curvature.cells.iter_mut().zip(part.curvature.cells).for_each(|(sum, part)| *sum += part);
+            value.loss += part.loss;
+            value.slope.iter_mut().zip(part.slope).for_each(|(sum, part)| *sum += part);
         }
-        sum.loss /= self.total;
-        sum.slope.iter_mut().for_each(|slope| *slope /= self.total);
-        sum.curvature.cells.iter_mut().for_each(|cell| *cell /= self.total);
-        for (place, (value, penalty)) in point.iter().zip(&self.penalties).enumerate() {
-            sum.loss += 0.5 * penalty * value * value;
-            sum.slope[place] += penalty * value;
-            if with_curvature {
-                sum.curvature.add_to_diagonal(place, *penalty);
-            }
+        value.loss /= self.total;
+        value.slope.iter_mut().for_each(|slope| *slope /= self.total);
+        for ((slope, value_at), penalty) in value.slope.iter_mut().zip(point).zip(&self.penalties.square) {
+            value.loss += 0.5 * penalty * value_at * value_at;
+            *slope += penalty * value_at;
         }
-        sum
+        if !self.has_intercept {
+            value.slope[size] = 0.0;
+        }
+        value
     }
 
-    /// Takes every probability to be one half.
-    fn rough_inverse_curvature(&self) -> Vec<f64> {
-        let rows = self.targets.len() as f64;
-        let inverse = |(square, penalty): (f64, &f64)| 1.0 / (0.25 * square / rows + penalty).max(1e-12);
-        let squares = self.columns.squares();
-        let mut inverses: Vec<f64> = squares.into_iter().zip(&self.penalties).map(inverse).collect();
-        inverses.push(4.0);
-        inverses
+    fn curvature(&self, point: &[f64], places: &[usize]) -> Symmetric {
+        let parts = self.columns.fold(
+            places,
+            || Symmetric::new(places.len()),
+            |curvature, rows, block| {
+                let mut bends = [point[point.len() - 1]; BLOCK_ROWS];
+                let bends = &mut bends[..rows.len()];
+                self.columns.add_terms(rows.clone(), point, bends);
+                for (bend, row) in bends.iter_mut().zip(rows.clone()) {
+                    let (positive, negative) = shares(*bend);
+                    *bend = positive * negative * self.weight(row);
+                }
+                let mut bent = [0.0; BLOCK_ROWS];
+                let bent = &mut bent[..rows.len()];
+                for (place, cells) in block.chunks_exact(BLOCK_ROWS).enumerate() {
+                    bent.iter_mut().zip(cells.iter().zip(&*bends)).for_each(|(bent, (cell, bend))| *bent = cell * bend);
+                    for (sum, other) in curvature.row_mut(place).iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
+                        *sum += dot(bent, &other[..rows.len()]);
+                    }
+                }
+            },
+        );
+        let mut curvature = Symmetric::sum(places.len(), parts);
+        curvature.cells.iter_mut().for_each(|cell| *cell /= self.total);
+        for (at, place) in places.iter().enumerate() {
+            curvature.add_to_diagonal(at, self.penalties.square[*place]);
+        }
+        curvature
     }
+
+    fn places(&self) -> Vec<usize> {
+        (0..self.columns.columns() + usize::from(self.has_intercept)).collect()
+    }
+}
+
+impl Penalised for Problem<'_> {
+    fn linear(&self, place: usize) -> f64 {
+        self.penalties.linear[place]
+    }
+}
+
+/// Gives the probabilities of both classes, without overflow; the positive one's first.
+fn shares(margin: f64) -> (f64, f64) {
+    let tail = libm::exp(-margin.abs());
+    let (large, small) = (1.0 / (1.0 + tail), tail / (1.0 + tail));
+    if margin >= 0.0 { (large, small) } else { (small, large) }
 }

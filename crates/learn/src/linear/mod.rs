@@ -1,8 +1,12 @@
-//! Linear models: logistic regression of two and of several classes, and ridge.
+//! Linear models: logistic regression of two and of several classes, ridge, lasso and elastic net.
 
 mod descent;
+mod elastic_net;
 mod logistic;
 mod multinomial;
+mod preconditioner;
+mod proximal;
+mod quadratic;
 mod ridge;
 mod standardized;
 mod symmetric;
@@ -10,6 +14,7 @@ mod symmetric;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::elastic_net::{ElasticNetParameters, elastic_net};
 pub use self::logistic::{LogisticParameters, logistic_regression};
 pub use self::multinomial::multinomial_regression;
 pub use self::ridge::ridge;

@@ -1,12 +1,21 @@
 //! Ridge regression.
 
 use super::standardized::{BLOCK_ROWS, Standardized};
-use super::symmetric::{Factor, Symmetric, dot};
+use super::symmetric::{Symmetric, dot};
 use super::{LinearModel, largest};
 use crate::error::{check_targets, check_weights};
 use crate::{Error, Matrix};
 
 const OPERATION: &str = "ridge regression";
+
+/// The most columns whose normal equations are built: they take the square of that in memory for each part of the rows.
+const GRAM_COLUMNS: usize = 1024;
+
+/// The most directions of one solution by conjugate gradients.
+const MOST_DIRECTIONS: usize = 2000;
+
+/// The share of the first rest that conjugate gradients leave; corrections take the remainder.
+const CONJUGATE_TOLERANCE: f64 = 1e-10;
 
 /// Corrections after the first solution; each takes away what rounding or a singular matrix left.
 const MOST_CORRECTIONS: usize = 20;
@@ -19,7 +28,8 @@ const ROUNDING: f64 = 1e-13;
 
 /// Fits least squares with the penalty `alpha · ‖coefficients‖²`; the intercept is not penalised.
 ///
-/// The normal equations of centred, scaled columns are solved by Cholesky and corrected from the residuals of the rows.
+/// The normal equations of centred, scaled columns are solved by Cholesky, or beyond 1,024 columns, where they would be too
+/// large, by conjugate gradients without being built; then the solution is corrected from the residuals of the rows.
 /// Where columns are combinations of others and `alpha` is 0, the solution of (nearly) least norm is given. A fit whose
 /// corrections did not shrink to rounding is given with `converged: false`, unless the loss is flat where it ended.
 ///
@@ -32,12 +42,16 @@ pub fn ridge(matrix: &Matrix<'_>, targets: &[f64], weights: Option<&[f64]>, alph
     }
     check_targets(OPERATION, targets, matrix.rows(), None)?;
     check_weights(OPERATION, weights, matrix.rows())?;
-    matrix.check_finite(OPERATION)?;
-    let columns = Standardized::new(matrix, weights);
+    let columns = Standardized::new(OPERATION, matrix, weights, true)?;
     let penalties = columns.scales.iter().map(|scale| alpha / scale / scale).collect();
     let total = weights.map_or(targets.len() as f64, |weights| weights.iter().sum());
     let problem = Problem { columns: &columns, targets, weights, total, penalties };
-    let course = problem.correct(&problem.gram().factor())?;
+    let course = if columns.columns() <= GRAM_COLUMNS {
+        let factor = problem.gram().factor();
+        problem.correct(|right| factor.solve(right))?
+    } else {
+        problem.correct(|right| problem.conjugate(right))?
+    };
     let (coefficients, intercept) = columns.restore(&course.solution, course.intercept);
     if !coefficients.iter().chain([&intercept]).all(|value| value.is_finite()) {
         return Err(Error::Diverged { operation: OPERATION });
@@ -69,66 +83,87 @@ impl Problem<'_> {
 
     /// Gives the matrix of the normal equations: the columns' weighted products, and the penalties.
     fn gram(&self) -> Symmetric {
-        let parts = self.columns.fold(
-            || Symmetric::new(self.columns.columns()),
-            |gram, rows, block| {
-                let length = rows.len();
-                let mut weighted = [0.0; BLOCK_ROWS];
-                for (column, cells) in block.chunks_exact(BLOCK_ROWS).enumerate() {
-                    for ((target, cell), row) in weighted.iter_mut().zip(cells).zip(rows.clone()) {
-                        *target = cell * self.weight(row);
-                    }
-                    let others = block.chunks_exact(BLOCK_ROWS);
-                    for (sum, other) in gram.row_mut(column).iter_mut().zip(others) {
-                        *sum += dot(&weighted[..length], &other[..length]);
-                    }
-                }
-            },
-        );
-        let mut gram = Symmetric::new(self.columns.columns());
-        for part in parts {
-            gram.cells.iter_mut().zip(part.cells).for_each(|(sum, part)| *sum += part);
-        }
+        let columns: Vec<usize> = (0..self.columns.columns()).collect();
+        let mut gram = Symmetric::sum(columns.len(), self.columns.gram(&columns, self.weights));
         for (column, penalty) in self.penalties.iter().enumerate() {
             gram.add_to_diagonal(column, *penalty);
         }
         gram
     }
 
-    /// Gives what the residuals say about each coefficient, penalty included, and the sum of the residuals.
-    fn slope(&self, solution: &[f64], intercept: f64) -> (Vec<f64>, f64) {
+    /// Folds each row's `residual(row, sum of its terms)`, weighted, into one sum a column, and one of all.
+    fn products(&self, solution: &[f64], residual: impl Fn(usize, f64) -> f64 + Sync) -> (Vec<f64>, f64) {
         let size = solution.len();
-        let parts = self.columns.fold(
+        let parts = self.columns.fold_rows(
             || vec![0.0; size + 1],
-            |sums, rows, block| {
-                let length = rows.len();
+            |sums, rows| {
                 let mut residuals = [0.0; BLOCK_ROWS];
-                residuals[..length].copy_from_slice(&self.targets[rows.clone()]);
-                residuals.iter_mut().for_each(|residual| *residual -= intercept);
-                for (cells, coefficient) in block.chunks_exact(BLOCK_ROWS).zip(solution) {
-                    residuals.iter_mut().zip(cells).for_each(|(residual, cell)| *residual -= cell * coefficient);
+                let residuals = &mut residuals[..rows.len()];
+                self.columns.add_terms(rows.clone(), solution, residuals);
+                for (value, row) in residuals.iter_mut().zip(rows.clone()) {
+                    *value = residual(row, *value) * self.weight(row);
                 }
-                residuals.iter_mut().zip(rows).for_each(|(residual, row)| *residual *= self.weight(row));
-                for (sum, cells) in sums.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
-                    *sum += dot(&residuals[..length], &cells[..length]);
-                }
-                sums[size] += residuals[..length].iter().sum::<f64>();
+                self.columns.add_products(rows, residuals, sums);
+                sums[size] += residuals.iter().sum::<f64>();
             },
         );
-        let mut slope = vec![0.0; size + 1];
+        let mut sums = vec![0.0; size + 1];
         for part in parts {
-            slope.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
-        let rest = slope[size];
-        slope.truncate(size);
+        let rest = sums[size];
+        sums.truncate(size);
+        (sums, rest)
+    }
+
+    /// Gives what the residuals say about each coefficient, penalty included, and the sum of the residuals.
+    fn slope(&self, solution: &[f64], intercept: f64) -> (Vec<f64>, f64) {
+        let (mut slope, rest) = self.products(solution, |row, sum| self.targets[row] - intercept - sum);
         for ((slope, value), penalty) in slope.iter_mut().zip(solution).zip(&self.penalties) {
             *slope -= value * penalty;
         }
         (slope, rest)
     }
 
+    /// Solves the normal equations for another right side without building them (Hestenes and Stiefel: "Methods of
+    /// conjugate gradients for solving linear systems", 1952), columns scaled by the diagonal.
+    fn conjugate(&self, right: &[f64]) -> Vec<f64> {
+        let inverse =
+            |(square, penalty): (&f64, &f64)| if square + penalty > 0.0 { 1.0 / (square + penalty) } else { 0.0 };
+        let inverse: Vec<f64> = self.columns.squares.iter().zip(&self.penalties).map(inverse).collect();
+        let scaled =
+            |rest: &[f64]| -> Vec<f64> { rest.iter().zip(&inverse).map(|(rest, inverse)| rest * inverse).collect() };
+        let mut solution = vec![0.0; right.len()];
+        let mut rest = right.to_vec();
+        let mut direction = scaled(&rest);
+        let mut size = dot(&rest, &direction);
+        let enough = CONJUGATE_TOLERANCE * CONJUGATE_TOLERANCE * size;
+        for _ in 0..MOST_DIRECTIONS {
+            if size.is_nan() || size <= enough {
+                break;
+            }
+            let (mut bent, _) = self.products(&direction, |_, sum| sum);
+            for ((bent, value), penalty) in bent.iter_mut().zip(&direction).zip(&self.penalties) {
+                *bent += value * penalty;
+            }
+            let product = dot(&direction, &bent);
+            if product <= 0.0 {
+                break;
+            }
+            let length = size / product;
+            solution.iter_mut().zip(&direction).for_each(|(value, direction)| *value += length * direction);
+            rest.iter_mut().zip(&bent).for_each(|(rest, bent)| *rest -= length * bent);
+            let next = scaled(&rest);
+            let next_size = dot(&rest, &next);
+            let share = next_size / size;
+            direction.iter_mut().zip(&next).for_each(|(direction, next)| *direction = next + share * *direction);
+            size = next_size;
+        }
+        solution
+    }
+
     /// Solves, and corrects the solution until corrections are rounding.
-    fn correct(&self, factor: &Factor) -> Result<Course, Error> {
+    fn correct(&self, solve: impl Fn(&[f64]) -> Vec<f64>) -> Result<Course, Error> {
         let share = |(row, target): (usize, &f64)| target * (self.weight(row) / self.total);
         let mean = self.targets.iter().enumerate().map(share).sum::<f64>();
         let flat = self.flat(mean);
@@ -139,7 +174,7 @@ impl Problem<'_> {
             course.iterations += 1;
             let (slope, rest) = self.slope(&course.solution, course.intercept);
             course.intercept += rest / self.total;
-            let step = factor.solve(&slope);
+            let step = solve(&slope);
             let step_size = largest(&step);
             course.converged = step_size <= TOLERANCE * largest(&course.solution) || largest(&slope) <= flat;
             if step_size.is_nan() || course.intercept.is_nan() {

@@ -1,11 +1,12 @@
-//! Columns centred and scaled on the way to a solver, block of rows by block of rows.
+//! Columns centred and scaled on the way to a solver, block of rows by block of rows; the whole is never copied.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::symmetric::dot;
-use crate::Matrix;
+use super::symmetric::{Symmetric, dot, shifted_dot};
+use crate::matrix::check_finite;
+use crate::{Error, Matrix};
 
 /// Rows that are copied, centred and scaled together, so that a block stays in the cache.
 pub(crate) const BLOCK_ROWS: usize = 256;
@@ -27,54 +28,81 @@ pub(crate) struct Standardized<'a> {
     matrix: &'a Matrix<'a>,
     pub(crate) means: Vec<f64>,
     pub(crate) scales: Vec<f64>,
+    /// The sum of squares of each standardized column.
+    pub(crate) squares: Vec<f64>,
+}
+
+struct Measures {
+    mean: f64,
+    scale: f64,
+    square: f64,
 }
 
 impl<'a> Standardized<'a> {
-    pub(crate) fn new(matrix: &'a Matrix<'a>, weights: Option<&[f64]>) -> Standardized<'a> {
+    /// Measures the columns; without an intercept they are not `centred`, only scaled.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], of the first column that has such a cell.
+    pub(crate) fn new(
+        operation: &'static str,
+        matrix: &'a Matrix<'a>,
+        weights: Option<&[f64]>,
+        centred: bool,
+    ) -> Result<Standardized<'a>, Error> {
         let total: f64 = weights.map_or(matrix.rows() as f64, |weights| weights.iter().sum());
-        let measure = |column: &&[f64]| {
-            let first = column.first().copied().unwrap_or(0.0);
+        // A column stays in the cache from its check to its squares.
+        let measure = |(column, values): (usize, &&[f64])| {
+            check_finite(operation, column, values)?;
+            let first = values.first().copied().unwrap_or(0.0);
             // A constant column must become exactly 0, not the rounding of its mean.
-            if column.iter().all(|&value| value == first) {
-                return (first, 1.0);
-            }
             let mean = match weights {
-                None => column.iter().map(|value| value / total).sum::<f64>(),
-                Some(weights) => column.iter().zip(weights).map(|(value, weight)| value * (weight / total)).sum(),
+                _ if !centred => 0.0,
+                _ if values.iter().all(|&value| value == first) => first,
+                None => sum(values) / total,
+                Some(weights) => values.iter().zip(weights).map(|(value, weight)| value * (weight / total)).sum(),
             };
-            let largest = column.iter().fold(0.0f64, |largest, value| largest.max((value - mean).abs()));
-            (mean, if largest > 1e-100 { largest } else { 1.0 })
+            let largest = largest_distance(values, mean);
+            let scale = if largest > 1e-100 { largest } else { 1.0 };
+            Ok(Measures { mean, scale, square: sum_of_squares(values, mean, 1.0 / scale) })
         };
-        let (means, scales) = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
-            matrix.columns().iter().map(measure).unzip()
+        let measured: Result<Vec<Measures>, Error> = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+            matrix.columns().iter().enumerate().map(measure).collect()
         } else {
-            matrix.columns().par_iter().map(measure).collect::<Vec<_>>().into_iter().unzip()
+            // Of several columns that are refused the first is told.
+            let measured: Vec<Result<Measures, Error>> = matrix.columns().par_iter().enumerate().map(measure).collect();
+            measured.into_iter().collect()
         };
-        Standardized { matrix, means, scales }
+        let measured = measured?;
+        Ok(Standardized {
+            matrix,
+            means: measured.iter().map(|of| of.mean).collect(),
+            scales: measured.iter().map(|of| of.scale).collect(),
+            squares: measured.iter().map(|of| of.square).collect(),
+        })
     }
 
     pub(crate) fn columns(&self) -> usize {
         self.means.len()
     }
 
-    /// Folds `visit(state, first row, block)` over the blocks of each part of the rows; gives the states in order.
-    ///
-    /// A block holds [`BLOCK_ROWS`] cells (fewer are meant in the last) of one column after another.
-    pub(crate) fn fold<S: Send>(
+    pub(crate) fn rows(&self) -> usize {
+        self.matrix.rows()
+    }
+
+    /// Folds `visit(state, rows)` over the blocks of each part of the rows, at most [`BLOCK_ROWS`] each; gives the states
+    /// in order.
+    pub(crate) fn fold_rows<S: Send>(
         &self,
         start: impl Fn() -> S + Sync,
-        visit: impl Fn(&mut S, Range<usize>, &[f64]) + Sync,
+        visit: impl Fn(&mut S, Range<usize>) + Sync,
     ) -> Vec<S> {
-        let rows = self.matrix.rows();
+        let rows = self.rows();
         let parts = (rows / PART_ROWS).clamp(1, MOST_PARTS);
         let part = |part: usize| {
             let mut state = start();
-            let mut block = vec![0.0; BLOCK_ROWS * self.columns()];
             let (mut row, end) = (rows * part / parts, rows * (part + 1) / parts);
             while row < end {
-                let range = row..(row + BLOCK_ROWS).min(end);
-                self.copy(range.clone(), &mut block);
-                visit(&mut state, range, &block);
+                visit(&mut state, row..(row + BLOCK_ROWS).min(end));
                 row += BLOCK_ROWS;
             }
             state
@@ -86,21 +114,86 @@ impl<'a> Standardized<'a> {
         }
     }
 
-    /// Gives the sum of squares of each standardized column.
-    pub(crate) fn squares(&self) -> Vec<f64> {
-        let parts = self.fold(
-            || vec![0.0; self.columns()],
-            |sums, rows, block| {
-                for (sum, cells) in sums.iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
-                    *sum += dot(&cells[..rows.len()], &cells[..rows.len()]);
+    /// Folds `visit(state, rows, block)` as [`Standardized::fold_rows`] does, with a standardized copy of some columns; one
+    /// past the last is a column of ones.
+    ///
+    /// A block holds [`BLOCK_ROWS`] cells (fewer are meant in the last) of one column after another.
+    pub(crate) fn fold<S: Send>(
+        &self,
+        columns: &[usize],
+        start: impl Fn() -> S + Sync,
+        visit: impl Fn(&mut S, Range<usize>, &[f64]) + Sync,
+    ) -> Vec<S> {
+        let parts = self.fold_rows(
+            || (start(), vec![0.0; BLOCK_ROWS * columns.len()]),
+            |(state, block), rows| {
+                for (cells, column) in block.chunks_exact_mut(BLOCK_ROWS).zip(columns) {
+                    self.copy(*column, rows.clone(), cells);
                 }
+                visit(state, rows, block);
             },
         );
-        let mut sums = vec![0.0; self.columns()];
-        for part in parts {
-            sums.iter_mut().zip(part).for_each(|(sum, part): (&mut f64, f64)| *sum += part);
+        parts.into_iter().map(|(state, _)| state).collect()
+    }
+
+    /// Adds the terms of `coefficients`, one a column, to the sums of some rows.
+    pub(crate) fn add_terms(&self, rows: Range<usize>, coefficients: &[f64], sums: &mut [f64]) {
+        let term = |(column, coefficient): (usize, &f64)| {
+            let cells = &self.matrix.columns()[column][rows.clone()];
+            (cells, self.means[column], coefficient / self.scales[column])
+        };
+        let mut terms =
+            coefficients[..self.columns()].iter().enumerate().filter(|(_, coefficient)| **coefficient != 0.0).map(term);
+        // Four columns at once keep the memory busier than one after another.
+        while let Some(first) = terms.next() {
+            match [terms.next(), terms.next(), terms.next()] {
+                [Some(second), Some(third), Some(fourth)] => add_four([first, second, third, fourth], sums),
+                rest => {
+                    for (cells, mean, factor) in [Some(first)].into_iter().chain(rest).flatten() {
+                        sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += (cell - mean) * factor);
+                    }
+                }
+            }
         }
-        sums
+    }
+
+    /// Adds the products of each column with `values`, one of each of some rows, to one sum a column.
+    pub(crate) fn add_products(&self, rows: Range<usize>, values: &[f64], sums: &mut [f64]) {
+        let scales = self.means.iter().zip(&self.scales);
+        for ((sum, column), (mean, scale)) in sums.iter_mut().zip(self.matrix.columns()).zip(scales) {
+            *sum += shifted_dot(values, &column[rows.clone()], *mean) / scale;
+        }
+    }
+
+    /// Gives the weighted products of each two of some columns, part of the rows by part.
+    pub(crate) fn gram(&self, columns: &[usize], weights: Option<&[f64]>) -> Vec<Symmetric> {
+        self.fold(
+            columns,
+            || Symmetric::new(columns.len()),
+            |gram, rows, block| {
+                let mut weighted = [0.0; BLOCK_ROWS];
+                let weighted = &mut weighted[..rows.len()];
+                for (column, cells) in block.chunks_exact(BLOCK_ROWS).enumerate() {
+                    weighted.copy_from_slice(&cells[..rows.len()]);
+                    if let Some(weights) = weights {
+                        weighted.iter_mut().zip(&weights[rows.clone()]).for_each(|(cell, weight)| *cell *= weight);
+                    }
+                    for (sum, other) in gram.row_mut(column).iter_mut().zip(block.chunks_exact(BLOCK_ROWS)) {
+                        *sum += dot(weighted, &other[..rows.len()]);
+                    }
+                }
+            },
+        )
+    }
+
+    /// Gives about `count` rows, evenly spaced, of every column, standardized.
+    pub(crate) fn sample(&self, count: usize) -> Vec<Vec<f64>> {
+        let stride = self.rows().div_ceil(count.max(1)).max(1);
+        let columns = self.matrix.columns().iter().zip(self.means.iter().zip(&self.scales));
+        let sample = |(column, (mean, scale)): (&&[f64], (&f64, &f64))| {
+            column.iter().step_by(stride).map(|value| (value - mean) / scale).collect()
+        };
+        columns.map(sample).collect()
     }
 
     /// Takes coefficients of the standardized columns and their intercept back to the columns as they are.
@@ -111,13 +204,56 @@ impl<'a> Standardized<'a> {
         (coefficients, intercept - shift)
     }
 
-    fn copy(&self, rows: Range<usize>, block: &mut [f64]) {
-        let columns = self.matrix.columns().iter().zip(self.means.iter().zip(&self.scales));
-        for (cells, (column, (mean, scale))) in block.chunks_exact_mut(BLOCK_ROWS).zip(columns) {
-            let inverse = 1.0 / scale;
-            for (cell, value) in cells.iter_mut().zip(&column[rows.clone()]) {
-                *cell = (value - mean) * inverse;
-            }
+    fn copy(&self, column: usize, rows: Range<usize>, cells: &mut [f64]) {
+        let Some(values) = self.matrix.columns().get(column) else { return cells.fill(1.0) };
+        let (mean, inverse) = (self.means[column], 1.0 / self.scales[column]);
+        for (cell, value) in cells.iter_mut().zip(&values[rows]) {
+            *cell = (value - mean) * inverse;
         }
     }
+}
+
+/// Adds the terms of four columns, each with its mean and its factor, in their order.
+fn add_four(terms: [(&[f64], f64, f64); 4], sums: &mut [f64]) {
+    let [(first, mean_1, factor_1), (second, mean_2, factor_2), (third, mean_3, factor_3), (fourth, mean_4, factor_4)] =
+        terms;
+    for ((((sum, first), second), third), fourth) in sums.iter_mut().zip(first).zip(second).zip(third).zip(fourth) {
+        let three = *sum + (first - mean_1) * factor_1 + (second - mean_2) * factor_2 + (third - mean_3) * factor_3;
+        *sum = three + (fourth - mean_4) * factor_4;
+    }
+}
+
+/// Sums that run side by side.
+const LANES: usize = 8;
+
+fn sum(values: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let runs = values.chunks_exact(LANES);
+    let rest: f64 = runs.remainder().iter().sum();
+    for run in runs {
+        sums.iter_mut().zip(run).for_each(|(sum, value)| *sum += value);
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+fn largest_distance(values: &[f64], mean: f64) -> f64 {
+    let mut largest = [0.0f64; LANES];
+    for run in values.chunks(LANES) {
+        for (largest, value) in largest.iter_mut().zip(run) {
+            let distance = (value - mean).abs();
+            *largest = if distance > *largest { distance } else { *largest };
+        }
+    }
+    largest.into_iter().fold(0.0, f64::max)
+}
+
+fn sum_of_squares(values: &[f64], mean: f64, inverse: f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    for run in values.chunks(LANES) {
+        for (sum, value) in sums.iter_mut().zip(run) {
+            let distance = (value - mean) * inverse;
+            *sum += distance * distance;
+        }
+    }
+    sums.iter().sum()
 }

@@ -29,6 +29,21 @@ impl Symmetric {
         &mut self.cells[start..start + row + 1]
     }
 
+    /// Gives the cell of two places, in either order.
+    pub(crate) fn cell(&self, one: usize, other: usize) -> f64 {
+        let (row, column) = (one.max(other), one.min(other));
+        self.cells[row * (row + 1) / 2 + column]
+    }
+
+    /// Adds up matrices of one size, in their order.
+    pub(crate) fn sum(size: usize, parts: impl IntoIterator<Item = Symmetric>) -> Symmetric {
+        let mut sum = Symmetric::new(size);
+        for part in parts {
+            sum.cells.iter_mut().zip(part.cells).for_each(|(sum, part)| *sum += part);
+        }
+        sum
+    }
+
     pub(crate) fn diagonal(&self, row: usize) -> f64 {
         self.cells[row * (row + 1) / 2 + row]
     }
@@ -117,6 +132,20 @@ pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
 }
 
+/// Adds the products of `left` with what `right` is beyond `shift`, in the order of [`dot`].
+pub(crate) fn shifted_dot(left: &[f64], right: &[f64], shift: f64) -> f64 {
+    let mut sums = [0.0; 8];
+    let (lefts, rights) = (left.chunks_exact(8), right.chunks_exact(8));
+    let rests = lefts.remainder().iter().zip(rights.remainder());
+    let rest: f64 = rests.map(|(left, right)| left * (right - shift)).sum();
+    for (left, right) in lefts.zip(rights) {
+        for lane in 0..8 {
+            sums[lane] += left[lane] * (right[lane] - shift);
+        }
+    }
+    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,10 +163,8 @@ mod tests {
             }
         }
         let truth: Vec<f64> = (0..size).map(|row| row as f64 - 7.0).collect();
-        let cell =
-            |row: usize, column: usize| matrix.cells[row.max(column) * (row.max(column) + 1) / 2 + row.min(column)];
         let right: Vec<f64> =
-            (0..size).map(|row| (0..size).map(|column| cell(row, column) * truth[column]).sum()).collect();
+            (0..size).map(|row| (0..size).map(|column| matrix.cell(row, column) * truth[column]).sum()).collect();
         let factor = matrix.factor();
         for (got, wanted) in factor.solve(&right).iter().zip(&truth) {
             assert!((got - wanted).abs() < 1e-6, "{got} {wanted}");

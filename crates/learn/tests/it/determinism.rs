@@ -1,8 +1,8 @@
 //! The same bytes at any number of threads.
 
 use trainyard_learn::{
-    Binning, BoostingParameters, GrowPolicy, LogisticParameters, Matrix, Monotonic, Objective, Validation, boost,
-    logistic_regression, metrics, ridge,
+    Binning, BoostingParameters, ElasticNetParameters, GrowPolicy, LogisticParameters, Matrix, Monotonic, Objective,
+    Validation, boost, elastic_net, logistic_regression, metrics, ridge,
 };
 
 use crate::data::{Table, with_threads};
@@ -110,6 +110,20 @@ fn linear_models() {
     same("ridge", || {
         let model = ridge(&matrix, &table.targets, None, 0.5).expect("a fit");
         (bits(&model.coefficients), model.intercept.to_bits())
+    });
+    let weights: Vec<f64> = (0..30_000).map(|row| (row % 5) as f64).collect();
+    same("sparse models", || {
+        let sparse = LogisticParameters { c: 0.01, l1_ratio: 0.8, ..LogisticParameters::default() };
+        let of_classes = logistic_regression(&matrix, &table.targets, Some(&weights), &sparse).expect("a fit");
+        let usual = ElasticNetParameters { alpha: 0.01, l1_ratio: 0.9, ..ElasticNetParameters::default() };
+        let of_numbers = elastic_net(&matrix, &table.targets, Some(&weights), &usual).expect("a fit");
+        [of_classes, of_numbers].map(|model| (bits(&model.coefficients), model.intercept.to_bits()))
+    });
+    let wider = Table::synthetic(2_500, 1_100, 6).complete();
+    same("ridge of many columns", || {
+        let model = ridge(&wider.matrix(), &wider.targets, None, 5.0).expect("a fit");
+        assert!(model.converged);
+        bits(&model.coefficients)
     });
     let wide = Table::synthetic(3_000, 450, 5).complete();
     same("logistic regression of many columns", || {

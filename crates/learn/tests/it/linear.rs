@@ -72,7 +72,7 @@ fn close(name: &str, model: &LinearModel, answer: &Value, tolerance: f64) {
 
 fn logistic_is_close(cases: &[Case<'_>]) {
     for (case, answer) in cases.iter().zip(judged(LOGISTIC, cases).unwrap_or_default()) {
-        let parameters = LogisticParameters { c: case.strength, tol: 1e-10, max_iter: 2_000 };
+        let parameters = LogisticParameters { c: case.strength, tol: 1e-10, max_iter: 2_000, ..Default::default() };
         let (matrix, targets) = (case.table.matrix(), &case.table.targets);
         let model = logistic_regression(&matrix, targets, case.weights, &parameters).expect("a fit");
         assert!(model.converged, "{}", case.name);
@@ -132,7 +132,7 @@ fn logistic_regression_on_hard_data() {
         case("separable", &separable, 1.0),
         case("separable, hardly penalised", &separable, 1e6),
     ]);
-    let endless = LogisticParameters { c: f64::INFINITY, tol: 1e-10, max_iter: 15 };
+    let endless = LogisticParameters { c: f64::INFINITY, tol: 1e-10, max_iter: 15, ..Default::default() };
     let model = logistic_regression(&separable.matrix(), &separable.targets, None, &endless).expect("a fit");
     assert!(!model.converged);
     assert!(model.coefficients.iter().all(|value| value.is_finite()));
@@ -146,6 +146,27 @@ fn logistic_regression_of_many_columns() {
         (0..columns).map(|column| (0..rows).map(|row| key.derive(column).uniform(row) - 0.5).collect()).collect();
     let targets = (0..rows as usize).map(|row| f64::from(u8::from(columns[0][row] + columns[7][row] > 0.1))).collect();
     logistic_is_close(&[case("more columns than Newton's method takes", &Table { columns, targets }, 1.0)]);
+}
+
+#[test]
+fn ridge_of_more_columns_than_normal_equations_are_built_for() {
+    let key = Key::new(7, "learn/tests/wide ridge");
+    let table = |rows: u64, columns: u64| {
+        let column = |column: u64| (0..rows).map(|row| key.derive(column).uniform(row) * 10.0 - 3.0).collect();
+        let mut columns: Vec<Vec<f64>> = (0..columns).map(column).collect();
+        columns[1] = columns[0].iter().map(|value| 2.0 * value + 1.0).collect();
+        columns[2].fill(4.0);
+        columns[3].iter_mut().for_each(|value| *value *= 100.0);
+        let target = |row: usize| columns[0][row] - columns[5][row] + key.derive(1 << 40).uniform(row as u64);
+        let targets = (0..rows as usize).map(target).collect();
+        Table { columns, targets }
+    };
+    let (few, many) = (table(200, 1_300), table(1_500, 1_100));
+    ridge_is_close(&[
+        case("fewer rows than columns", &few, 1.0),
+        case("fewer rows than columns, strong penalty", &few, 1e3),
+        case("more rows than columns", &many, 1.0),
+    ]);
 }
 
 #[test]

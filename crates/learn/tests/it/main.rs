@@ -14,6 +14,7 @@ mod metrics;
 mod multiclass;
 mod objectives;
 mod shap;
+mod sparse;
 mod stored;
 mod thresholds;
 mod weighted_scores;
