@@ -19,20 +19,17 @@ const LIBRARY: &str = "scikit-learn";
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a project has a handful of them, and a box would stand in every match")]
 pub enum EstimatorSpec {
-    /// A logistic regression with an L2 penalty.
-    LogisticRegression {
-        /// The inverse of the strength of the penalty.
-        c: Located<f64>,
-        /// The most iterations.
-        max_iter: Located<u32>,
-        /// The slope at which a fit counts as converged.
-        tol: Located<f64>,
-    },
+    /// A logistic regression.
+    LogisticRegression(LogisticSpec),
     /// A linear regression with an L2 penalty.
     Ridge {
         /// The strength of the penalty.
         alpha: Located<f64>,
     },
+    /// A linear regression with an L1 penalty.
+    Lasso(LassoSpec),
+    /// A linear regression with both penalties.
+    ElasticNet(ElasticNetSpec),
     /// The mean of the target, or the share of each class, whatever the row.
     Dummy {},
     /// Boosted trees.
@@ -44,14 +41,86 @@ pub enum EstimatorSpec {
 }
 
 record! {
-    /// A logistic regression with an L2 penalty; for classification.
-    pub(crate) struct LogisticSpec {
+    /// A logistic regression; for classification.
+    pub struct LogisticSpec {
         /// The inverse of the strength of the penalty.
         c as "C": Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1.0),
         /// The most iterations.
         max_iter: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 100),
         /// The slope at which a fit counts as converged.
         tol: Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1e-4),
+        /// The share of the penalty that is L1, which leaves features out; the rest is L2. Default: 0.
+        l1_ratio: Option<Located<f64>> = optional(number().at_least(0.0).at_most(1.0).of(LIBRARY)).unlisted(),
+        /// The penalty by its older name: l1 is `l1_ratio: 1`, l2 is `l1_ratio: 0`. Default: l2.
+        penalty: Option<Located<Penalty>> = optional(choice()).unlisted(),
+        /// Whether there is an intercept. Default: true.
+        fit_intercept: Option<Located<bool>> = optional(boolean()).unlisted(),
+        /// How much the rows of a class count: balanced, or a weight for some classes.
+        class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+    }
+    check check_logistic
+}
+
+named! {
+    /// What keeps the coefficients of a logistic regression small; the names are scikit-learn's.
+    pub enum Penalty {
+        /// Their absolute values.
+        L1 = "l1",
+        /// Their squares.
+        L2 = "l2",
+        /// Both.
+        ElasticNet = "elasticnet",
+        /// Nothing.
+        None = "none",
+    }
+}
+
+impl LogisticSpec {
+    /// Gives the share of the penalty that is L1, whichever key says it; 0 to 1.
+    pub fn l1_share(&self) -> f64 {
+        let of_name = match self.penalty.as_ref().map(|penalty| penalty.value) {
+            Some(Penalty::L1) => 1.0,
+            Some(Penalty::L2 | Penalty::ElasticNet | Penalty::None) | None => 0.0,
+        };
+        self.l1_ratio.as_ref().map_or(of_name, |ratio| ratio.value)
+    }
+
+    /// Gives the inverse of the strength of the penalty; infinite where there is none.
+    pub fn inverse_strength(&self) -> f64 {
+        let is_free = self.penalty.as_ref().is_some_and(|penalty| penalty.value == Penalty::None);
+        if is_free { f64::INFINITY } else { self.c.value }
+    }
+}
+
+/// Refuses a penalty that says something else than the keys beside it.
+fn check_logistic(spec: &mut LogisticSpec, section: &Section<'_>, decoder: &mut Decoder) {
+    let key = |name: &str| section.entries.iter().map(|(key, _)| key).find(|key| key.value == name).cloned();
+    let (Some(penalty), Some(first)) = (spec.penalty.as_ref().map(|penalty| penalty.value), key("penalty")) else {
+        return;
+    };
+    let ratio = spec.l1_ratio.as_ref().map(|ratio| ratio.value);
+    let mut conflict = |second: &str, why, help| {
+        let (first, second) = (first.clone(), key(second));
+        decoder.errors.extend(second.map(|second| Error::ParameterConflict { first, second, why, help }));
+    };
+    match (penalty, ratio) {
+        (Penalty::ElasticNet, None) => {
+            let why = "how much of the penalty is L1 must be said";
+            decoder.errors.push(Error::LoneParameter { key: first, needs: "l1_ratio: 0.5", why });
+        }
+        (Penalty::L1, Some(ratio)) if ratio != 1.0 => {
+            conflict("l1_ratio", "`penalty: l1` means `l1_ratio: 1`", "leave `penalty` out");
+        }
+        (Penalty::L2, Some(ratio)) if ratio != 0.0 => {
+            conflict("l1_ratio", "`penalty: l2` means `l1_ratio: 0`", "leave `penalty` out");
+        }
+        (Penalty::None, _) => {
+            // A record of the spec writes the default out.
+            for second in ["C", "l1_ratio"].into_iter().filter(|key| *key != "C" || spec.c.value != 1.0) {
+                conflict(second, "without a penalty it does nothing", "leave one of them out");
+            }
+        }
+        (Penalty::L1 | Penalty::L2 | Penalty::ElasticNet, _) => {}
     }
 }
 
@@ -60,6 +129,32 @@ record! {
     pub(crate) struct RidgeSpec {
         /// The strength of the penalty.
         alpha: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1.0),
+    }
+}
+
+record! {
+    /// A linear regression with an L1 penalty, which leaves features out; for regression.
+    pub struct LassoSpec {
+        /// The strength of the penalty.
+        alpha: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1.0),
+        /// The most iterations.
+        max_iter: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1000),
+        /// The duality gap, as a share of the target's variance, at which a fit counts as converged.
+        tol: Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1e-4),
+    }
+}
+
+record! {
+    /// A linear regression with an L1 and an L2 penalty; for regression.
+    pub struct ElasticNetSpec {
+        /// The strength of the penalty.
+        alpha: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1.0),
+        /// The share of the penalty that is L1; the rest is L2.
+        l1_ratio: Located<f64> = defaulted(number().at_least(0.0).at_most(1.0).of(LIBRARY), 0.5),
+        /// The most iterations.
+        max_iter: Located<u32> = defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 1000),
+        /// The duality gap, as a share of the target's variance, at which a fit counts as converged.
+        tol: Located<f64> = defaulted(number().above(0.0).of(LIBRARY), 1e-4),
     }
 }
 
@@ -373,6 +468,8 @@ impl Shape for SomeColumns {
 
 const LOGISTIC: &str = "logistic_regression";
 const RIDGE: &str = "ridge";
+const LASSO: &str = "lasso";
+const ELASTIC: &str = "elastic_net";
 const DUMMY: &str = "dummy";
 const BOOSTING: &str = "gradient_boosting";
 const FOREST: &str = "random_forest";
@@ -380,17 +477,28 @@ const EXTRA: &str = "extra_trees";
 
 impl EstimatorSpec {
     /// The names of all estimators.
-    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, DUMMY, BOOSTING, FOREST, EXTRA];
+    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, LASSO, ELASTIC, DUMMY, BOOSTING, FOREST, EXTRA];
 
     /// Gives the name of the estimator.
     pub fn name(&self) -> &'static str {
         match self {
-            EstimatorSpec::LogisticRegression { .. } => LOGISTIC,
+            EstimatorSpec::LogisticRegression(_) => LOGISTIC,
             EstimatorSpec::Ridge { .. } => RIDGE,
+            EstimatorSpec::Lasso(_) => LASSO,
+            EstimatorSpec::ElasticNet(_) => ELASTIC,
             EstimatorSpec::Dummy {} => DUMMY,
             EstimatorSpec::GradientBoosting(_) => BOOSTING,
             EstimatorSpec::RandomForest(_) => FOREST,
             EstimatorSpec::ExtraTrees(_) => EXTRA,
+        }
+    }
+
+    /// Says whether an estimator of this name is made for classes, or for numbers.
+    pub fn is_for(name: &str, has_classes: bool) -> bool {
+        match name {
+            LOGISTIC => has_classes,
+            RIDGE | LASSO | ELASTIC => !has_classes,
+            _ => true,
         }
     }
 
@@ -399,8 +507,10 @@ impl EstimatorSpec {
     pub fn parameters(&self) -> BTreeMap<String, String> {
         let mut known = Definitions::new();
         let fields = match self {
-            EstimatorSpec::LogisticRegression { .. } => LogisticSpec::fields(&mut known),
+            EstimatorSpec::LogisticRegression(_) => LogisticSpec::fields(&mut known),
             EstimatorSpec::Ridge { .. } => RidgeSpec::fields(&mut known),
+            EstimatorSpec::Lasso(_) => LassoSpec::fields(&mut known),
+            EstimatorSpec::ElasticNet(_) => ElasticNetSpec::fields(&mut known),
             EstimatorSpec::Dummy {} => Vec::new(),
             EstimatorSpec::GradientBoosting(_) => BoostingSpec::fields(&mut known),
             EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => ForestSpec::fields(&mut known),
@@ -413,8 +523,10 @@ impl EstimatorSpec {
 
     fn encode(&self) -> Map<String, Value> {
         match self.clone() {
-            EstimatorSpec::LogisticRegression { c, max_iter, tol } => LogisticSpec { c, max_iter, tol }.encode(),
+            EstimatorSpec::LogisticRegression(spec) => spec.encode(),
             EstimatorSpec::Ridge { alpha } => RidgeSpec { alpha }.encode(),
+            EstimatorSpec::Lasso(spec) => spec.encode(),
+            EstimatorSpec::ElasticNet(spec) => spec.encode(),
             EstimatorSpec::Dummy {} => Map::new(),
             EstimatorSpec::GradientBoosting(spec) => spec.encode(),
             EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => spec.encode(),
@@ -424,14 +536,13 @@ impl EstimatorSpec {
     /// Decodes the parameters of a known estimator.
     fn decode(name: &str, node: &Node, decoder: &mut Decoder) -> Option<EstimatorSpec> {
         Some(match name {
-            LOGISTIC => {
-                let LogisticSpec { c, max_iter, tol } = Record::decode(node, decoder)?;
-                EstimatorSpec::LogisticRegression { c, max_iter, tol }
-            }
+            LOGISTIC => EstimatorSpec::LogisticRegression(Record::decode(node, decoder)?),
             RIDGE => {
                 let RidgeSpec { alpha } = Record::decode(node, decoder)?;
                 EstimatorSpec::Ridge { alpha }
             }
+            LASSO => EstimatorSpec::Lasso(Record::decode(node, decoder)?),
+            ELASTIC => EstimatorSpec::ElasticNet(Record::decode(node, decoder)?),
             DUMMY => {
                 NoParameters.decode(node, decoder)?;
                 EstimatorSpec::Dummy {}
@@ -446,6 +557,8 @@ impl EstimatorSpec {
         match name {
             LOGISTIC => rec::<LogisticSpec>().schema(definitions),
             RIDGE => rec::<RidgeSpec>().schema(definitions),
+            LASSO => rec::<LassoSpec>().schema(definitions),
+            ELASTIC => rec::<ElasticNetSpec>().schema(definitions),
             DUMMY => NoParameters.schema(definitions),
             FOREST | EXTRA => rec::<ForestSpec>().schema(definitions),
             _ => rec::<BoostingSpec>().schema(definitions),
@@ -555,6 +668,8 @@ impl Shape for Candidates {
             let mut schema = match *name {
                 LOGISTIC => LogisticSpec::schema(definitions),
                 RIDGE => RidgeSpec::schema(definitions),
+                LASSO => LassoSpec::schema(definitions),
+                ELASTIC => ElasticNetSpec::schema(definitions),
                 DUMMY => NoParameters.schema(definitions),
                 FOREST | EXTRA => ForestSpec::schema(definitions),
                 _ => BoostingSpec::schema(definitions),

@@ -27,7 +27,10 @@ pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, Threshold
 pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
 pub use error::Error;
-pub use estimator::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, GrowPolicy, Loss, MaxFeatures, Monotonic};
+pub use estimator::{
+    BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, GrowPolicy, LassoSpec, LogisticSpec, Loss,
+    MaxFeatures, Monotonic, Penalty,
+};
 pub use features::{
     BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,

@@ -85,12 +85,11 @@ fn wrong_estimator(
 ) {
     let Some(task) = target.known_task() else { return };
     wrong_parameters(spec, &path, task, target, errors);
-    let of = match spec {
-        EstimatorSpec::LogisticRegression { .. } if !task.has_classes() => "classification",
-        EstimatorSpec::Ridge { .. } if task.has_classes() => "regression",
-        _ => return,
-    };
-    let fits = |name: &&&str| !matches!((task.has_classes(), **name), (true, "ridge") | (false, "logistic_regression"));
+    if EstimatorSpec::is_for(spec.name(), task.has_classes()) {
+        return;
+    }
+    let of = if task.has_classes() { "regression" } else { "classification" };
+    let fits = |name: &&&str| EstimatorSpec::is_for(name, task.has_classes());
     let known = EstimatorSpec::NAMES.iter().filter(fits).map(|name| (*name).to_owned()).collect();
     let spot = Spot { path, origin: name.origin.clone() };
     let (name, because) = (spec.name().to_owned(), target.task_origin());
@@ -102,7 +101,12 @@ fn wrong_parameters(spec: &EstimatorSpec, path: &str, task: Task, target: &Targe
     let (loss, weight) = match spec {
         EstimatorSpec::GradientBoosting(spec) => (spec.loss.as_ref(), spec.class_weight.as_ref()),
         EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => (None, spec.class_weight.as_ref()),
-        EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy {} => return,
+        // Of a logistic regression for numbers enough is said.
+        EstimatorSpec::LogisticRegression(_)
+        | EstimatorSpec::Ridge { .. }
+        | EstimatorSpec::Lasso(_)
+        | EstimatorSpec::ElasticNet(_)
+        | EstimatorSpec::Dummy {} => return,
     };
     let of = if task.has_classes() { "regression" } else { "classification" };
     let mut refuse = |key: &str, origin: &Origin, name: &str, what, known: &[&str]| {
