@@ -146,7 +146,7 @@ impl Error {
             Error::WrongTask { has_classes, .. } => error("model/wrong-task").help(if *has_classes {
                 "use logistic_regression, gradient_boosting, random_forest, extra_trees or dummy"
             } else {
-                "use ridge, gradient_boosting, random_forest, extra_trees or dummy"
+                "use ridge, lasso, elastic_net, gradient_boosting, random_forest, extra_trees or dummy"
             }),
             Error::WrongParameter { parameter, has_classes, .. } => {
                 error("model/wrong-parameter").help(match (parameter.as_str(), *has_classes) {

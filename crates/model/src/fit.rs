@@ -2,10 +2,13 @@
 
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
-    BoostingParameters, Criterion, ForestParameters, GrowPolicy, LinearModel, LogisticParameters, Matrix, Monotonic,
-    Objective, Tree, TreeEnsemble, Validation, boost, grow_forest, logistic_regression, multinomial_regression, ridge,
+    BoostingParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel, LogisticParameters,
+    Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net, grow_forest, logistic_regression,
+    multinomial_regression, ridge,
 };
-use trainyard_spec::{BoostingSpec, ClassWeight, EstimatorSpec, ForestSpec, Loss, MaxFeatures};
+use trainyard_spec::{
+    BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, LassoSpec, Loss, MaxFeatures,
+};
 
 use crate::class_weight::RowWeights;
 use crate::estimator::{Filled, Link, means};
@@ -43,23 +46,11 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Refuses estimators and parameters that are not made for the task, and weights of classes that there are not.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let fits = match self.spec {
-            EstimatorSpec::LogisticRegression { .. } => self.task != Task::Regression,
-            EstimatorSpec::Ridge { .. } => self.task == Task::Regression,
-            EstimatorSpec::GradientBoosting(_)
-            | EstimatorSpec::RandomForest(_)
-            | EstimatorSpec::ExtraTrees(_)
-            | EstimatorSpec::Dummy { .. } => true,
-        };
-        let wrong = || Error::WrongTask {
-            candidate: self.name.to_owned(),
-            estimator: self.spec.name().to_owned(),
-            has_classes: self.task != Task::Regression,
-        };
-        if !fits {
-            return Err(wrong());
-        }
         let has_classes = self.task != Task::Regression;
+        if !EstimatorSpec::is_for(self.spec.name(), has_classes) {
+            let (candidate, estimator) = (self.name.to_owned(), self.spec.name().to_owned());
+            return Err(Error::WrongTask { candidate, estimator, has_classes });
+        }
         let wrong =
             |parameter: String| Err(Error::WrongParameter { candidate: self.name.to_owned(), parameter, has_classes });
         if let EstimatorSpec::GradientBoosting(BoostingSpec { loss: Some(loss), .. }) = self.spec
@@ -83,11 +74,13 @@ impl Job<'_> {
 
     fn class_weight(&self) -> Option<&ClassWeight> {
         let weight = match self.spec {
+            EstimatorSpec::LogisticRegression(spec) => &spec.class_weight,
             EstimatorSpec::GradientBoosting(spec) => &spec.class_weight,
             EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => &spec.class_weight,
-            EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy { .. } => {
-                return None;
-            }
+            EstimatorSpec::Ridge { .. }
+            | EstimatorSpec::Lasso(_)
+            | EstimatorSpec::ElasticNet(_)
+            | EstimatorSpec::Dummy { .. } => return None,
         };
         weight.as_ref().map(|weight| &weight.value)
     }
@@ -109,8 +102,16 @@ impl Job<'_> {
             EstimatorSpec::ExtraTrees(spec) => {
                 return self.forest(ForestParameters::extra_trees(self.criterion()), spec, rows);
             }
-            EstimatorSpec::LogisticRegression { c, max_iter, tol } => {
-                let parameters = LogisticParameters { c: c.value, max_iter: max_iter.value as usize, tol: tol.value };
+            EstimatorSpec::LogisticRegression(spec) => {
+                let parameters = LogisticParameters {
+                    c: spec.inverse_strength(),
+                    l1_ratio: spec.l1_share(),
+                    fit_intercept: spec.fit_intercept.as_ref().is_none_or(|fit| fit.value),
+                    max_iter: spec.max_iter.value as usize,
+                    tol: spec.tol.value,
+                };
+                let weights = RowWeights::new(self.class_weight(), self.classes, targets).of(targets, weights);
+                let weights = weights.as_deref();
                 self.linear(rows, link, |matrix| match self.task {
                     Task::Multiclass { classes } => {
                         multinomial_regression(matrix, targets, classes, weights, &parameters)
@@ -122,6 +123,20 @@ impl Job<'_> {
             }
             EstimatorSpec::Ridge { alpha } => {
                 self.linear(rows, link, |matrix| ridge(matrix, targets, weights, alpha.value).map(|model| vec![model]))?
+            }
+            EstimatorSpec::Lasso(LassoSpec { alpha, max_iter, tol }) => {
+                let (alpha, max_iter, tol) = (alpha.value, max_iter.value as usize, tol.value);
+                let parameters = ElasticNetParameters { alpha, l1_ratio: 1.0, max_iter, tol };
+                self.linear(rows, link, |matrix| {
+                    elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
+                })?
+            }
+            EstimatorSpec::ElasticNet(ElasticNetSpec { alpha, l1_ratio, max_iter, tol }) => {
+                let (alpha, max_iter, tol) = (alpha.value, max_iter.value as usize, tol.value);
+                let parameters = ElasticNetParameters { alpha, l1_ratio: l1_ratio.value, max_iter, tol };
+                self.linear(rows, link, |matrix| {
+                    elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
+                })?
             }
             EstimatorSpec::Dummy { .. } => (Estimator::Constant { values: self.means(targets, weights) }, true),
         };
@@ -318,7 +333,11 @@ pub(crate) fn max_bins(spec: &EstimatorSpec) -> Option<usize> {
     match spec {
         EstimatorSpec::GradientBoosting(spec) => Some(spec.max_bins.value as usize),
         EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => Some(FOREST_BINS),
-        EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. } | EstimatorSpec::Dummy { .. } => None,
+        EstimatorSpec::LogisticRegression(_)
+        | EstimatorSpec::Ridge { .. }
+        | EstimatorSpec::Lasso(_)
+        | EstimatorSpec::ElasticNet(_)
+        | EstimatorSpec::Dummy { .. } => None,
     }
 }
 
@@ -355,5 +374,14 @@ fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
 
 /// Says whether an estimator reads the values of the training rows, not their bins alone.
 pub(crate) fn reads_values(spec: &EstimatorSpec) -> bool {
-    matches!(spec, EstimatorSpec::LogisticRegression { .. } | EstimatorSpec::Ridge { .. })
+    match spec {
+        EstimatorSpec::LogisticRegression(_)
+        | EstimatorSpec::Ridge { .. }
+        | EstimatorSpec::Lasso(_)
+        | EstimatorSpec::ElasticNet(_) => true,
+        EstimatorSpec::GradientBoosting(_)
+        | EstimatorSpec::RandomForest(_)
+        | EstimatorSpec::ExtraTrees(_)
+        | EstimatorSpec::Dummy { .. } => false,
+    }
 }

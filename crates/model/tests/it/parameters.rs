@@ -53,6 +53,8 @@ fn parameters_that_are_left_out_are_not_listed() {
          min_samples_leaf n_iter_no_change subsample tol"
     );
     assert_eq!(names(1), "bootstrap max_depth max_features min_samples_leaf min_samples_split n_estimators");
+    let baseline = churn(&models("{logistic_regression: {}}"), &table).train(&table, None).unwrap().model.parameters;
+    assert_eq!(baseline.keys().cloned().collect::<Vec<String>>().join(" "), "C max_iter tol");
     assert!(!serde_json::to_string(&trained.report).unwrap().contains("out_of_bag"));
     let given = churn(&models("{gradient_boosting: {max_iter: 2, class_weight: balanced, reg_alpha: 0}}"), &table);
     let parameters = given.train(&table, None).unwrap().model.parameters;
@@ -73,9 +75,12 @@ answer = list(compute_class_weight('balanced', classes=np.array([0, 1]), y=np.ar
     let [no, yes] = [0, 1].map(|class| trainyard_judges::number(&balanced[class]));
     let cases = [("balanced", [no, yes]), ("{\"Yes\": 2.5}", [1.0, 2.5]), ("{\"No\": 0.25, \"Yes\": 4}", [0.25, 4.0])];
     for (class_weight, weights) in cases {
-        for estimator in
-            ["gradient_boosting: {max_iter: 5", "random_forest: {n_estimators: 5", "extra_trees: {n_estimators: 5"]
-        {
+        for estimator in [
+            "gradient_boosting: {max_iter: 5",
+            "random_forest: {n_estimators: 5",
+            "extra_trees: {n_estimators: 5",
+            "logistic_regression: {l1_ratio: 0.5",
+        ] {
             let by_class = churn(&models(&format!("{{{estimator}, class_weight: {class_weight}}}}}")), &plain);
             let table = weighed(&plain, weights);
             let project = CHURN.replace("  types:", "  weight: seen\n  types:");
@@ -185,6 +190,49 @@ fn a_score_out_of_bag_is_reported() {
     assert_eq!(without.model.estimator, trained.model.estimator);
 }
 
+/// The coefficients of the only linear model of a fit, and its intercept.
+fn linear(model: &Model) -> (Vec<f64>, f64) {
+    let text = serde_json::to_value(&model.estimator).unwrap();
+    let of = text.as_object().unwrap().values().find_map(|value| value.get("models")).unwrap_or(&text["models"]);
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    (of[0]["coefficients"].as_array().unwrap().iter().map(number).collect(), number(&of[0]["intercept"]))
+}
+
+#[test]
+fn names_of_penalties_mean_shares_of_them() {
+    let table = synth::churn(500, 10);
+    let fit = |parameters: &str| {
+        let candidates = models(&format!("{{only: {{estimator: logistic_regression{parameters}}}}}"));
+        churn(&candidates, &table).train(&table, None).unwrap().model
+    };
+    let (plain, sparse) = (fit(""), fit(", C: 0.05, penalty: l1"));
+    assert_eq!(plain.estimator, fit(", penalty: l2").estimator);
+    assert_eq!(sparse.estimator, fit(", C: 0.05, l1_ratio: 1").estimator);
+    assert_eq!(fit(", penalty: elasticnet, l1_ratio: 0.3").estimator, fit(", l1_ratio: 0.3").estimator);
+    let zeros = |model: &Model| linear(model).0.iter().filter(|coefficient| **coefficient == 0.0).count();
+    assert!(zeros(&sparse) > zeros(&plain) + 3, "{:?}", linear(&sparse));
+    let size = |model: &Model| linear(model).0.iter().map(|coefficient| coefficient.abs()).sum::<f64>();
+    assert!(size(&fit(", penalty: none, max_iter: 1000")) > size(&plain));
+    assert_eq!(linear(&fit(", fit_intercept: false")).1, 0.0);
+    assert!(linear(&plain).1 != 0.0);
+}
+
+#[test]
+fn lasso_and_elastic_net_leave_features_out() {
+    let table = synth::bike(1_500, 11);
+    let fit = |candidate: &str| {
+        let project = Project::new(BIKES, BIKE_FEATURES, &models(&format!("{{{candidate}}}")), &table);
+        project.train(&table, None).unwrap().model
+    };
+    let (lasso, all) = (fit("lasso: {alpha: 1e6}"), fit("ridge: {}"));
+    assert!(linear(&lasso).0.iter().all(|coefficient| *coefficient == 0.0));
+    assert!(linear(&all).0.iter().all(|coefficient| *coefficient != 0.0));
+    assert_eq!(fit("lasso: {alpha: 2}").estimator, fit("elastic_net: {alpha: 2, l1_ratio: 1}").estimator);
+    let both = linear(&fit("elastic_net: {alpha: 2}")).0;
+    let size = |coefficients: &[f64]| coefficients.iter().map(|coefficient| coefficient.abs()).sum::<f64>();
+    assert!(size(&both) < size(&linear(&all).0), "{both:?}");
+}
+
 #[test]
 fn threads_change_no_byte() {
     let customers = synth::churn(700, 8);
@@ -195,6 +243,7 @@ baseline: {dummy: {}}
 candidates:
   bounded: {estimator: gradient_boosting, max_iter: 10, class_weight: balanced, monotonic_cst: {tenure: -1}, subsample: 0.8, reg_alpha: 0.2, min_child_weight: 2, grow_policy: depthwise}
   random_forest: {n_estimators: 20, class_weight: balanced, oob_score: true}
+  logistic_regression: {l1_ratio: 0.7, class_weight: balanced}
 cross_validation: {folds: 3}
 ",
         &customers,
@@ -207,6 +256,8 @@ candidates:
   median: {estimator: gradient_boosting, max_iter: 10, loss: absolute_error, early_stopping: true}
   upper: {estimator: gradient_boosting, max_iter: 10, loss: quantile, quantile: 0.9, subsample: 0.7}
   counts: {estimator: gradient_boosting, max_iter: 10, loss: poisson}
+  lasso: {alpha: 0.5}
+  elastic_net: {alpha: 0.5}
 cross_validation: {folds: 3}
 ",
         &hours,
@@ -237,6 +288,8 @@ fn parameters_of_another_task_are_refused_where_only_the_data_tells_the_task() {
         let error = refused(parameters);
         assert!(matches!(error, Error::WrongParameter { has_classes: false, .. }), "{error:?}");
     }
+    let error = refused("logistic_regression, l1_ratio: 1");
+    assert!(matches!(error, Error::WrongTask { has_classes: false, .. }), "{error:?}");
     let project = CHURN.replace("{column: Churn, positive: \"Yes\"}", "{column: Contract, task: multiclass}");
     let candidates = models("{only: {estimator: gradient_boosting, monotonic_cst: {tenure: 1}}}");
     let features = "groups: [{numeric: [tenure]}]\n";
