@@ -345,6 +345,33 @@ const SPECS: &[Case] = &[
         },
         &["run", "--threads", "1"],
     ),
+    (
+        "penalty that says two things",
+        |project| {
+            project.edit(
+                MODEL,
+                "  gradient_boosting",
+                "  sparse: {estimator: logistic_regression, penalty: l1, l1_ratio: 0.5}\n  gradient_boosting",
+            );
+        },
+        &["run"],
+    ),
+    (
+        "penalty of two kinds without their shares",
+        |project| {
+            project.edit(
+                MODEL,
+                "  gradient_boosting",
+                "  mixed: {estimator: logistic_regression, penalty: elasticnet}\n  gradient_boosting",
+            );
+        },
+        &["run"],
+    ),
+    (
+        "lasso of classes",
+        |project| project.edit(MODEL, "  gradient_boosting", "  lasso: {}\n  gradient_boosting"),
+        &["run"],
+    ),
     ("quantile without its loss", |project| project.edit(MODEL, "n_estimators: 100", "quantile: 0.9"), &["run"]),
     (
         "direction of medians",
