@@ -80,7 +80,8 @@ fn correlations(sample: &[Vec<f64>]) -> Symmetric {
     };
     let rows: Vec<Vec<f64>> = (0..size).into_par_iter().map(row).collect();
     let squares: f64 = rows.iter().flatten().map(|correlation| correlation * correlation).sum();
-    let noise: f64 = rows.iter().flatten().map(|correlation| (1.0 - correlation * correlation).powi(2)).sum();
+    let rest = |correlation: &f64| 1.0 - correlation * correlation;
+    let noise: f64 = rows.iter().flatten().map(|correlation| rest(correlation) * rest(correlation)).sum();
     let count = sample.first().map_or(1, Vec::len) as f64;
     let kept = if squares > 0.0 { (1.0 - noise / count / squares).max(0.0) } else { 0.0 };
     let mut matrix = Symmetric::new(size + 1);
