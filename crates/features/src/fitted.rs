@@ -17,8 +17,10 @@ use crate::targets::Encoder;
 use crate::words::Terms;
 use crate::{Error, FeatureTable};
 
-/// The format of stored features that this version writes.
-const FORMAT: u64 = 1;
+/// The latest format of stored features that this version knows: bins, encodings by the target, and texts.
+const FORMAT: u64 = 2;
+/// The format of features without any of these, which earlier versions read too.
+const FIRST: u64 = 1;
 
 /// Turns raw columns into features, by what the training rows taught.
 ///
@@ -196,6 +198,11 @@ impl FittedFeatures {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Says whether they are stored in the first format.
+    pub fn has_first_format(&self) -> bool {
+        self.features.iter().all(|feature| matches!(feature, Feature::Number(_) | Feature::Category(_)))
+    }
+
     /// Reads what [`FittedFeatures::to_json`] wrote.
     ///
     /// # Errors
@@ -204,7 +211,7 @@ impl FittedFeatures {
         let damaged = |error: serde_json::Error| Error::Damaged { what: error.to_string() };
         let value: serde_json::Value = serde_json::from_str(text).map_err(damaged)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(FORMAT) => FittedFeatures::try_from(serde_json::from_value::<Stored>(value).map_err(damaged)?),
+            Some(FIRST..=FORMAT) => FittedFeatures::try_from(serde_json::from_value::<Stored>(value).map_err(damaged)?),
             Some(found) => Err(Error::Format { found, known: FORMAT }),
             None => Err(Error::Damaged { what: "it does not say its format".into() }),
         }
@@ -223,7 +230,7 @@ impl PartialEq for FittedFeatures {
 impl From<FittedFeatures> for Stored {
     fn from(fitted: FittedFeatures) -> Stored {
         Stored {
-            format: FORMAT,
+            format: if fitted.has_first_format() { FIRST } else { FORMAT },
             inputs: fitted.inputs,
             derived: fitted.derived.into_iter().map(|derived| derived.stored).collect(),
             features: fitted.features,
@@ -235,7 +242,7 @@ impl TryFrom<Stored> for FittedFeatures {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<FittedFeatures, Error> {
-        if stored.format != FORMAT {
+        if !(FIRST..=FORMAT).contains(&stored.format) {
             return Err(Error::Format { found: stored.format, known: FORMAT });
         }
         let damaged = |what: String| Error::Damaged { what };

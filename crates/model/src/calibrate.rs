@@ -2,7 +2,6 @@
 //! from.
 
 use arrow_array::RecordBatch;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainyard_data::Target;
 use trainyard_learn::metrics::{self, Task, ThresholdRule, choose_threshold};
@@ -12,10 +11,10 @@ use trainyard_spec::{CalibrationRows, EstimatorSpec, Refit, ThresholdSpec};
 use crate::cross_validation::pick;
 use crate::fit::stops_early;
 use crate::model::learn_task;
-use crate::prepared::{Rows, Wanted};
+use crate::prepared::{Prepared, Rows};
 use crate::progress::Part;
 use crate::train::{Course, TrainRequest, course_digests};
-use crate::{Error, Model, folds};
+use crate::{Error, Estimator, Model, folds};
 
 /// The folds that find a threshold where the spec names none.
 const FOLDS: usize = 5;
@@ -170,18 +169,20 @@ pub fn calibrate(request: &TrainRequest<'_>, model: Model) -> Result<Calibrated,
     let candidates = request.spec.candidates.iter().map(|(name, spec)| (name.value.as_str(), spec));
     let chosen: Vec<(&str, &EstimatorSpec)> = candidates.filter(|(name, _)| *name == model.name).collect();
     let wanted = request.spec.calibrate.as_ref().map(|calibrate| calibrate.value.folds.value);
-    let folds = match (wanted, request.spec.cross_validation.folds) {
-        (Some(CalibrationRows::Folds(folds)), _) => folds as usize,
-        (_, 0) => FOLDS,
-        (_, own) => own as usize,
+    let (folds, key) = match (wanted, request.spec.cross_validation.folds) {
+        (Some(CalibrationRows::Folds(folds)), _) => (folds as usize, "calibrate: {folds: …}"),
+        (_, 0) => (FOLDS, "a validation share, or a `threshold` without a rule"),
+        (_, own) => (own as usize, "cross_validation: {folds: …}"),
     };
     let course = Course::new(request, chosen, folds)?;
-    Fit { course, model }.run()
+    Fit { course, model, key }.run()
 }
 
 struct Fit<'a> {
     course: Course<'a>,
     model: Model,
+    /// What asks for the folds.
+    key: &'static str,
 }
 
 impl Fit<'_> {
@@ -257,42 +258,33 @@ impl Fit<'_> {
         Error::Learn { candidate: self.model.name.clone(), part: "calibration".into(), error }
     }
 
-    /// Gives the number of trees that the chosen candidate keeps, where its rows would say when to stop.
-    fn trees(&self, spec: &EstimatorSpec) -> Option<usize> {
-        self.model.estimator.trees().filter(|_| stops_early(spec))
-    }
-
     /// Scores every training row by a fit on the other folds.
     fn out_of_fold(&self) -> Result<Held, Error> {
         let course = &self.course;
-        let fold_of = folds::assign(course.request, &course.targets, &course.digests, course.folds)?;
-        let score = |fold: usize| -> Result<(Vec<usize>, Vec<f64>), Error> {
+        let fold_of = folds::assign(course.request, &course.targets, &course.digests, course.folds, self.key)?;
+        let scored = course.each_fold(|fold| {
             let (rows, _, scores) = course.in_fold(&fold_of, fold, |prepared, part| {
-                let mut scores = Vec::new();
-                for &(name, spec) in &course.candidates {
-                    let estimator = course.job(name, spec, part, self.trees(spec)).fit(prepared)?.estimator;
-                    scores = prepared.held.as_ref().map(|held| estimator.scores(&held.matrix())).unwrap_or_default();
-                }
-                Ok(scores)
+                let estimator = self.fitted(prepared, part)?;
+                Ok(prepared.held.as_ref().map(|held| estimator.scores(&held.matrix())).unwrap_or_default())
             })?;
             Ok((rows, scores))
-        };
-        let scored: Vec<Result<_, Error>> = (0..course.folds).into_par_iter().map(score).collect();
-        let scored = scored.into_iter().collect::<Result<Vec<_>, Error>>()?;
-        let outputs = course.task().outputs();
-        let mut by_row: Vec<(usize, &[f64])> = Vec::with_capacity(course.targets.len());
-        for (rows, scores) in &scored {
-            by_row.extend(rows.iter().copied().zip(scores.chunks_exact(outputs)));
-        }
-        // In the order of the rows; those before the first judged block of a split by time have no score.
-        by_row.sort_unstable_by_key(|(row, _)| *row);
-        let rows: Vec<usize> = by_row.iter().map(|(row, _)| *row).collect();
+        })?;
+        let parts: Vec<(&[usize], &[f64])> =
+            scored.iter().map(|(rows, scores)| (rows.as_slice(), scores.as_slice())).collect();
+        let (rows, scores) = course.in_order(&parts);
         Ok(Held {
             name: "out_of_fold",
-            scores: by_row.iter().flat_map(|(_, scores)| *scores).copied().collect(),
+            scores,
             targets: pick(&course.targets, &rows),
             weights: course.weights.as_ref().map(|weights| pick(weights, &rows)),
         })
+    }
+
+    /// Fits the chosen candidate; where its rows would say when to stop, with the number of trees that it has.
+    fn fitted(&self, prepared: &Prepared<'_>, part: Part) -> Result<Estimator, Error> {
+        let Some(&(name, spec)) = self.course.candidates.first() else { return Err(Error::NoCandidates) };
+        let trees = self.model.estimator.trees().filter(|_| stops_early(spec));
+        Ok(self.course.job(name, spec, part, trees).fit(prepared)?.estimator)
     }
 
     /// Scores the validation rows by the fit on train alone.
@@ -317,19 +309,10 @@ impl Fit<'_> {
         let course = &self.course;
         let weights = course.weights.as_deref();
         let train = Rows { table: course.request.train, targets: &course.targets, weights };
-        let prepared = course.prepare(
-            train,
-            None,
-            &Wanted::by(course.candidates.iter().map(|(_, spec)| *spec)),
-            &course.digests,
-        )?;
+        let prepared = course.prepare(train, None, &course.wanted, &course.digests)?;
         let features = prepared.features.transform(table)?;
-        let mut scores = Vec::new();
-        for &(name, spec) in &course.candidates {
-            let estimator = course.job(name, spec, Part::Train, self.trees(spec)).fit(&prepared)?.estimator;
-            scores = estimator.scores(&trainyard_learn::Matrix::of(&features.columns, features.rows));
-        }
-        Ok(scores)
+        let estimator = self.fitted(&prepared, Part::Train)?;
+        Ok(estimator.scores(&trainyard_learn::Matrix::of(&features.columns, features.rows)))
     }
 }
 

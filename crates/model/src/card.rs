@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use trainyard_diagnostics::count;
 
-use crate::{CandidateReport, ChosenBy, NoGraph, OnnxModel, OpenRequest, Trained};
+use crate::{CalibrationReport, CandidateReport, ChosenBy, Model, NoGraph, OnnxModel, OpenRequest, Trained};
 
 /// Writes the card in Markdown.
 pub(crate) fn card(trained: &Trained, request: &OpenRequest<'_>, graph: Result<&OnnxModel, NoGraph>) -> String {
@@ -31,8 +31,8 @@ pub(crate) fn card(trained: &Trained, request: &OpenRequest<'_>, graph: Result<&
     for (name, value) in &model.parameters {
         _ = writeln!(text, "| {} | {} |", code(name), code(value));
     }
-    if let Some(calibration) = &model.calibration {
-        _ = write!(text, "\n## Calibration\n\nIts scores are mapped to probabilities {}.\n", calibration.words());
+    if let Some(report) = request.calibration {
+        text.push_str(&calibration(model, report));
     }
     text.push_str(&metrics(trained, request));
     text.push_str(&limits(trained, graph));
@@ -60,6 +60,52 @@ fn predicts(trained: &Trained) -> String {
         }
         (_, None) => format!("the number {}", code(&target.column)),
     }
+}
+
+/// Tells what maps scores to probabilities, and where the threshold is from.
+fn calibration(model: &Model, report: &CalibrationReport) -> String {
+    let mut text = "\n## Calibration and threshold\n\n".to_owned();
+    let on = |rows: &Option<String>| match rows.as_deref() {
+        Some("validation") => "the validation rows",
+        _ => "training rows outside of their folds",
+    };
+    match &model.calibration {
+        Some(calibration) => {
+            _ = write!(
+                text,
+                "Scores are mapped to probabilities {}, fitted to {} ({}).",
+                calibration.words(),
+                on(&report.rows),
+                count(report.count as u64)
+            );
+        }
+        None => text.push_str("Probabilities are the estimator's own."),
+    }
+    if let Some((before, after)) = report.before.zip(report.after) {
+        _ = write!(
+            text,
+            " On these rows the Brier score went from {} to {} and the log loss from {} to {}, which flatters.",
+            number(before.brier),
+            number(after.brier),
+            number(before.log_loss),
+            number(after.log_loss)
+        );
+    }
+    if let (Some(rule), Some([precision, recall, f1])) = (&report.rule, report.at_threshold) {
+        _ = write!(
+            text,
+            " The threshold follows the rule `{rule}` on {}: precision {}, recall {}, F1 {} there.",
+            on(&report.threshold_rows),
+            number(precision),
+            number(recall),
+            number(f1)
+        );
+    }
+    text.push_str(
+        "\n\nThe metrics below are those of the candidates as they were trained: before the calibration, at the ",
+    );
+    text.push_str("threshold of the spec, 0.5 where it is a rule.\n");
+    text
 }
 
 /// Tells how the candidates did where they were chosen.
@@ -111,6 +157,9 @@ fn limits(trained: &Trained, graph: Result<&OnnxModel, NoGraph>) -> String {
     let unseen = "- A category that the training rows did not have counts as rare where some were, else as none.\n\
                   - A row with an infinite feature is refused.\n";
     text.push_str(unseen);
+    if !trained.report.candidates.iter().all(|candidate| candidate.converged) {
+        text.push_str("- A candidate did not converge within its iterations.\n");
+    }
     let graph = match graph {
         Ok(graph) => graph,
         Err(reason) => {
@@ -133,9 +182,6 @@ fn limits(trained: &Trained, graph: Result<&OnnxModel, NoGraph>) -> String {
             "- `model.onnx` takes {} ready-made: {why} has no translation. `trainyard predict` computes it.",
             code(name)
         );
-    }
-    if !trained.report.candidates.iter().all(|candidate| candidate.converged) {
-        text.push_str("- A candidate did not converge within its iterations.\n");
     }
     text
 }

@@ -17,6 +17,9 @@ use crate::{Error, Estimator, folds};
 /// The most rows whose folds are fitted side by side; of more, one fold fills the memory and keeps all threads busy.
 const SIDE_BY_SIDE: usize = 1_000_000;
 
+/// The key that asks for folds.
+const CROSS_VALIDATION: &str = "cross_validation: {folds: …}";
+
 /// What one fold gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoldFits {
@@ -65,31 +68,21 @@ impl Course<'_> {
     /// Fits and measures every candidate in every fold.
     pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
         let request = self.request;
-        let fold_of = folds::assign(request, &self.targets, &self.digests, self.folds)?;
-        let run = |fold| self.fit_fold(&fold_of, fold);
-        let results: Vec<Result<FoldFits, Error>> = if self.targets.len() <= SIDE_BY_SIDE {
-            (0..self.folds).into_par_iter().map(run).collect()
-        } else {
-            (0..self.folds).map(run).collect()
-        };
-        let results = results.into_iter().collect::<Result<Vec<FoldFits>, Error>>()?;
+        let fold_of = folds::assign(request, &self.targets, &self.digests, self.folds, CROSS_VALIDATION)?;
+        let results = self.each_fold(|fold| self.fit_fold(&fold_of, fold))?;
         let mut validated = Vec::with_capacity(self.candidates.len());
         for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
-            let outputs = self.task().outputs();
-            let mut out_of_fold: Vec<(usize, &[f64])> = Vec::with_capacity(self.targets.len());
+            let mut parts: Vec<(&[usize], &[f64])> = Vec::with_capacity(results.len());
             let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
             let mut trees = 0;
             for (rows, fit) in results.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?))) {
-                out_of_fold.extend(rows.iter().copied().zip(fit.predictions.chunks_exact(outputs)));
+                parts.push((rows, &fit.predictions));
                 for (metric, value) in &fit.metrics {
                     values.entry(metric.clone()).or_default().push(*value);
                 }
                 trees += fit.estimator.trees().unwrap_or(0);
             }
-            // In the order of the rows. Those before the first judged block of a split by time are in no fold.
-            out_of_fold.sort_unstable_by_key(|(row, _)| *row);
-            let rows: Vec<usize> = out_of_fold.iter().map(|(row, _)| *row).collect();
-            let predictions: Vec<f64> = out_of_fold.iter().flat_map(|(_, values)| *values).copied().collect();
+            let (rows, predictions) = self.in_order(&parts);
             validated.push(Validated {
                 cross_validation: values.into_iter().map(|(metric, folds)| (metric, Spread::of(folds))).collect(),
                 out_of_fold: self.metrics(name, &pick(&self.targets, &rows), &predictions)?,
@@ -98,6 +91,30 @@ impl Course<'_> {
             });
         }
         Ok(validated)
+    }
+
+    /// Does work on every fold, side by side while there is memory for that.
+    pub(crate) fn each_fold<T: Send>(
+        &self,
+        work: impl Fn(usize) -> Result<T, Error> + Sync + Send,
+    ) -> Result<Vec<T>, Error> {
+        let done: Vec<Result<T, Error>> = if self.targets.len() <= SIDE_BY_SIDE {
+            (0..self.folds).into_par_iter().map(work).collect()
+        } else {
+            (0..self.folds).map(work).collect()
+        };
+        done.into_iter().collect()
+    }
+
+    /// Joins the rows of all folds, and what was said of them, in the order of the rows. Those before the first judged
+    /// block of a split by time are in no fold.
+    pub(crate) fn in_order(&self, folds: &[(&[usize], &[f64])]) -> (Vec<usize>, Vec<f64>) {
+        let outputs = self.task().outputs();
+        let each = folds.iter().flat_map(|(rows, values)| rows.iter().copied().zip(values.chunks_exact(outputs)));
+        let mut by_row: Vec<(usize, &[f64])> = each.collect();
+        by_row.sort_unstable_by_key(|(row, _)| *row);
+        let rows = by_row.iter().map(|(row, _)| *row).collect();
+        (rows, by_row.iter().flat_map(|(_, values)| *values).copied().collect())
     }
 
     fn fit_fold(&self, fold_of: &[u32], fold: usize) -> Result<FoldFits, Error> {
@@ -134,6 +151,7 @@ impl Course<'_> {
         };
         if train_rows.is_empty() || rows.is_empty() {
             return Err(Error::TooFewForFolds {
+                key: CROSS_VALIDATION,
                 folds: self.folds,
                 what: "rows that differ".into(),
                 needed: self.folds,

@@ -72,6 +72,8 @@ pub enum Error {
     },
     /// There are too few rows for the folds.
     TooFewForFolds {
+        /// What asks for them, such as `cross_validation: {folds: …}`, else what would do without.
+        key: &'static str,
         /// The folds asked for.
         folds: usize,
         /// What is too few: `rows that differ`, `rows of class …`.
@@ -167,8 +169,10 @@ impl Error {
             Error::Weights { .. } => error("model/weights").help(
                 "use fewer folds, or a weight that some row of every fold has; leave `data.weight` out to count all",
             ),
-            Error::TooFewForFolds { .. } => error("model/too-few-for-folds")
-                .help("set `cross_validation: {folds: …}` lower, or 0 to leave it out, or train on more rows"),
+            Error::TooFewForFolds { key, .. } => error("model/too-few-for-folds").help(match key.strip_suffix('}') {
+                Some(_) => format!("set a lower number in `{key}`, or train on more rows"),
+                None => format!("ask for {key}, or train on more rows"),
+            }),
             Error::EarlyStoppingWithoutFolds { .. } => error("model/early-stopping-without-folds")
                 .help("set `cross_validation: {folds: 5}`, or `early_stopping: false` with a fixed `max_iter`"),
             Error::NothingToChooseBy { .. } => error("model/nothing-to-choose-by")
@@ -230,7 +234,7 @@ impl fmt::Display for Error {
                 write!(formatter, "the weights of {rows} add up to {total}: no fit can use them")
             }
             Error::NoRowsOfClass { class, rows } => write!(formatter, "none of {rows} is of class `{class}`"),
-            Error::TooFewForFolds { folds, what, needed, found } => {
+            Error::TooFewForFolds { folds, what, needed, found, .. } => {
                 write!(formatter, "{folds} folds need at least {needed} {what}; there are {found}")
             }
             Error::EarlyStoppingWithoutFolds { candidate } => write!(

@@ -41,6 +41,8 @@ pub struct Explanation {
     pub features: Vec<String>,
     /// The features' values in those rows, feature after feature.
     pub values: Vec<Vec<f64>>,
+    /// What each margin is of: of several classes the class, else the target.
+    pub outputs: Vec<String>,
     /// For each margin what every feature adds to it.
     pub contributions: Vec<Contributions>,
     /// How much features and columns matter.
@@ -125,15 +127,20 @@ pub fn explain(model: &Model, request: &ExplainRequest<'_>) -> Result<Explanatio
         features: of_features.collect(),
         columns: by_column(model, &contributions),
     };
-    Ok(Explanation { rows, features, values, contributions, importance })
+    let outputs = match &model.target.classes {
+        Some(classes) if contributions.len() > 1 => classes.clone(),
+        _ => vec![model.target.positive().unwrap_or(&model.target.column).to_owned()],
+    };
+    Ok(Explanation { rows, features, values, outputs, contributions, importance })
 }
 
 impl Explanation {
     /// Gives a table with a row for each row and margin: the key, or the row's place; of several classes the class; the
-    /// expected margin, what each feature adds, and the margin that they add up to.
+    /// expected margin, what each feature adds, and the margin that they add up to. A key that is named like one of these
+    /// columns becomes `margin#2`.
     ///
     /// # Errors
-    /// A feature that has the name of another column of the table.
+    /// None that a user could cause.
     pub fn table(&self, model: &Model, request: &ExplainRequest<'_>) -> Result<RecordBatch, Error> {
         let outputs = self.contributions.len();
         let each: UInt64Array = self.rows.iter().flat_map(|row| std::iter::repeat_n(*row as u64, outputs)).collect();
@@ -145,7 +152,13 @@ impl Explanation {
             }
             None => ("row", Arc::new(each)),
         };
-        let mut columns: Vec<(String, ArrayRef)> = vec![(name.to_owned(), first)];
+        let taken = |name: &str| {
+            ["class", "expected", "margin"].contains(&name)
+                || self.features.iter().any(|feature| name == format!("contribution({feature})"))
+        };
+        let others = (2..).map(|number| format!("{name}#{number}"));
+        let name = std::iter::once(name.to_owned()).chain(others).find(|name| !taken(name)).unwrap_or_default();
+        let mut columns: Vec<(String, ArrayRef)> = vec![(name, first)];
         if let (Some(classes), true) = (&model.target.classes, outputs > 1) {
             let class: StringArray =
                 self.rows.iter().flat_map(|_| classes.iter().take(outputs)).map(|class| Some(class.as_str())).collect();

@@ -9,10 +9,12 @@ use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
 
 use crate::model::learn_task;
-use crate::{Calibration, Error, Estimator, Model, SeenRows};
+use crate::{Calibration, Error, Estimator, Link, Model, SeenRows};
 
-/// The format that this version writes.
-const FORMAT: u64 = 2;
+/// The latest format that this version knows: a calibration, counts, and features of the second format.
+const FORMAT: u64 = 3;
+/// The format of models without any of these, which earlier versions read too.
+const PLAIN: u64 = 2;
 
 const MODEL: &str = "model.json";
 const SIGNATURE: &str = "signature.json";
@@ -42,7 +44,7 @@ impl Model {
     /// bytes.
     pub fn to_folder(&self) -> BTreeMap<String, Vec<u8>> {
         let stored = Stored {
-            format: FORMAT,
+            format: self.format(),
             name: self.name.clone(),
             estimator_name: self.estimator_name.clone(),
             parameters: self.parameters.clone(),
@@ -114,6 +116,13 @@ impl Model {
         digester.finish()
     }
 
+    /// Gives the earliest format that holds the model.
+    fn format(&self) -> u64 {
+        let is_plain =
+            self.calibration.is_none() && self.estimator.link() != Link::Exp && self.features.has_first_format();
+        if is_plain { PLAIN } else { FORMAT }
+    }
+
     fn signature(&self, model: &[u8], seen: &[u8]) -> Vec<u8> {
         let inputs = self.features.inputs();
         let inputs = inputs.iter().map(|(name, kind)| json!({"name": name, "type": kind.name()}));
@@ -126,7 +135,7 @@ impl Model {
             (None, None) => vec![json!({"name": "prediction", "type": "float"})],
         };
         let signature = json!({
-            "format": FORMAT,
+            "format": self.format(),
             "task": self.target.task.name(),
             "target": self.target.column,
             "inputs": inputs.collect::<Vec<_>>(),
@@ -147,7 +156,7 @@ fn check_format(path: &str, bytes: &[u8]) -> Result<(), Error> {
     }
     let head: Head = serde_json::from_slice(bytes)
         .map_err(|error| Error::Damaged { path: path.to_owned(), what: error.to_string() })?;
-    if head.format == FORMAT {
+    if (PLAIN..=FORMAT).contains(&head.format) {
         Ok(())
     } else {
         Err(Error::Format { path: path.to_owned(), found: head.format, known: FORMAT })

@@ -9,12 +9,14 @@ use trainyard_random::Key;
 use crate::Error;
 use crate::train::TrainRequest;
 
+/// The key that asks for the folds of encodings by the target.
+const CROSS_FITS: &str = "encode: {target: {cv: …}}";
 /// The strata of a numeric target.
 const BINS: usize = 10;
 
 /// Gives each row its fold; with `by_time` its block, of which there is one more than folds.
 ///
-/// Rows that the split keeps together share a fold: those equal in all but the key, those of a group, those of a moment.
+/// `key` is what asks for them. Rows that the split keeps together share a fold: those equal in all but the key, those of a group, those of a moment.
 /// Folds are stratified by class, or by tenths of the target's order; groups are spread by their sizes alone.
 ///
 /// # Errors
@@ -24,6 +26,7 @@ pub(crate) fn assign(
     targets: &[f64],
     digests: &[RowDigest],
     folds: usize,
+    key: &'static str,
 ) -> Result<Vec<u32>, Error> {
     let (split, target) = (request.split, request.target);
     if let Some(time) = &split.by_time {
@@ -32,6 +35,7 @@ pub(crate) fn assign(
         let found = distinct(blocks.iter().map(|block| u64::from(*block)));
         if found <= folds {
             return Err(Error::TooFewForFolds {
+                key,
                 folds,
                 what: "moments far enough apart".into(),
                 needed: folds + 1,
@@ -46,7 +50,7 @@ pub(crate) fn assign(
     let found = distinct(groups.iter().copied());
     if found < folds {
         let what = if by_group { "groups" } else { "rows that differ" };
-        return Err(Error::TooFewForFolds { folds, what: what.into(), needed: folds, found });
+        return Err(Error::TooFewForFolds { key, folds, what: what.into(), needed: folds, found });
     }
     for (class, name) in target.classes.iter().flatten().enumerate() {
         let of_class = groups.iter().zip(&strata).filter(|(_, stratum)| **stratum == class as u32);
@@ -56,7 +60,7 @@ pub(crate) fn assign(
                 true => format!("groups with rows of class `{name}`"),
                 false => format!("rows of class `{name}` that differ"),
             };
-            return Err(Error::TooFewForFolds { folds, what, needed: folds, found });
+            return Err(Error::TooFewForFolds { key, folds, what, needed: folds, found });
         }
     }
     let strata = if by_group { vec![0; strata.len()] } else { strata };
@@ -83,7 +87,13 @@ pub(crate) fn cross_fits(
     let found = distinct(groups.iter().copied());
     if found < 2 {
         let what = if request.split.by_group.is_some() { "groups" } else { "rows that differ" };
-        return Err(Error::TooFewForFolds { folds: most as usize, what: what.into(), needed: 2, found });
+        return Err(Error::TooFewForFolds {
+            key: CROSS_FITS,
+            folds: most as usize,
+            what: what.into(),
+            needed: 2,
+            found,
+        });
     }
     let is_spread = request.split.by_group.is_none() && request.split.by_time.is_none();
     let strata = if is_spread { strata(request, targets) } else { vec![0; targets.len()] };

@@ -9,7 +9,7 @@ use trainyard_features::{Type, Value};
 
 use crate::card;
 use crate::mlmodel;
-use crate::{Error, Input, Source, Trained};
+use crate::{CalibrationReport, Error, Input, Source, Trained};
 
 /// The most training rows in the input example.
 const EXAMPLE_ROWS: usize = 5;
@@ -24,6 +24,8 @@ pub struct OpenRequest<'a> {
     pub validation_rows: Option<usize>,
     /// The estimator of the baseline.
     pub baseline: &'a str,
+    /// How calibration and threshold came about, where the model has them.
+    pub calibration: Option<&'a CalibrationReport>,
 }
 
 impl Trained {

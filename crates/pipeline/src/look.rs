@@ -103,7 +103,14 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     let data = &resolved.project.data;
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     match trainyard_data::check(table, data) {
-        Ok(checked) => warnings.extend(checked.warnings),
+        Ok(checked) => {
+            warnings.extend(checked.warnings);
+            // Where the spec tells the task, that was refused before the table was read.
+            if data.target.known_task().is_none() {
+                let misfits = resolved.model.spec.misfits(checked.target.task, &data.target.column.origin);
+                found.extend(misfits.iter().map(|error| error.diagnostic()));
+            }
+        }
         Err(errors) => found.extend(errors.iter().map(|error| error.diagnostic())),
     }
     match trainyard_features::plan(&resolved.features.spec, &table.schema(), data) {

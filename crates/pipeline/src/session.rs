@@ -1,5 +1,6 @@
 //! One execution: from the request to the result, under the project's lock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,8 +11,8 @@ use trainyard_spec::Resolved;
 use trainyard_tracking::{Reason, Status};
 
 use crate::engine::{
-    Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Reporter, Sink, StepStatus,
-    journal_problem, still_done,
+    Action, Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Planned, Record, Reporter,
+    Sink, StepStatus, journal_problem, plan, still_done,
 };
 use crate::look::{RunState, find_run};
 use crate::project::{self, Request};
@@ -86,7 +87,7 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
     }
-    let ready = planned.iter().filter(|step| step.action == crate::engine::Action::Cached).count();
+    let ready = planned.iter().filter(|step| step.action == Action::Cached).count();
     reporter.report(&Event::Checked { project: project::PROJECT.to_owned(), steps: planned.len(), ready });
     begin(&stores, &context)?;
     execute(&stores, &context, request.threads, reporter, cancel)
@@ -111,13 +112,11 @@ pub fn resume(
         }
     };
     let Some(run) = run else {
-        let title = match run_named {
-            Some(wanted) => format!("run {wanted} has ended: there is nothing to resume"),
-            None => "there is no unfinished run to resume".to_owned(),
-        };
-        return Err(Diagnostic::error("resume/nothing", title)
-            .help("`trainyard run` starts a new one; what is done already comes from the cache")
-            .into());
+        let mut problem = has_ended(run_named.unwrap_or_default());
+        if run_named.is_none() {
+            problem.title = "there is no unfinished run to resume".to_owned();
+        }
+        return Err(problem.into());
     };
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
@@ -233,6 +232,9 @@ pub fn step(
     }
     let total = graph.steps().len();
     let sink = Arc::new(TrackingSink::new(&context)?);
+    if sink.ended_as().is_some() {
+        return Err(has_ended(run).into());
+    }
     let engine = start_engine(&stores, &sink, graph, request.threads, Arc::clone(&reporter), cancel, Some(name))?;
     let outcome = engine.run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
@@ -302,8 +304,33 @@ fn execute(
     let graph = graph_of(context)?;
     let done = still_done(&graph, &stores.cache(), &stores.entries(&context.run)?);
     let sink = Arc::new(TrackingSink::new(context)?);
+    if let Some(status) = sink.ended_as()
+        && !stands_as_it_ended(&graph, stores, &done)
+    {
+        let ended = Entry::Ended { at: now_ms(), status: status.to_owned() };
+        let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run));
+        journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
+        return Err(has_ended(&context.run).into());
+    }
     let outcome = start_engine(stores, &sink, graph, threads, reporter, cancel, None)?.run(done, None);
     end(stores, &sink, outcome, started.elapsed().as_secs_f64())
+}
+
+/// Says whether every step of a run that has ended is done, or only has to be looked up: nothing may be made anew for a
+/// run that tracking has as ended. `promote` repeats itself and finds what it did.
+fn stands_as_it_ended(graph: &Graph, stores: &Stores, done: &BTreeMap<String, (Record, bool, f64)>) -> bool {
+    let Ok(planned) = plan(graph, &stores.cache()) else { return false };
+    let stands = |step: &Planned| {
+        let looks = graph.find(&step.name).is_some_and(|step| !step.logs_first());
+        step.action == Action::Cached || looks || done.contains_key(&step.name)
+    };
+    planned.iter().all(stands)
+}
+
+/// Says that there is nothing to go on with.
+fn has_ended(run: &str) -> Diagnostic {
+    Diagnostic::error("resume/nothing", format!("run {run} has ended: there is nothing to resume"))
+        .help("`trainyard run` starts a new one; what is done already comes from the cache")
 }
 
 /// Gives the result of a run; of one that could not be completed, its problems, and writes how it ended.

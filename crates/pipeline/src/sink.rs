@@ -15,8 +15,9 @@ pub(crate) struct TrackingSink {
     pub(crate) context: Arc<Context>,
     /// The run's begin, logged with the first steps: before anything is made, and in the same transaction.
     start: Mutex<Option<NewRun>>,
-    /// Whether tracking has the run with all its steps and its end, and only the journal's last lines are missing.
-    is_complete: bool,
+    /// How the run ended, where tracking has it with all its steps and its end, and only the journal's last lines are
+    /// missing. Nothing is logged then.
+    ended_as: Option<Status>,
 }
 
 impl TrackingSink {
@@ -35,8 +36,13 @@ impl TrackingSink {
         Ok(TrackingSink {
             context: Arc::clone(context),
             start: Mutex::new(Some(start)),
-            is_complete: record.is_some_and(|record| matches!(record.status, Status::Finished | Status::Refused)),
+            ended_as: record.map(|record| record.status).filter(|status| !status.can_resume()),
         })
+    }
+
+    /// Gives how tracking says that the run ended; none while it goes on.
+    pub(crate) fn ended_as(&self) -> Option<&'static str> {
+        self.ended_as.map(Status::name)
     }
 
     /// Ends a run that could not be completed.
@@ -45,7 +51,7 @@ impl TrackingSink {
     }
 
     fn log(&self, mut batch: Batch) -> Result<(), Diagnostic> {
-        if self.is_complete {
+        if self.ended_as.is_some() {
             return Ok(());
         }
         let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);

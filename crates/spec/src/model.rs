@@ -1,10 +1,11 @@
 //! A model version: which estimators compete, and how one is chosen.
 
-use crate::Located;
 use crate::calibrate::{CalibrateSpec, Calibration, ThresholdOrRule, ThresholdSpec};
 use crate::declare::{bare, choice, decided, defaulted, integer, named, optional, rec, record, required, unless_given};
+use crate::error::Error;
 use crate::estimator::{Baseline, Candidates, EstimatorSpec};
 use crate::metric::Metric;
+use crate::{Located, Origin, Task};
 
 named! {
     /// The rows of the final fit.
@@ -47,6 +48,22 @@ impl ModelSpec {
     /// Says whether something is fitted to the scores of the chosen candidate.
     pub fn is_calibrated(&self) -> bool {
         self.calibrate.is_some() || self.threshold.value.is_rule()
+    }
+
+    /// Refuses a calibration and a threshold of another task. `because` is what makes the task what it is: a line of the
+    /// spec, or the table.
+    pub fn misfits(&self, task: Task, because: &Origin) -> Vec<Error> {
+        let mut found = Vec::new();
+        let threshold = &self.threshold.origin;
+        if task != Task::Binary && matches!(threshold, Origin::File(_) | Origin::Flag(_)) {
+            let (threshold, because) = (threshold.clone(), because.clone());
+            found.push(Error::ThresholdWithoutPositive { threshold, task, because });
+        }
+        if let (Task::Regression, Some(calibrate)) = (task, &self.calibrate) {
+            let (calibrate, because) = (calibrate.origin.clone(), because.clone());
+            found.push(Error::CalibrationWithoutClasses { calibrate, because });
+        }
+        found
     }
 }
 

@@ -139,6 +139,11 @@ impl<'a> Columns<'a> {
         self.builder.tensor(Tensor::Int64((0..width as i64).collect()), &[1, width])
     }
 
+    /// Says whether a column is read from the table and not computed in the graph.
+    pub(super) fn is_raw(&self, name: &str) -> bool {
+        self.inputs.values().any(|input| input.name == name)
+    }
+
     fn kind(&self, name: &str) -> Type {
         let raw = self.raw.iter().find(|(column, _)| column == name).map(|(_, kind)| *kind);
         let derived = || self.derived.iter().find(|column| column.name == name).map(|column| column.kind);

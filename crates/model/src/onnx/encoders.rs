@@ -106,10 +106,12 @@ pub(super) fn filled(builder: &mut super::graph::Builder, matrix: &str, fill: Ve
     builder.add("Where", &[&missing, &fill, matrix], &[])
 }
 
-/// Gives a category's column; an empty text is missing unless the training rows had it.
+/// Gives a category's column; an empty text that goes in is missing unless the training rows had it. What is computed
+/// knows what is missing.
 fn category<'c>(columns: &mut Columns<'_>, name: &str, mut known: impl Iterator<Item = &'c str>) -> Cell {
     let cell = columns.cell(name);
-    if cell.kind == Type::Text && known.any(str::is_empty) { Cell { null: None, ..cell } } else { cell }
+    let goes_in = columns.is_raw(name) && cell.kind == Type::Text;
+    if goes_in && known.any(str::is_empty) { Cell { null: None, ..cell } } else { cell }
 }
 
 fn one_hot(

@@ -109,8 +109,10 @@ pub fn contributions(explanation: &Explanation) -> Vec<u8> {
     let bottom = top + pitch * order.len().max(1);
     let mut canvas = Canvas::new(right + MARGIN, bottom + 86, PAPER);
     canvas.text(&title, "Contributions to single predictions", MARGIN as f32, 40.0, Align::Left, INK);
+    let output = explanation.outputs.last().map_or("", String::as_str);
     let subtitle = format!(
-        "{} rows; {} of {} features; blue dots: low values, red dots: high values",
+        "to {}, in {} rows; {} of {} features; blue dots: low values, red dots: high values",
+        small.cut(output, 200.0),
         trainyard_diagnostics::count(rows as u64),
         order.len(),
         explanation.features.len()

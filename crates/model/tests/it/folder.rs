@@ -79,13 +79,13 @@ fn every_damage_is_a_typed_error() {
 fn another_format_is_named() {
     let mut folder = model().0.to_folder();
     for (found, help) in
-        [(1, "train the model again"), (3, "use the version of trainyard that wrote the model, or a later one")]
+        [(1, "train the model again"), (4, "use the version of trainyard that wrote the model, or a later one")]
     {
         // Other fields may be unknown then: the format is looked at first.
         folder.insert("model.json".into(), format!("{{\"format\": {found}, \"anything\": []}}").into_bytes());
-        let expected = Error::Format { path: "model.json".into(), found, known: 2 };
+        let expected = Error::Format { path: "model.json".into(), found, known: 3 };
         assert_eq!(Model::from_folder(&folder), Err(expected.clone()));
-        let words = format!("model.json has format {found}; this version of trainyard reads format 2");
+        let words = format!("model.json has format {found}; this version of trainyard reads format 3");
         assert_eq!((expected.to_string(), expected.diagnostic().help), (words, vec![help.to_owned()]));
     }
 }

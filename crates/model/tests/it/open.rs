@@ -14,8 +14,12 @@ use crate::given::{CHURN, CHURN_FEATURES, MODELS, Project, churn, fifths};
 type Folder = BTreeMap<String, Vec<u8>>;
 
 fn open_form(trained: &Trained, train: &RecordBatch, validation: Option<&RecordBatch>) -> Folder {
-    let request =
-        OpenRequest { train, validation_rows: validation.map(RecordBatch::num_rows), baseline: "logistic_regression" };
+    let request = OpenRequest {
+        train,
+        validation_rows: validation.map(RecordBatch::num_rows),
+        baseline: "logistic_regression",
+        calibration: None,
+    };
     trained.to_open_form(&request).unwrap()
 }
 

@@ -87,5 +87,14 @@ fn the_folds_of_an_encoding_cut_no_group() {
     // All rows of one group: nothing is outside of any fold.
     let one = replaced(&table, "Contract", Arc::new(LargeStringArray::from(vec!["x"; table.num_rows()])));
     let error = project.baseline(&one).unwrap_err();
-    assert_eq!(error, Error::TooFewForFolds { folds: 5, what: "groups".into(), needed: 2, found: 1 });
+    assert_eq!(
+        error,
+        Error::TooFewForFolds {
+            key: "encode: {target: {cv: …}}",
+            folds: 5,
+            what: "groups".into(),
+            needed: 2,
+            found: 1
+        }
+    );
 }

@@ -53,7 +53,9 @@ impl Cache {
     /// Keeps a record under its key and as the latest of its step.
     pub fn keep(&self, record: &Record) -> Result<(), Error> {
         let bytes = serde_json::to_vec_pretty(record).unwrap_or_default();
-        write_atomic(&*self.io, &self.path(&record.step, &record.key), &bytes)?;
+        let path = self.path(&record.step, &record.key);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&path);
+        write_atomic(&*self.io, &path, &bytes)?;
         write_atomic(&*self.io, &self.folder.join(&record.step).join("latest.json"), &bytes)
     }
 

@@ -43,7 +43,7 @@ impl Step for Calibrate {
         let folder = model.to_folder();
         let mut output = Output::default();
         stored_model(scope, &folder, &mut output)?;
-        store_open_form(&self.0, scope, &trained, &mut output)?;
+        store_open_form(&self.0, scope, &trained, Some(report), &mut output)?;
         output.logged.files.extend(output.artifacts.clone());
         let file = scope.store(&to_json(report))?;
         output.artifacts.insert("report".to_owned(), file);

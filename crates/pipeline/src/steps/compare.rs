@@ -42,7 +42,7 @@ impl Step for Compare {
     }
 
     fn after(&self) -> Vec<&'static str> {
-        vec!["evaluate"]
+        self.0.before_promotion()
     }
 
     fn code(&self) -> Digest {

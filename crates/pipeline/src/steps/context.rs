@@ -154,6 +154,11 @@ impl Context {
         if self.resolved.model.spec.is_calibrated() { "calibrate" } else { "train" }
     }
 
+    /// Names the steps that gates and comparison come after, besides those that they read: what is promoted was explained.
+    pub(crate) fn before_promotion(&self) -> Vec<&'static str> {
+        if self.resolved.model.spec.explain.is_some() { vec!["evaluate", "explain"] } else { vec!["evaluate"] }
+    }
+
     /// Reads a model that a step declared.
     pub(crate) fn model(&self, scope: &Scope, step: &'static str) -> Result<(Model, Digest), Failure> {
         let mut folder = BTreeMap::new();

@@ -23,7 +23,7 @@ const TIMED_ROWS: usize = 300;
 pub(crate) struct Evaluate(pub(crate) Arc<Context>);
 
 impl Evaluate {
-    /// Gives the model as the tracking store gives it back, proven to be what train left.
+    /// Gives the model as the tracking store gives it back, proven to be what the last fit left.
     fn reloaded(&self, scope: &Scope) -> Result<(Model, Digest), Failure> {
         let (model, digest) = self.0.model(scope, self.0.last_fit())?;
         if !self.0.is_live() {
@@ -36,7 +36,7 @@ impl Evaluate {
         }
         let reloaded = Model::from_folder(&folder).map_err(|error| error.diagnostic())?;
         if Model::digest(&folder) != digest {
-            return Err(super::context::internal("the model in the tracking store is not the one that was trained"));
+            return Err(super::context::internal("the model in the tracking store is not the one that was fitted"));
         }
         Ok((reloaded, digest))
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use trainyard_diagnostics::Diagnostic;
 use trainyard_files::Digest;
 use trainyard_model::{ExplainRequest, explain, pictures};
 
@@ -61,6 +62,9 @@ impl Step for Explain {
             seed: spec.seed.value,
         };
         let found = explain(&model, &request).map_err(|error| self.0.explain(&error, set))?;
+        if found.importance.metric.is_none() && wanted.permutations > 0 {
+            scope.warn(nothing_falls(&spec.metric.value, set));
+        }
         let table = found.table(&model, &request).map_err(|error| error.diagnostic())?;
         let bytes = trainyard_data::to_parquet(&table).map_err(|error| error.diagnostic())?;
         let mut output = Output::default();
@@ -82,4 +86,14 @@ impl Step for Explain {
         output.headline = (format!("{set}, {} rows", count(found.rows.len())), named.join(", "));
         Ok(output)
     }
+}
+
+/// Says that shuffling shows nothing.
+fn nothing_falls(metric: &str, set: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "explain/no-metric",
+        format!("{metric} has no value on the rows of {set}, so that none can fall"),
+    )
+    .note("permutation importance is left out; contributions need no metric")
+    .help("give the set rows of every class, or set `metric` to one that has a value")
 }

@@ -22,6 +22,10 @@ impl Step for Gate {
         vec![Read::new("evaluate", "metrics")]
     }
 
+    fn after(&self) -> Vec<&'static str> {
+        self.0.before_promotion()
+    }
+
     fn code(&self) -> Digest {
         code::digest("gate", &["spec"])
     }

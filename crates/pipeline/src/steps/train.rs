@@ -44,7 +44,7 @@ impl Step for Train {
         let mut output = stored(scope, &trained, &folder)?;
         output.measurements.insert("training_seconds".to_owned(), seconds);
         let model = &trained.model;
-        store_open_form(&self.0, scope, &trained, &mut output)?;
+        store_open_form(&self.0, scope, &trained, None, &mut output)?;
         for (artifact, digest) in output.artifacts.clone() {
             if artifact.starts_with("model/") {
                 output.logged.files.insert(artifact, digest);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use trainyard_model::{Error, Model, OpenRequest, Progress, TrainRequest, Trained};
+use trainyard_model::{CalibrationReport, Error, Model, OpenRequest, Progress, TrainRequest, Trained};
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
@@ -95,6 +95,7 @@ pub(super) fn store_open_form(
     context: &Context,
     scope: &Scope,
     trained: &Trained,
+    calibration: Option<&CalibrationReport>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let resolved = &context.resolved;
@@ -103,7 +104,8 @@ pub(super) fn store_open_form(
         false => None,
     };
     let train = context.table(scope, "split", "train")?;
-    let request = OpenRequest { train: &train, validation_rows, baseline: resolved.model.spec.baseline.value.name() };
+    let baseline = resolved.model.spec.baseline.value.name();
+    let request = OpenRequest { train: &train, validation_rows, baseline, calibration };
     let files = trained.to_open_form(&request).map_err(|error| context.explain(&error, "train"))?;
     stored_model(scope, &files, output)
 }

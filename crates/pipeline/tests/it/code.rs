@@ -61,13 +61,24 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 #[test]
 fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
     let all = [
-        "baseline", "compare", "context", "evaluate", "features", "gate", "ingest", "promote", "resolve", "split",
+        "baseline",
+        "calibrate",
+        "compare",
+        "context",
+        "evaluate",
+        "explain",
+        "features",
+        "gate",
+        "ingest",
+        "promote",
+        "resolve",
+        "split",
         "train",
     ];
     for (edited, expected) in [
         ("gate", &["gate"][..]),
         ("train", &["train"]),
-        ("training", &["baseline", "train", "training"]),
+        ("training", &["baseline", "calibrate", "explain", "train", "training"]),
         ("context", &[&all[..], &["training"]].concat()),
     ] {
         let folder = workspace();

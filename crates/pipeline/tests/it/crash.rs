@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use trainyard_faults::{Process, RecordingIo, Then, arguments, text};
 use trainyard_files::DiskIo;
-use trainyard_pipeline::tracking;
+use trainyard_pipeline::{Cancel, Failure, Silent, resume, run_states, tracking};
 use trainyard_tracking::Tracking;
 
 use crate::shop;
@@ -59,6 +59,33 @@ fn a_run_of_which_the_journal_lost_the_end_goes_on_and_tracking_keeps_what_it_ha
         whole.recovers(copy.path(), &["crashed", "ended"], &format!("{kept} lines"));
         assert_eq!(logged(copy.path()), before, "{kept} lines");
     }
+}
+
+#[test]
+fn a_run_that_has_ended_is_not_made_anew_when_the_world_has_changed() {
+    let whole = Whole::again();
+    let project = whole.fresh();
+    let root = project.path();
+    let run = run_on(root, Arc::new(DiskIo)).unwrap().run;
+    let logged = || {
+        let store = tracking(root).unwrap();
+        (store.run(&run).unwrap(), store.artifacts(&run).unwrap(), store.versions("shop-model").unwrap())
+    };
+    let before = logged();
+    // Of a run with nothing changed the journal may lose all steps.
+    let journal = root.join(format!(".trainyard/runs/{run}/journal.jsonl"));
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, text.split_inclusive('\n').next().unwrap()).unwrap();
+    let source = root.join("data/raw/table.csv");
+    let mut rows = fs::read_to_string(&source).unwrap();
+    rows.push_str("9999,3,no\n");
+    fs::write(&source, rows).unwrap();
+    let refused = resume(&shop::request(root), None, Arc::new(Silent), &Cancel::default());
+    let Err(Failure::Problems(problems)) = refused else { panic!("{refused:?}") };
+    assert_eq!(problems[0].code, "resume/nothing");
+    assert_eq!(logged(), before);
+    let told = run_states(root).unwrap();
+    assert_eq!(told.last().map(|state| state.state.as_str()), Some("ended"));
 }
 
 #[test]

@@ -33,16 +33,8 @@ pub(super) fn check_model(project: &Project, model: &mut ModelSpec, errors: &mut
     let target = &project.data.target;
     decide(&mut model.metric, target);
     other_task(&model.metric, "metric".to_owned(), target, false, errors);
-    let threshold = &model.threshold.origin;
-    if let (Some(task @ (Task::Multiclass | Task::Regression)), Origin::File(_) | Origin::Flag(_)) =
-        (target.known_task(), threshold)
-    {
-        let (threshold, because) = (threshold.clone(), target.task_origin());
-        errors.push(Error::ThresholdWithoutPositive { threshold, task, because });
-    }
-    if let (Some(Task::Regression), Some(calibrate)) = (target.known_task(), &model.calibrate) {
-        let (calibrate, because) = (calibrate.origin.clone(), target.task_origin());
-        errors.push(Error::CalibrationWithoutClasses { calibrate, because });
+    if let Some(task) = target.known_task() {
+        errors.extend(model.misfits(task, &target.task_origin()));
     }
     let baseline = &model.baseline;
     let name = Located::new(baseline.name().to_owned(), baseline.origin.clone());
