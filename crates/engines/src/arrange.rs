@@ -1,0 +1,34 @@
+//! The nodes of a foreign tree in our order: children after their parent.
+
+use std::collections::VecDeque;
+
+use trainyard_learn::{Node, Tree};
+
+/// A node as a library numbers it.
+pub(crate) enum Foreign {
+    Leaf { value: f64, rows: u64 },
+    Split { feature: u32, threshold: f64, missing_left: bool, gain: f64, rows: u64, children: [i64; 2] },
+}
+
+/// Makes a tree of the node `root` and everything below it, breadth first; there are at most `nodes`.
+pub(crate) fn arranged(root: i64, nodes: usize, at: impl Fn(i64) -> Result<Foreign, String>) -> Result<Tree, String> {
+    let mut waiting = VecDeque::from([root]);
+    let (mut made, mut known) = (Vec::new(), 1);
+    while let Some(foreign) = waiting.pop_front() {
+        made.push(match at(foreign)? {
+            Foreign::Leaf { value, rows } => {
+                Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false }
+            }
+            Foreign::Split { feature, threshold, missing_left, gain, rows, children } => {
+                let left = known as u32;
+                known += 2;
+                if known > nodes {
+                    return Err("a node is the child of two".to_owned());
+                }
+                waiting.extend(children);
+                Node { threshold, value: 0.0, gain, rows, feature, left, right: left + 1, missing_left }
+            }
+        });
+    }
+    Tree::new(made).map_err(|error| error.to_string())
+}

@@ -1,0 +1,177 @@
+//! What parent and child say to each other over the child's stdin and stdout.
+//!
+//! The parent sends a [`Header`] as JSON behind its length, then the cells column after column, the targets, and the
+//! weights where there are any, all as little-endian doubles; it keeps the pipe open, so that its end tells the child that
+//! the parent is gone. The child answers with frames: a byte that says what it is, a length, and so many bytes.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use trainyard_files::Digest;
+
+use crate::Engine;
+
+/// The longest header or message of a library, in bytes.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+/// Doubles that are written or read together.
+const CHUNK: usize = 8192;
+
+/// What is to be fitted, and by what.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) engine: Engine,
+    pub(crate) library: PathBuf,
+    /// The digest that the library had when it was found.
+    pub(crate) digest: Digest,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) iterations: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) has_weights: bool,
+}
+
+/// The rows of a fit, as they arrive.
+pub(crate) struct Table {
+    /// Column after column.
+    pub(crate) cells: Vec<f64>,
+    pub(crate) targets: Vec<f32>,
+    pub(crate) weights: Option<Vec<f32>>,
+}
+
+/// What the child says.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Frame {
+    /// So many iterations are done.
+    Done(u64),
+    /// The model, in the library's own format.
+    Model(Vec<u8>),
+    /// The library refused, in its own words.
+    Refused(String),
+}
+
+const DONE: u8 = b'd';
+const MODEL: u8 = b'm';
+const REFUSED: u8 = b'r';
+
+pub(crate) fn write_header(out: &mut impl Write, header: &Header) -> io::Result<()> {
+    let json = serde_json::to_vec(header)?;
+    out.write_all(&(json.len() as u64).to_le_bytes())?;
+    out.write_all(&json)
+}
+
+pub(crate) fn read_header(from: &mut impl Read) -> io::Result<Header> {
+    let length = read_length(from)?;
+    Ok(serde_json::from_slice(&exactly(from, length, LONGEST_TEXT)?)?)
+}
+
+pub(crate) fn write_numbers(out: &mut impl Write, numbers: &[f64]) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(CHUNK * 8);
+    for chunk in numbers.chunks(CHUNK) {
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|number| number.to_le_bytes()));
+        out.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn read_table(from: &mut impl Read, header: &Header) -> io::Result<Table> {
+    let cells = header.rows.checked_mul(header.columns).ok_or(ErrorKind::InvalidData)?;
+    let cells = read_numbers(from, cells, |number| number)?;
+    // Both libraries keep targets and weights as singles.
+    let single = |number: f64| number as f32;
+    let targets = read_numbers(from, header.rows, single)?;
+    let weights = header.has_weights.then(|| read_numbers(from, header.rows, single)).transpose()?;
+    Ok(Table { cells, targets, weights })
+}
+
+fn read_numbers<T>(from: &mut impl Read, count: usize, number: impl Fn(f64) -> T) -> io::Result<Vec<T>> {
+    let mut numbers = Vec::with_capacity(count);
+    let mut bytes = vec![0; CHUNK * 8];
+    while numbers.len() < count {
+        let chunk = &mut bytes[..8 * CHUNK.min(count - numbers.len())];
+        from.read_exact(chunk)?;
+        let (doubles, _) = chunk.as_chunks::<8>();
+        numbers.extend(doubles.iter().map(|bytes| number(f64::from_le_bytes(*bytes))));
+    }
+    Ok(numbers)
+}
+
+pub(crate) fn write_frame(out: &mut impl Write, frame: &Frame) -> io::Result<()> {
+    let done;
+    let (kind, bytes): (u8, &[u8]) = match frame {
+        Frame::Done(iterations) => {
+            done = iterations.to_le_bytes();
+            (DONE, &done)
+        }
+        Frame::Model(bytes) => (MODEL, bytes),
+        Frame::Refused(words) => (REFUSED, words.as_bytes()),
+    };
+    out.write_all(&[kind])?;
+    out.write_all(&(bytes.len() as u64).to_le_bytes())?;
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Reads a frame; none at the end.
+pub(crate) fn read_frame(from: &mut impl Read) -> io::Result<Option<Frame>> {
+    let mut kind = [0];
+    loop {
+        match from.read(&mut kind) {
+            Ok(0) => return Ok(None),
+            Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let length = read_length(from)?;
+    match kind[0] {
+        DONE => {
+            let bytes = exactly(from, length, 8)?;
+            let bytes: [u8; 8] = bytes.try_into().map_err(|_| ErrorKind::InvalidData)?;
+            Ok(Some(Frame::Done(u64::from_le_bytes(bytes))))
+        }
+        MODEL => Ok(Some(Frame::Model(exactly(from, length, u64::MAX)?))),
+        REFUSED => {
+            let words = exactly(from, length, LONGEST_TEXT)?;
+            Ok(Some(Frame::Refused(String::from_utf8_lossy(&words).into_owned())))
+        }
+        _ => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+fn read_length(from: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    from.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Reads so many bytes; memory is taken as they arrive.
+fn exactly(from: &mut impl Read, length: u64, most: u64) -> io::Result<Vec<u8>> {
+    if length > most {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::new();
+    from.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes) } else { Err(ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, read_frame, write_frame};
+
+    #[test]
+    fn frames_come_back_and_what_is_none_is_refused() {
+        let frames = [Frame::Done(7), Frame::Model(vec![1, 2, 3]), Frame::Refused("no".into())];
+        let mut bytes = Vec::new();
+        frames.iter().for_each(|frame| write_frame(&mut bytes, frame).unwrap());
+        let mut from = bytes.as_slice();
+        for frame in frames {
+            assert_eq!(read_frame(&mut from).unwrap(), Some(frame));
+        }
+        assert_eq!(read_frame(&mut from).unwrap(), None);
+        assert!(read_frame(&mut &bytes[..5]).is_err(), "cut");
+        assert!(read_frame(&mut b"[Info] hello from the library".as_slice()).is_err(), "not ours");
+    }
+}

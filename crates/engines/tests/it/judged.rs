@@ -1,0 +1,136 @@
+//! Every fit against the Python package of the same engine: the same trees, the same margins.
+
+use serde_json::{Value, json};
+use trainyard_engines::{Engine, FitRequest};
+use trainyard_judges::{json_number, number};
+use trainyard_learn::Matrix;
+use trainyard_learn::metrics::Task;
+
+use crate::{Table, judged_engines, request};
+
+const TASKS: [Task; 4] =
+    [Task::Binary, Task::Multiclass { classes: 3 }, Task::Multiclass { classes: 2 }, Task::Regression];
+
+const LIGHTGBM: &str = r#"
+import numpy as np, lightgbm
+fit = np.array(data["fit"], dtype=float).T
+new = np.array(data["new"], dtype=float).T
+answer = []
+for case in data["cases"]:
+    set_ = lightgbm.Dataset(fit, label=np.array(case["targets"]), weight=case["weights"], params=case["parameters"])
+    booster = lightgbm.train(case["parameters"], set_, num_boost_round=20)
+    answer.append(booster.predict(new, raw_score=True).ravel().tolist())
+"#;
+
+const XGBOOST: &str = r#"
+import numpy as np, xgboost
+fit = np.array(data["fit"], dtype=float).T
+new = xgboost.DMatrix(np.array(data["new"], dtype=float).T, nthread=1)
+answer = []
+for case in data["cases"]:
+    set_ = xgboost.DMatrix(fit, label=np.array(case["targets"]), weight=case["weights"], nthread=1)
+    booster = xgboost.train(case["parameters"], set_, num_boost_round=20)
+    answer.append(booster.predict(new, output_margin=True).ravel().tolist())
+"#;
+
+fn columns(columns: &[Vec<f64>]) -> Value {
+    columns.iter().map(|column| column.iter().copied().map(json_number).collect::<Value>()).collect()
+}
+
+/// Gives the objective of a task as the library spells it, with what else the Python package must be told.
+fn told(engine: Engine, task: Task) -> Value {
+    let (objective, classes) = match (engine, task) {
+        (Engine::LightGbm, Task::Binary) => ("binary", 1),
+        (Engine::LightGbm, Task::Multiclass { classes }) => ("multiclass", classes),
+        (Engine::LightGbm, Task::Regression) => ("regression", 1),
+        (Engine::XgBoost, Task::Binary) => ("binary:logistic", 0),
+        (Engine::XgBoost, Task::Multiclass { classes }) => ("multi:softprob", classes),
+        (Engine::XgBoost, Task::Regression) => ("reg:squarederror", 0),
+    };
+    match engine {
+        Engine::LightGbm => json!({
+            "objective": objective, "num_class": classes, "seed": 3, "num_threads": 1, "deterministic": true,
+            "force_row_wise": true, "verbosity": -1,
+        }),
+        Engine::XgBoost => {
+            json!({"objective": objective, "num_class": classes, "seed": 3, "nthread": 1, "verbosity": 0})
+        }
+    }
+}
+
+/// Fits every task with every set of parameters, the last of them with weights, and holds all margins of other rows
+/// against those of the Python package: `tolerance` of one more than the margin.
+fn judge(engine: Engine, script: &str, sets: &[&[(&str, &str)]], tolerance: f64) {
+    let (Some(engines), Some(judge)) = (judged_engines(engine), trainyard_judges::python("core")) else { return };
+    let (table, new) = (Table::new(1500), Table::new(2300));
+    let (matrix, new_matrix) = (Matrix::of(&table.columns, table.rows), Matrix::of(&new.columns, new.rows));
+    let (mut cases, mut fits) = (Vec::new(), Vec::new());
+    for task in TASKS {
+        for (index, own) in sets.iter().enumerate() {
+            let targets = table.targets(task);
+            let weights = (index + 1 == sets.len()).then(|| table.weights());
+            let own: Vec<(String, String)> =
+                own.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let plain = request(engine, task, &matrix, &targets);
+            let wanted = FitRequest { parameters: &own, weights: weights.as_deref(), ..plain };
+            fits.push((task, own.clone(), engines.fit(&wanted, &|_, _| true).unwrap().ensembles));
+            let mut parameters = told(engine, task);
+            own.into_iter().for_each(|(name, value)| parameters[name] = value.into());
+            cases.push(json!({"targets": targets, "weights": weights, "parameters": parameters}));
+        }
+    }
+    let answer =
+        judge.run(script, &json!({"fit": columns(&table.columns), "new": columns(&new.columns), "cases": cases}));
+    for ((task, own, ensembles), theirs) in fits.into_iter().zip(answer.as_array().unwrap()) {
+        for (margin, ensemble) in ensembles.iter().enumerate() {
+            assert_eq!(ensemble.trees().len(), 20);
+            for (row, ours) in ensemble.predict_margin(&new_matrix).into_iter().enumerate() {
+                let theirs = number(&theirs[row * ensembles.len() + margin]);
+                let bound = tolerance * (1.0 + theirs.abs());
+                assert!((ours - theirs).abs() <= bound, "{task:?} {own:?} row {row}: {ours} and {theirs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lightgbm_gives_the_margins_of_its_python_package() {
+    let sampled = [("bagging_fraction", "0.7"), ("bagging_freq", "2"), ("feature_fraction", "0.6")];
+    let small = [("num_leaves", "7"), ("learning_rate", "0.3"), ("lambda_l2", "2.5"), ("max_bin", "31")];
+    judge(Engine::LightGbm, LIGHTGBM, &[&[], &sampled, &small], 0.0);
+}
+
+/// XGBoost adds the leaves in singles, we in doubles.
+#[test]
+fn xgboost_gives_the_margins_of_its_python_package() {
+    let sampled = [("subsample", "0.7"), ("colsample_bytree", "0.6"), ("grow_policy", "lossguide")];
+    let small = [("max_depth", "3"), ("eta", "0.1"), ("reg_alpha", "0.5"), ("tree_method", "exact")];
+    judge(Engine::XgBoost, XGBOOST, &[&[], &sampled, &small], 1e-6);
+}
+
+#[test]
+fn the_same_fit_gives_the_same_bytes_and_hears_of_every_iteration() {
+    let table = Table::new(800);
+    let targets = table.targets(Task::Binary);
+    let matrix = Matrix::of(&table.columns, table.rows);
+    for engine in Engine::ALL {
+        let Some(engines) = judged_engines(engine) else { return };
+        let sampled = [("subsample", "0.5"), ("bagging_freq", "1"), ("colsample_bytree", "0.5")];
+        let sampled: Vec<(String, String)> =
+            sampled.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let one = FitRequest { parameters: &sampled, ..request(engine, Task::Binary, &matrix, &targets) };
+        let heard = std::sync::Mutex::new(Vec::new());
+        let listen = |done, of| {
+            heard.lock().unwrap().push((done, of));
+            true
+        };
+        let fit = engines.fit(&one, &listen).unwrap();
+        assert_eq!(heard.into_inner().unwrap(), (1..=20).map(|done| (done, 20)).collect::<Vec<_>>());
+        assert_eq!(fit, engines.fit(&one, &|_, _| true).unwrap());
+        let other = FitRequest { seed: 4, ..one };
+        assert_ne!(fit.ensembles, engines.fit(&other, &|_, _| true).unwrap().ensembles);
+        for node in fit.ensembles[0].trees().iter().flat_map(|tree| tree.nodes()).filter(|node| !node.is_leaf()) {
+            assert!(node.rows > 0 && node.gain > 0.0, "{node:?}");
+        }
+    }
+}
