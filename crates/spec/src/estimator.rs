@@ -10,6 +10,7 @@ use crate::declare::{
     rec, record, sorted_map,
 };
 use crate::error::Error;
+use crate::external::{LightgbmSpec, XgboostSpec};
 use crate::tree::{Content, Kind, Node, Scalar};
 
 /// Whose bounds messages name.
@@ -38,6 +39,10 @@ pub enum EstimatorSpec {
     RandomForest(ForestSpec),
     /// Averaged trees that are split at a threshold drawn by chance.
     ExtraTrees(ForestSpec),
+    /// XGBoost's boosted trees.
+    Xgboost(XgboostSpec),
+    /// LightGBM's boosted trees.
+    Lightgbm(LightgbmSpec),
 }
 
 record! {
@@ -474,10 +479,13 @@ const DUMMY: &str = "dummy";
 const BOOSTING: &str = "gradient_boosting";
 const FOREST: &str = "random_forest";
 const EXTRA: &str = "extra_trees";
+const XGBOOST: &str = "xgboost";
+const LIGHTGBM: &str = "lightgbm";
 
 impl EstimatorSpec {
     /// The names of all estimators.
-    pub const NAMES: &'static [&'static str] = &[LOGISTIC, RIDGE, LASSO, ELASTIC, DUMMY, BOOSTING, FOREST, EXTRA];
+    pub const NAMES: &'static [&'static str] =
+        &[LOGISTIC, RIDGE, LASSO, ELASTIC, DUMMY, BOOSTING, FOREST, EXTRA, XGBOOST, LIGHTGBM];
 
     /// Gives the name of the estimator.
     pub fn name(&self) -> &'static str {
@@ -490,6 +498,8 @@ impl EstimatorSpec {
             EstimatorSpec::GradientBoosting(_) => BOOSTING,
             EstimatorSpec::RandomForest(_) => FOREST,
             EstimatorSpec::ExtraTrees(_) => EXTRA,
+            EstimatorSpec::Xgboost(_) => XGBOOST,
+            EstimatorSpec::Lightgbm(_) => LIGHTGBM,
         }
     }
 
@@ -514,6 +524,8 @@ impl EstimatorSpec {
             EstimatorSpec::Dummy {} => Vec::new(),
             EstimatorSpec::GradientBoosting(_) => BoostingSpec::fields(&mut known),
             EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => ForestSpec::fields(&mut known),
+            EstimatorSpec::Xgboost(_) => XgboostSpec::fields(&mut known),
+            EstimatorSpec::Lightgbm(_) => LightgbmSpec::fields(&mut known),
         };
         let values = self.encode();
         let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
@@ -530,6 +542,8 @@ impl EstimatorSpec {
             EstimatorSpec::Dummy {} => Map::new(),
             EstimatorSpec::GradientBoosting(spec) => spec.encode(),
             EstimatorSpec::RandomForest(spec) | EstimatorSpec::ExtraTrees(spec) => spec.encode(),
+            EstimatorSpec::Xgboost(spec) => spec.encode(),
+            EstimatorSpec::Lightgbm(spec) => spec.encode(),
         }
     }
 
@@ -549,6 +563,8 @@ impl EstimatorSpec {
             }
             FOREST => EstimatorSpec::RandomForest(ForestSpec::with_bootstrap(true, node, decoder)?),
             EXTRA => EstimatorSpec::ExtraTrees(ForestSpec::with_bootstrap(false, node, decoder)?),
+            XGBOOST => EstimatorSpec::Xgboost(Record::decode(node, decoder)?),
+            LIGHTGBM => EstimatorSpec::Lightgbm(Record::decode(node, decoder)?),
             _ => EstimatorSpec::GradientBoosting(Record::decode(node, decoder)?),
         })
     }
@@ -561,6 +577,8 @@ impl EstimatorSpec {
             ELASTIC => rec::<ElasticNetSpec>().schema(definitions),
             DUMMY => NoParameters.schema(definitions),
             FOREST | EXTRA => rec::<ForestSpec>().schema(definitions),
+            XGBOOST => rec::<XgboostSpec>().schema(definitions),
+            LIGHTGBM => rec::<LightgbmSpec>().schema(definitions),
             _ => rec::<BoostingSpec>().schema(definitions),
         }
     }
@@ -672,6 +690,8 @@ impl Shape for Candidates {
                 ELASTIC => ElasticNetSpec::schema(definitions),
                 DUMMY => NoParameters.schema(definitions),
                 FOREST | EXTRA => ForestSpec::schema(definitions),
+                XGBOOST => XgboostSpec::schema(definitions),
+                LIGHTGBM => LightgbmSpec::schema(definitions),
                 _ => BoostingSpec::schema(definitions),
             };
             schema["properties"]["estimator"] = json!({ "const": name, "description": "The estimator." });

@@ -8,6 +8,7 @@ mod data;
 mod declare;
 mod error;
 mod estimator;
+mod external;
 mod features;
 mod gates;
 mod lock;
@@ -31,6 +32,7 @@ pub use estimator::{
     BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, GrowPolicy, LassoSpec, LogisticSpec, Loss,
     MaxFeatures, Monotonic, Penalty,
 };
+pub use external::{LightgbmSpec, TreeMethod, XgboostSpec};
 pub use features::{
     BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,

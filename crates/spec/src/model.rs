@@ -41,6 +41,9 @@ record! {
         /// two classes.
         threshold: Located<ThresholdSpec> =
             unless_given(ThresholdOrRule, Located::of_default(ThresholdSpec::Fixed(0.5))),
+        /// The threads of each fit of xgboost and lightgbm, whose results may depend on it; folds and candidates are fitted
+        /// side by side.
+        engine_threads: Located<u32> = unless_given(integer(1, 1024), Located::of_default(1)),
     }
 }
 

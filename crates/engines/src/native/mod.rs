@@ -31,7 +31,12 @@ pub(crate) fn fit(header: &Header, table: &Table, done: &mut dyn FnMut(usize)) -
 fn open(path: &Path) -> Result<Library, String> {
     // SAFETY: loading runs the library's initialisers. The file is one that the user installed as, or named to be, this
     // library; the process has been started for nothing but to run it.
-    unsafe { Library::new(path) }.map_err(|error| error.to_string())
+    unsafe { Library::new(path) }.map_err(|error| words(&error))
+}
+
+/// Gives the words of the system's loader, which lie below those of the crate.
+fn words(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Gives a function of the library.
@@ -40,7 +45,7 @@ fn open(path: &Path) -> Result<Library, String> {
 /// `F` is the type that the library's header gives the function of this name.
 unsafe fn function<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
     // SAFETY: what the caller promises. The function is called only while the library is borrowed from `fit`.
-    unsafe { library.get::<F>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| error.to_string())
+    unsafe { library.get::<F>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| words(&error))
 }
 
 /// Turns a status into the library's last words where it is a failure.

@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, CalibrationRows, EstimatorSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit, SpecFiles,
-    SplitSpec, TargetSpec, Task,
+    Bound, CalibrationRows, EstimatorSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit,
+    SpecFiles, SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -99,6 +99,7 @@ fn wrong_parameters(spec: &EstimatorSpec, path: &str, task: Task, target: &Targe
         | EstimatorSpec::Lasso(_)
         | EstimatorSpec::ElasticNet(_)
         | EstimatorSpec::Dummy {} => return,
+        EstimatorSpec::Xgboost(_) | EstimatorSpec::Lightgbm(_) => return,
     };
     let of = if task.has_classes() { "regression" } else { "classification" };
     let mut refuse = |key: &str, origin: &Origin, name: &str, what, known: &[&str]| {
@@ -184,7 +185,8 @@ pub(super) fn check_split_lock(
     }
 }
 
-/// Finds gates that hold back the better models, and a refit on validation rows that there are none of.
+/// Finds gates that hold back the better models, a refit on validation rows that there are none of, and parameters that the
+/// library does not heed.
 pub(super) fn warnings(project: &Project, split: Option<&SplitSpec>, model: Option<&ModelSpec>) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     if let (Some(split), Some(model)) = (split, model)
@@ -193,6 +195,18 @@ pub(super) fn warnings(project: &Project, split: Option<&SplitSpec>, model: Opti
     {
         let warning = Diagnostic::warning("spec/refit", "`refit: train_and_validation` has no validation rows to add");
         warnings.push(warning.help("give the split a validation share, or leave `refit` out"));
+    }
+    if let Some(model) = model {
+        let specs = model.candidates.iter().map(|(_, spec)| spec).chain([&model.baseline.value]);
+        for spec in specs {
+            let EstimatorSpec::Lightgbm(LightgbmSpec { subsample, subsample_freq, .. }) = spec else { continue };
+            if subsample.value < 1.0 && subsample_freq.value == 0 {
+                let title = "LightGBM draws no rows: `subsample` does nothing without `subsample_freq`";
+                let warning = Diagnostic::warning("spec/no-bagging", title);
+                let warning = subsample.origin.point(warning, "every tree sees every row");
+                warnings.push(warning.help("add `subsample_freq: 1`, or leave `subsample` out"));
+            }
+        }
     }
     for gate in &project.gates {
         let higher = crate::metric_higher_is_better(&gate.metric).unwrap_or(true);
