@@ -202,6 +202,21 @@ pub(crate) enum Command {
   trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
   trainyard predict --model churn/3 --input new.csv --json")]
     Predict(Predict),
+    /// Finds and brings the libraries of external engines
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard engines list
+  trainyard engines add lightgbm"
+    )]
+    Engines {
+        #[command(subcommand)]
+        action: Engines,
+    },
+    /// Fits with the library of an external engine, told what by its parent
+    #[command(hide = true)]
+    EngineWorker,
     /// Explains the code of an error or warning; without one, lists all
     #[command(after_help = "EXAMPLES:
   trainyard explain data/ragged-row
@@ -422,6 +437,29 @@ pub(crate) enum Runs {
 fn status(text: &str) -> Result<trainyard_tracking::Status, String> {
     trainyard_tracking::Status::parse(text)
         .ok_or_else(|| "expected running, finished, failed, killed or refused".to_owned())
+}
+
+/// What to do about external engines.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Engines {
+    /// Lists the engines: version, digest and path, or how to add it
+    #[command(after_help = "EXAMPLES:
+  trainyard engines list
+  trainyard engines list --json")]
+    List,
+    /// Brings the library of an engine with the machine's own pip
+    #[command(after_help = "EXAMPLES:
+  trainyard engines add lightgbm
+  trainyard engines add xgboost")]
+    Add {
+        /// The engine: lightgbm or xgboost
+        #[arg(value_parser = engine)]
+        name: trainyard_engines::Engine,
+    },
+}
+
+fn engine(name: &str) -> Result<trainyard_engines::Engine, String> {
+    trainyard_engines::Engine::by_name(name).ok_or_else(|| "expected lightgbm or xgboost".to_owned())
 }
 
 /// What to see of models.

@@ -2,21 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::process::ExitCode;
 
 use trainyard_files::Digest;
 
 use crate::native;
 use crate::protocol::{Frame, Header, read_header, read_table, write_frame};
 
-/// Serves the parent: reads one fit from stdin, answers on stdout, and ends.
+/// Serves the parent: reads one fit from stdin, answers on stdout, and gives the exit code.
 ///
 /// The process belongs to the library from then on: what it prints goes to stderr, and it ends with its parent.
-pub fn work() -> ExitCode {
+pub fn work() -> u8 {
     match serve() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         // The parent hears of it by the code; it is gone, or what it said was cut.
-        Err(_) => ExitCode::from(70),
+        Err(_) => 70,
     }
 }
 

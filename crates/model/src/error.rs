@@ -20,6 +20,15 @@ pub enum Error {
         /// What it said.
         error: trainyard_learn::Error,
     },
+    /// An external engine is not there or gave no model.
+    Engine {
+        /// The candidate, or `baseline`.
+        candidate: String,
+        /// Where: `fold 2`, `train`, …
+        part: String,
+        /// What went wrong.
+        error: trainyard_engines::Error,
+    },
     /// An estimator is not made for the task.
     WrongTask {
         /// The candidate, or `baseline`.
@@ -145,10 +154,13 @@ impl Error {
             Error::Learn { candidate, part, error } => {
                 error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
             }
+            Error::Engine { candidate, part, error } => {
+                error.diagnostic().note(format!("while fitting `{candidate}` ({part})"))
+            }
             Error::WrongTask { has_classes, .. } => error("model/wrong-task").help(if *has_classes {
-                "use logistic_regression, gradient_boosting, random_forest, extra_trees or dummy"
+                "use logistic_regression, gradient_boosting, xgboost, lightgbm, random_forest, extra_trees or dummy"
             } else {
-                "use ridge, lasso, elastic_net, gradient_boosting, random_forest, extra_trees or dummy"
+                "use ridge, lasso, elastic_net, gradient_boosting, xgboost, lightgbm, random_forest, extra_trees or dummy"
             }),
             Error::WrongParameter { parameter, has_classes, .. } => {
                 error("model/wrong-parameter").help(match (parameter.as_str(), *has_classes) {
@@ -214,6 +226,9 @@ impl fmt::Display for Error {
             Error::Features(error) => error.fmt(formatter),
             Error::Data(diagnostic) => formatter.write_str(&diagnostic.title),
             Error::Learn { candidate, part, error } => {
+                write!(formatter, "`{candidate}` cannot be fitted ({part}): {error}")
+            }
+            Error::Engine { candidate, part, error } => {
                 write!(formatter, "`{candidate}` cannot be fitted ({part}): {error}")
             }
             Error::WrongTask { candidate, estimator, has_classes } => {

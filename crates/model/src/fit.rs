@@ -1,5 +1,6 @@
 //! One fit of one estimator.
 
+use trainyard_engines::{Engine, Engines};
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
     BoostingParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel, LogisticParameters,
@@ -12,6 +13,7 @@ use trainyard_spec::{
 
 use crate::class_weight::RowWeights;
 use crate::estimator::{Filled, Link, means};
+use crate::external::Native;
 use crate::prepared::{Binned, Prepared};
 use crate::progress::{Part, Progress, Report};
 use crate::{Error, Estimator};
@@ -26,6 +28,8 @@ pub(crate) struct Fitted {
     pub(crate) converged: bool,
     /// The accuracy or R² of a forest on rows that a tree did not see, where it was asked for.
     pub(crate) out_of_bag: Option<f64>,
+    /// The model as an external engine wrote it.
+    pub(crate) native: Option<Native>,
 }
 
 /// A candidate and where its fit belongs.
@@ -41,6 +45,10 @@ pub(crate) struct Job<'a> {
     /// The number of trees where folds have found it: then nothing stops early.
     pub(crate) trees: Option<usize>,
     pub(crate) progress: &'a Report<'a>,
+    /// The external engines.
+    pub(crate) engines: &'a Engines,
+    /// The threads of a fit of theirs.
+    pub(crate) engine_threads: u32,
 }
 
 impl Job<'_> {
@@ -81,6 +89,7 @@ impl Job<'_> {
             | EstimatorSpec::Lasso(_)
             | EstimatorSpec::ElasticNet(_)
             | EstimatorSpec::Dummy { .. } => return None,
+            EstimatorSpec::Xgboost(_) | EstimatorSpec::Lightgbm(_) => return None,
         };
         weight.as_ref().map(|weight| &weight.value)
     }
@@ -138,13 +147,19 @@ impl Job<'_> {
                     elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
                 })?
             }
+            EstimatorSpec::Xgboost(spec) => {
+                return self.external(Engine::XgBoost, spec.n_estimators.value as usize, rows);
+            }
+            EstimatorSpec::Lightgbm(spec) => {
+                return self.external(Engine::LightGbm, spec.n_estimators.value as usize, rows);
+            }
             EstimatorSpec::Dummy { .. } => (Estimator::Constant { values: self.means(targets, weights) }, true),
         };
         if !(self.progress)(&Progress::Fitted { candidate: self.name, part: self.part }) {
             return Err(Error::Stopped);
         }
         let (train_loss, held_loss) = (Vec::new(), Vec::new());
-        self.checked(Fitted { estimator, train_loss, held_loss, converged, out_of_bag: None }, rows)
+        self.checked(Fitted { estimator, train_loss, held_loss, converged, out_of_bag: None, native: None }, rows)
     }
 
     fn linear(
@@ -204,6 +219,7 @@ impl Job<'_> {
             held_loss: fit.validation_loss,
             converged: true,
             out_of_bag: None,
+            native: None,
         };
         self.checked(fitted, rows)
     }
@@ -274,10 +290,10 @@ impl Job<'_> {
         let estimator = Estimator::Forest { ensembles, link };
         let out_of_bag = fit.out_of_bag.and_then(|out_of_bag| out_of_bag.score);
         let (train_loss, held_loss) = (Vec::new(), Vec::new());
-        self.checked(Fitted { estimator, train_loss, held_loss, converged: true, out_of_bag }, rows)
+        self.checked(Fitted { estimator, train_loss, held_loss, converged: true, out_of_bag, native: None }, rows)
     }
 
-    fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+    pub(crate) fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         if fitted.estimator.is_sound(rows.features.names().len(), self.task.outputs()) {
             Ok(fitted)
         } else {
@@ -338,6 +354,7 @@ pub(crate) fn max_bins(spec: &EstimatorSpec) -> Option<usize> {
         | EstimatorSpec::Lasso(_)
         | EstimatorSpec::ElasticNet(_)
         | EstimatorSpec::Dummy { .. } => None,
+        EstimatorSpec::Xgboost(_) | EstimatorSpec::Lightgbm(_) => None,
     }
 }
 
@@ -378,7 +395,9 @@ pub(crate) fn reads_values(spec: &EstimatorSpec) -> bool {
         EstimatorSpec::LogisticRegression(_)
         | EstimatorSpec::Ridge { .. }
         | EstimatorSpec::Lasso(_)
-        | EstimatorSpec::ElasticNet(_) => true,
+        | EstimatorSpec::ElasticNet(_)
+        | EstimatorSpec::Xgboost(_)
+        | EstimatorSpec::Lightgbm(_) => true,
         EstimatorSpec::GradientBoosting(_)
         | EstimatorSpec::RandomForest(_)
         | EstimatorSpec::ExtraTrees(_)

@@ -33,7 +33,8 @@ impl Trained {
     ///
     /// `model.onnx` is the model as a graph ([`crate::Model::to_onnx`]), left out where there is none; `MLmodel`, with
     /// `conda.yaml`, `python_env.yaml`, `requirements.txt` and `input_example.json`, is what MLflow reads;
-    /// `model_card.md` is for people. Equal models, reports and requests give equal bytes.
+    /// `model_card.md` is for people; what an external engine wrote is there as its library reads it, by
+    /// [`trainyard_engines::Engine::native_file`]: its columns are the features in their order. Equal models, reports and requests give equal bytes.
     ///
     /// # Errors
     /// As [`trainyard_features::FittedFeatures::transform`] of the training rows.
@@ -43,6 +44,9 @@ impl Trained {
         let mut put = |path: &str, bytes: Vec<u8>| files.insert(path.to_owned(), bytes);
         put("MLmodel", mlmodel::mlmodel(graph.as_ref().ok()).into_bytes());
         put("model_card.md", card::card(self, request, graph.as_ref().map_err(|reason| *reason)).into_bytes());
+        if let Some(native) = &self.native {
+            put(native.engine.native_file(), native.bytes.clone());
+        }
         if let Ok(graph) = graph {
             put("input_example.json", self.example(&graph.inputs, request.train)?);
             for (path, text) in mlmodel::environment() {

@@ -6,11 +6,13 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 use trainyard_data::Target;
 use trainyard_data::rows::{self, RowDigest};
+use trainyard_engines::Engines;
 use trainyard_features::Plan;
 use trainyard_learn::metrics;
 use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, SplitSpec, metric_higher_is_better};
 
 use crate::cross_validation::Validated;
+use crate::external::Native;
 use crate::fit::{Fitted, Job, stops_early};
 use crate::model::learn_task;
 use crate::prepared::{CrossFits, Prepared, Rows, Wanted};
@@ -36,6 +38,8 @@ pub struct TrainRequest<'a> {
     pub split: &'a SplitSpec,
     /// Hears of progress, and may stop.
     pub progress: &'a Report<'a>,
+    /// Where external engines are, for the candidates that are fitted by one.
+    pub engines: &'a Engines,
 }
 
 /// What training gives.
@@ -45,6 +49,8 @@ pub struct Trained {
     pub model: Model,
     /// How it came about.
     pub report: TrainReport,
+    /// The model as an external engine wrote it, where one fitted it.
+    pub native: Option<Native>,
 }
 
 /// Trains every candidate and gives the best.
@@ -173,6 +179,8 @@ impl<'a> Course<'a> {
             seed: request.spec.seed.value,
             trees,
             progress: request.progress,
+            engines: request.engines,
+            engine_threads: request.spec.engine_threads.value,
         }
     }
 
@@ -215,15 +223,15 @@ impl<'a> Course<'a> {
         }
         let chosen = self.choose(&reports)?;
         let (name, spec) = self.candidates[chosen];
-        let (features, estimator) = match self.refit_rows()? {
-            None => (prepared.features, fitted[chosen].estimator.clone()),
+        let (features, estimator, native) = match self.refit_rows()? {
+            None => (prepared.features, fitted[chosen].estimator.clone(), fitted[chosen].native.clone()),
             Some(both) => {
                 drop(prepared);
                 let rows = Rows { table: &both.table, targets: &both.targets, weights: both.weights.as_deref() };
                 let prepared = self.prepare(rows, None, &Wanted::by([spec]), &both.digests)?;
                 let trees = fitted[chosen].estimator.trees();
-                let estimator = self.job(name, spec, Part::Refit, trees).fit(&prepared)?.estimator;
-                (prepared.features, estimator)
+                let refitted = self.job(name, spec, Part::Refit, trees).fit(&prepared)?;
+                (prepared.features, refitted.estimator, refitted.native)
             }
         };
         let mut parameters = spec.parameters();
@@ -247,7 +255,7 @@ impl<'a> Course<'a> {
             metric: self.request.spec.metric.value.clone(),
             candidates: reports,
         };
-        Ok(Trained { model, report })
+        Ok(Trained { model, report, native })
     }
 
     /// Fits features and bins on `train`, whose digests say which rows are kept together.

@@ -75,7 +75,7 @@ fn problems(failure: StepFailure) -> Vec<Diagnostic> {
 fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
     let resolved = project::load(&*request.io, request)?;
     let stores = Stores::look(&request.io, &request.root)?;
-    let context = stores.context(resolved, "none", Mode::Live);
+    let context = stores.context(resolved, "none", Mode::Live, &request.engines);
     Ok((stores, context))
 }
 
@@ -85,6 +85,7 @@ pub fn check(request: &Request) -> Result<CheckReport, Vec<Diagnostic>> {
     let table = Ingest(Arc::clone(&context)).read_ahead().map_err(problems)?;
     let mut warnings = context.resolved.warnings.clone();
     warnings.extend(check_table(&context, &table)?);
+    refuse_absent(&context)?;
     let steps = graph_of(&context)?.steps().iter().map(|step| step.name().to_owned()).collect();
     let data = &context.resolved.project.data;
     Ok(CheckReport {
@@ -126,6 +127,12 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }
 
+/// Refuses estimators whose library is not on this machine.
+fn refuse_absent(context: &Context) -> Result<(), Vec<Diagnostic>> {
+    let found = context.engine_problems();
+    if found.is_empty() { Ok(()) } else { Err(found) }
+}
+
 /// Plans, and checks the table against the specs before anything is written, unless stored results prove it.
 pub(crate) fn preflight(
     context: &Arc<Context>,
@@ -138,6 +145,7 @@ pub(crate) fn preflight(
         .warnings
         .iter()
         .for_each(|warning| reporter.report(&Event::Warning { diagnostic: warning.clone() }));
+    refuse_absent(context)?;
     let graph = graph_of(context)?;
     let planned = plan_graph(&graph, cache).map_err(problems)?;
     let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);

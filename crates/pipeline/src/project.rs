@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Source};
+use trainyard_engines::Engines;
 use trainyard_files::{Io, write_atomic};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
@@ -33,6 +34,8 @@ pub struct Request {
     pub threads: usize,
     /// The disk.
     pub io: Arc<dyn Io>,
+    /// Where external engines are.
+    pub engines: Arc<Engines>,
 }
 
 impl Request {

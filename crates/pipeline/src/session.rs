@@ -77,13 +77,13 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let resolved = project::load(&*request.io, request)?;
     // All that is knowable is checked before anything is written.
     let looking = Stores::look(&request.io, &request.root)?;
-    let ahead = looking.context(resolved.clone(), "none", Mode::Live);
+    let ahead = looking.context(resolved.clone(), "none", Mode::Live, &request.engines);
     let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
     let stores = looking.opened()?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
-    let context = stores.context(resolved, &run, Mode::Live);
+    let context = stores.context(resolved, &run, Mode::Live, &request.engines);
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
     }
@@ -120,7 +120,7 @@ pub fn resume(
     };
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
-    let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live);
+    let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live, &request.engines);
     stores.sweep();
     execute(&stores, &context, request.threads, reporter, cancel)
 }
@@ -185,7 +185,7 @@ pub fn step(
         (true, _) => recorded_as_asked(&looking, run, request)?,
         (false, "resolve") => {
             let resolved = project::load(&*request.io, request)?;
-            let context = looking.context(resolved.clone(), run, Mode::Live);
+            let context = looking.context(resolved.clone(), run, Mode::Live, &request.engines);
             crate::look::preflight(&context, &looking.cache(), request, &*reporter)?;
             resolved
         }
@@ -197,7 +197,7 @@ pub fn step(
     };
     let stores = looking.opened()?;
     let _lock = stores.lock(run, true)?;
-    let context = stores.context(resolved, run, Mode::Live);
+    let context = stores.context(resolved, run, Mode::Live, &request.engines);
     if !known {
         begin(&stores, &context)?;
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
+use trainyard_engines::Engines;
 use trainyard_files::{
     Digester, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries,
 };
@@ -141,7 +142,7 @@ impl Stores {
         Journal::read(&*self.io, &self.journal_path(run)).map_err(|error| vec![journal_problem(&error)])
     }
 
-    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode) -> Arc<Context> {
+    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode, engines: &Arc<Engines>) -> Arc<Context> {
         Arc::new(Context {
             root: self.root.clone(),
             io: Arc::clone(&self.io),
@@ -150,6 +151,7 @@ impl Stores {
             objects: Arc::clone(&self.objects),
             tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,
             mode,
+            engines: Arc::clone(engines),
             now_ms,
             reference_uses: Mutex::default(),
             tables: Mutex::new(BTreeMap::new()),

@@ -11,7 +11,7 @@ use crate::engine::{Cancel, Done, Engine, Failure as StepFailure, Journal, Recor
 use crate::look::find_run;
 use crate::project::{Request, STATE};
 use crate::session::{Failure, graph_of};
-use crate::steps::Mode;
+use crate::steps::{ENGINE, Mode};
 use crate::stores::{Scratch, Stores, VERIFY, now_ms};
 
 /// One artifact, then and now.
@@ -21,7 +21,8 @@ pub struct Verified {
     pub step: String,
     /// Its name.
     pub artifact: String,
-    /// `native`: the same bytes are promised on every machine.
+    /// `native`: the same bytes are promised on every machine; `external`: the same library, the same number of its
+    /// threads and the same family of processors give the same bytes.
     pub kind: String,
     /// The digest that the run recorded.
     pub recorded: String,
@@ -90,7 +91,7 @@ pub fn verify(
         let started = std::time::Instant::now();
         let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));
         let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
-        let context = stores.context(resolved.clone(), &run, mode);
+        let context = stores.context(resolved.clone(), &run, mode, &request.engines);
         let graph = graph_of(&context)?;
         if let (Some(ingest), Some(record)) = (graph.find("ingest"), recorded.get("ingest")) {
             let now = ingest.inputs().ok();
@@ -119,12 +120,13 @@ pub fn verify(
             let Some(then) = recorded.get(&step.name) else { continue };
             let now =
                 step.record.as_ref().filter(|_| step.status == StepStatus::Ran).map(|record| &record.output.artifacts);
+            let is_external = then.inputs.iter().any(|input| input.name.starts_with(ENGINE));
             for (artifact, digest) in &then.output.artifacts {
                 let replayed = now.and_then(|now| now.get(artifact)).map(ToString::to_string);
                 artifacts.push(Verified {
                     step: step.name.clone(),
                     artifact: artifact.clone(),
-                    kind: "native".to_owned(),
+                    kind: if is_external { "external" } else { "native" }.to_owned(),
                     recorded: digest.to_string(),
                     identical: replayed.as_deref() == Some(digest.to_string().as_str()),
                     replayed,

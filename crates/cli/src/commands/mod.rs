@@ -1,6 +1,7 @@
 //! One module per command: arguments to a call of a library, its answer to text and to a document.
 
 mod check;
+mod engines;
 mod explain;
 mod init;
 mod models;
@@ -48,6 +49,8 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
+        Command::Engines { action } => engines::run(*action, printer),
+        Command::EngineWorker => Ok(engines::work()),
         Command::Explain { codes } => explain::run(codes, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }
@@ -79,6 +82,7 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
         choose: Choice { split: choose.split, features: choose.features, model: choose.model },
         threads: threads(global),
         io: Arc::new(DiskIo),
+        engines: Arc::new(engines::found()),
     }
 }
 

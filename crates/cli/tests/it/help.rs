@@ -30,6 +30,9 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "history"],
     &["models", "export"],
     &["predict"],
+    &["engines"],
+    &["engines", "list"],
+    &["engines", "add"],
     &["explain"],
 ];
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use trainyard_diagnostics::{Source, Style, render};
+use trainyard_engines::Engines;
 use trainyard_features::{Plan, plan};
 use trainyard_model::{Error, Target, TrainRequest, Trained, train, train_baseline};
 use trainyard_spec::{Choice, Resolved, SpecFiles, resolve};
@@ -48,6 +49,7 @@ pub(crate) struct Project {
     pub(crate) resolved: Resolved,
     pub(crate) plan: Plan,
     pub(crate) target: Target,
+    engines: Engines,
 }
 
 impl Project {
@@ -79,7 +81,7 @@ impl Project {
             .unwrap_or_else(|problems| panic!("{}", draw(problems)));
         let checked = trainyard_data::check(table, &resolved.project.data).unwrap();
         let target = checked.target;
-        Project { resolved, plan, target }
+        Project { resolved, plan, target, engines: Engines::none() }
     }
 
     pub(crate) fn train(&self, table: &RecordBatch, validation: Option<&RecordBatch>) -> Result<Trained, Error> {
@@ -104,6 +106,7 @@ impl Project {
             spec: &self.resolved.model.spec,
             split: &self.resolved.split.spec,
             progress: &|_| true,
+            engines: &self.engines,
         }
     }
 

@@ -38,7 +38,8 @@ impl Step for Calibrate {
         let (model, _) = self.0.model(scope, "train")?;
         let calibrated = with_training(&self.0, scope, |request| calibrate(request, model))?;
         let report = &calibrated.report;
-        let trained = Trained { model: calibrated.model, report: parse(&scope.read("train", "report")?)? };
+        let trained =
+            Trained { model: calibrated.model, report: parse(&scope.read("train", "report")?)?, native: None };
         let model = &trained.model;
         let folder = model.to_folder();
         let mut output = Output::default();

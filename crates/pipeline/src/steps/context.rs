@@ -8,9 +8,10 @@ use arrow_array::RecordBatch;
 use serde_json::Value;
 use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_engines::{Engine, Engines};
 use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::{Model, Target};
-use trainyard_spec::Resolved;
+use trainyard_spec::{Origin, Resolved};
 use trainyard_tracking::Tracking;
 
 use crate::engine::{Failure, Input, Read, Record, Scope};
@@ -50,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) tracking: Arc<dyn Tracking>,
     /// Live or replay.
     pub(crate) mode: Mode,
+    /// Where external engines are.
+    pub(crate) engines: Arc<Engines>,
     /// The time, which only tracking sees.
     pub(crate) now_ms: fn() -> i64,
     /// Uses of reference tests that are not logged yet.
@@ -89,6 +92,27 @@ impl Context {
             model.retain(|key, _| !without.contains(&key.as_str()));
         }
         Input::new("spec.model", Digest::of(section.to_string().as_bytes()))
+    }
+
+    /// Gives the external engines that baseline and candidates ask for, with where they do.
+    pub(crate) fn engines_asked(&self) -> BTreeMap<Engine, Origin> {
+        let model = &self.resolved.model.spec;
+        let candidates = model.candidates.iter().map(|(name, spec)| (spec, &name.origin));
+        let all = candidates.chain([(&model.baseline.value, &model.baseline.origin)]);
+        let external = all.filter_map(|(spec, origin)| Some((Engine::by_name(spec.name())?, origin.clone())));
+        // Of several askers the first is shown.
+        external.rev().collect()
+    }
+
+    /// Tells of each engine that is asked for and is not there.
+    pub(crate) fn engine_problems(&self) -> Vec<Diagnostic> {
+        let asked = self.engines_asked().into_iter();
+        asked
+            .filter_map(|(engine, origin)| {
+                let problem = self.engines.library(engine).err()?.diagnostic();
+                Some(origin.point(problem, format!("is fitted by {}", engine.title())))
+            })
+            .collect()
     }
 
     /// Counts that this run is judged on the reference test; twice in a run is once. It reaches tracking with what the

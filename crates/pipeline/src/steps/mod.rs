@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 pub(crate) use context::{Context, Mode};
 pub(crate) use ingest::Ingest;
+pub(crate) use training::ENGINE;
 
 use crate::engine::{Graph, GraphError, Step};
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use trainyard_files::Digest;
 use trainyard_model::{CalibrationReport, Error, Model, OpenRequest, Progress, TrainRequest, Trained};
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
+
+/// The beginning of the name of an input that is an external library.
+pub(crate) const ENGINE: &str = "engine.";
 
 /// Names what a training reads.
 pub(super) fn training_reads(context: &Context) -> Vec<Read> {
@@ -21,6 +25,11 @@ pub(super) fn training_reads(context: &Context) -> Vec<Read> {
 pub(super) fn training_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
     let mut inputs: Vec<Input> = ["data", "split", "features"].map(|part| context.section(part)).into();
     inputs.push(context.model_section(later));
+    for engine in context.engines_asked().into_keys() {
+        // Nothing was ever fitted by one that is not there, so that no stored result has this input.
+        let digest = context.engines.library(engine).map_or_else(|_| Digest::of(b"absent"), |library| library.digest);
+        inputs.push(Input::new(format!("{ENGINE}{}", engine.name()), digest));
+    }
     inputs
 }
 
@@ -65,6 +74,7 @@ pub(super) fn with_training<T>(
         spec: &resolved.model.spec,
         split: &resolved.split.spec,
         progress: &progress,
+        engines: &context.engines,
     });
     scope.check()?;
     done.map_err(|error| context.explain(&error, "train or validation").into())

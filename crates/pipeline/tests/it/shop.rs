@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use trainyard_engines::Engines;
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Init, Request, init};
 use trainyard_spec::Choice;
@@ -49,6 +50,7 @@ pub(crate) fn request(root: &Path) -> Request {
         choose: Choice::default(),
         threads: 1,
         io: Arc::new(DiskIo),
+        engines: Arc::new(Engines::none()),
     }
 }
 

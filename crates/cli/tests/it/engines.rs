@@ -1,0 +1,166 @@
+//! External engines through the binary: a run with the real libraries, one without any, one whose library crashes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::project::{CUSTOMERS, Project, steps};
+use crate::text;
+
+const MODEL: &str = "\
+baseline: {logistic_regression: {}}
+candidates:
+  lightgbm: {n_estimators: 30, num_leaves: 7, subsample: 0.7, subsample_freq: 1}
+  xgboost: {n_estimators: 10, max_depth: 3}
+cross_validation: {folds: 2}
+";
+
+/// The churn example with both engines as candidates, and a home without any.
+struct Engined {
+    project: Project,
+    libraries: Vec<(&'static str, PathBuf)>,
+}
+
+impl Engined {
+    fn new(libraries: Vec<(&'static str, PathBuf)>) -> Engined {
+        let project = Project::with_rows(1200);
+        project.write("versions/models/v1.yaml", MODEL);
+        Engined { project, libraries }
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        let mut command = self.project.command(arguments);
+        for variable in ["TRAINYARD_LIGHTGBM", "TRAINYARD_XGBOOST", "VIRTUAL_ENV", "CONDA_PREFIX"] {
+            command.env_remove(variable);
+        }
+        command.env("XDG_DATA_HOME", self.project.path("home"));
+        command.envs(self.libraries.iter().map(|(name, path)| (*name, path)));
+        command.output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.call(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// Finds the real libraries in the environment of the judge.
+fn real() -> Option<Vec<(&'static str, PathBuf)>> {
+    trainyard_judges::python("core")?;
+    let packages = trainyard_judges::environments().join("core/lib");
+    let python = fs::read_dir(packages).ok()?.flatten().map(|entry| entry.path()).next()?;
+    let at = |path: &str| python.join("site-packages").join(path);
+    Some(vec![
+        ("TRAINYARD_LIGHTGBM", at("lightgbm/lib/lib_lightgbm.so")),
+        ("TRAINYARD_XGBOOST", at("xgboost/lib/libxgboost.so")),
+    ])
+}
+
+/// Compiles a LightGBM that falls; none where there is no C compiler.
+fn falling(folder: &Path) -> Option<PathBuf> {
+    let (source, object) = (folder.join("falling.c"), folder.join("falling.so"));
+    let names =
+        ["GetLastError", "DatasetSetField", "BoosterCreate", "BoosterUpdateOneIter", "BoosterSaveModelToString"];
+    let rest: String = names.map(|name| format!("int LGBM_{name}() {{ return 0; }}\n")).concat();
+    let text = format!("{rest}int LGBM_DatasetCreateFromMat() {{ *(volatile int*)0 = 1; return 0; }}\n");
+    fs::write(&source, text).unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&object).arg(&source).status();
+    compiled.ok().filter(|status| status.success()).map(|_| object)
+}
+
+#[test]
+fn the_libraries_train_are_proven_and_are_not_needed_to_predict() {
+    let Some(libraries) = real() else { return };
+    let mut engined = Engined::new(libraries);
+    let run = engined.json(&["run"]);
+    assert!(run["metrics"]["reference"]["roc_auc"].as_f64().unwrap() > 0.75, "{}", run["metrics"]);
+    let id = run["run"].as_str().unwrap();
+    let verified = engined.json(&["verify", id, "--at", "1,2"]);
+    assert_eq!(verified["identical"], true, "{verified}");
+    let kinds = |step: &str| {
+        let artifacts = verified["replays"][0]["artifacts"].as_array().unwrap().iter();
+        let of_step = artifacts.filter(|artifact| artifact["step"] == step);
+        of_step.map(|artifact| artifact["kind"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert!(
+        kinds("train").iter().all(|kind| *kind == "external") && kinds("split").iter().all(|kind| *kind == "native")
+    );
+    let again = engined.json(&["run"]);
+    assert!(!steps(&again, "ran").contains(&"train".to_owned()), "{again}");
+
+    // Another file is another library, though it does the same.
+    let other = engined.project.path("other.so");
+    let mut bytes = fs::read(&engined.libraries[0].1).unwrap();
+    bytes.push(0);
+    fs::write(&other, bytes).unwrap();
+    let own = std::mem::replace(&mut engined.libraries[0].1, other);
+    let why = engined.json(&["why", "train"]);
+    assert!(why.to_string().contains("engine.lightgbm"), "{why}");
+    engined.libraries[0].1 = own;
+
+    let exported = engined.project.path("exported");
+    engined.json(&["models", "export", "churn-predictor/1", "--output", exported.to_str().unwrap()]);
+    let stated: Value = serde_json::from_slice(&fs::read(exported.join("model.json")).unwrap()).unwrap();
+    let native = match stated["estimator_name"].as_str().unwrap() {
+        "lightgbm" => exported.join("lightgbm/model.txt"),
+        _ => exported.join("xgboost/model.json"),
+    };
+    assert!(native.is_file(), "{}", native.display());
+
+    engined.libraries.clear();
+    let predicted = engined.json(&["predict", "--model", "churn-predictor", "--input", CUSTOMERS]);
+    assert_eq!(predicted["predictions"].as_array().unwrap().len(), 1200);
+}
+
+#[test]
+fn without_the_library_nothing_is_run_and_the_command_that_brings_it_is_named() {
+    let engined = Engined::new(Vec::new());
+    let before = engined.project.files();
+    for command in ["check", "run"] {
+        let output = engined.call(&[command]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains("error[engines/absent]: LightGBM is not on this machine"), "{said}");
+        assert!(said.contains("versions/models/v1.yaml:3:3") && said.contains("XGBoost is not on this"), "{said}");
+        assert!(said.contains("`trainyard engines add lightgbm` brings it"), "{said}");
+    }
+    assert!(before == engined.project.files(), "nothing was written");
+    let listed = engined.call(&["engines", "list"]);
+    assert!(text(&listed.stdout).contains("absent: trainyard engines add xgboost"), "{}", text(&listed.stdout));
+    assert_eq!(engined.json(&["engines", "list"])["engines"][0]["found"], false);
+}
+
+#[test]
+fn a_library_that_falls_fails_the_run_which_goes_on_with_a_sound_one() {
+    let Some(libraries) = real() else { return };
+    let mut engined = Engined::new(libraries);
+    let Some(falling) = falling(&engined.project.path("data")) else { return };
+    let sound = std::mem::replace(&mut engined.libraries[0].1, falling);
+    let output = engined.call(&["run"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[engines/died]: the process of LightGBM was killed by signal 11"), "{said}");
+    assert!(said.contains("while fitting `lightgbm` (fold 1 of 2)") && said.contains("trainyard resume"), "{said}");
+    engined.libraries[0].1 = sound;
+    let resumed = engined.json(&["resume"]);
+    assert!(steps(&resumed, "ran").contains(&"train".to_owned()), "{resumed}");
+    assert_eq!(engined.json(&["engines", "list"])["engines"][0]["version"], "4.7.0");
+}
+
+#[test]
+fn a_share_of_rows_that_lightgbm_does_not_draw_is_warned_of() {
+    let Some(libraries) = real() else { return };
+    let engined = Engined::new(libraries);
+    engined.project.edit("versions/models/v1.yaml", ", subsample_freq: 1", "");
+    let checked = engined.json(&["check"]);
+    assert_eq!(checked["warnings"][0]["code"], "spec/no-bagging", "{checked}");
+}
+
+#[test]
+fn a_worker_that_is_told_nothing_ends() {
+    let output = crate::trainyard(&["engine-worker"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(70), 0));
+}
