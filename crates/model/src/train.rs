@@ -180,7 +180,7 @@ impl<'a> Course<'a> {
             trees,
             progress: request.progress,
             engines: request.engines,
-            engine_threads: request.spec.engine_threads.value,
+            engine_threads: request.spec.engine_threads.as_ref().map_or(1, |threads| threads.value),
         }
     }
 

@@ -42,8 +42,8 @@ record! {
         threshold: Located<ThresholdSpec> =
             unless_given(ThresholdOrRule, Located::of_default(ThresholdSpec::Fixed(0.5))),
         /// The threads of each fit of xgboost and lightgbm, whose results may depend on it; folds and candidates are fitted
-        /// side by side.
-        engine_threads: Located<u32> = unless_given(integer(1, 1024), Located::of_default(1)),
+        /// side by side. Default: 1.
+        engine_threads: Option<Located<u32>> = optional(integer(1, 1024)),
     }
 }
 
