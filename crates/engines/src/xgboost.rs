@@ -156,20 +156,23 @@ fn counted(tree: &Tree, matrix: &Matrix<'_>) -> Result<Tree, String> {
     if nodes.iter().any(|node| !node.is_leaf() && node.feature as usize >= columns.len()) {
         return Err("it looks at a column that is not there".to_owned());
     }
-    for row in 0..matrix.rows() {
-        let mut at = 0;
-        loop {
-            let node: &mut Node = &mut nodes[at];
-            node.rows += 1;
-            if node.is_leaf() {
-                break;
-            }
-            let value = columns[node.feature as usize][row];
-            let left = if value.is_nan() { node.missing_left } else { value <= node.threshold };
-            at = if left { node.left } else { node.right } as usize;
-        }
-    }
+    (0..matrix.rows()).for_each(|row| count(&mut nodes, |column| columns[column][row]));
     Tree::new(nodes).map_err(|error| error.to_string())
+}
+
+/// Counts a row in each node that its cells lead to.
+fn count(nodes: &mut [Node], cell: impl Fn(usize) -> f64) {
+    let mut at = 0;
+    loop {
+        let node = &mut nodes[at];
+        node.rows += 1;
+        if node.is_leaf() {
+            return;
+        }
+        let value = cell(node.feature as usize);
+        let left = if value.is_nan() { node.missing_left } else { value <= node.threshold };
+        at = if left { node.left } else { node.right } as usize;
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ const LIBRARY: &str = "scikit-learn";
 
 /// An estimator with its parameters.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a project has a handful of them, and a box would stand in every match")]
 pub enum EstimatorSpec {
     /// A logistic regression.
     LogisticRegression(LogisticSpec),

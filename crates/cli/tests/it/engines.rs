@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -31,13 +33,17 @@ impl Engined {
     }
 
     fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.project.command(arguments);
         for variable in ["TRAINYARD_LIGHTGBM", "TRAINYARD_XGBOOST", "VIRTUAL_ENV", "CONDA_PREFIX"] {
             command.env_remove(variable);
         }
         command.env("XDG_DATA_HOME", self.project.path("home"));
         command.envs(self.libraries.iter().map(|(name, path)| (*name, path)));
-        command.output().unwrap()
+        command
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -59,13 +65,14 @@ fn real() -> Option<Vec<(&'static str, PathBuf)>> {
     ])
 }
 
-/// Compiles a LightGBM that falls; none where there is no C compiler.
-fn falling(folder: &Path) -> Option<PathBuf> {
-    let (source, object) = (folder.join("falling.c"), folder.join("falling.so"));
+/// Compiles a LightGBM that does `act` when it is given the rows; none where there is no C compiler.
+fn fake(folder: &Path, act: &str) -> Option<PathBuf> {
+    let (source, object) = (folder.join("fake.c"), folder.join("fake.so"));
     let names =
         ["GetLastError", "DatasetSetField", "BoosterCreate", "BoosterUpdateOneIter", "BoosterSaveModelToString"];
     let rest: String = names.map(|name| format!("int LGBM_{name}() {{ return 0; }}\n")).concat();
-    let text = format!("{rest}int LGBM_DatasetCreateFromMat() {{ *(volatile int*)0 = 1; return 0; }}\n");
+    let text = format!("{rest}int LGBM_DatasetCreateFromMat() {{ {act}; return 0; }}\n");
+    let text = format!("#include <stdio.h>\n#include <unistd.h>\n{text}");
     fs::write(&source, text).unwrap();
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&object).arg(&source).status();
     compiled.ok().filter(|status| status.success()).map(|_| object)
@@ -137,7 +144,7 @@ fn without_the_library_nothing_is_run_and_the_command_that_brings_it_is_named() 
 fn a_library_that_falls_fails_the_run_which_goes_on_with_a_sound_one() {
     let Some(libraries) = real() else { return };
     let mut engined = Engined::new(libraries);
-    let Some(falling) = falling(&engined.project.path("data")) else { return };
+    let Some(falling) = fake(&engined.project.path("data"), "*(volatile int*)0 = 1") else { return };
     let sound = std::mem::replace(&mut engined.libraries[0].1, falling);
     let output = engined.call(&["run"]);
     let said = text(&output.stderr);
@@ -148,6 +155,43 @@ fn a_library_that_falls_fails_the_run_which_goes_on_with_a_sound_one() {
     let resumed = engined.json(&["resume"]);
     assert!(steps(&resumed, "ran").contains(&"train".to_owned()), "{resumed}");
     assert_eq!(engined.json(&["engines", "list"])["engines"][0]["version"], "4.7.0");
+}
+
+/// Says whether a process does anything any more; one that nobody has buried does not.
+fn is_alive(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+#[test]
+fn a_library_at_work_ends_with_the_command_that_started_it() {
+    let mut engined = Engined::new(Vec::new());
+    let mark = engined.project.path("data/process");
+    let act = format!("FILE* f = fopen({mark:?}, \"w\"); fprintf(f, \"%d.\", getpid()); fclose(f); sleep(600)");
+    let Some(sleeping) = fake(&engined.project.path("data"), &act) else { return };
+    engined.libraries = vec![("TRAINYARD_LIGHTGBM", sleeping)];
+    engined.project.write(
+        "versions/models/v1.yaml",
+        "candidates: {lightgbm: {}}\nbaseline: {logistic_regression: {}}\ncross_validation: {folds: 0}\n",
+    );
+    let mut command = engined.command(&["run"]);
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let process = loop {
+        let said = fs::read_to_string(&mark).unwrap_or_default();
+        if let Some(process) = said.strip_suffix('.') {
+            break process.to_owned();
+        }
+        assert!(Instant::now() < deadline, "the library was never called");
+        sleep(Duration::from_millis(20));
+    };
+    assert!(is_alive(&process));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    while is_alive(&process) {
+        assert!(Instant::now() < deadline, "process {process} outlives its parent");
+        sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
