@@ -93,7 +93,8 @@ fn the_libraries_train_are_proven_and_are_not_needed_to_predict() {
         of_step.map(|artifact| artifact["kind"].as_str().unwrap()).collect::<Vec<_>>()
     };
     assert!(
-        kinds("train").iter().all(|kind| *kind == "external") && kinds("split").iter().all(|kind| *kind == "native")
+        kinds("train").iter().all(|kind| *kind == "external")
+            && ["split", "baseline"].iter().all(|step| kinds(step).iter().all(|kind| *kind == "native"))
     );
     let again = engined.json(&["run"]);
     assert!(!steps(&again, "ran").contains(&"train".to_owned()), "{again}");

@@ -6,7 +6,7 @@ use trainyard_files::Digest;
 use trainyard_model::train_baseline;
 
 use super::context::Context;
-use super::training::{fit, stored, training_inputs, training_reads};
+use super::training::{baseline_inputs, fit, stored, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 
@@ -30,7 +30,7 @@ impl Step for Baseline {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(training_inputs(&self.0, &["calibrate", "explain"]))
+        Ok(baseline_inputs(&self.0, &["calibrate", "explain"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {

@@ -1,10 +1,12 @@
 //! What `baseline`, `train` and `calibrate` have in common: what they read, and a fit from stored tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use trainyard_engines::Engine;
 use trainyard_files::Digest;
 use trainyard_model::{CalibrationReport, Error, Model, OpenRequest, Progress, TrainRequest, Trained};
+use trainyard_spec::EstimatorSpec;
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
@@ -21,11 +23,23 @@ pub(super) fn training_reads(context: &Context) -> Vec<Read> {
     reads
 }
 
-/// Declares what a training depends on besides, but for the keys of the model version that later steps read.
+/// Declares what a training of the candidates depends on besides, but for the keys of the model version that later steps
+/// read.
 pub(super) fn training_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
+    let candidates = context.resolved.model.spec.candidates.iter().map(|(_, spec)| spec);
+    inputs(context, later, candidates)
+}
+
+/// Declares what a training of the baseline depends on besides.
+pub(super) fn baseline_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
+    inputs(context, later, [&context.resolved.model.spec.baseline.value])
+}
+
+fn inputs<'s>(context: &Context, later: &[&str], fitted: impl IntoIterator<Item = &'s EstimatorSpec>) -> Vec<Input> {
     let mut inputs: Vec<Input> = ["data", "split", "features"].map(|part| context.section(part)).into();
     inputs.push(context.model_section(later));
-    for engine in context.engines_asked().into_keys() {
+    let engines: BTreeSet<Engine> = fitted.into_iter().filter_map(|spec| Engine::by_name(spec.name())).collect();
+    for engine in engines {
         // Nothing was ever fitted by one that is not there, so that no stored result has this input.
         let digest = context.engines.library(engine).map_or_else(|_| Digest::of(b"absent"), |library| library.digest);
         inputs.push(Input::new(format!("{ENGINE}{}", engine.name()), digest));
