@@ -107,7 +107,7 @@ impl Canvas {
             raw.push(0);
             raw.extend(row.iter().flatten());
         }
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
         // Writing into memory does not fail.
         let written = encoder.write_all(&raw).and_then(|()| encoder.finish());
         let mut header = Vec::with_capacity(13);
