@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use trainyard_diagnostics::count;
 
+use crate::report::significant;
 use crate::{CalibrationReport, CandidateReport, ChosenBy, Model, NoGraph, OnnxModel, OpenRequest, Trained};
 
 /// Writes the card in Markdown.
@@ -188,11 +189,7 @@ fn limits(trained: &Trained, graph: Result<&OnnxModel, NoGraph>) -> String {
 
 /// Writes a number with six significant digits.
 fn number(value: f64) -> String {
-    if !value.is_finite() {
-        return "–".to_owned();
-    }
-    let rounded = format!("{value:.5e}").parse::<f64>().unwrap_or(value);
-    rounded.to_string()
+    significant(value, 6)
 }
 
 /// Writes a name as code in a table: nothing in it is taken for Markdown.

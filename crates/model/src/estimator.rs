@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use trainyard_learn::metrics::Task;
 use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, exp, sigmoid, softmax};
 
 /// Maps the margins of a row to what is predicted of it.
@@ -21,6 +22,15 @@ pub enum Link {
 }
 
 impl Link {
+    /// Gives the link of margins that are log-odds where there are classes, else values.
+    pub(crate) fn of_margins(task: Task) -> Link {
+        match task {
+            Task::Binary => Link::Logit,
+            Task::Multiclass { .. } => Link::Softmax,
+            Task::Regression => Link::Identity,
+        }
+    }
+
     /// Says whether margins are log-odds.
     pub(crate) fn is_odds(self) -> bool {
         matches!(self, Link::Logit | Link::Softmax)
@@ -198,10 +208,7 @@ impl Estimator {
                 })
             }
             Estimator::Linear { models, fill, .. } => {
-                let is_sound = |model: &LinearModel| {
-                    let mut numbers = model.coefficients.iter().chain([&model.intercept]);
-                    model.coefficients.len() == features && numbers.all(|number| number.is_finite())
-                };
+                let is_sound = |model: &LinearModel| model.coefficients.len() == features && model.is_finite();
                 fill.len() == features && fill.iter().all(|number| number.is_finite()) && models.iter().all(is_sound)
             }
             Estimator::Constant { values } => values.iter().all(|value| value.is_finite()),

@@ -1,7 +1,6 @@
 //! A fit by an external engine.
 
 use trainyard_engines::{Engine, FitRequest};
-use trainyard_learn::metrics::Task;
 
 use crate::estimator::Link;
 use crate::fit::{Fitted, Job};
@@ -46,13 +45,8 @@ impl Job<'_> {
             trainyard_engines::Error::Stopped => Error::Stopped,
             error => Error::Engine { candidate: self.name.to_owned(), part: self.part.to_string(), error },
         })?;
-        let link = match self.task {
-            Task::Binary => Link::Logit,
-            Task::Multiclass { .. } => Link::Softmax,
-            Task::Regression => Link::Identity,
-        };
         let fitted = Fitted {
-            estimator: Estimator::Boosting { ensembles: fit.ensembles, link },
+            estimator: Estimator::Boosting { ensembles: fit.ensembles, link: Link::of_margins(self.task) },
             train_loss: Vec::new(),
             held_loss: Vec::new(),
             converged: true,

@@ -97,11 +97,7 @@ impl Job<'_> {
     /// Fits the estimator on the training part of `rows`; the held part is only watched.
     pub(crate) fn fit(&self, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         self.check()?;
-        let link = match self.task {
-            Task::Binary => Link::Logit,
-            Task::Multiclass { .. } => Link::Softmax,
-            Task::Regression => Link::Identity,
-        };
+        let link = Link::of_margins(self.task);
         let (targets, weights) = (rows.train.targets, rows.train.weights);
         let (estimator, converged) = match self.spec {
             EstimatorSpec::GradientBoosting(spec) => return self.boost(spec, rows),
@@ -135,17 +131,11 @@ impl Job<'_> {
             }
             EstimatorSpec::Lasso(LassoSpec { alpha, max_iter, tol }) => {
                 let (alpha, max_iter, tol) = (alpha.value, max_iter.value as usize, tol.value);
-                let parameters = ElasticNetParameters { alpha, l1_ratio: 1.0, max_iter, tol };
-                self.linear(rows, link, |matrix| {
-                    elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
-                })?
+                self.elastic_net(rows, ElasticNetParameters { alpha, l1_ratio: 1.0, max_iter, tol })?
             }
             EstimatorSpec::ElasticNet(ElasticNetSpec { alpha, l1_ratio, max_iter, tol }) => {
                 let (alpha, max_iter, tol) = (alpha.value, max_iter.value as usize, tol.value);
-                let parameters = ElasticNetParameters { alpha, l1_ratio: l1_ratio.value, max_iter, tol };
-                self.linear(rows, link, |matrix| {
-                    elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
-                })?
+                self.elastic_net(rows, ElasticNetParameters { alpha, l1_ratio: l1_ratio.value, max_iter, tol })?
             }
             EstimatorSpec::Xgboost(spec) => {
                 return self.external(Engine::XgBoost, spec.n_estimators.value as usize, rows);
@@ -160,6 +150,13 @@ impl Job<'_> {
         }
         let (train_loss, held_loss) = (Vec::new(), Vec::new());
         self.checked(Fitted { estimator, train_loss, held_loss, converged, out_of_bag: None, native: None }, rows)
+    }
+
+    fn elastic_net(&self, rows: &Prepared<'_>, parameters: ElasticNetParameters) -> Result<(Estimator, bool), Error> {
+        let (targets, weights) = (rows.train.targets, rows.train.weights);
+        self.linear(rows, Link::Identity, |matrix| {
+            elastic_net(matrix, targets, weights, &parameters).map(|model| vec![model])
+        })
     }
 
     fn linear(

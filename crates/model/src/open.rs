@@ -34,7 +34,8 @@ impl Trained {
     /// `model.onnx` is the model as a graph ([`crate::Model::to_onnx`]), left out where there is none; `MLmodel`, with
     /// `conda.yaml`, `python_env.yaml`, `requirements.txt` and `input_example.json`, is what MLflow reads;
     /// `model_card.md` is for people; what an external engine wrote is there as its library reads it, by
-    /// [`trainyard_engines::Engine::native_file`]: its columns are the features in their order. Equal models, reports and requests give equal bytes.
+    /// [`trainyard_engines::Engine::native_file`]: its columns are the features in their order. Equal models, reports and
+    /// requests give equal bytes.
     ///
     /// # Errors
     /// As [`trainyard_features::FittedFeatures::transform`] of the training rows.

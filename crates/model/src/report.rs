@@ -84,3 +84,12 @@ impl Spread {
         Spread { mean, std: variance.sqrt(), folds }
     }
 }
+
+/// Writes a number for people, with so many significant digits, at least one.
+pub(crate) fn significant(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let rounded = format!("{value:.*e}", digits.saturating_sub(1)).parse::<f64>().unwrap_or(value);
+    rounded.to_string()
+}

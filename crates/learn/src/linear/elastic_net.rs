@@ -92,10 +92,8 @@ pub fn elastic_net(
     let course = proximal_newton(&problem, vec![0.0; columns.columns()], &limits);
     let solution: Vec<f64> = course.point.iter().map(|value| value * unit).collect();
     let (coefficients, intercept) = columns.restore(&solution, mean);
-    if course.is_nan || !coefficients.iter().chain([&intercept]).all(|value| value.is_finite()) {
-        return Err(Error::Diverged { operation: OPERATION });
-    }
-    Ok(LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations })
+    let model = LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations };
+    if !course.is_nan && model.is_finite() { Ok(model) } else { Err(Error::Diverged { operation: OPERATION }) }
 }
 
 /// Half the mean squared residual, with its L2 penalty, as a function of standardized coefficients; targets are centred.

@@ -116,10 +116,8 @@ pub fn logistic_regression(
     };
     let (solution, intercept) = course.point.split_at(columns.columns());
     let (coefficients, intercept) = columns.restore(solution, intercept.iter().sum());
-    if course.is_nan || !coefficients.iter().chain([&intercept]).all(|value| value.is_finite()) {
-        return Err(Error::Diverged { operation: OPERATION });
-    }
-    Ok(LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations })
+    let model = LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations };
+    if !course.is_nan && model.is_finite() { Ok(model) } else { Err(Error::Diverged { operation: OPERATION }) }
 }
 
 /// The mean log loss, with its L2 penalty, as a function of standardized coefficients, the intercept last.

@@ -48,6 +48,11 @@ pub struct LinearModel {
 }
 
 impl LinearModel {
+    /// Says whether intercept and coefficients are finite.
+    pub fn is_finite(&self) -> bool {
+        self.coefficients.iter().chain([&self.intercept]).all(|value| value.is_finite())
+    }
+
     /// Predicts every row: the intercept plus the columns' terms in their order. A log-odds for logistic regression.
     ///
     /// # Panics

@@ -74,11 +74,8 @@ pub fn multinomial_regression(
         .collect();
     let shift = models.iter().map(|model| model.intercept).sum::<f64>() / classes as f64;
     models.iter_mut().filter(|_| has_intercept).for_each(|model| model.intercept -= shift);
-    let is_finite = |model: &LinearModel| model.coefficients.iter().chain([&model.intercept]).all(|v| v.is_finite());
-    if course.is_nan || !models.iter().all(is_finite) {
-        return Err(Error::Diverged { operation: OPERATION });
-    }
-    Ok(models)
+    let is_sound = !course.is_nan && models.iter().all(LinearModel::is_finite);
+    if is_sound { Ok(models) } else { Err(Error::Diverged { operation: OPERATION }) }
 }
 
 /// Takes the mean over the classes from what they have at a place.

@@ -2,7 +2,7 @@
 
 use super::descent::{BEYOND, Course, Limits, Loss, Value};
 use super::largest;
-use super::quadratic::Quadratic;
+use super::quadratic::{Quadratic, steepness};
 
 /// The most places that move in one iteration; what bounds the matrix of second derivatives.
 const MOST_PLACES: usize = 1024;
@@ -24,15 +24,6 @@ pub(super) trait Penalised: Loss {
     fn whole(&self, point: &[f64], value: &Value) -> f64 {
         value.loss + point.iter().enumerate().map(|(place, value)| self.linear(place) * value.abs()).sum::<f64>()
     }
-
-    /// Gives how steeply loss and penalty together fall from a place of a point; 0 where it had best stay.
-    fn steepness(&self, point: f64, slope: f64, place: usize) -> f64 {
-        let linear = self.linear(place);
-        match point {
-            0.0 => (slope.abs() - linear).max(0.0),
-            _ => (slope + linear * point.signum()).abs(),
-        }
-    }
 }
 
 /// Descends by a proximal Newton's method: each iteration finds the lowest point of the penalty and of the loss's parabola.
@@ -44,7 +35,7 @@ pub(super) fn proximal_newton(problem: &impl Penalised, mut point: Vec<f64>, lim
     let mut value = problem.at(&point);
     let mut iterations = 0;
     loop {
-        let steepness = steepness(problem, &places, &point, &value);
+        let steepness = all_steepness(problem, &places, &point, &value);
         let distance = distance(problem, &point, &value, &steepness);
         // NaN ends the course as well.
         if iterations == limits.max_iter || distance.is_nan() || distance <= limits.tol * BEYOND {
@@ -63,7 +54,7 @@ pub(super) fn proximal_newton(problem: &impl Penalised, mut point: Vec<f64>, lim
             return Course::end(point, distance, iterations, limits);
         };
         // At the bottom steps are rounding: they no longer lower anything.
-        let next_distance = self::distance(problem, &next, &there, &self::steepness(problem, &places, &next, &there));
+        let next_distance = self::distance(problem, &next, &there, &all_steepness(problem, &places, &next, &there));
         let stalled = problem.whole(&next, &there) >= problem.whole(&point, &value) && next_distance >= distance;
         if stalled {
             return Course::end(point, distance, iterations, limits);
@@ -72,8 +63,8 @@ pub(super) fn proximal_newton(problem: &impl Penalised, mut point: Vec<f64>, lim
     }
 }
 
-fn steepness(problem: &impl Penalised, places: &[usize], point: &[f64], value: &Value) -> Vec<f64> {
-    places.iter().map(|place| problem.steepness(point[*place], value.slope[*place], *place)).collect()
+fn all_steepness(problem: &impl Penalised, places: &[usize], point: &[f64], value: &Value) -> Vec<f64> {
+    places.iter().map(|place| steepness(point[*place], value.slope[*place], problem.linear(*place))).collect()
 }
 
 fn distance(problem: &impl Penalised, point: &[f64], value: &Value, steepness: &[f64]) -> f64 {

@@ -12,6 +12,15 @@ const MOST_ATTEMPTS: usize = 200;
 /// The share of the first slope at which the lowest point counts as found.
 const TOLERANCE: f64 = 1e-11;
 
+/// Gives how steeply a loss with a slope and `linear` times the absolute value fall together from a point; 0 where it had
+/// best stay.
+pub(super) fn steepness(at: f64, slope: f64, linear: f64) -> f64 {
+    match at {
+        0.0 => (slope.abs() - linear).max(0.0),
+        _ => (slope + linear * at.signum()).abs(),
+    }
+}
+
 /// `½ (x − from)ᵀ curvature (x − from) + slopeᵀ (x − from) + Σ linear · |x|`.
 pub(super) struct Quadratic {
     pub(super) curvature: Symmetric,
@@ -32,7 +41,8 @@ impl Quadratic {
         }
         let mut at = self.from.clone();
         let mut slope = self.slope.clone();
-        let enough = TOLERANCE * largest(&self.steepness(&at, &slope));
+        let all = at.iter().zip(&slope).zip(&self.linear).map(|((at, slope), linear)| steepness(*at, *slope, *linear));
+        let enough = TOLERANCE * largest(&all.collect::<Vec<f64>>());
         for _ in 0..MOST_ATTEMPTS {
             for _ in 0..SWEEPS {
                 if self.sweep(&cells, &mut at, &mut slope) <= enough {
@@ -42,14 +52,6 @@ impl Quadratic {
             self.solve(&cells, &mut at, &mut slope);
         }
         at
-    }
-
-    fn steepness(&self, at: &[f64], slope: &[f64]) -> Vec<f64> {
-        let steepness = |((at, slope), linear): ((&f64, &f64), &f64)| match *at {
-            0.0 => (slope.abs() - linear).max(0.0),
-            at => (slope + linear * at.signum()).abs(),
-        };
-        at.iter().zip(slope).zip(&self.linear).map(steepness).collect()
     }
 
     /// Moves every place to its lowest point while the others stay; gives the largest slope that was met.

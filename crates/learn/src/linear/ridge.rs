@@ -53,10 +53,8 @@ pub fn ridge(matrix: &Matrix<'_>, targets: &[f64], weights: Option<&[f64]>, alph
         problem.correct(|right| problem.conjugate(right))?
     };
     let (coefficients, intercept) = columns.restore(&course.solution, course.intercept);
-    if !coefficients.iter().chain([&intercept]).all(|value| value.is_finite()) {
-        return Err(Error::Diverged { operation: OPERATION });
-    }
-    Ok(LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations })
+    let model = LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations };
+    if model.is_finite() { Ok(model) } else { Err(Error::Diverged { operation: OPERATION }) }
 }
 
 /// Least squares over standardized columns.

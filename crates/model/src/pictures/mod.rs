@@ -8,6 +8,7 @@ use self::canvas::{Align, Canvas, Color};
 pub use self::curves::curves;
 use self::font::Font;
 use crate::Explanation;
+use crate::report::significant;
 
 /// The most features that a picture shows.
 const TOP: usize = 20;
@@ -127,7 +128,7 @@ pub fn contributions(explanation: &Explanation) -> Vec<u8> {
     for share in [-1.0, -0.5, 0.0, 0.5, 1.0] {
         let x = column(share * reach);
         canvas.fill(x, top - 6, x + 1, bottom + 6, if share == 0.0 { AXIS } else { GRID });
-        let text = if reach > 0.0 { figure(share * reach) } else { String::new() };
+        let text = if reach > 0.0 { significant(share * reach, 3) } else { String::new() };
         canvas.text(&small, &text, x as f32, (bottom + 24) as f32, Align::Middle, FAINT);
     }
     let words = "what the feature adds to the margin";
@@ -171,12 +172,6 @@ fn dot_colors(values: &[f64]) -> Vec<Color> {
         color
     };
     values.iter().map(color).collect()
-}
-
-/// Writes a mark of an axis with three digits.
-fn figure(value: f64) -> String {
-    let rounded = format!("{value:.2e}").parse::<f64>().unwrap_or(value);
-    rounded.to_string()
 }
 
 /// Draws how many rows of each class were predicted as each, with their share of the actual class.
