@@ -112,11 +112,9 @@ pub fn resume(
         }
     };
     let Some(run) = run else {
-        let mut problem = has_ended(run_named.unwrap_or_default());
-        if run_named.is_none() {
-            problem.title = "there is no unfinished run to resume".to_owned();
-        }
-        return Err(problem.into());
+        return Err(run_named
+            .map_or_else(|| nothing("there is no unfinished run to resume".to_owned()), has_ended)
+            .into());
     };
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
@@ -327,9 +325,13 @@ fn stands_as_it_ended(graph: &Graph, stores: &Stores, done: &BTreeMap<String, (R
     planned.iter().all(stands)
 }
 
-/// Says that there is nothing to go on with.
 fn has_ended(run: &str) -> Diagnostic {
-    Diagnostic::error("resume/nothing", format!("run {run} has ended: there is nothing to resume"))
+    nothing(format!("run {run} has ended: there is nothing to resume"))
+}
+
+/// Says that there is nothing to go on with.
+fn nothing(title: String) -> Diagnostic {
+    Diagnostic::error("resume/nothing", title)
         .help("`trainyard run` starts a new one; what is done already comes from the cache")
 }
 
