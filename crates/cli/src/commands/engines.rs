@@ -82,6 +82,7 @@ fn list(printer: Printer) -> Result<(), Stop> {
 }
 
 fn bring(engine: Engine, printer: Printer) -> Result<(), Stop> {
+    printer.line(&format!("Bringing {} with pip: {}", engine.title(), engine.requirement()));
     let library = add(engine, &places()).map_err(|error| error.diagnostic())?;
     printer.result(
         || json!({"added": library}),
