@@ -89,8 +89,8 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     }
     let ready = planned.iter().filter(|step| step.action == Action::Cached).count();
     reporter.report(&Event::Checked { project: project::PROJECT.to_owned(), steps: planned.len(), ready });
-    begin(&stores, &context)?;
-    execute(&stores, &context, request.threads, reporter, cancel)
+    let journal = begin(&stores, &context)?;
+    execute(&stores, &context, journal, request.threads, reporter, cancel)
 }
 
 /// Goes on with a run that did not end: the one named, else the latest.
@@ -120,7 +120,7 @@ pub fn resume(
     let _lock = stores.lock(&run, false)?;
     let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live, &request.engines);
     stores.sweep();
-    execute(&stores, &context, request.threads, reporter, cancel)
+    execute(&stores, &context, stores.journal(&run), request.threads, reporter, cancel)
 }
 
 /// Reads the configuration that a run recorded, and refuses flags that ask for another one.
@@ -196,9 +196,7 @@ pub fn step(
     let stores = looking.opened()?;
     let _lock = stores.lock(run, true)?;
     let context = stores.context(resolved, run, Mode::Live, &request.engines);
-    if !known {
-        begin(&stores, &context)?;
-    }
+    let journal = if known { stores.journal(run) } else { begin(&stores, &context)? };
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
@@ -233,7 +231,8 @@ pub fn step(
     if sink.ended_as().is_some() {
         return Err(has_ended(run).into());
     }
-    let engine = start_engine(&stores, &sink, graph, request.threads, Arc::clone(&reporter), cancel, Some(name))?;
+    let engine =
+        start_engine(&stores, &sink, graph, journal, request.threads, Arc::clone(&reporter), cancel, Some(name))?;
     let outcome = engine.run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
@@ -254,24 +253,29 @@ pub fn step(
     })
 }
 
-/// Makes the run's folder.
-fn begin(stores: &Stores, context: &Arc<Context>) -> Result<(), Failure> {
+/// Makes the run's folder, with its configuration and an empty journal.
+fn begin(stores: &Stores, context: &Arc<Context>) -> Result<Journal, Failure> {
     let path = stores.configuration_path(&context.run);
+    stores.make_run_folder(&context.run)?;
+    let journal = Journal::create(Arc::clone(&stores.io), stores.journal_path(&context.run));
+    let journal = journal.map_err(|error| journal_problem(&error))?;
     let bytes = serde_json::to_vec_pretty(&context.resolved.to_json()).unwrap_or_default();
-    write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic().into())
+    // This forces the names of both files, and of the folder, to the disk.
+    write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic())?;
+    Ok(journal)
 }
 
 fn start_engine(
     stores: &Stores,
     sink: &Arc<TrackingSink>,
     graph: Graph,
+    journal: Journal,
     threads: usize,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
     only: Option<&str>,
 ) -> Result<Engine, Failure> {
     let run = sink.context.run.clone();
-    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run));
     let names = graph.steps().iter().map(|step| step.name().to_owned()).collect();
     let only_step = only.map(str::to_owned);
     let began =
@@ -294,6 +298,7 @@ fn start_engine(
 fn execute(
     stores: &Stores,
     context: &Arc<Context>,
+    journal: Journal,
     threads: usize,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
@@ -306,11 +311,10 @@ fn execute(
         && !stands_as_it_ended(&graph, stores, &done)
     {
         let ended = Entry::Ended { at: now_ms(), status: status.to_owned() };
-        let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&context.run));
         journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
         return Err(has_ended(&context.run).into());
     }
-    let outcome = start_engine(stores, &sink, graph, threads, reporter, cancel, None)?.run(done, None);
+    let outcome = start_engine(stores, &sink, graph, journal, threads, reporter, cancel, None)?.run(done, None);
     end(stores, &sink, outcome, started.elapsed().as_secs_f64())
 }
 
@@ -338,7 +342,7 @@ fn nothing(title: String) -> Diagnostic {
 /// Gives the result of a run; of one that could not be completed, its problems, and writes how it ended.
 fn end(stores: &Stores, sink: &TrackingSink, outcome: Outcome, seconds: f64) -> Result<RunResult, Failure> {
     let run = sink.context.run.clone();
-    let journal = Journal::open(Arc::clone(&stores.io), stores.journal_path(&run));
+    let journal = stores.journal(&run);
     match outcome.failure {
         Some(StepFailure::Interrupted) => {
             journal.write(&[Entry::Interrupted { at: now_ms() }]).map_err(|error| journal_problem(&error))?;

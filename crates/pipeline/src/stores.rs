@@ -9,7 +9,8 @@ use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_engines::Engines;
 use trainyard_files::{
-    Digester, Error as FileError, Holder, Io, ObjectStore, ProjectLock, host_name, sweep_temporaries,
+    Digester, Error as FileError, Holder, Io, ObjectStore, Operation, ProjectLock, create_folder, host_name,
+    sweep_temporaries,
 };
 use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Tracking};
@@ -127,7 +128,29 @@ impl Stores {
     }
 
     pub(crate) fn run_folder(&self, run: &str) -> PathBuf {
-        self.state().join("runs").join(run)
+        self.runs_folder().join(run)
+    }
+
+    fn runs_folder(&self) -> PathBuf {
+        self.state().join("runs")
+    }
+
+    fn make_runs_folder(&self) -> Result<(), Failure> {
+        create_folder(&*self.io, &self.runs_folder()).map_err(|error| error.diagnostic().into())
+    }
+
+    /// Makes a run's folder; whoever puts the first file into it forces its name to the disk. The project is locked.
+    pub(crate) fn make_run_folder(&self, run: &str) -> Result<(), Failure> {
+        if !self.io.exists(&self.runs_folder()) {
+            self.make_runs_folder()?;
+        }
+        let folder = self.run_folder(run);
+        let failed = |error| FileError::io(Operation::Create, &folder, error).diagnostic().into();
+        self.io.create_dir_all(&folder).map_err(failed)
+    }
+
+    pub(crate) fn journal(&self, run: &str) -> Journal {
+        Journal::open(Arc::clone(&self.io), self.journal_path(run))
     }
 
     pub(crate) fn configuration_path(&self, run: &str) -> PathBuf {
@@ -197,6 +220,10 @@ impl Stores {
             since_unix: now_ms() / 1000,
         };
         let path = self.lock_path();
+        // Where there is a lock, the folder of all runs is known to be on the disk.
+        if !self.io.exists(&path) {
+            self.make_runs_folder()?;
+        }
         let locked =
             if shared { ProjectLock::shared_by_run(&path, holder) } else { ProjectLock::exclusive(&path, holder) };
         let locked = locked.map_err(|error: FileError| Failure::from(error.diagnostic()))?;

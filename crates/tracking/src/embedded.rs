@@ -24,6 +24,9 @@ use fault::Fault;
 
 pub use open::{FILE_NAME, SCHEMA_VERSION};
 
+/// The longest log, in bytes, that stays when a store is closed: about five runs. Whoever opens the store reads it all.
+const KEPT_LOG: u64 = 512 * 1024;
+
 /// Keeps runs and models in the file `tracking.db` of a folder.
 ///
 /// The file is in SQLite's WAL mode with `synchronous=FULL`: what was written survives a power cut, readers and the
@@ -140,6 +143,17 @@ impl EmbeddedStore {
             paths.push(folder.clone());
         }
         if paths.is_empty() { Ok(()) } else { Err(Error::IncompleteModel { run: version.run.clone(), paths }) }
+    }
+}
+
+impl Drop for EmbeddedStore {
+    /// Leaves a short log as it is, for the next to read: putting its pages into the file and removing it takes four waits
+    /// for the disk.
+    fn drop(&mut self) {
+        if open::log_bytes(&self.path) <= KEPT_LOG {
+            // Where that can't be set, SQLite does the whole work.
+            let _ = open::keep_log(&self.lock());
+        }
     }
 }
 
@@ -393,12 +407,42 @@ mod tests {
     fn a_folder_that_may_not_be_written_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
         let odd = dir.path().join("50% of? #odd é");
+        let (path, log) = (odd.join(FILE_NAME), odd.join(format!("{FILE_NAME}-wal")));
+        let files = || {
+            let names = std::fs::read_dir(&odd).unwrap().map(|entry| entry.unwrap().path());
+            names.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect::<BTreeMap<PathBuf, Vec<u8>>>()
+        };
+        let runs = || {
+            let connection = open::unshared(&path).ok().flatten().unwrap();
+            connection.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0)).unwrap()
+        };
         let store = store(&odd);
         store.start_run(&run("a")).unwrap();
         drop(store);
-        let connection = open::immutable(&odd.join(FILE_NAME)).ok().flatten().unwrap();
-        let runs: i64 = connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).unwrap();
-        assert_eq!(runs, 1);
-        assert_eq!(std::fs::read_dir(&odd).unwrap().count(), 1, "reading left something behind");
+        assert!(log.exists(), "a short log stays");
+        // The notes of readers may be lost on the way to here.
+        std::fs::remove_file(odd.join(format!("{FILE_NAME}-shm"))).unwrap();
+        let before = files();
+        assert_eq!((runs(), files()), (1, before), "reading changed something");
+        // Another program puts the log's pages into the file.
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM runs", [], |_| Ok(())).unwrap();
+        assert!(!log.exists());
+        let before = files();
+        assert_eq!((runs(), files()), (1, before), "reading changed something");
+    }
+
+    #[test]
+    fn a_log_stays_as_long_as_it_is_short() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let lengths: Vec<u64> = (0..200)
+            .map(|number| {
+                store(dir.path()).start_run(&run(&format!("r{number}"))).unwrap();
+                open::log_bytes(&path)
+            })
+            .collect();
+        assert!(lengths.iter().all(|length| *length <= KEPT_LOG), "{lengths:?}");
+        assert!(lengths.windows(2).any(|pair| pair[1] < pair[0]), "nothing was put into the file: {lengths:?}");
+        assert_eq!(store(dir.path()).runs(1000, None).unwrap().len(), 200);
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::interrupted::started;
@@ -119,11 +120,8 @@ fn permission_that_is_lost_half_way_is_named_and_the_run_goes_on_when_it_is_back
 fn a_tracking_file_of_a_later_version_is_refused_and_left_alone() {
     let project = Project::new();
     project.run();
-    let file = ".trainyard/tracking/tracking.db";
-    let mut bytes = fs::read(project.path(file)).unwrap();
-    // Where SQLite keeps `user_version`.
-    bytes[60..64].copy_from_slice(&7_u32.to_be_bytes());
-    project.write(file, &bytes);
+    let file = project.path(".trainyard/tracking/tracking.db");
+    Connection::open(file).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = project.files();
     for arguments in [["run", "-q"], ["resume", "-q"], ["runs", "list"], ["models", "list"], ["check", "-q"]] {
         let output = project.call(&arguments);

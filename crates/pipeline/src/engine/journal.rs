@@ -91,13 +91,24 @@ const TORN: &[u8] = b" torn\n";
 pub struct Journal {
     io: Arc<dyn Io>,
     path: PathBuf,
+    /// Whether the file's name is known to be on the disk before the first entry.
+    is_named: bool,
     one_at_a_time: Mutex<()>,
 }
 
 impl Journal {
     /// Opens the journal at `path`; nothing is written before the first entry.
     pub fn open(io: Arc<dyn Io>, path: PathBuf) -> Journal {
-        Journal { io, path, one_at_a_time: Mutex::new(()) }
+        Journal { io, path, is_named: false, one_at_a_time: Mutex::new(()) }
+    }
+
+    /// Makes an empty journal at `path`, in a folder that is there. Before the first entry the caller forces the folder to
+    /// the disk.
+    pub fn create(io: Arc<dyn Io>, path: PathBuf) -> Result<Journal, JournalError> {
+        match io.append(&path) {
+            Ok(_) => Ok(Journal { io, path, is_named: true, one_at_a_time: Mutex::new(()) }),
+            Err(error) => Err(JournalError::Io(path, error)),
+        }
     }
 
     /// Writes entries, in order, and waits until they are on disk, with all before them.
@@ -130,7 +141,8 @@ impl Journal {
         if sync {
             file.sync().map_err(failed)?;
         }
-        if let (Err(_), Some(folder)) = (before, self.path.parent()) {
+        let is_first = before.map_or(true, |bytes| bytes.is_empty());
+        if let (true, false, Some(folder)) = (is_first, self.is_named, self.path.parent()) {
             self.io.sync_dir(folder).map_err(failed)?;
         }
         drop(guard);

@@ -1,9 +1,11 @@
 //! Opening the file: a new one, one of ours, one of a later version, one that is none.
 
+use std::fs::metadata;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use trainyard_files::{DiskIo, create_folder};
 
@@ -79,7 +81,7 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf, bool)>
         Err(Fault::Sqlite(error))
             if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
         {
-            (immutable(&path), false)
+            (unshared(&path), false)
         }
         other => (other, true),
     };
@@ -109,7 +111,25 @@ fn read_only(path: &Path) -> Result<Option<Connection>, Fault> {
     }
 }
 
-pub(super) fn immutable(path: &Path) -> Result<Option<Connection>, Fault> {
+/// Opens the store in a folder that may not be written, and so is written by nobody.
+pub(super) fn unshared(path: &Path) -> Result<Option<Connection>, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if log_bytes(path) == 0 {
+        Connection::open_with_flags(format!("{}?immutable=1", uri(path)), flags)?
+    } else {
+        // An immutable file has no log. Without locks, the index of the log is kept in memory.
+        let connection = Connection::open_with_flags(format!("{}?vfs=unix-none", uri(path)), flags)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        keep_log(&connection)?;
+        connection
+    };
+    match identify(&connection, path)? {
+        Found::Ours => Ok(Some(connection)),
+        Found::Nothing => Ok(None),
+    }
+}
+
+fn uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for character in path.to_string_lossy().chars() {
         match character {
@@ -119,13 +139,19 @@ pub(super) fn immutable(path: &Path) -> Result<Option<Connection>, Fault> {
             other => uri.push(other),
         }
     }
-    uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(uri, flags)?;
-    match identify(&connection, path)? {
-        Found::Ours => Ok(Some(connection)),
-        Found::Nothing => Ok(None),
-    }
+    uri
+}
+
+/// Gives the length of the log beside the store's file: what was written since its pages were last put into the file.
+pub(super) fn log_bytes(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    metadata(log).map_or(0, |log| log.len())
+}
+
+/// Lets the log stay as it is when the connection is closed.
+pub(super) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
 }
 
 fn prepare(connection: &Connection) -> Result<(), Fault> {
