@@ -87,6 +87,9 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
         *to = from.take();
     }
+    if let Some(document) = ahead.document.get() {
+        let _ = context.document.set(Arc::clone(document));
+    }
     let ready = planned.iter().filter(|step| step.action == Action::Cached).count();
     reporter.report(&Event::Checked { project: project::PROJECT.to_owned(), steps: planned.len(), ready });
     let journal = begin(&stores, &context)?;
@@ -231,8 +234,8 @@ pub fn step(
     if sink.ended_as().is_some() {
         return Err(has_ended(run).into());
     }
-    let engine =
-        start_engine(&stores, &sink, graph, journal, request.threads, Arc::clone(&reporter), cancel, Some(name))?;
+    note_begin(&journal, &graph, Some(name))?;
+    let engine = start_engine(&stores, &sink, graph, journal, request.threads, Arc::clone(&reporter), cancel);
     let outcome = engine.run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
@@ -259,10 +262,18 @@ fn begin(stores: &Stores, context: &Arc<Context>) -> Result<Journal, Failure> {
     stores.make_run_folder(&context.run)?;
     let journal = Journal::create(Arc::clone(&stores.io), stores.journal_path(&context.run));
     let journal = journal.map_err(|error| journal_problem(&error))?;
-    let bytes = serde_json::to_vec_pretty(&context.resolved.to_json()).unwrap_or_default();
+    let bytes = serde_json::to_vec_pretty(context.document()).unwrap_or_default();
     // This forces the names of both files, and of the folder, to the disk.
     write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic())?;
     Ok(journal)
+}
+
+/// Writes that a process begins to work on a run's steps, or on one of them.
+fn note_begin(journal: &Journal, graph: &Graph, only: Option<&str>) -> Result<(), Failure> {
+    let steps = graph.steps().iter().map(|step| step.name().to_owned()).collect();
+    let only = only.map(str::to_owned);
+    let began = Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps, only };
+    journal.write(&[began]).map_err(|error| journal_problem(&error).into())
 }
 
 fn start_engine(
@@ -273,16 +284,10 @@ fn start_engine(
     threads: usize,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
-    only: Option<&str>,
-) -> Result<Engine, Failure> {
+) -> Engine {
     let run = sink.context.run.clone();
-    let names = graph.steps().iter().map(|step| step.name().to_owned()).collect();
-    let only_step = only.map(str::to_owned);
-    let began =
-        Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps: names, only: only_step };
-    journal.write(&[began]).map_err(|error| journal_problem(&error))?;
     reporter.report(&Event::Started { run: run.clone() });
-    Ok(Engine {
+    Engine {
         graph,
         cache: Some(stores.cache()),
         objects: Arc::clone(&stores.objects),
@@ -292,7 +297,7 @@ fn start_engine(
         cancel: cancel.clone(),
         threads,
         run,
-    })
+    }
 }
 
 fn execute(
@@ -314,7 +319,8 @@ fn execute(
         journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
         return Err(has_ended(&context.run).into());
     }
-    let outcome = start_engine(stores, &sink, graph, journal, threads, reporter, cancel, None)?.run(done, None);
+    note_begin(&journal, &graph, None)?;
+    let outcome = start_engine(stores, &sink, graph, journal, threads, reporter, cancel).run(done, None);
     end(stores, &sink, outcome, started.elapsed().as_secs_f64())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -170,6 +170,7 @@ impl Stores {
             root: self.root.clone(),
             io: Arc::clone(&self.io),
             resolved,
+            document: OnceLock::new(),
             run: run.to_owned(),
             objects: Arc::clone(&self.objects),
             tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,

@@ -65,18 +65,14 @@ impl Resolved {
         })
     }
 
-    /// Gives what one part of the configuration says, for the key of a step that depends on it: `data`, `gates`,
-    /// `promote`, `tracking`, `active`, `split`, `features`, `model`; null for a section that is left out, and for any
-    /// other name.
-    pub fn section_json(&self, part: &str) -> Value {
+    /// Gives what one part of the configuration says, of the document that [`Resolved::to_json`] made, for the key of a
+    /// step that depends on it: `data`, `gates`, `promote`, `tracking`, `active`, `split`, `features`, `model`; null for a
+    /// section that is left out, and for any other name.
+    pub fn section_of<'a>(document: &'a Value, part: &str) -> &'a Value {
         match part {
-            "split" => Value::Object(self.split.spec.encode()),
-            "features" => Value::Object(self.features.spec.encode()),
-            "model" => Value::Object(self.model.spec.encode()),
-            "data" | "gates" | "promote" | "tracking" | "active" => {
-                self.project.encode().remove(part).unwrap_or(Value::Null)
-            }
-            _ => Value::Null,
+            "split" | "features" | "model" => &document[part]["spec"],
+            "data" | "gates" | "promote" | "tracking" | "active" => &document["project"][part],
+            _ => &Value::Null,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_array::RecordBatch;
 use serde_json::Value;
@@ -43,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) io: Arc<dyn Io>,
     /// The configuration.
     pub(crate) resolved: Resolved,
+    /// The configuration as a document, once somebody asked for it.
+    pub(crate) document: OnceLock<Arc<Value>>,
     /// The run's id.
     pub(crate) run: String,
     /// Artifacts' bytes.
@@ -76,22 +78,27 @@ impl Context {
         }
     }
 
-    /// Declares a section of the configuration as an input. Where the source lies is none; what it holds is.
-    pub(crate) fn section(&self, part: &str) -> Input {
-        let mut section = self.resolved.section_json(part);
-        if let (true, Some(data)) = (part == "data", section.as_object_mut()) {
-            data.remove("source");
-        }
-        Input::new(format!("spec.{part}"), Digest::of(section.to_string().as_bytes()))
+    /// Gives the configuration as a document.
+    pub(crate) fn document(&self) -> &Value {
+        self.document.get_or_init(|| Arc::new(self.resolved.to_json()))
     }
 
-    /// Declares the model version without the keys that are read by later steps alone.
-    pub(crate) fn model_section(&self, without: &[&str]) -> Input {
-        let mut section = self.resolved.section_json("model");
-        if let Some(model) = section.as_object_mut() {
-            model.retain(|key, _| !without.contains(&key.as_str()));
-        }
-        Input::new("spec.model", Digest::of(section.to_string().as_bytes()))
+    /// Declares a section of the configuration as an input. Where the source lies is none; what it holds is.
+    pub(crate) fn section(&self, part: &str) -> Input {
+        self.section_without(part, if part == "data" { &["source"] } else { &[] })
+    }
+
+    /// Declares a section of the configuration without the keys that are read by other steps alone.
+    pub(crate) fn section_without(&self, part: &str, without: &[&str]) -> Input {
+        let section = Resolved::section_of(self.document(), part);
+        let text = match section.as_object() {
+            Some(object) if !without.is_empty() => {
+                let read = object.iter().filter(|(key, _)| !without.contains(&key.as_str()));
+                Value::from_iter(read.map(|(key, value)| (key.clone(), value.clone()))).to_string()
+            }
+            _ => section.to_string(),
+        };
+        Input::new(format!("spec.{part}"), Digest::of(text.as_bytes()))
     }
 
     /// Gives the external engines that baseline and candidates ask for, with where they do.

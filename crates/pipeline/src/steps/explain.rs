@@ -39,7 +39,7 @@ impl Step for Explain {
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
         let read_earlier = ["baseline", "candidates", "cross_validation", "refit", "calibrate"];
-        Ok(vec![self.0.section("data"), self.0.model_section(&read_earlier)])
+        Ok(vec![self.0.section("data"), self.0.section_without("model", &read_earlier)])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {

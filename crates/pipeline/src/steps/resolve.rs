@@ -15,7 +15,7 @@ pub(crate) struct Resolve(pub(crate) Arc<Context>);
 impl Resolve {
     /// Gives the configuration without the lock, which the run itself may extend.
     fn configuration(&self) -> Vec<u8> {
-        let mut value = self.0.resolved.to_json();
+        let mut value = self.0.document().clone();
         if let Some(object) = value.as_object_mut() {
             object.remove("lock");
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use trainyard_data::split::{Request, split};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, write_atomic};
-use trainyard_spec::{ReferenceLock, SplitLock};
+use trainyard_spec::{ReferenceLock, Resolved, SplitLock};
 
 use super::context::{Context, Mode, count};
 use crate::code;
@@ -126,7 +126,7 @@ impl Step for Split {
             Reference::Frozen(bytes) | Reference::Unknown(bytes) => Digest::of(&bytes),
             Reference::Open => Digest::of(b""),
         };
-        let data = self.0.resolved.section_json("data");
+        let data = Resolved::section_of(self.0.document(), "data");
         let columns = json!([data["key"], data["target"]]).to_string();
         Ok(vec![
             self.0.section("split"),

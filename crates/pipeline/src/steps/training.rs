@@ -37,7 +37,7 @@ pub(super) fn baseline_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
 
 fn inputs<'s>(context: &Context, later: &[&str], fitted: impl IntoIterator<Item = &'s EstimatorSpec>) -> Vec<Input> {
     let mut inputs: Vec<Input> = ["data", "split", "features"].map(|part| context.section(part)).into();
-    inputs.push(context.model_section(later));
+    inputs.push(context.section_without("model", later));
     let engines: BTreeSet<Engine> = fitted.into_iter().filter_map(|spec| Engine::by_name(spec.name())).collect();
     for engine in engines {
         // Nothing was ever fitted by one that is not there, so that no stored result has this input.

@@ -156,7 +156,7 @@ pub(super) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
 
 fn prepare(connection: &Connection) -> Result<(), Fault> {
     connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -167,8 +167,8 @@ fn identify(connection: &Connection, path: &Path) -> Result<Found, Fault> {
     // One snapshot for all three: another process may be making the store between them.
     let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let application = number("SELECT application_id FROM pragma_application_id")?;
-    let version = number("SELECT user_version FROM pragma_user_version")?;
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
     let objects = number("SELECT count(*) FROM sqlite_master")?;
     match (application, version) {
         (0, 0) if objects == 0 => Ok(Found::Nothing),
