@@ -18,7 +18,7 @@ pub use csv::to_csv;
 pub use error::{Error, Line};
 use parquet::VALIDATION_FROM;
 pub use parquet::{from_parquet, to_parquet};
-pub use read::{ReadOptions, read};
+pub use read::{ReadOptions, column_type, read};
 pub use target::{Checked, Master, Target, check, targets, weights};
 
 /// Reads a CSV text, called `file` in messages.

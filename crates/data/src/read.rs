@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
 use trainyard_diagnostics::nearest;
+use trainyard_expression::Type;
 use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
 
@@ -41,6 +42,18 @@ impl ReadOptions {
             delimiter: (delimiter != usual_delimiter(&ending)).then_some(delimiter),
             drop: data.drop.iter().map(|name| name.value.clone()).collect(),
         }
+    }
+}
+
+/// Gives the type that a column is read with, so that it fits what an expression or a model wants.
+pub fn column_type(kind: Type) -> ColumnType {
+    match kind {
+        Type::Boolean => ColumnType::Boolean,
+        Type::Integer => ColumnType::Integer,
+        Type::Float => ColumnType::Float,
+        Type::Text => ColumnType::Text,
+        Type::Date => ColumnType::Date,
+        Type::Timestamp => ColumnType::Timestamp,
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, LargeStringArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use trainyard_data::ReadOptions;
+use trainyard_data::{ReadOptions, column_type};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_model::Model;
-use trainyard_spec::ColumnType;
 use trainyard_tracking::{ModelReference, Tracking};
 
 use crate::project::{self, Request};
@@ -92,17 +91,6 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         ]
     })?;
     Ok(Predictions { model: version.model, version: version.version, run: version.run, rows: table.num_rows(), table })
-}
-
-fn column_type(kind: trainyard_expression::Type) -> ColumnType {
-    match kind {
-        trainyard_expression::Type::Boolean => ColumnType::Boolean,
-        trainyard_expression::Type::Integer => ColumnType::Integer,
-        trainyard_expression::Type::Float => ColumnType::Float,
-        trainyard_expression::Type::Text => ColumnType::Text,
-        trainyard_expression::Type::Date => ColumnType::Date,
-        trainyard_expression::Type::Timestamp => ColumnType::Timestamp,
-    }
 }
 
 /// Tells what is wrong with the file to predict: it is named on the command line, not in the project.

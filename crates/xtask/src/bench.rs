@@ -1,6 +1,7 @@
 //! Trainyard beside its peers on this machine: runs both in turn and writes the tables of `docs/benchmarks.md`.
 
 mod floor;
+mod learning;
 mod measure;
 mod places;
 mod tables;
@@ -8,13 +9,13 @@ mod tables;
 use std::fs;
 use std::path::Path;
 
-use crate::{Outcome, root, say};
+use crate::{Outcome, call, root, say};
 use measure::{Taken, in_turn};
 use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 5] = ["version", "cached", "cold", "where", "rows"];
+const USUAL: [&str; 6] = ["version", "cached", "cold", "where", "rows", "learning"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -32,6 +33,10 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
             "cold" => cold(&places)?,
             "where" => whereabouts(&places)?,
             "rows" => rows(&places, &[10_000, 100_000, 1_000_000])?,
+            "learning" => {
+                call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
+                learning::measured(&places)?
+            }
             _ => rows(&places, &[10_000_000])?,
         };
         say(&table);

@@ -72,6 +72,18 @@ impl Places {
         command
     }
 
+    /// Starts a single stage of the peer.
+    pub(super) fn learn(&self) -> Command {
+        let mut command = self.peer("python");
+        command.arg(root().join("benches/peers/learn.py"));
+        command
+    }
+
+    /// Starts a single stage of our side.
+    pub(super) fn stages(&self) -> Command {
+        Command::new(target().join("release/stages"))
+    }
+
     /// Finds the real customers.
     pub(super) fn customers(&self) -> Result<PathBuf, String> {
         let shared = std::env::var_os("TRAINYARD_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
@@ -93,6 +105,13 @@ impl Places {
             fs::rename(&new, &path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         Ok(path)
+    }
+
+    /// Gives a folder whose files stay from one time to the next.
+    pub(super) fn kept(&self, name: &str) -> Result<PathBuf, String> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(folder)
     }
 
     /// Makes a folder with nothing in it.
@@ -138,7 +157,7 @@ fn copy(from: &Path, to: &Path) -> Outcome {
 }
 
 /// Runs a command that only prepares, quietly unless it fails.
-fn finish(command: &mut Command) -> Outcome {
+pub(super) fn finish(command: &mut Command) -> Outcome {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     match output.status.success() {
         true => Ok(()),

@@ -1,0 +1,186 @@
+//! Single stages of the learning core beside the libraries that a team would call.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::measure::{Taken, in_turn, take};
+use super::places::{Places, finish};
+use super::tables::Spread;
+
+const TIMES: usize = 3;
+
+/// A stage of both sides.
+struct Stage {
+    /// What it is, in the table.
+    words: &'static str,
+    /// The data that the peer makes for it; none where it reads the customers.
+    data: Option<&'static str>,
+    /// The stage's name on our side.
+    ours: &'static str,
+    /// The peer's words, and its name in the table.
+    peer: &'static [&'static str],
+    library: &'static str,
+    /// How many times faster than the peer it is to be.
+    goal: f64,
+    /// What the quality is.
+    quality: &'static str,
+}
+
+const STAGES: [Stage; 8] = [
+    Stage {
+        words: "boosting, 1,000,000 × 28, 100 trees of depth 6 and at most 63 leaves",
+        data: Some("particles"),
+        ours: "boosting",
+        peer: &["boosting"],
+        library: "LightGBM",
+        goal: 1.5,
+        quality: "roc_auc on 250,000 other rows",
+    },
+    Stage {
+        words: "the same",
+        data: Some("particles"),
+        ours: "boosting",
+        peer: &["boosting", "--engine", "xgboost"],
+        library: "XGBoost",
+        goal: 1.5,
+        quality: "roc_auc on 250,000 other rows",
+    },
+    Stage {
+        words: "100 fits on folds of 4,225 customers, 100 trees each",
+        data: Some("customers"),
+        ours: "folds",
+        peer: &["folds"],
+        library: "LightGBM",
+        goal: 3.0,
+        quality: "mean roc_auc",
+    },
+    Stage {
+        words: "random forest, 100,000 × 20, 100 trees of depth 10",
+        data: Some("narrow"),
+        ours: "random_forest",
+        peer: &["forest", "--engine", "random_forest"],
+        library: "scikit-learn",
+        goal: 5.0,
+        quality: "roc_auc on 100,000 other rows",
+    },
+    Stage {
+        words: "extra trees, 100,000 × 20, 100 trees of depth 10",
+        data: Some("narrow"),
+        ours: "extra_trees",
+        peer: &["forest", "--engine", "extra_trees"],
+        library: "scikit-learn",
+        goal: 5.0,
+        quality: "roc_auc on 100,000 other rows",
+    },
+    Stage {
+        words: "contributions of 28 features to 100,000 rows, 100 trees of depth 6",
+        data: Some("fewer"),
+        ours: "shap",
+        peer: &["shap"],
+        library: "LightGBM's `pred_contrib`",
+        goal: 2.0,
+        quality: "what a row's sum misses of its margin at most",
+    },
+    Stage {
+        words: "logistic regression, 100,000 × 500",
+        data: Some("wide"),
+        ours: "logistic",
+        peer: &["logistic"],
+        library: "scikit-learn's lbfgs",
+        goal: 2.0,
+        quality: "mean objective, the lower the better",
+    },
+    Stage {
+        words: "one customer from raw values, the 95th percentile of 10,000, 1 thread",
+        data: None,
+        ours: "row",
+        peer: &["row"],
+        library: "scikit-learn's pipeline with LightGBM",
+        goal: 12.0,
+        quality: "mean probability",
+    },
+];
+
+/// Measures every stage and gives the table.
+pub(super) fn measured(places: &Places) -> Result<String, String> {
+    let folder = places.kept("learning")?;
+    let mut table =
+        "| work | beside | seconds | peer's seconds | ratio | goal | MiB | peer's MiB | quality | peer's quality |\n\
+        |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+            .to_owned();
+    for stage in &STAGES {
+        let peer = |words: &[&str], data: &Path| {
+            let mut command = places.learn();
+            command.arg(words[0]).arg(data).args(&words[1..]);
+            command
+        };
+        let (ours, theirs) = match stage.data {
+            Some(name) => {
+                let data = data(places, name, &folder)?;
+                let ours = || take(places.stages().arg(stage.ours).arg(&data));
+                in_turn(TIMES, ours, || take(&mut peer(stage.peer, &data)))?
+            }
+            None => {
+                let (model, customers) = (model(places)?, places.customers()?);
+                let ours = || take(places.stages().arg(stage.ours).arg(&model).arg(&customers));
+                in_turn(TIMES, ours, || take(&mut peer(stage.peer, &customers)))?
+            }
+        };
+        line(&mut table, stage, &ours, &theirs);
+    }
+    Ok(table)
+}
+
+fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Taken]) {
+    let of = |side: &[Taken], name: &str| Spread::of(side.iter().filter_map(|taken| taken.result[name].as_f64()));
+    let memory = |side: &[Taken]| Spread::of(side.iter().map(|taken| taken.peak as f64 / f64::from(1 << 20))).median;
+    let (seconds, theirs) = (of(ours, "seconds"), of(peer, "seconds"));
+    let written = |seconds: Spread| match seconds.median < 0.01 {
+        true => format!("{:.7}", seconds.median),
+        false => seconds.to_string(),
+    };
+    let ratio = theirs.median / seconds.median;
+    let quality = |side: &[Taken]| {
+        let quality = of(side, "quality").median;
+        if quality.abs() < 1e-4 { format!("{quality:.1e}") } else { format!("{quality:.7}") }
+    };
+    let _ = writeln!(
+        table,
+        "| {} | {} | {} | {} | {ratio:.1} | {} | {:.0} | {:.0} | {}, {} | {} |",
+        stage.words,
+        stage.library,
+        written(seconds),
+        written(theirs),
+        stage.goal,
+        memory(ours),
+        memory(peer),
+        quality(ours),
+        stage.quality,
+        quality(peer),
+    );
+}
+
+/// Makes a stage's data, or finds what was made before.
+fn data(places: &Places, name: &str, folder: &Path) -> Result<PathBuf, String> {
+    let starts = format!("{name}-");
+    let made = || -> Option<PathBuf> {
+        let mut files = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        files.find(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&starts)))
+    };
+    if made().is_none() {
+        finish(places.learn().args(["make", name]).arg(folder).arg(places.customers()?))?;
+    }
+    made().ok_or_else(|| format!("{}: no file {name}-….f32 was made", folder.display()))
+}
+
+/// Trains the example's model and gives its folder.
+fn model(places: &Places) -> Result<PathBuf, String> {
+    let project = places.project("learning-row", None)?;
+    finish(places.trainyard().arg("run").arg(&project))?;
+    let output = places.fresh("learning-row-model")?.join("model");
+    let named = ["models", "export", "churn-predictor/1", "--output"];
+    let mut command: Command = places.trainyard();
+    finish(command.args(named).arg(&output).arg("--project").arg(&project))?;
+    Ok(output)
+}
