@@ -38,7 +38,7 @@ def particles(rows):
     ])
     margin = mixed.T @ np.array([0.9, -0.8, 0.6, 0.5, 0.8, 0.4, 0.3], dtype=np.float32) + 0.5 * drawn[17] + 0.3
     label = draw.random(rows) < 1 / (1 + np.exp(-margin))
-    return np.vstack([drawn, mixed, label.to_numpy()[None]])
+    return np.vstack([drawn, mixed, label[None]])
 
 
 def wide(rows):
