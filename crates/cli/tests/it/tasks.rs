@@ -133,8 +133,14 @@ fn explanations_are_left_with_the_run_and_proven() {
         let shown = json(&["runs", "show", "--project", project, run["run"].as_str().unwrap()]);
         let artifacts: Vec<&str> =
             shown["artifacts"].as_array().unwrap().iter().map(|artifact| artifact["path"].as_str().unwrap()).collect();
-        for file in ["contributions.parquet", "importance.json", "contributions.png"] {
+        for file in ["contributions.parquet", "importance.json", "contributions.png", "contributions.svg"] {
             assert!(artifacts.contains(&format!("explanation/{file}").as_str()), "{artifacts:?}");
+        }
+        let of_task = if kind == "bike" { "residuals" } else { "confusion_matrix" };
+        for name in [of_task, "feature_importance", "learning_curve"] {
+            for ending in ["png", "svg"] {
+                assert!(artifacts.contains(&format!("{name}.{ending}").as_str()), "{artifacts:?}");
+            }
         }
         let verified = json(&["verify", "--project", project, run["run"].as_str().unwrap()]);
         assert_eq!(verified["identical"], true, "{verified}");

@@ -1,8 +1,9 @@
 //! ROC, precision-recall and calibration curves side by side.
 
-use super::canvas::{Align, Canvas, Color};
 use super::font::Font;
-use super::{AXIS, FAINT, GRID, INK, MARGIN, PAPER};
+use super::picture::{Align, Picture};
+use super::tone::{AXIS, FAINT, GRID, INK, SERIES};
+use super::{LABEL, MARGIN, SMALL, TITLE};
 use crate::Curves;
 
 /// The side of a panel.
@@ -10,40 +11,26 @@ const SIDE: usize = 340;
 /// What lies between panels: the marks and the name of the next one's axis.
 const GAP: usize = 96;
 /// The most classes whose curves are drawn.
-const MOST_CLASSES: usize = 10;
-/// The colours of the classes; neighbours differ in lightness too.
-const COLORS: [Color; MOST_CLASSES] = [
-    [37, 99, 178],
-    [196, 51, 72],
-    [46, 139, 87],
-    [217, 119, 6],
-    [109, 40, 217],
-    [14, 116, 144],
-    [190, 24, 160],
-    [101, 84, 60],
-    [132, 160, 30],
-    [75, 85, 99],
-];
-
+const MOST_CLASSES: usize = SERIES.len();
 /// Draws the ROC, precision-recall and calibration curves of each class.
 ///
 /// The broken lines show what chance and a perfect calibration would do. Of more than ten classes the first ten are drawn,
 /// and the subtitle says so.
-pub fn curves(curves: &[Curves]) -> Vec<u8> {
-    let (title, small, label) = (Font::new(26.0), Font::new(16.0), Font::new(18.0));
+pub fn curves(curves: &[Curves]) -> Picture {
+    let small = Font::new(SMALL);
     let shown = &curves[..curves.len().min(MOST_CLASSES)];
     let legend = if shown.len() > 1 { shown.len().div_ceil(5) * 26 + 10 } else { 0 };
     let top = 150;
     let bottom = top + SIDE;
     let left = |panel: usize| MARGIN + 64 + panel * (SIDE + GAP);
-    let mut canvas = Canvas::new(left(2) + SIDE + MARGIN + 16, bottom + 92 + legend, PAPER);
-    canvas.text(&title, "Curves", MARGIN as f32, 40.0, Align::Left, INK);
+    let mut picture = Picture::new(left(2) + SIDE + MARGIN + 16, bottom + 92 + legend, "Curves");
+    picture.text(TITLE, "Curves", MARGIN as f32, 40.0, Align::Left, INK);
     let subtitle = match (shown, curves.len()) {
         ([only], _) => format!("the class {} against all others", small.cut(&only.class, 300.0)),
         (_, all) if all > MOST_CLASSES => format!("the first {MOST_CLASSES} of {all} classes, each against all others"),
         (_, all) => format!("{all} classes, each against all others"),
     };
-    canvas.text(&small, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
+    picture.text(SMALL, &subtitle, MARGIN as f32, 74.0, Align::Left, FAINT);
     let panels: [(&str, &str, &str, Points); 3] = [
         ("ROC", "false positive rate", "true positive rate", |curves| pairs(&curves.roc, 1, 2)),
         ("Precision and recall", "recall", "precision", |curves| pairs(&curves.precision_recall, 2, 1)),
@@ -51,42 +38,42 @@ pub fn curves(curves: &[Curves]) -> Vec<u8> {
     ];
     for (panel, (name, across, upwards, points)) in panels.into_iter().enumerate() {
         let left = left(panel);
-        canvas.text(&label, name, left as f32, (top - 28) as f32, Align::Left, INK);
+        picture.text(LABEL, name, left as f32, (top - 28) as f32, Align::Left, INK);
         for mark in 0..=4 {
             let offset = mark * SIDE / 4;
             let color = if mark == 0 { AXIS } else { GRID };
-            canvas.fill(left + offset, top, left + offset + 1, bottom + 1, color);
-            canvas.fill(left, bottom - offset, left + SIDE + 1, bottom - offset + 1, color);
+            picture.fill(left + offset, top, left + offset + 1, bottom + 1, color);
+            picture.fill(left, bottom - offset, left + SIDE + 1, bottom - offset + 1, color);
             let text = format!("{:.2}", mark as f64 / 4.0);
-            canvas.text(&small, &text, (left + offset) as f32, (bottom + 20) as f32, Align::Middle, FAINT);
-            canvas.text(&small, &text, (left - 8) as f32, (bottom - offset) as f32, Align::Right, FAINT);
+            picture.text(SMALL, &text, (left + offset) as f32, (bottom + 20) as f32, Align::Middle, FAINT);
+            picture.text(SMALL, &text, (left - 8) as f32, (bottom - offset) as f32, Align::Right, FAINT);
         }
-        canvas.text(&small, across, (left + SIDE / 2) as f32, (bottom + 50) as f32, Align::Middle, FAINT);
-        canvas.text_upwards(&small, upwards, (left - 58) as f32, (top + SIDE / 2) as f32, FAINT);
+        picture.text(SMALL, across, (left + SIDE / 2) as f32, (bottom + 50) as f32, Align::Middle, FAINT);
+        picture.text_upwards(SMALL, upwards, (left - 58) as f32, (top + SIDE / 2) as f32, FAINT);
         let place = |(x, y): (f64, f64)| (left as f64 + x * SIDE as f64, bottom as f64 - y * SIDE as f64);
         if name != "Precision and recall" {
             // Dashes along the diagonal.
             for dash in (0..34).step_by(2) {
                 let at = |step: usize| place((step as f64 / 34.0, step as f64 / 34.0));
-                canvas.line(at(dash), at(dash + 1), 1.0, AXIS);
+                picture.line(at(dash), at(dash + 1), 1.0, AXIS);
             }
         }
-        for (curves, color) in shown.iter().zip(COLORS) {
+        for (curves, color) in shown.iter().zip(SERIES) {
             let points: Vec<(f64, f64)> = points(curves).into_iter().map(place).collect();
             for ends in points.windows(2) {
-                canvas.line(ends[0], ends[1], 2.0, color);
+                picture.line(ends[0], ends[1], 2.0, color);
             }
             if name == "Calibration" {
-                points.iter().for_each(|point| canvas.line(*point, *point, 7.0, color));
+                points.iter().for_each(|point| picture.line(*point, *point, 7.0, color));
             }
         }
     }
-    for (at, (curves, color)) in shown.iter().zip(COLORS).enumerate().filter(|_| legend > 0) {
+    for (at, (curves, color)) in shown.iter().zip(SERIES).enumerate().filter(|_| legend > 0) {
         let (x, y) = (MARGIN + at % 5 * 240, bottom + 92 + at / 5 * 26);
-        canvas.fill(x, y - 2, x + 24, y + 2, color);
-        canvas.text(&small, &small.cut(&curves.class, 190.0), (x + 34) as f32, y as f32, Align::Left, INK);
+        picture.fill(x, y - 2, x + 24, y + 2, color);
+        picture.text(SMALL, &small.cut(&curves.class, 190.0), (x + 34) as f32, y as f32, Align::Left, INK);
     }
-    canvas.to_png()
+    picture
 }
 
 type Points = fn(&Curves) -> Vec<(f64, f64)>;

@@ -2,6 +2,8 @@
 //!
 //! Only additions, multiplications and roundings of floats are used, so that the pixels are the same on any machine.
 
+use std::fmt::Write;
+
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 /// DejaVu Sans 2.37: Latin, Greek, Cyrillic, Arabic, symbols. Its licence lies beside it.
@@ -30,6 +32,32 @@ impl Font {
         let face = Face::parse(BYTES, 0).ok();
         let units = face.as_ref().map_or(1.0, |face| f32::from(face.units_per_em()));
         Font { face, scale: size / units }
+    }
+
+    /// Gives the pixels of a unit of the font.
+    pub(super) fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Gives the glyphs of a text, each with where it begins, in units of the font.
+    pub(super) fn placed(&self, text: &str) -> Vec<(u16, u32)> {
+        let mut x = 0;
+        let place = |mark| {
+            let glyph = self.glyph(mark);
+            let at = x;
+            x += u32::from(self.face.as_ref().and_then(|face| face.glyph_hor_advance(glyph)).unwrap_or(0));
+            (glyph.0, at)
+        };
+        text.chars().map(place).collect()
+    }
+
+    /// Gives the outline of a glyph as the data of an SVG path, in units of the font, upwards.
+    pub(super) fn outline(&self, glyph: u16) -> String {
+        let mut path = Path(String::new());
+        if let Some(face) = &self.face {
+            face.outline_glyph(GlyphId(glyph), &mut path);
+        }
+        path.0
     }
 
     /// Gives the width of a text in pixels.
@@ -85,6 +113,31 @@ impl Font {
     fn advance(&self, glyph: GlyphId) -> f32 {
         let advance = self.face.as_ref().and_then(|face| face.glyph_hor_advance(glyph));
         f32::from(advance.unwrap_or(0)) * self.scale
+    }
+}
+
+/// Collects the data of an SVG path.
+struct Path(String);
+
+impl OutlineBuilder for Path {
+    fn move_to(&mut self, x: f32, y: f32) {
+        let _ = write!(self.0, "M{x} {y}");
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        let _ = write!(self.0, "L{x} {y}");
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        let _ = write!(self.0, "Q{x1} {y1} {x} {y}");
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let _ = write!(self.0, "C{x1} {y1} {x2} {y2} {x} {y}");
+    }
+
+    fn close(&mut self) {
+        self.0.push('Z');
     }
 }
 

@@ -10,11 +10,12 @@ use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_engines::{Engine, Engines};
 use trainyard_files::{Digest, Io, ObjectStore};
+use trainyard_model::pictures::{Picture, Theme};
 use trainyard_model::{Model, Target};
 use trainyard_spec::{Origin, Resolved};
 use trainyard_tracking::Tracking;
 
-use crate::engine::{Failure, Input, Read, Record, Scope};
+use crate::engine::{Failure, Input, Output, Read, Record, Scope};
 
 /// The files of a model folder, in order.
 pub(crate) const MODEL_FILES: [&str; 3] = ["model.json", "seen_rows.bin", "signature.json"];
@@ -209,6 +210,14 @@ pub(crate) fn model_reads(step: &'static str) -> Vec<Read> {
 /// Reads JSON that an earlier step wrote.
 pub(crate) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| internal(&format!("a stored result can't be read: {error}")))
+}
+
+/// Logs a picture as PNG and as SVG.
+pub(crate) fn log_picture(scope: &Scope, output: &mut Output, name: &str, picture: &Picture) -> Result<(), Failure> {
+    for (ending, bytes) in [("png", picture.to_png(Theme::Light)), ("svg", picture.to_svg())] {
+        output.logged.files.insert(format!("{name}.{ending}"), scope.store(&bytes)?);
+    }
+    Ok(())
 }
 
 /// Writes JSON for a later step.

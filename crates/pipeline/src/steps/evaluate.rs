@@ -12,7 +12,7 @@ use trainyard_files::Digest;
 use trainyard_learn::metrics::{self, Task};
 use trainyard_model::{Curves, Measures, Model, pictures};
 
-use super::context::{Context, MODEL_FILES, RESAMPLES, count, model_reads, to_json};
+use super::context::{Context, MODEL_FILES, RESAMPLES, count, log_picture, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::report::figure;
@@ -119,8 +119,7 @@ impl Step for Evaluate {
                 set["probabilities"] = probabilities;
                 let found = curves_of(&model, &targets, &predictions)?;
                 if name == "reference" {
-                    let picture = scope.store(&pictures::curves(&found))?;
-                    output.logged.files.insert("curves.png".to_owned(), picture);
+                    log_picture(scope, &mut output, "curves", &pictures::curves(&found))?;
                 }
                 curves.insert(name.clone(), json!(found));
             }
@@ -174,8 +173,7 @@ impl Evaluate {
         targets: &[f64],
         predictions: &[f64],
     ) -> Result<(), Failure> {
-        let importance = scope.store(&pictures::feature_importance(&model.importance()))?;
-        output.logged.files.insert("feature_importance.png".to_owned(), importance);
+        log_picture(scope, output, "feature_importance", &pictures::feature_importance(&model.importance()))?;
         let counts = match model.task() {
             Task::Binary => {
                 let counts = metrics::confusion(targets, predictions, model.threshold);
@@ -185,8 +183,10 @@ impl Evaluate {
             Task::Regression => Ok(Vec::new()),
         };
         if let (Some(classes), Ok(counts)) = (&model.target.classes, counts) {
-            let picture = scope.store(&pictures::confusion_matrix(&counts, classes))?;
-            output.logged.files.insert("confusion_matrix.png".to_owned(), picture);
+            log_picture(scope, output, "confusion_matrix", &pictures::confusion_matrix(&counts, classes))?;
+        }
+        if model.task() == Task::Regression {
+            log_picture(scope, output, "residuals", &pictures::residuals(targets, predictions))?;
         }
         Ok(())
     }

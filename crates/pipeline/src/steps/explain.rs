@@ -7,7 +7,7 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_files::Digest;
 use trainyard_model::{ExplainRequest, explain, pictures};
 
-use super::context::{Context, count, model_reads, to_json};
+use super::context::{Context, count, log_picture, model_reads, to_json};
 use super::training::training_reads;
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
@@ -71,13 +71,13 @@ impl Step for Explain {
         let files = [
             ("contributions", "explanation/contributions.parquet", bytes),
             ("importance", "explanation/importance.json", to_json(&found.importance)),
-            ("picture", "explanation/contributions.png", pictures::contributions(&found)),
         ];
         for (artifact, path, bytes) in files {
             let digest = scope.store(&bytes)?;
             output.artifacts.insert(artifact.to_owned(), digest);
             output.logged.files.insert(path.to_owned(), digest);
         }
+        log_picture(scope, &mut output, "explanation/contributions", &pictures::contributions(&found))?;
         let mut columns: Vec<(&String, &f64)> = found.importance.columns.iter().collect();
         columns.sort_by(|a, b| b.1.total_cmp(a.1).then_with(|| a.0.cmp(b.0)));
         let named: Vec<String> =

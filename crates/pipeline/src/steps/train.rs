@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use trainyard_files::Digest;
-use trainyard_model::train;
+use trainyard_model::{pictures, train};
 use trainyard_spec::VersionLock;
 
-use super::context::{Context, count};
+use super::context::{Context, count, log_picture};
 use super::training::{fit, measured, store_open_form, stored, training_inputs, training_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
@@ -71,6 +71,10 @@ impl Step for Train {
             for (name, losses) in [("train_loss", &chosen.train_loss), ("validation_loss", &chosen.validation_loss)] {
                 let steps = losses.iter().enumerate();
                 output.logged.metrics.extend(steps.map(|(step, loss)| (name.to_owned(), step as i64, *loss)));
+            }
+            if !chosen.train_loss.is_empty() {
+                let picture = pictures::learning_curve(&chosen.name, &chosen.train_loss, &chosen.validation_loss);
+                log_picture(scope, &mut output, "learning_curve", &picture)?;
             }
         }
         output.facts = json!({

@@ -1,4 +1,4 @@
-//! A canvas of rectangles and text, written as PNG.
+//! Shapes as pixels, written as PNG.
 
 use std::io::Write;
 
@@ -6,17 +6,8 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
 use super::font::Font;
-
-/// Red, green, blue.
-pub(super) type Color = [u8; 3];
-
-/// Where a text lies beside its point.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
-    Left,
-    Middle,
-    Right,
-}
+use super::picture::{Align, Shape};
+use super::tone::{Color, Theme};
 
 /// Holds the pixels of a picture.
 pub(super) struct Canvas {
@@ -30,8 +21,22 @@ impl Canvas {
         Canvas { width, height, pixels: vec![background; width * height] }
     }
 
-    /// Fills a rectangle, its left and upper edges inside, its right and lower ones outside.
-    pub(super) fn fill(&mut self, left: usize, top: usize, right: usize, bottom: usize, color: Color) {
+    pub(super) fn draw(&mut self, shape: &Shape, theme: Theme) {
+        match shape {
+            Shape::Rectangle { left, top, right, bottom, tone } => {
+                self.fill(*left, *top, *right, *bottom, tone.of(theme));
+            }
+            Shape::Line { from, to, width, tone } => self.line(*from, *to, *width, tone.of(theme)),
+            Shape::Text { text, size, x, y, align, tone } => {
+                self.write(&Font::new(*size), text, *x, *y, *align, tone.of(theme), false);
+            }
+            Shape::TextUpwards { text, size, x, y, tone } => {
+                self.write(&Font::new(*size), text, *x, *y, Align::Middle, tone.of(theme), true);
+            }
+        }
+    }
+
+    fn fill(&mut self, left: usize, top: usize, right: usize, bottom: usize, color: Color) {
         let (left, right) = (left.min(self.width), right.min(self.width));
         let rows = self.pixels.chunks_mut(self.width.max(1)).take(bottom).skip(top);
         for row in rows {
@@ -41,8 +46,7 @@ impl Canvas {
         }
     }
 
-    /// Draws a line with round ends, `width` pixels wide; from a point to itself, a dot.
-    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: Color) {
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: Color) {
         let reach = width / 2.0 + 1.0;
         let ends = |a: f64, b: f64| ((a.min(b) - reach).floor().max(0.0) as usize, (a.max(b) + reach).ceil() as usize);
         let ((left, right), (top, bottom)) = (ends(from.0, to.0), ends(from.1, to.1));
@@ -57,16 +61,6 @@ impl Canvas {
                 self.blend(column as f32, row as f32, color, coverage as f32);
             }
         }
-    }
-
-    /// Writes a line of text, `y` its middle between base line and the height of an `x`.
-    pub(super) fn text(&mut self, font: &Font, text: &str, x: f32, y: f32, align: Align, color: Color) {
-        self.write(font, text, x, y, align, color, false);
-    }
-
-    /// Writes a line of text that reads from below, centred on the point.
-    pub(super) fn text_upwards(&mut self, font: &Font, text: &str, x: f32, y: f32, color: Color) {
-        self.write(font, text, x, y, Align::Middle, color, true);
     }
 
     #[expect(clippy::too_many_arguments, reason = "a text, where and how; a struct would be built at each call")]
@@ -165,8 +159,8 @@ mod tests {
     #[test]
     fn text_is_cut_at_the_edges_of_the_canvas() {
         let mut canvas = Canvas::new(20, 10, [255; 3]);
-        canvas.text(&Font::new(30.0), "Wide text", -5.0, 5.0, Align::Left, [0; 3]);
-        canvas.text_upwards(&Font::new(30.0), "Wide text", 15.0, 5.0, [0; 3]);
+        canvas.write(&Font::new(30.0), "Wide text", -5.0, 5.0, Align::Left, [0; 3], false);
+        canvas.write(&Font::new(30.0), "Wide text", 15.0, 5.0, Align::Middle, [0; 3], true);
         assert!(canvas.pixels.iter().any(|pixel| *pixel != [255; 3]));
     }
 }
