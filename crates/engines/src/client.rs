@@ -1,21 +1,26 @@
-//! The parent: starts a child for each fit, watches it, and reads what it gives.
+//! The parent: starts a child for fits of the same rows, watches it, and reads what it gives.
 
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{Matrix, TreeEnsemble};
 
-use crate::protocol::{Frame, Header, read_frame, write_header, write_numbers};
+use crate::protocol::{Ask, Frame, Header, read_frame, write_json, write_numbers};
 use crate::{Engine, Error, Library, Places, lightgbm, xgboost};
 
 /// The most bytes of a child's stderr that are told, and the most lines.
 const WORDS: usize = 4096;
 const LINES: usize = 8;
+
+/// How long a silent child is waited for before the listener is asked again whether to go on.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The program that a child runs.
 #[derive(Debug, Clone)]
@@ -41,7 +46,7 @@ pub struct FitRequest<'a> {
     pub engine: Engine,
     /// Parameters by the library's own names, but for objective, seed and threads.
     pub parameters: &'a [(String, String)],
-    /// The number of trees of each margin.
+    /// The number of trees of each margin; with `early_stopping` the most.
     pub iterations: usize,
     /// What is predicted; classes are numbered from 0.
     pub task: Task,
@@ -49,12 +54,87 @@ pub struct FitRequest<'a> {
     pub seed: u64,
     /// The threads of the library, from 1.
     pub threads: u32,
+    /// The rows of the fit.
+    pub rows: FitRows<'a>,
+    /// What ends the fit before all iterations; then the trees up to the lowest loss are the model.
+    pub early_stopping: Option<EarlyStopping<'a>>,
+    /// The processes that other fits of the same rows have left.
+    pub kept: Option<&'a Kept>,
+}
+
+/// Rows with their targets.
+#[derive(Debug, Clone, Copy)]
+pub struct FitRows<'a> {
     /// The features; a missing cell is NaN.
     pub matrix: &'a Matrix<'a>,
     /// One target a row.
     pub targets: &'a [f64],
     /// How much each row counts.
     pub weights: Option<&'a [f64]>,
+}
+
+/// Rows whose loss says when to stop; nothing else of them reaches the fit.
+#[derive(Debug, Clone, Copy)]
+pub struct EarlyStopping<'a> {
+    /// The rows: one or more, with the columns of those of the fit.
+    pub held: FitRows<'a>,
+    /// The iterations without a fall of the loss after which to stop, from 1.
+    pub patience: usize,
+}
+
+/// What a listener hears of a fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// So many iterations are done.
+    Done {
+        /// Those.
+        iterations: usize,
+        /// The most there may be.
+        of: usize,
+    },
+    /// The library is at work, and has said nothing for a while.
+    Waiting,
+}
+
+/// The processes that hold the rows of a fold for further fits, so that the library takes them in once.
+///
+/// It belongs to one set of rows: matrix, targets and the rows that are held out. A process ends when all fits that
+/// were expected of its engine have begun, and when this value is dropped.
+#[derive(Debug, Default)]
+pub struct Kept {
+    state: Mutex<KeptState>,
+}
+
+#[derive(Debug, Default)]
+struct KeptState {
+    expected: Vec<Engine>,
+    idle: Vec<Session>,
+}
+
+impl Kept {
+    /// Expects a fit by each of `engines`, in any order; of two fits by one engine it is there twice.
+    pub fn expecting(engines: impl IntoIterator<Item = Engine>) -> Kept {
+        let expected = engines.into_iter().collect();
+        Kept { state: Mutex::new(KeptState { expected, idle: Vec::new() }) }
+    }
+
+    /// Takes a process that holds the rows, where one is idle; what is in it waits for nobody else.
+    fn take(&self, engine: Engine) -> Option<Session> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = state.expected.iter().position(|of| *of == engine) {
+            state.expected.swap_remove(at);
+        }
+        let at = state.idle.iter().position(|session| session.engine == engine)?;
+        Some(state.idle.swap_remove(at))
+    }
+
+    /// Keeps a process that has fitted, where another fit by its engine is to come; else it ends.
+    fn keep(&self, session: Session) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.expected.contains(&session.engine) {
+            state.idle.push(session);
+        }
+    }
 }
 
 /// What a fit gives.
@@ -77,113 +157,108 @@ impl Engines {
         Engines::new(Places::default(), Worker { program: PathBuf::new(), arguments: Vec::new() })
     }
 
-    /// Finds an engine, and gives the same answer from then on.
+    /// Finds an engine that can be used here, and gives the same answer from then on.
     ///
     /// # Errors
-    /// As [`Places::find`].
+    /// As [`Places::find`], [`Error::NotALibrary`] and [`Error::Version`].
     pub fn library(&self, engine: Engine) -> Result<&Library, Error> {
-        let found = self.found[engine as usize].get_or_init(|| self.places.find(engine));
+        let found = self.found[engine as usize].get_or_init(|| {
+            let library = self.places.find(engine)?;
+            library.refuse_unfit()?;
+            Ok(library)
+        });
         found.as_ref().map_err(Clone::clone)
     }
 
-    /// Fits in a child process; `progress` hears how many of all iterations are done, and stops the fit by `false`.
+    /// Loads an engine in a child process and gives its version, where the library or a file beside it tells.
+    ///
+    /// # Errors
+    /// Those of [`Engines::fit`].
+    pub fn load(&self, engine: Engine, goes_on: &dyn Fn() -> bool) -> Result<Option<String>, Error> {
+        let library = self.library(engine)?;
+        let mut session = self.start(engine, 1)?;
+        let header = header(library, 0, 0, 0);
+        let mut version = None;
+        session.converse(
+            |out| write_json(out, &header),
+            |frame| {
+                Ok(match frame {
+                    Some(Frame::Ready(told)) => {
+                        version = known_version(library, &told)?;
+                        Some(())
+                    }
+                    Some(Frame::Refused(words)) => return Err(Error::Refused { engine, words }),
+                    None if !goes_on() => return Err(Error::Stopped),
+                    _ => None,
+                })
+            },
+        )?;
+        Ok(version)
+    }
+
+    /// Fits in a child process; `progress` hears of every iteration, and several times a second of none, and stops the
+    /// fit by `false`.
     ///
     /// # Errors
     /// Those of [`Engines::library`], [`Error::Start`], [`Error::Refused`], [`Error::Died`], [`Error::Garbled`] and
     /// [`Error::Stopped`].
-    pub fn fit(&self, request: &FitRequest<'_>, progress: &dyn Fn(usize, usize) -> bool) -> Result<Fit, Error> {
+    pub fn fit(&self, request: &FitRequest<'_>, progress: &dyn Fn(Heard) -> bool) -> Result<Fit, Error> {
         let engine = request.engine;
         let library = self.library(engine)?;
-        let mut parameters = request.parameters.to_vec();
-        parameters.extend(engine.given(request.task, request.seed, request.threads));
-        let header = Header {
-            engine,
-            library: library.path.clone(),
-            digest: library.digest,
-            parameters,
-            iterations: request.iterations,
-            rows: request.matrix.rows(),
-            columns: request.matrix.columns().len(),
-            has_weights: request.weights.is_some(),
+        let kept = request.kept.and_then(|kept| kept.take(engine));
+        let is_fresh = kept.is_none();
+        let mut session = match kept {
+            Some(session) => session,
+            None => self.start(engine, request.threads)?,
         };
-        let native = self.converse(&header, request, progress)?;
-        let (features, outputs) = (header.columns, request.task.outputs());
+        let native = session.fit(library, request, is_fresh, progress)?;
+        if let Some(kept) = request.kept {
+            kept.keep(session);
+        }
+        let (matrix, outputs) = (request.rows.matrix, request.task.outputs());
         let ensembles = match engine {
-            Engine::LightGbm => lightgbm::read(&native, features, outputs),
-            Engine::XgBoost => xgboost::read(&native, request.matrix, outputs),
+            Engine::LightGbm => lightgbm::read(&native, matrix.columns().len(), outputs),
+            Engine::XgBoost => xgboost::read(&native, matrix, outputs),
         };
         let ensembles = ensembles.map_err(|what| Error::Garbled { engine, what })?;
         Ok(Fit { ensembles, native })
     }
 
-    /// Starts a child, tells it what to fit, and listens until it has given the model.
-    fn converse(
-        &self,
-        header: &Header,
-        request: &FitRequest<'_>,
-        progress: &dyn Fn(usize, usize) -> bool,
-    ) -> Result<Vec<u8>, Error> {
-        let engine = header.engine;
-        let start = |what: String| Error::Start { engine, what };
-        let mut running = Running(self.start(request.threads).map_err(|error| start(error.to_string()))?);
-        let child = &mut running.0;
-        let (Some(stdin), Some(stdout), Some(mut stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(start("it has no pipes".to_owned()));
-        };
-        thread::scope(|scope| {
-            let words = scope.spawn(move || last_words(&mut stderr));
-            let told = scope.spawn(move || tell(stdin, header, request));
-            let mut stdout = BufReader::new(stdout);
-            let heard = loop {
-                match read_frame(&mut stdout) {
-                    Ok(Some(Frame::Done(done))) => {
-                        if !progress(done as usize, header.iterations) {
-                            break Err(Error::Stopped);
-                        }
-                    }
-                    Ok(Some(Frame::Model(model))) => break Ok(model),
-                    Ok(Some(Frame::Refused(words))) => break Err(Error::Refused { engine, words }),
-                    Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
-                        break Err(Error::Garbled { engine, what: format!("the answer breaks off: {error}") });
-                    }
-                    // How it ended says more than what is missing.
-                    Ok(None) | Err(_) => break Err(Error::Died { engine, how: String::new(), words: String::new() }),
-                }
-            };
-            drop(stdout);
-            if !matches!(heard, Err(Error::Died { .. })) {
-                // All is said. The library's own clearing up takes time, and may crash.
-                let _ = running.0.kill();
-            }
-            let status = running.0.wait();
-            // The pipe to it is closed only now: its end would have ended the child.
-            drop(told.join());
-            let words = words.join().unwrap_or_default();
-            match (heard, status) {
-                (Err(Error::Died { .. }), Ok(status)) => Err(Error::Died { engine, how: how(status), words }),
-                (Err(Error::Died { .. }), Err(error)) => Err(start(error.to_string())),
-                (heard, _) => heard,
-            }
-        })
-    }
-
-    fn start(&self, threads: u32) -> std::io::Result<Child> {
-        Command::new(&self.worker.program)
+    fn start(&self, engine: Engine, threads: u32) -> Result<Session, Error> {
+        let child = Command::new(&self.worker.program)
             .args(&self.worker.arguments)
             // Threads that wait for each other must not keep processors busy.
             .env("OMP_WAIT_POLICY", "passive")
             .env("OMP_NUM_THREADS", threads.to_string())
             .env("OMP_DYNAMIC", "false")
+            // What is typed at the terminal is for this process, which ends its children.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
+            .spawn();
+        let session = child.and_then(|child| Session::new(engine, Running(child)));
+        session.map_err(|error| Error::Start { engine, what: error.to_string() })
     }
 }
 
+fn header(library: &Library, columns: usize, rows: usize, held_rows: usize) -> Header {
+    let Library { engine, path, digest, .. } = library.clone();
+    Header { engine, library: path, digest, columns, rows, held_rows }
+}
+
+/// Gives the version that a library tells of itself, else the one that stands beside it.
+fn known_version(library: &Library, told: &str) -> Result<Option<String>, Error> {
+    if told.is_empty() {
+        return Ok(library.version.clone());
+    }
+    let told = Library { version: Some(told.to_owned()), ..library.clone() };
+    told.refuse_version()?;
+    Ok(told.version)
+}
+
 /// A child that ends with this value.
+#[derive(Debug)]
 struct Running(Child);
 
 impl Drop for Running {
@@ -193,20 +268,148 @@ impl Drop for Running {
     }
 }
 
-/// Sends a fit. One who does not listen has ended, which is seen elsewhere.
-fn tell(stdin: ChildStdin, header: &Header, request: &FitRequest<'_>) -> Option<ChildStdin> {
-    let mut out = BufWriter::new(stdin);
-    let mut send = || -> std::io::Result<()> {
-        write_header(&mut out, header)?;
-        for column in request.matrix.columns() {
-            write_numbers(&mut out, &column[..header.rows])?;
+/// A child with the pipes to it.
+#[derive(Debug)]
+struct Session {
+    engine: Engine,
+    // Before the pipes: the child does not see their end.
+    child: Running,
+    stdin: BufWriter<ChildStdin>,
+    frames: Receiver<io::Result<Frame>>,
+    words: Option<JoinHandle<String>>,
+}
+
+impl Session {
+    fn new(engine: Engine, mut child: Running) -> io::Result<Session> {
+        let pipes = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+        let (Some(stdin), Some(stdout), Some(mut stderr)) = pipes else {
+            return Err(io::Error::other("it has no pipes"));
+        };
+        let (sender, frames) = channel();
+        let listener = move || {
+            let mut stdout = BufReader::new(stdout);
+            while let Some(frame) = read_frame(&mut stdout).transpose() {
+                let is_last = frame.is_err();
+                if sender.send(frame).is_err() || is_last {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("engine".to_owned()).spawn(listener)?;
+        let words = thread::Builder::new().name("engine words".to_owned()).spawn(move || last_words(&mut stderr))?;
+        Ok(Session { engine, child, stdin: BufWriter::new(stdin), frames, words: Some(words) })
+    }
+
+    /// Asks for a fit and listens until the model is there.
+    fn fit(
+        &mut self,
+        library: &Library,
+        request: &FitRequest<'_>,
+        is_fresh: bool,
+        progress: &dyn Fn(Heard) -> bool,
+    ) -> Result<Vec<u8>, Error> {
+        let engine = self.engine;
+        let (rows, stopping) = (request.rows, request.early_stopping);
+        let held = stopping.map(|stopping| stopping.held);
+        let header =
+            header(library, rows.matrix.columns().len(), rows.matrix.rows(), held.map_or(0, |held| held.matrix.rows()));
+        let mut parameters = request.parameters.to_vec();
+        for given in engine.given(request.task, request.seed, request.threads) {
+            // The device is the spec's, where it names one.
+            if given.0 != "device" || parameters.iter().all(|(name, _)| name != "device") {
+                parameters.push(given);
+            }
         }
-        write_numbers(&mut out, request.targets)?;
-        write_numbers(&mut out, request.weights.unwrap_or_default())?;
-        out.flush()
-    };
-    send().ok()?;
-    out.into_inner().ok()
+        let ask = Ask {
+            parameters,
+            iterations: request.iterations,
+            patience: stopping.map(|stopping| stopping.patience),
+            has_weights: rows.weights.is_some(),
+            has_held_weights: held.is_some_and(|held| held.weights.is_some()),
+        };
+        let tell = |out: &mut BufWriter<ChildStdin>| -> io::Result<()> {
+            if is_fresh {
+                write_json(out, &header)?;
+                for rows in [Some(rows), held].into_iter().flatten() {
+                    for column in rows.matrix.columns() {
+                        write_numbers(out, &column[..rows.matrix.rows()])?;
+                    }
+                    write_numbers(out, rows.targets)?;
+                }
+            }
+            write_json(out, &ask)?;
+            write_numbers(out, rows.weights.unwrap_or_default())?;
+            write_numbers(out, held.and_then(|held| held.weights).unwrap_or_default())
+        };
+        self.converse(tell, |frame| match frame {
+            Some(Frame::Ready(told)) => known_version(library, &told).map(|_| None),
+            Some(Frame::Done(done)) => {
+                let done = Heard::Done { iterations: done as usize, of: request.iterations };
+                if progress(done) { Ok(None) } else { Err(Error::Stopped) }
+            }
+            Some(Frame::Model(model)) => Ok(Some(model)),
+            Some(Frame::Refused(words)) => Err(Error::Refused { engine, words }),
+            None => {
+                if progress(Heard::Waiting) {
+                    Ok(None)
+                } else {
+                    Err(Error::Stopped)
+                }
+            }
+        })
+    }
+
+    /// Says something to the child and listens until `hear` has what it wants; it hears every frame, and of none that
+    /// nothing was said for a while. The child is killed where it does not get what it wants.
+    fn converse<T>(
+        &mut self,
+        tell: impl FnOnce(&mut BufWriter<ChildStdin>) -> io::Result<()> + Send,
+        mut hear: impl FnMut(Option<Frame>) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        let engine = self.engine;
+        let start = |error: io::Error| Error::Start { engine, what: error.to_string() };
+        let Session { child, stdin, frames, words, .. } = self;
+        thread::scope(|scope| {
+            // One who does not listen has ended, which is heard of below.
+            let telling = move || drop(tell(stdin).and_then(|()| stdin.flush()));
+            let told = thread::Builder::new().spawn_scoped(scope, telling);
+            let heard = match told {
+                Err(error) => Err(start(error)),
+                Ok(_) => loop {
+                    let frame = match frames.recv_timeout(PAUSE) {
+                        Ok(Ok(frame)) => Some(frame),
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Ok(Err(error)) if error.kind() != ErrorKind::UnexpectedEof => {
+                            break Err(Error::Garbled { engine, what: format!("the answer breaks off: {error}") });
+                        }
+                        // How it ended says more than what is missing.
+                        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                            break Err(Error::Died { engine, how: String::new(), words: String::new() });
+                        }
+                    };
+                    match hear(frame) {
+                        Ok(None) => {}
+                        Ok(Some(wanted)) => break Ok(wanted),
+                        Err(error) => break Err(error),
+                    }
+                },
+            };
+            match heard {
+                Ok(wanted) => Ok(wanted),
+                // It ends by itself: its pipe is at its end.
+                Err(Error::Died { .. }) => {
+                    let status = child.0.wait().map_err(start)?;
+                    let words = words.take().and_then(|words| words.join().ok()).unwrap_or_default();
+                    Err(Error::Died { engine, how: how(status), words })
+                }
+                Err(error) => {
+                    // Also ends the telling, which may wait for a child that does not listen.
+                    let _ = child.0.kill();
+                    Err(error)
+                }
+            }
+        })
+    }
 }
 
 /// Reads to the end and gives the last lines.

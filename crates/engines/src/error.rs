@@ -31,6 +31,24 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// What is there is no shared object for this machine.
+    NotALibrary {
+        /// The engine.
+        engine: Engine,
+        /// The path.
+        path: PathBuf,
+        /// What it is instead: `is no shared object`.
+        what: String,
+    },
+    /// The engine has a version that is not known to work.
+    Version {
+        /// The engine.
+        engine: Engine,
+        /// The path.
+        path: PathBuf,
+        /// The version.
+        found: String,
+    },
     /// No child process could be started or talked to.
     Start {
         /// The engine.
@@ -100,10 +118,16 @@ impl Error {
             Error::Altered { engine, .. } => {
                 error("engines/altered").help(format!("`trainyard engines add {}` brings it anew", engine.name()))
             }
+            Error::NotALibrary { engine, .. } => error("engines/not-a-library").help(how_to_add(*engine)),
+            Error::Version { engine, path, .. } => {
+                error("engines/version").note(path.display().to_string()).help(how_to_add(*engine))
+            }
             Error::Start { .. } => error("engines/start")
                 .help("end other programs, or raise the limits of processes and of memory, and repeat the command"),
             Error::Refused { words, .. } => said(error("engines/refused"), words).help(if words.contains("libgomp") {
                 "install libgomp, which the library needs: the package libgomp1 of Debian and Ubuntu, libgomp of Fedora"
+            } else if ["CUDA", "GPU", "OpenCL"].iter().any(|word| words.contains(word)) {
+                "leave `device` out, or name a shared object that was built for the device, on a machine that has one"
             } else {
                 "change the parameters or the data as the library asks"
             }),
@@ -146,6 +170,14 @@ impl fmt::Display for Error {
             }
             Error::Altered { engine, path } => {
                 write!(formatter, "{} is not the {} that was added: its digest differs", path.display(), engine.title())
+            }
+            Error::NotALibrary { engine, path, what } => {
+                write!(formatter, "{} cannot be {}: it {what}", path.display(), engine.title())
+            }
+            Error::Version { engine, found, .. } => {
+                let [(major, minor), (below, _)] = engine.tested();
+                let title = engine.title();
+                write!(formatter, "{title} {found} is not known to work: from {major}.{minor}, before {below}.0, it is")
             }
             Error::Start { engine, what } => {
                 write!(formatter, "no process for {} could be started: {what}", engine.title())

@@ -1,5 +1,6 @@
 //! Where engines lie.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,71 @@ impl Places {
     }
 }
 
+impl Library {
+    /// Refuses what this machine cannot load, as far as its first bytes tell, and a version that is not known to work.
+    ///
+    /// # Errors
+    /// [`Error::NotALibrary`] and [`Error::Version`].
+    pub(crate) fn refuse_unfit(&self) -> Result<(), Error> {
+        let mut head = Vec::new();
+        let read = std::fs::File::open(&self.path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+        let what = match read {
+            Ok(_) => misfit(&head),
+            Err(error) => Some(format!("cannot be read: {error}")),
+        };
+        match what {
+            Some(what) => Err(Error::NotALibrary { engine: self.engine, path: self.path.clone(), what }),
+            None => self.refuse_version(),
+        }
+    }
+
+    /// Refuses a version that is not known to work; one that is not told is tried.
+    ///
+    /// # Errors
+    /// [`Error::Version`].
+    pub(crate) fn refuse_version(&self) -> Result<(), Error> {
+        let Some(found) = &self.version else { return Ok(()) };
+        let mut numbers = found.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let [from, before] = self.engine.tested();
+        if from <= version && version < before {
+            return Ok(());
+        }
+        Err(Error::Version { engine: self.engine, path: self.path.clone(), found: found.clone() })
+    }
+}
+
+/// The bytes of an ELF file up to the machine that it is for.
+const HEAD: u64 = 20;
+
+/// The machines by their number in an ELF file, and as Rust calls them.
+const MACHINES: [(u16, &str); 5] = [(3, "x86"), (40, "arm"), (62, "x86_64"), (183, "aarch64"), (243, "riscv64")];
+
+/// Says why a file that begins so is no shared object for this machine; nothing where it may be one.
+fn misfit(head: &[u8]) -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let (Some(b"\x7fELF"), Some(kind), Some(machine)) = (head.get(..4), head.get(16..18), head.get(18..20)) else {
+        return Some("is no shared object".to_owned());
+    };
+    // The sixth byte tells the order of those that follow.
+    let number = |bytes: &[u8]| {
+        let bytes = [bytes[0], bytes[1]];
+        if head[5] == 2 { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    };
+    if number(kind) != 3 {
+        return Some("is no shared object".to_owned());
+    }
+    let machine = number(machine);
+    let name = MACHINES.iter().find(|(known, _)| *known == machine).map(|(_, name)| *name);
+    if name == Some(std::env::consts::ARCH) {
+        return None;
+    }
+    let name = name.map_or_else(|| format!("machine {machine}"), str::to_owned);
+    Some(format!("is built for {name}, and this machine is {}", std::env::consts::ARCH))
+}
+
 /// Gives the path of the shared object in a folder of packages.
 pub(crate) fn in_folder(engine: Engine, packages: &Path) -> PathBuf {
     packages.join(engine.in_packages().iter().collect::<PathBuf>())
@@ -104,4 +170,25 @@ fn packages(root: &Path) -> Vec<PathBuf> {
     let mut packages: Vec<PathBuf> = pythons.map(|entry| entry.path().join("site-packages")).collect();
     packages.sort_unstable();
     packages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::misfit;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_first_bytes_tell_what_a_file_is_for() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        // A program that may lie anywhere is a shared object by its kind.
+        assert_eq!(misfit(&own[..20]), None);
+        let mut other = own[..20].to_vec();
+        other[18..].copy_from_slice(&if cfg!(target_arch = "x86_64") { [183, 0] } else { [62, 0] });
+        assert!(misfit(&other).unwrap().starts_with("is built for "), "{other:?}");
+        other[18..].copy_from_slice(&[1, 9]);
+        assert!(misfit(&other).unwrap().starts_with("is built for machine 2305, and"), "{other:?}");
+        for no_library in [&b"#!/bin/sh\n"[..], b"", b"\x7fELF", b"PK\x03\x04 and a wheel behind that"] {
+            assert_eq!(misfit(no_library).as_deref(), Some("is no shared object"));
+        }
+    }
 }

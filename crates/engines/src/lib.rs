@@ -20,7 +20,7 @@ mod worker;
 mod xgboost;
 
 pub use add::add;
-pub use client::{Engines, Fit, FitRequest, Worker};
+pub use client::{EarlyStopping, Engines, Fit, FitRequest, FitRows, Heard, Kept, Worker};
 pub use error::Error;
 pub use find::{Library, Places};
 pub use worker::work;
@@ -76,6 +76,14 @@ impl Engine {
         match self {
             Engine::LightGbm => "lightgbm==4.7.*",
             Engine::XgBoost => "xgboost-cpu==3.2.*",
+        }
+    }
+
+    /// Gives the versions that are known to work: from the first on, before the second.
+    pub fn tested(self) -> [(u64, u64); 2] {
+        match self {
+            Engine::LightGbm => [(4, 0), (5, 0)],
+            Engine::XgBoost => [(2, 1), (4, 0)],
         }
     }
 

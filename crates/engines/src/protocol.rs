@@ -1,12 +1,14 @@
 //! What parent and child say to each other over the child's stdin and stdout.
 //!
-//! The parent sends a [`Header`] as JSON behind its length, then the cells column after column, the targets, and the
-//! weights where there are any, all as little-endian doubles; it keeps the pipe open, so that its end tells the child that
-//! the parent is gone. The child answers with frames: a byte that says what it is, a length, and so many bytes.
+//! The parent sends a [`Header`] as JSON behind its length, then the cells of the training rows column after column, their
+//! targets, and the same of the rows that are held out, all as little-endian doubles. Fits of these rows follow: an [`Ask`]
+//! as JSON behind its length, then the weights that it has. The parent keeps the pipe open, so that its end tells the child
+//! that the parent is gone. The child answers with frames: a byte that says what it is, a length, and so many bytes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trainyard_files::Digest;
 
@@ -18,31 +20,51 @@ const LONGEST_TEXT: u64 = 1 << 20;
 /// Doubles that are written or read together.
 const CHUNK: usize = 8192;
 
-/// What is to be fitted, and by what.
+/// What fits, and what the rows of all fits are.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) engine: Engine,
     pub(crate) library: PathBuf,
     /// The digest that the library had when it was found.
     pub(crate) digest: Digest,
-    pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) iterations: usize,
-    pub(crate) rows: usize,
     pub(crate) columns: usize,
-    pub(crate) has_weights: bool,
+    pub(crate) rows: usize,
+    /// The rows that may say when a fit stops; 0 where there are none.
+    pub(crate) held_rows: usize,
 }
 
-/// The rows of a fit, as they arrive.
-pub(crate) struct Table {
+/// One fit.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    /// By the names of the library.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) iterations: usize,
+    /// The iterations without a fall of the loss on the held rows after which the fit stops.
+    pub(crate) patience: Option<usize>,
+    pub(crate) has_weights: bool,
+    pub(crate) has_held_weights: bool,
+}
+
+/// Rows, as they arrive.
+pub(crate) struct Rows {
+    pub(crate) count: usize,
     /// Column after column.
     pub(crate) cells: Vec<f64>,
     pub(crate) targets: Vec<f32>,
-    pub(crate) weights: Option<Vec<f32>>,
+}
+
+/// How much the rows of a fit count; all the same where nothing is said.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Weights {
+    pub(crate) train: Option<Vec<f32>>,
+    pub(crate) held: Option<Vec<f32>>,
 }
 
 /// What the child says.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Frame {
+    /// The library is loaded; its version, where it tells.
+    Ready(String),
     /// So many iterations are done.
     Done(u64),
     /// The model, in the library's own format.
@@ -51,17 +73,20 @@ pub(crate) enum Frame {
     Refused(String),
 }
 
+const READY: u8 = b'v';
 const DONE: u8 = b'd';
 const MODEL: u8 = b'm';
 const REFUSED: u8 = b'r';
 
-pub(crate) fn write_header(out: &mut impl Write, header: &Header) -> io::Result<()> {
-    let json = serde_json::to_vec(header)?;
+/// Writes a header or an ask.
+pub(crate) fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let json = serde_json::to_vec(value)?;
     out.write_all(&(json.len() as u64).to_le_bytes())?;
     out.write_all(&json)
 }
 
-pub(crate) fn read_header(from: &mut impl Read) -> io::Result<Header> {
+/// Reads a header or an ask.
+pub(crate) fn read_json<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     let length = read_length(from)?;
     Ok(serde_json::from_slice(&exactly(from, length, LONGEST_TEXT)?)?)
 }
@@ -76,14 +101,23 @@ pub(crate) fn write_numbers(out: &mut impl Write, numbers: &[f64]) -> io::Result
     Ok(())
 }
 
-pub(crate) fn read_table(from: &mut impl Read, header: &Header) -> io::Result<Table> {
-    let cells = header.rows.checked_mul(header.columns).ok_or(ErrorKind::InvalidData)?;
+pub(crate) fn read_rows(from: &mut impl Read, count: usize, columns: usize) -> io::Result<Rows> {
+    let cells = count.checked_mul(columns).ok_or(ErrorKind::InvalidData)?;
     let cells = read_numbers(from, cells, |number| number)?;
-    // Both libraries keep targets and weights as singles.
-    let single = |number: f64| number as f32;
-    let targets = read_numbers(from, header.rows, single)?;
-    let weights = header.has_weights.then(|| read_numbers(from, header.rows, single)).transpose()?;
-    Ok(Table { cells, targets, weights })
+    Ok(Rows { count, cells, targets: read_numbers(from, count, single)? })
+}
+
+pub(crate) fn read_weights(from: &mut impl Read, header: &Header, ask: &Ask) -> io::Result<Weights> {
+    let mut weights = |are_there: bool, rows| are_there.then(|| read_numbers(from, rows, single)).transpose();
+    Ok(Weights {
+        train: weights(ask.has_weights, header.rows)?,
+        held: weights(ask.has_held_weights, header.held_rows)?,
+    })
+}
+
+/// Both libraries keep targets and weights as singles.
+fn single(number: f64) -> f32 {
+    number as f32
 }
 
 fn read_numbers<T>(from: &mut impl Read, count: usize, number: impl Fn(f64) -> T) -> io::Result<Vec<T>> {
@@ -105,6 +139,7 @@ pub(crate) fn write_frame(out: &mut impl Write, frame: &Frame) -> io::Result<()>
             done = iterations.to_le_bytes();
             (DONE, &done)
         }
+        Frame::Ready(version) => (READY, version.as_bytes()),
         Frame::Model(bytes) => (MODEL, bytes),
         Frame::Refused(words) => (REFUSED, words.as_bytes()),
     };
@@ -133,12 +168,14 @@ pub(crate) fn read_frame(from: &mut impl Read) -> io::Result<Option<Frame>> {
             Ok(Some(Frame::Done(u64::from_le_bytes(bytes))))
         }
         MODEL => Ok(Some(Frame::Model(exactly(from, length, u64::MAX)?))),
-        REFUSED => {
-            let words = exactly(from, length, LONGEST_TEXT)?;
-            Ok(Some(Frame::Refused(String::from_utf8_lossy(&words).into_owned())))
-        }
+        READY => Ok(Some(Frame::Ready(words(from, length)?))),
+        REFUSED => Ok(Some(Frame::Refused(words(from, length)?))),
         _ => Err(ErrorKind::InvalidData.into()),
     }
+}
+
+fn words(from: &mut impl Read, length: u64) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&exactly(from, length, LONGEST_TEXT)?).into_owned())
 }
 
 fn read_length(from: &mut impl Read) -> io::Result<u64> {
@@ -163,7 +200,8 @@ mod tests {
 
     #[test]
     fn frames_come_back_and_what_is_none_is_refused() {
-        let frames = [Frame::Done(7), Frame::Model(vec![1, 2, 3]), Frame::Refused("no".into())];
+        let frames =
+            [Frame::Ready("3.2.0".into()), Frame::Done(7), Frame::Model(vec![1, 2, 3]), Frame::Refused("no".into())];
         let mut bytes = Vec::new();
         frames.iter().for_each(|frame| write_frame(&mut bytes, frame).unwrap());
         let mut from = bytes.as_slice();

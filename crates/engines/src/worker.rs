@@ -1,14 +1,16 @@
-//! The child: one fit of one library, from stdin to stdout.
+//! The child: fits of one library on the same rows, from stdin to stdout.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
 use trainyard_files::Digest;
 
-use crate::native;
-use crate::protocol::{Frame, Header, read_header, read_table, write_frame};
+use crate::native::Loaded;
+use crate::protocol::{Ask, Frame, Header, Weights, read_json, read_rows, read_weights, write_frame};
 
-/// Serves the parent: reads one fit from stdin, answers on stdout, and gives the exit code.
+/// Serves the parent: reads rows and the fits of them from stdin, answers on stdout, and gives the exit code.
 ///
 /// The process belongs to the library from then on: what it prints goes to stderr, and it ends with its parent.
 pub fn work() -> u8 {
@@ -25,28 +27,47 @@ fn serve() -> io::Result<()> {
     let mut out = File::from(rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?);
     rustix::stdio::dup2_stdout(io::stderr())?;
     let mut from = BufReader::new(io::stdin());
-    let header = read_header(&mut from)?;
-    let table = read_table(&mut from, &header)?;
-    // The parent says nothing more: the end of the pipe is its end.
-    std::thread::spawn(move || {
-        let _ = from.read(&mut [0]);
-        std::process::abort();
-    });
-    let mut said = Ok(());
-    let fitted = unchanged(&header).and_then(|()| {
-        native::fit(&header, &table, &mut |done| {
+    let header: Header = read_json(&mut from)?;
+    let loaded = unchanged(&header).and_then(|()| Loaded::open(header.engine, &header.library));
+    let mut loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(words) => return write_frame(&mut out, &Frame::Refused(words)),
+    };
+    write_frame(&mut out, &Frame::Ready(loaded.version()))?;
+    let train = read_rows(&mut from, header.rows, header.columns)?;
+    let held = read_rows(&mut from, header.held_rows, header.columns)?;
+    let (asked, asks) = channel();
+    thread::Builder::new().spawn(move || listen(from, &header, &asked))?;
+    for (ask, weights) in asks {
+        let mut said = Ok(());
+        let fitted = loaded.fit(&train, &held, &ask, weights, &mut |done| {
             if said.is_ok() {
                 said = write_frame(&mut out, &Frame::Done(done as u64));
             }
-        })
-    });
-    said?;
-    let last = match fitted {
-        Ok(model) => Frame::Model(model),
-        Err(words) => Frame::Refused(words),
+        });
+        said?;
+        let last = match fitted {
+            Ok(model) => Frame::Model(model),
+            Err(words) => Frame::Refused(words),
+        };
+        write_frame(&mut out, &last)?;
+    }
+    Ok(())
+}
+
+/// Passes on what is asked for until the pipe ends, which is the end of the parent, whatever the library is doing.
+fn listen(mut from: impl Read, header: &Header, asked: &Sender<(Ask, Weights)>) {
+    let mut next = || -> io::Result<(Ask, Weights)> {
+        let ask: Ask = read_json(&mut from)?;
+        let weights = read_weights(&mut from, header, &ask)?;
+        Ok((ask, weights))
     };
-    write_frame(&mut out, &last)?;
-    out.flush()
+    while let Ok(ask) = next() {
+        if asked.send(ask).is_err() {
+            break;
+        }
+    }
+    std::process::abort();
 }
 
 /// Refuses a library that was replaced since its digest became part of the step's key.

@@ -186,7 +186,7 @@ impl Error {
                 None => format!("ask for {key}, or train on more rows"),
             }),
             Error::EarlyStoppingWithoutFolds { .. } => error("model/early-stopping-without-folds")
-                .help("set `cross_validation: {folds: 5}`, or `early_stopping: false` with a fixed `max_iter`"),
+                .help("set `cross_validation: {folds: 5}`, or leave early stopping out and fix the number of trees"),
             Error::NothingToChooseBy { .. } => error("model/nothing-to-choose-by")
                 .help("give the split a validation share, or set `cross_validation: {folds: 5}`"),
             Error::NoChoice { metric } => error("model/no-choice")

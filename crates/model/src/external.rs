@@ -1,15 +1,54 @@
 //! A fit by an external engine.
 
-use trainyard_engines::{Engine, FitRequest};
+use std::collections::BTreeMap;
 
+use trainyard_engines::{EarlyStopping, Engine, FitRequest, FitRows, Heard};
+use trainyard_learn::Monotonic as Way;
+use trainyard_spec::{LightgbmSpec, Monotonic, XgboostSpec};
+
+use crate::class_weight::RowWeights;
 use crate::estimator::Link;
 use crate::fit::{Fitted, Job};
 use crate::prepared::Prepared;
 use crate::progress::Progress;
 use crate::{Error, Estimator};
 
-/// The number of trees, which both libraries take apart from the parameters.
-const TREES: &str = "n_estimators";
+/// What does not go to the libraries as it stands in the spec: both take the number of trees apart from the parameters,
+/// directions by the place of a column, and neither knows weights of classes.
+const APART: [&str; 5] =
+    ["n_estimators", "early_stopping_rounds", "early_stopping_round", "monotone_constraints", "class_weight"];
+
+/// What the two engines have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct External<'s> {
+    pub(crate) engine: Engine,
+    iterations: usize,
+    /// The iterations without a fall of the loss after which a fit stops.
+    pub(crate) patience: Option<usize>,
+    directions: Option<&'s BTreeMap<String, Monotonic>>,
+}
+
+impl<'s> From<&'s XgboostSpec> for External<'s> {
+    fn from(spec: &'s XgboostSpec) -> External<'s> {
+        External {
+            engine: Engine::XgBoost,
+            iterations: spec.n_estimators.value as usize,
+            patience: spec.early_stopping_rounds.as_ref().map(|rounds| rounds.value as usize),
+            directions: spec.monotone_constraints.as_ref(),
+        }
+    }
+}
+
+impl<'s> From<&'s LightgbmSpec> for External<'s> {
+    fn from(spec: &'s LightgbmSpec) -> External<'s> {
+        External {
+            engine: Engine::LightGbm,
+            iterations: spec.n_estimators.value as usize,
+            patience: spec.early_stopping_round.as_ref().map(|rounds| rounds.value as usize),
+            directions: spec.monotone_constraints.as_ref(),
+        }
+    }
+}
 
 /// The model of an external engine, as the library itself writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,25 +60,43 @@ pub struct Native {
 }
 
 impl Job<'_> {
-    /// Fits on the training part of `rows`.
-    pub(crate) fn external(&self, engine: Engine, iterations: usize, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+    /// Fits on the training part of `rows`. Where the fit stops early, the held part says when, and the trees up to its
+    /// lowest loss are the model; with the number of trees that folds have found nothing stops.
+    pub(crate) fn external(&self, external: External<'_>, rows: &Prepared<'_>) -> Result<Fitted, Error> {
+        let engine = external.engine;
         // Texts are written without the quotes of JSON.
         let written = |value: String| value.trim_matches('"').to_owned();
-        let own = self.spec.parameters().into_iter().filter(|(name, _)| name != TREES);
-        let parameters: Vec<(String, String)> = own.map(|(name, value)| (name, written(value))).collect();
-        let report = |done: usize, of: usize| {
-            (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
+        let own = self.spec.parameters().into_iter().filter(|(name, _)| !APART.contains(&name.as_str()));
+        let mut parameters: Vec<(String, String)> = own.map(|(name, value)| (name, written(value))).collect();
+        let directions = self.directions(external.directions, rows.features.names())?;
+        if directions.iter().any(|way| *way != Way::Free) {
+            parameters.push(("monotone_constraints".to_owned(), in_order(engine, &directions)));
+        }
+        let stops = external.patience.zip(rows.held.as_ref()).filter(|_| self.trees.is_none());
+        let weights = RowWeights::new(self.class_weight(), self.classes, rows.train.targets);
+        let train_weights = weights.of(rows.train.targets, rows.train.weights);
+        let held_weights = stops.and_then(|(_, held)| weights.of(held.targets, held.weights));
+        let (train, held) = (rows.train.matrix(), rows.held.as_ref().map(|held| held.matrix()));
+        let early_stopping = stops.zip(held.as_ref()).map(|((patience, held), matrix)| EarlyStopping {
+            held: FitRows { matrix, targets: held.targets, weights: held_weights.as_deref() },
+            patience,
+        });
+        let report = |heard: Heard| match heard {
+            Heard::Done { iterations: done, of } => {
+                (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
+            }
+            Heard::Waiting => (self.progress)(&Progress::Waiting),
         };
         let request = FitRequest {
             engine,
             parameters: &parameters,
-            iterations,
+            iterations: self.trees.filter(|_| external.patience.is_some()).unwrap_or(external.iterations),
             task: self.task,
             seed: self.seed,
             threads: self.engine_threads,
-            matrix: &rows.train.matrix(),
-            targets: rows.train.targets,
-            weights: rows.train.weights,
+            rows: FitRows { matrix: &train, targets: rows.train.targets, weights: train_weights.as_deref() },
+            early_stopping,
+            kept: Some(&rows.kept),
         };
         let fit = self.engines.fit(&request, &report).map_err(|error| match error {
             trainyard_engines::Error::Stopped => Error::Stopped,
@@ -54,5 +111,19 @@ impl Job<'_> {
             native: Some(Native { engine, bytes: fit.native }),
         };
         self.checked(fitted, rows)
+    }
+}
+
+/// Writes the directions of all columns as the library reads them.
+fn in_order(engine: Engine, directions: &[Way]) -> String {
+    let number = |way: &Way| match way {
+        Way::Decrease => "-1",
+        Way::Free => "0",
+        Way::Increase => "1",
+    };
+    let numbers = directions.iter().map(number).collect::<Vec<_>>().join(",");
+    match engine {
+        Engine::LightGbm => numbers,
+        Engine::XgBoost => format!("({numbers})"),
     }
 }

@@ -1,6 +1,8 @@
 //! One fit of one estimator.
 
-use trainyard_engines::{Engine, Engines};
+use std::collections::BTreeMap;
+
+use trainyard_engines::Engines;
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
     BoostingParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel, LogisticParameters,
@@ -80,7 +82,7 @@ impl Job<'_> {
         }
     }
 
-    fn class_weight(&self) -> Option<&ClassWeight> {
+    pub(crate) fn class_weight(&self) -> Option<&ClassWeight> {
         let weight = match self.spec {
             EstimatorSpec::LogisticRegression(spec) => &spec.class_weight,
             EstimatorSpec::GradientBoosting(spec) => &spec.class_weight,
@@ -89,7 +91,8 @@ impl Job<'_> {
             | EstimatorSpec::Lasso(_)
             | EstimatorSpec::ElasticNet(_)
             | EstimatorSpec::Dummy { .. } => return None,
-            EstimatorSpec::Xgboost(_) | EstimatorSpec::Lightgbm(_) => return None,
+            EstimatorSpec::Xgboost(spec) => &spec.class_weight,
+            EstimatorSpec::Lightgbm(spec) => &spec.class_weight,
         };
         weight.as_ref().map(|weight| &weight.value)
     }
@@ -137,12 +140,8 @@ impl Job<'_> {
                 let (alpha, max_iter, tol) = (alpha.value, max_iter.value as usize, tol.value);
                 self.elastic_net(rows, ElasticNetParameters { alpha, l1_ratio: l1_ratio.value, max_iter, tol })?
             }
-            EstimatorSpec::Xgboost(spec) => {
-                return self.external(Engine::XgBoost, spec.n_estimators.value as usize, rows);
-            }
-            EstimatorSpec::Lightgbm(spec) => {
-                return self.external(Engine::LightGbm, spec.n_estimators.value as usize, rows);
-            }
+            EstimatorSpec::Xgboost(spec) => return self.external(spec.into(), rows),
+            EstimatorSpec::Lightgbm(spec) => return self.external(spec.into(), rows),
             EstimatorSpec::Dummy { .. } => (Estimator::Constant { values: self.means(targets, weights) }, true),
         };
         if !(self.progress)(&Progress::Fitted { candidate: self.name, part: self.part }) {
@@ -190,7 +189,7 @@ impl Job<'_> {
 
     fn boost(&self, spec: &BoostingSpec, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         let mut parameters = boosting_parameters(spec, self.seed);
-        parameters.monotonic_cst = self.directions(spec, rows.features.names())?;
+        parameters.monotonic_cst = self.directions(spec.monotonic_cst.as_ref(), rows.features.names())?;
         if let Some(trees) = self.trees {
             parameters.early_stopping = false;
             parameters.max_iter = trees;
@@ -239,8 +238,12 @@ impl Job<'_> {
     }
 
     /// Gives the direction of each feature; none where all are free.
-    fn directions(&self, spec: &BoostingSpec, names: &[String]) -> Result<Vec<Monotonic>, Error> {
-        let Some(wanted) = &spec.monotonic_cst else { return Ok(Vec::new()) };
+    pub(crate) fn directions(
+        &self,
+        wanted: Option<&BTreeMap<String, trainyard_spec::Monotonic>>,
+        names: &[String],
+    ) -> Result<Vec<Monotonic>, Error> {
+        let Some(wanted) = wanted else { return Ok(Vec::new()) };
         if let Some(feature) = wanted.keys().find(|name| !names.contains(name)) {
             let (candidate, feature) = (self.name.to_owned(), feature.clone());
             return Err(Error::UnknownFeature { candidate, feature, known: names.to_vec() });
@@ -357,7 +360,18 @@ pub(crate) fn max_bins(spec: &EstimatorSpec) -> Option<usize> {
 
 /// Says whether folds decide the number of trees.
 pub(crate) fn stops_early(spec: &EstimatorSpec) -> bool {
-    matches!(spec, EstimatorSpec::GradientBoosting(spec) if spec.early_stopping.value)
+    match spec {
+        EstimatorSpec::GradientBoosting(spec) => spec.early_stopping.value,
+        EstimatorSpec::Xgboost(spec) => spec.early_stopping_rounds.is_some(),
+        EstimatorSpec::Lightgbm(spec) => spec.early_stopping_round.is_some(),
+        EstimatorSpec::LogisticRegression(_)
+        | EstimatorSpec::Ridge { .. }
+        | EstimatorSpec::Lasso(_)
+        | EstimatorSpec::ElasticNet(_)
+        | EstimatorSpec::Dummy { .. }
+        | EstimatorSpec::RandomForest(_)
+        | EstimatorSpec::ExtraTrees(_) => false,
+    }
 }
 
 fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
+use trainyard_engines::{Engine, Kept};
 use trainyard_features::{FeatureTable, FittedFeatures, Folds, Plan, Targets};
 use trainyard_learn::{BinnedMatrix, Binning, Matrix};
 use trainyard_spec::EstimatorSpec;
@@ -34,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) bins: BTreeSet<usize>,
     /// Whether any of them reads the features' values.
     pub(crate) values: bool,
+    /// The external engine of each candidate that has one.
+    pub(crate) engines: Vec<Engine>,
 }
 
 impl Wanted {
@@ -42,6 +45,7 @@ impl Wanted {
         for spec in candidates {
             wanted.bins.extend(max_bins(spec));
             wanted.values |= reads_values(spec);
+            wanted.engines.extend(Engine::by_name(spec.name()));
         }
         wanted
     }
@@ -55,6 +59,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) train: Part<'a>,
     /// The rows that watch the fit: the rest of a fold, or the validation share.
     pub(crate) held: Option<Part<'a>>,
+    /// What external engines hold of these rows.
+    pub(crate) kept: Kept,
     binned: BTreeMap<usize, Binned>,
 }
 
@@ -111,7 +117,8 @@ impl<'a> Prepared<'a> {
         if !wanted.values {
             train.table.columns = Vec::new();
         }
-        Ok(Prepared { features, train, held, binned })
+        let kept = Kept::expecting(wanted.engines.iter().copied());
+        Ok(Prepared { features, train, held, kept, binned })
     }
 
     /// Gives the bins that were made for `max_bins`.

@@ -51,6 +51,8 @@ pub enum Progress<'a> {
         /// The rows.
         part: Part,
     },
+    /// An external engine is at work and has said nothing for a while; there is nothing to show, and it may be stopped.
+    Waiting,
 }
 
 /// Hears of progress; gives false to stop.

@@ -266,7 +266,7 @@ pub enum Monotonic {
 }
 
 /// Takes `increase`, `decrease`, 1, 0 or -1.
-struct Direction;
+pub(crate) struct Direction;
 
 impl Shape for Direction {
     type Value = Monotonic;
@@ -311,7 +311,7 @@ pub enum ClassWeight {
 }
 
 /// Takes `balanced`, or classes with a weight each.
-struct Weights;
+pub(crate) struct Weights;
 
 impl Weights {
     fn classes() -> impl Shape<Value = BTreeMap<String, f64>> {

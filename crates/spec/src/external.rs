@@ -1,13 +1,15 @@
 //! The parameters of external engines, named, bounded and preset as in the libraries.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::Located;
 use crate::declare::{
-    Decoder, Definitions, Shape, boolean, choice, defaulted, integer, named, number, optional, record,
+    Decoder, Definitions, Shape, boolean, choice, defaulted, integer, named, number, optional, record, sorted_map,
 };
 use crate::error::Error;
-use crate::estimator::GrowPolicy;
+use crate::estimator::{ClassWeight, Direction, GrowPolicy, Monotonic, Weights};
 use crate::tree::{Content, Kind, Node};
 
 /// Whose bounds messages name.
@@ -49,6 +51,26 @@ record! {
         grow_policy: Option<Located<GrowPolicy>> = optional(choice()).unlisted(),
         /// How splits are found. Default: hist.
         tree_method: Option<Located<TreeMethod>> = optional(choice()).unlisted(),
+        /// The trees without a fall of the loss on a fold's rows after which a fit stops; the number of trees is then the
+        /// mean over the folds. Left out, all trees are grown.
+        early_stopping_rounds: Option<Located<u32>> = optional(integer(1, 1_000_000).of(XGBOOST)).unlisted(),
+        /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
+        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Monotonic>> =
+            optional(sorted_map(Direction)).unlisted(),
+        /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
+        class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+        /// What computes; needs a library that was built for it. Default: cpu.
+        device: Option<Located<XgboostDevice>> = optional(choice()).unlisted(),
+    }
+}
+
+named! {
+    /// What XGBoost computes with.
+    pub enum XgboostDevice {
+        /// The processor.
+        Cpu = "cpu",
+        /// An NVIDIA card.
+        Cuda = "cuda",
     }
 }
 
@@ -103,6 +125,29 @@ record! {
         path_smooth: Located<f64> = defaulted(number().at_least(0.0).of(LIGHTGBM), 0.0),
         /// Whether to try one threshold by chance for each column, and not all.
         extra_trees: Located<bool> = defaulted(boolean(), false),
+        /// The trees without a fall of the loss on a fold's rows after which a fit stops; the number of trees is then the
+        /// mean over the folds. Left out, all trees are grown.
+        early_stopping_round or ["early_stopping_rounds", "n_iter_no_change"]: Option<Located<u32>> =
+            optional(integer(1, 1_000_000).of(LIGHTGBM)).unlisted(),
+        /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
+        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Monotonic>> =
+            optional(sorted_map(Direction)).unlisted(),
+        /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
+        class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+        /// What computes; needs a library that was built for it. Default: cpu.
+        device_type or ["device"]: Option<Located<LightgbmDevice>> = optional(choice()).unlisted(),
+    }
+}
+
+named! {
+    /// What LightGBM computes with.
+    pub enum LightgbmDevice {
+        /// The processor.
+        Cpu = "cpu",
+        /// A card, by OpenCL.
+        Gpu = "gpu",
+        /// An NVIDIA card.
+        Cuda = "cuda",
     }
 }
 

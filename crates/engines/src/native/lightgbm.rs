@@ -5,8 +5,8 @@ use std::ptr;
 
 use libloading::Library;
 
-use super::{checked, function, text};
-use crate::protocol::{Header, Table};
+use super::{Made, Watch, checked, function, text};
+use crate::protocol::{Ask, Rows, Weights};
 
 type Handle = *mut c_void;
 type LastError = unsafe extern "C" fn() -> *const c_char;
@@ -22,8 +22,12 @@ type DatasetCreateFromMat = unsafe extern "C" fn(
 ) -> c_int;
 type DatasetSetField =
     unsafe extern "C" fn(data: Handle, name: *const c_char, field: *const c_void, length: c_int, kind: c_int) -> c_int;
+type Free = unsafe extern "C" fn(handle: Handle) -> c_int;
 type BoosterCreate = unsafe extern "C" fn(data: Handle, parameters: *const c_char, out: *mut Handle) -> c_int;
+type BoosterAddValidData = unsafe extern "C" fn(booster: Handle, data: Handle) -> c_int;
 type BoosterUpdateOneIter = unsafe extern "C" fn(booster: Handle, is_finished: *mut c_int) -> c_int;
+type BoosterGetEvalCounts = unsafe extern "C" fn(booster: Handle, length: *mut c_int) -> c_int;
+type BoosterGetEval = unsafe extern "C" fn(booster: Handle, of: c_int, length: *mut c_int, results: *mut f64) -> c_int;
 type BoosterSaveModelToString = unsafe extern "C" fn(
     booster: Handle,
     start: c_int,
@@ -37,55 +41,182 @@ type BoosterSaveModelToString = unsafe extern "C" fn(
 const FLOAT32: c_int = 0;
 const FLOAT64: c_int = 1;
 
-pub(super) fn fit(
-    library: &Library,
-    header: &Header,
-    table: &Table,
-    done: &mut dyn FnMut(usize),
-) -> Result<Vec<u8>, String> {
-    let count = |number: usize| i32::try_from(number).map_err(|_| format!("{number} rows or columns are too many"));
-    let (rows, columns) = (count(header.rows)?, count(header.columns)?);
-    let parameters: Vec<String> = header.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let parameters = text(&parameters.join(" "))?;
-    // SAFETY: the types are those of the header.
-    let (last_error, create, set_field, new_booster, update, save) = unsafe {
-        (
-            function::<LastError>(library, "LGBM_GetLastError")?,
-            function::<DatasetCreateFromMat>(library, "LGBM_DatasetCreateFromMat")?,
-            function::<DatasetSetField>(library, "LGBM_DatasetSetField")?,
-            function::<BoosterCreate>(library, "LGBM_BoosterCreate")?,
-            function::<BoosterUpdateOneIter>(library, "LGBM_BoosterUpdateOneIter")?,
-            function::<BoosterSaveModelToString>(library, "LGBM_BoosterSaveModelToString")?,
-        )
-    };
-    let mut data: Handle = ptr::null_mut();
-    // SAFETY: `cells` has `rows` × `columns` doubles, column after column, and outlives the call, which copies them; the
-    // text ends in a zero; `data` is room for one handle. Handles are freed with the process.
-    let status = unsafe {
-        create(table.cells.as_ptr().cast(), FLOAT64, rows, columns, 0, parameters.as_ptr(), ptr::null_mut(), &mut data)
-    };
-    checked(status, last_error)?;
-    let fields = [(c"label", Some(&table.targets)), (c"weight", table.weights.as_ref())];
-    for (name, field) in fields.into_iter().filter_map(|(name, field)| Some((name, field?))) {
-        // SAFETY: the field has `rows` singles, which the call copies; `data` was made above.
-        checked(unsafe { set_field(data, name.as_ptr(), field.as_ptr().cast(), rows, FLOAT32) }, last_error)?;
+/// The parameters that only a booster reads. A dataset reads the others: `min_child_samples` leaves columns out of it that
+/// could not be split, directions are kept with the columns, and the seed draws the rows that bins are made from.
+const FREE: &[&str] = &[
+    "num_leaves",
+    "max_depth",
+    "learning_rate",
+    "min_child_weight",
+    "subsample",
+    "subsample_freq",
+    "colsample_bytree",
+    "feature_fraction_bynode",
+    "reg_alpha",
+    "reg_lambda",
+    "min_split_gain",
+    "path_smooth",
+    "extra_trees",
+];
+
+#[derive(Clone, Copy)]
+struct Functions {
+    last_error: LastError,
+    create: DatasetCreateFromMat,
+    set_field: DatasetSetField,
+    free_data: Free,
+    new_booster: BoosterCreate,
+    add_held: BoosterAddValidData,
+    update: BoosterUpdateOneIter,
+    count_losses: BoosterGetEvalCounts,
+    losses: BoosterGetEval,
+    save: BoosterSaveModelToString,
+    free_booster: Free,
+}
+
+/// The rows as LightGBM keeps them.
+struct Data {
+    made: Made,
+    train: Handle,
+    held: Option<Handle>,
+}
+
+/// The loaded library.
+pub(crate) struct Session {
+    functions: Functions,
+    data: Option<Data>,
+    // Behind the functions, which are gone before it.
+    _library: Library,
+}
+
+impl Session {
+    pub(super) fn new(library: Library) -> Result<Session, String> {
+        // SAFETY: the types are those of the header.
+        let functions = unsafe {
+            Functions {
+                last_error: function::<LastError>(&library, "LGBM_GetLastError")?,
+                create: function::<DatasetCreateFromMat>(&library, "LGBM_DatasetCreateFromMat")?,
+                set_field: function::<DatasetSetField>(&library, "LGBM_DatasetSetField")?,
+                free_data: function::<Free>(&library, "LGBM_DatasetFree")?,
+                new_booster: function::<BoosterCreate>(&library, "LGBM_BoosterCreate")?,
+                add_held: function::<BoosterAddValidData>(&library, "LGBM_BoosterAddValidData")?,
+                update: function::<BoosterUpdateOneIter>(&library, "LGBM_BoosterUpdateOneIter")?,
+                count_losses: function::<BoosterGetEvalCounts>(&library, "LGBM_BoosterGetEvalCounts")?,
+                losses: function::<BoosterGetEval>(&library, "LGBM_BoosterGetEval")?,
+                save: function::<BoosterSaveModelToString>(&library, "LGBM_BoosterSaveModelToString")?,
+                free_booster: function::<Free>(&library, "LGBM_BoosterFree")?,
+            }
+        };
+        Ok(Session { functions, data: None, _library: library })
     }
-    let mut booster: Handle = ptr::null_mut();
-    // SAFETY: `data` was made above and is never freed before the booster.
-    checked(unsafe { new_booster(data, parameters.as_ptr(), &mut booster) }, last_error)?;
-    for iteration in 0..header.iterations {
-        // An iteration that finds no split says so; a later one may find some, and the Python package goes on, too.
-        let mut is_finished = 0;
-        // SAFETY: `booster` was made above, `is_finished` is room for an int.
-        checked(unsafe { update(booster, &mut is_finished) }, last_error)?;
-        done(iteration + 1);
+
+    pub(super) fn fit(
+        &mut self,
+        train: &Rows,
+        held: &Rows,
+        ask: &Ask,
+        weights: Weights,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<u8>, String> {
+        let functions = self.functions;
+        let failed = |status| checked(status, functions.last_error);
+        let parameters: Vec<String> = ask.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let parameters = text(&parameters.join(" "))?;
+        let made = Made::by(ask, weights, FREE);
+        if let Some(old) = self.data.take_if(|data| data.made != made) {
+            for handle in [Some(old.train), old.held].into_iter().flatten() {
+                // SAFETY: the handle was made by the library and is used no more; its boosters are gone.
+                failed(unsafe { (functions.free_data)(handle) })?;
+            }
+        }
+        let data = match &self.data {
+            Some(data) => data,
+            None => {
+                let reference =
+                    functions.dataset(train, made.weights.train.as_deref(), &parameters, ptr::null_mut())?;
+                let watched = made
+                    .is_watched
+                    .then(|| functions.dataset(held, made.weights.held.as_deref(), &parameters, reference));
+                self.data.insert(Data { made, train: reference, held: watched.transpose()? })
+            }
+        };
+        let mut booster: Handle = ptr::null_mut();
+        // SAFETY: the dataset is freed after the booster.
+        failed(unsafe { (functions.new_booster)(data.train, parameters.as_ptr(), &mut booster) })?;
+        let mut watch = ask.patience.map(Watch::new);
+        if let Some(held) = data.held {
+            // SAFETY: both handles were made above.
+            failed(unsafe { (functions.add_held)(booster, held) })?;
+        }
+        for iteration in 1..=ask.iterations {
+            // An iteration that finds no split says so; a later one may find some, and the Python package goes on, too.
+            let mut is_finished = 0;
+            // SAFETY: `booster` was made above, `is_finished` is room for an int.
+            failed(unsafe { (functions.update)(booster, &mut is_finished) })?;
+            done(iteration);
+            if let Some(watch) = &mut watch
+                && watch.stops(iteration, functions.loss(booster)?)
+            {
+                break;
+            }
+        }
+        let model = functions.saved(booster, watch.and_then(|watch| watch.best()))?;
+        // SAFETY: `booster` was made above and is used no more.
+        failed(unsafe { (functions.free_booster)(booster) })?;
+        Ok(model)
     }
-    let mut length = 0;
-    // SAFETY: without room nothing is written but the length that is needed.
-    checked(unsafe { save(booster, 0, -1, 0, 0, &mut length, ptr::null_mut()) }, last_error)?;
-    let mut model = vec![0u8; usize::try_from(length).map_err(|_| "the model has a negative length".to_owned())?];
-    // SAFETY: `model` has room for `length` bytes, the zero at the end included.
-    checked(unsafe { save(booster, 0, -1, 0, length, &mut length, model.as_mut_ptr().cast()) }, last_error)?;
-    model.truncate(model.iter().position(|byte| *byte == 0).unwrap_or(model.len()));
-    Ok(model)
+}
+
+impl Functions {
+    /// Makes a dataset, binned as `reference` where there is one.
+    fn dataset(
+        &self,
+        rows: &Rows,
+        weights: Option<&[f32]>,
+        parameters: &std::ffi::CStr,
+        reference: Handle,
+    ) -> Result<Handle, String> {
+        let count = |number: usize| i32::try_from(number).map_err(|_| format!("{number} rows or columns are too many"));
+        let (count, columns) = (count(rows.count)?, count(rows.cells.len() / rows.count.max(1))?);
+        let mut data: Handle = ptr::null_mut();
+        let (cells, parameters) = (rows.cells.as_ptr(), parameters.as_ptr());
+        // SAFETY: `cells` has `count` × `columns` doubles, column after column, and outlives the call, which copies them;
+        // the text ends in a zero; `data` is room for one handle.
+        let status =
+            unsafe { (self.create)(cells.cast(), FLOAT64, count, columns, 0, parameters, reference, &mut data) };
+        checked(status, self.last_error)?;
+        let fields = [(c"label", Some(rows.targets.as_slice())), (c"weight", weights)];
+        for (name, field) in fields.into_iter().filter_map(|(name, field)| Some((name, field?))) {
+            // SAFETY: the field has `count` singles, which the call copies; `data` was made above.
+            let status = unsafe { (self.set_field)(data, name.as_ptr(), field.as_ptr().cast(), count, FLOAT32) };
+            checked(status, self.last_error)?;
+        }
+        Ok(data)
+    }
+
+    /// Gives the first metric of the held rows: that of the objective, which is a loss.
+    fn loss(&self, booster: Handle) -> Result<f64, String> {
+        let mut length = 0;
+        // SAFETY: `length` is room for an int.
+        checked(unsafe { (self.count_losses)(booster, &mut length) }, self.last_error)?;
+        let mut losses = vec![f64::NAN; usize::try_from(length).unwrap_or_default()];
+        // SAFETY: `losses` has room for as many numbers as the library has just counted. The held rows are data set 1.
+        checked(unsafe { (self.losses)(booster, 1, &mut length, losses.as_mut_ptr()) }, self.last_error)?;
+        losses.first().copied().ok_or_else(|| "the library measured no loss".to_owned())
+    }
+
+    /// Gives the model of the first `best` iterations, or of all.
+    fn saved(&self, booster: Handle, best: Option<usize>) -> Result<Vec<u8>, String> {
+        let iterations = best.and_then(|best| c_int::try_from(best).ok()).unwrap_or(-1);
+        let mut length = 0;
+        // SAFETY: without room nothing is written but the length that is needed.
+        let status = unsafe { (self.save)(booster, 0, iterations, 0, 0, &mut length, ptr::null_mut()) };
+        checked(status, self.last_error)?;
+        let mut model = vec![0u8; usize::try_from(length).map_err(|_| "the model has a negative length".to_owned())?];
+        // SAFETY: `model` has room for `length` bytes, the zero at the end included.
+        let status = unsafe { (self.save)(booster, 0, iterations, 0, length, &mut length, model.as_mut_ptr().cast()) };
+        checked(status, self.last_error)?;
+        model.truncate(model.iter().position(|byte| *byte == 0).unwrap_or(model.len()));
+        Ok(model)
+    }
 }

@@ -14,24 +14,97 @@ use std::path::Path;
 use libloading::Library;
 
 use crate::Engine;
-use crate::protocol::{Header, Table};
+use crate::protocol::{Ask, Rows, Weights};
 
-/// Loads the library and fits; `done` hears of every iteration.
-///
-/// # Errors
-/// The library's own words, or the loader's.
-pub(crate) fn fit(header: &Header, table: &Table, done: &mut dyn FnMut(usize)) -> Result<Vec<u8>, String> {
-    let library = open(&header.library)?;
-    match header.engine {
-        Engine::LightGbm => lightgbm::fit(&library, header, table, done),
-        Engine::XgBoost => xgboost::fit(&library, header, table, done),
+/// A library that is loaded, with the rows as it keeps them.
+pub(crate) enum Loaded {
+    LightGbm(lightgbm::Session),
+    XgBoost(xgboost::Session),
+}
+
+impl Loaded {
+    /// Loads the library and finds its functions.
+    ///
+    /// # Errors
+    /// The loader's own words.
+    pub(crate) fn open(engine: Engine, path: &Path) -> Result<Loaded, String> {
+        // SAFETY: loading runs the library's initialisers. The file is one that the user installed as, or named to be,
+        // this library; the process has been started for nothing but to run it.
+        let library = unsafe { Library::new(path) }.map_err(|error| words(&error))?;
+        Ok(match engine {
+            Engine::LightGbm => Loaded::LightGbm(lightgbm::Session::new(library)?),
+            Engine::XgBoost => Loaded::XgBoost(xgboost::Session::new(library)?),
+        })
+    }
+
+    /// Gives the version that the library tells; LightGBM tells none.
+    pub(crate) fn version(&self) -> String {
+        match self {
+            Loaded::LightGbm(_) => String::new(),
+            Loaded::XgBoost(session) => session.version(),
+        }
+    }
+
+    /// Fits; `done` hears of every iteration.
+    ///
+    /// The library's own form of the rows is kept and serves the next fit, where that would have made the same.
+    ///
+    /// # Errors
+    /// The library's own words.
+    pub(crate) fn fit(
+        &mut self,
+        train: &Rows,
+        held: &Rows,
+        ask: &Ask,
+        weights: Weights,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<u8>, String> {
+        match self {
+            Loaded::LightGbm(session) => session.fit(train, held, ask, weights, done),
+            Loaded::XgBoost(session) => session.fit(train, held, ask, weights, done),
+        }
     }
 }
 
-fn open(path: &Path) -> Result<Library, String> {
-    // SAFETY: loading runs the library's initialisers. The file is one that the user installed as, or named to be, this
-    // library; the process has been started for nothing but to run it.
-    unsafe { Library::new(path) }.map_err(|error| words(&error))
+/// What the library's form of the rows was made with: another one needs another form.
+#[derive(PartialEq)]
+struct Made {
+    parameters: Vec<(String, String)>,
+    weights: Weights,
+    is_watched: bool,
+}
+
+impl Made {
+    /// Takes all parameters but those in `free`, which no form depends on.
+    fn by(ask: &Ask, weights: Weights, free: &[&str]) -> Made {
+        let parameters = ask.parameters.iter().filter(|(name, _)| !free.contains(&name.as_str())).cloned().collect();
+        Made { parameters, weights, is_watched: ask.patience.is_some() }
+    }
+}
+
+/// Knows when the loss on held rows has not fallen for too long.
+struct Watch {
+    patience: usize,
+    best: Option<(f64, usize)>,
+}
+
+impl Watch {
+    fn new(patience: usize) -> Watch {
+        Watch { patience, best: None }
+    }
+
+    /// Hears the loss after so many iterations and says whether to stop.
+    fn stops(&mut self, done: usize, loss: f64) -> bool {
+        if self.best.is_none_or(|(best, _)| loss < best) && !loss.is_nan() {
+            self.best = Some((loss, done));
+        }
+        done - self.best.map_or(0, |(_, at)| at) >= self.patience
+    }
+
+    /// Gives the iterations up to the lowest loss; none where there was no number among the losses.
+    fn best(&self) -> Option<usize> {
+        self.best.map(|(_, at)| at)
+    }
 }
 
 /// Gives the words of the system's loader, which lie below those of the crate.
@@ -44,7 +117,7 @@ fn words(error: &libloading::Error) -> String {
 /// # Safety
 /// `F` is the type that the library's header gives the function of this name.
 unsafe fn function<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
-    // SAFETY: what the caller promises. The function is called only while the library is borrowed from `fit`.
+    // SAFETY: what the caller promises. Sessions keep the library beside its functions.
     unsafe { library.get::<F>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| words(&error))
 }
 
@@ -63,4 +136,21 @@ fn checked(status: c_int, last_error: unsafe extern "C" fn() -> *const c_char) -
 
 fn text(text: &str) -> Result<CString, String> {
     CString::new(text).map_err(|_| "a parameter holds a zero byte".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Watch;
+
+    #[test]
+    fn a_fit_stops_when_the_loss_has_not_fallen_for_so_long() {
+        let stopped = |losses: &[f64]| {
+            let mut watch = Watch::new(2);
+            let at = losses.iter().zip(1..).find(|(loss, done)| watch.stops(*done, **loss)).map(|(_, done)| done);
+            (at, watch.best())
+        };
+        assert_eq!(stopped(&[3.0, 2.0, 2.0, 2.5, 1.0]), (Some(4), Some(2)), "the first of equal ones is the best");
+        assert_eq!(stopped(&[3.0, 3.5, 2.0, 2.5]), (None, Some(3)));
+        assert_eq!(stopped(&[f64::NAN, f64::NAN, 1.0]), (Some(2), None));
+    }
 }

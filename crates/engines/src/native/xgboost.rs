@@ -1,92 +1,282 @@
 //! XGBoost's `c_api.h`.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 use libloading::Library;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{checked, function, text};
-use crate::protocol::{Header, Table};
+use super::{Made, Watch, checked, function, text};
+use crate::protocol::{Ask, Rows, Weights};
 
 type Handle = *mut c_void;
 type LastError = unsafe extern "C" fn() -> *const c_char;
+type Version = unsafe extern "C" fn(major: *mut c_int, minor: *mut c_int, patch: *mut c_int);
+type Hear = unsafe extern "C" fn(words: *const c_char);
+type RegisterLogCallback = unsafe extern "C" fn(hear: Hear) -> c_int;
 type DMatrixCreateFromDense =
     unsafe extern "C" fn(data: *const c_char, config: *const c_char, out: *mut Handle) -> c_int;
 type DMatrixSetInfoFromInterface =
     unsafe extern "C" fn(data: Handle, field: *const c_char, interface: *const c_char) -> c_int;
+type Free = unsafe extern "C" fn(handle: Handle) -> c_int;
 type BoosterCreate = unsafe extern "C" fn(data: *const Handle, length: u64, out: *mut Handle) -> c_int;
 type BoosterSetParam = unsafe extern "C" fn(booster: Handle, name: *const c_char, value: *const c_char) -> c_int;
 type BoosterUpdateOneIter = unsafe extern "C" fn(booster: Handle, iteration: c_int, data: Handle) -> c_int;
+type BoosterEvalOneIter = unsafe extern "C" fn(
+    booster: Handle,
+    iteration: c_int,
+    data: *const Handle,
+    names: *const *const c_char,
+    length: u64,
+    out: *mut *const c_char,
+) -> c_int;
+type BoosterSlice =
+    unsafe extern "C" fn(booster: Handle, begin: c_int, end: c_int, step: c_int, out: *mut Handle) -> c_int;
+type BoosterSaveJsonConfig = unsafe extern "C" fn(booster: Handle, length: *mut u64, out: *mut *const c_char) -> c_int;
 type BoosterSaveModelToBuffer =
     unsafe extern "C" fn(booster: Handle, config: *const c_char, length: *mut u64, out: *mut *const c_char) -> c_int;
 
-pub(super) fn fit(
-    library: &Library,
-    header: &Header,
-    table: &Table,
-    done: &mut dyn FnMut(usize),
-) -> Result<Vec<u8>, String> {
-    // SAFETY: the types are those of the header.
-    let (last_error, create, set_info, new_booster, set, update, save) = unsafe {
-        (
-            function::<LastError>(library, "XGBGetLastError")?,
-            function::<DMatrixCreateFromDense>(library, "XGDMatrixCreateFromDense")?,
-            function::<DMatrixSetInfoFromInterface>(library, "XGDMatrixSetInfoFromInterface")?,
-            function::<BoosterCreate>(library, "XGBoosterCreate")?,
-            function::<BoosterSetParam>(library, "XGBoosterSetParam")?,
-            function::<BoosterUpdateOneIter>(library, "XGBoosterUpdateOneIter")?,
-            function::<BoosterSaveModelToBuffer>(library, "XGBoosterSaveModelToBuffer")?,
-        )
-    };
-    // NumPy's array interface, whose strides say that columns lie one after another.
-    let cells = json!({
-        "data": [table.cells.as_ptr() as usize, true],
-        "shape": [header.rows, header.columns],
-        "strides": [8, 8 * header.rows],
-        "typestr": "<f8",
-        "version": 3,
-    });
-    let threads = header.parameters.iter().find(|(name, _)| name == "nthread").map_or("1", |(_, value)| value);
-    let config = format!("{{\"missing\": NaN, \"nthread\": {threads}}}");
-    let (cells, config) = (text(&cells.to_string())?, text(&config)?);
-    let mut data: Handle = ptr::null_mut();
-    // SAFETY: the interface tells where the cells lie, how many they are and that they are read only; they outlive the
-    // call, which copies them. `data` is room for one handle. Handles are freed with the process.
-    checked(unsafe { create(cells.as_ptr(), config.as_ptr(), &mut data) }, last_error)?;
-    let fields = [(c"label", Some(&table.targets)), (c"weight", table.weights.as_ref())];
-    for (name, field) in fields.into_iter().filter_map(|(name, field)| Some((name, field?))) {
-        let interface = json!({
-            "data": [field.as_ptr() as usize, true],
-            "shape": [header.rows],
-            "typestr": "<f4",
+/// The parameters that only a booster reads. The bins that a matrix keeps depend on the others, and on the weights.
+const FREE: &[&str] = &[
+    "max_depth",
+    "max_leaves",
+    "learning_rate",
+    "subsample",
+    "colsample_bytree",
+    "colsample_bylevel",
+    "colsample_bynode",
+    "min_child_weight",
+    "gamma",
+    "reg_alpha",
+    "reg_lambda",
+    "max_delta_step",
+    "grow_policy",
+    "monotone_constraints",
+];
+
+#[derive(Clone, Copy)]
+struct Functions {
+    last_error: LastError,
+    version: Version,
+    listen: RegisterLogCallback,
+    create: DMatrixCreateFromDense,
+    set_info: DMatrixSetInfoFromInterface,
+    free_data: Free,
+    new_booster: BoosterCreate,
+    set: BoosterSetParam,
+    update: BoosterUpdateOneIter,
+    evaluate: BoosterEvalOneIter,
+    slice: BoosterSlice,
+    config: BoosterSaveJsonConfig,
+    save: BoosterSaveModelToBuffer,
+    free_booster: Free,
+}
+
+/// The rows as XGBoost keeps them.
+struct Data {
+    made: Made,
+    train: Handle,
+    held: Option<Handle>,
+}
+
+/// The loaded library.
+pub(crate) struct Session {
+    functions: Functions,
+    data: Option<Data>,
+    // Behind the functions, which are gone before it.
+    _library: Library,
+}
+
+/// The last that the library said to its log.
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+unsafe extern "C" fn hear(words: *const c_char) {
+    // SAFETY: the library gives a text that ends in a zero.
+    let words = unsafe { CStr::from_ptr(words) }.to_string_lossy().trim().to_owned();
+    *SAID.lock().unwrap_or_else(PoisonError::into_inner) = words;
+}
+
+impl Session {
+    pub(super) fn new(library: Library) -> Result<Session, String> {
+        // SAFETY: the types are those of the header.
+        let functions = unsafe {
+            Functions {
+                last_error: function::<LastError>(&library, "XGBGetLastError")?,
+                version: function::<Version>(&library, "XGBoostVersion")?,
+                listen: function::<RegisterLogCallback>(&library, "XGBRegisterLogCallback")?,
+                create: function::<DMatrixCreateFromDense>(&library, "XGDMatrixCreateFromDense")?,
+                set_info: function::<DMatrixSetInfoFromInterface>(&library, "XGDMatrixSetInfoFromInterface")?,
+                free_data: function::<Free>(&library, "XGDMatrixFree")?,
+                new_booster: function::<BoosterCreate>(&library, "XGBoosterCreate")?,
+                set: function::<BoosterSetParam>(&library, "XGBoosterSetParam")?,
+                update: function::<BoosterUpdateOneIter>(&library, "XGBoosterUpdateOneIter")?,
+                evaluate: function::<BoosterEvalOneIter>(&library, "XGBoosterEvalOneIter")?,
+                slice: function::<BoosterSlice>(&library, "XGBoosterSlice")?,
+                config: function::<BoosterSaveJsonConfig>(&library, "XGBoosterSaveJsonConfig")?,
+                save: function::<BoosterSaveModelToBuffer>(&library, "XGBoosterSaveModelToBuffer")?,
+                free_booster: function::<Free>(&library, "XGBoosterFree")?,
+            }
+        };
+        Ok(Session { functions, data: None, _library: library })
+    }
+
+    pub(super) fn version(&self) -> String {
+        let (mut major, mut minor, mut patch) = (0, 0, 0);
+        // SAFETY: each is room for an int.
+        unsafe { (self.functions.version)(&mut major, &mut minor, &mut patch) };
+        format!("{major}.{minor}.{patch}")
+    }
+
+    pub(super) fn fit(
+        &mut self,
+        train: &Rows,
+        held: &Rows,
+        ask: &Ask,
+        weights: Weights,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<u8>, String> {
+        let functions = self.functions;
+        let failed = |status| checked(status, functions.last_error);
+        let parameter = |of: &str| ask.parameters.iter().find(|(name, _)| name == of).map(|(_, value)| value.as_str());
+        let threads = parameter("nthread").unwrap_or("1");
+        let made = Made::by(ask, weights, FREE);
+        if let Some(old) = self.data.take_if(|data| data.made != made) {
+            for handle in [Some(old.train), old.held].into_iter().flatten() {
+                // SAFETY: the handle was made by the library and is used no more; its boosters are gone.
+                failed(unsafe { (functions.free_data)(handle) })?;
+            }
+        }
+        let data = match &self.data {
+            Some(data) => data,
+            None => {
+                let of_train = functions.matrix(train, made.weights.train.as_deref(), threads)?;
+                let watched = made.is_watched.then(|| functions.matrix(held, made.weights.held.as_deref(), threads));
+                self.data.insert(Data { made, train: of_train, held: watched.transpose()? })
+            }
+        };
+        let device = parameter("device").filter(|device| *device != "cpu");
+        if device.is_some() {
+            // SAFETY: `hear` has the type of the header and lives as long as the process.
+            failed(unsafe { (functions.listen)(hear) })?;
+        }
+        let mut booster: Handle = ptr::null_mut();
+        // SAFETY: the matrix is freed after the booster.
+        failed(unsafe { (functions.new_booster)(&raw const data.train, 1, &mut booster) })?;
+        for (name, value) in &ask.parameters {
+            functions.set(booster, name, value)?;
+        }
+        if device.is_some() {
+            // Only a warning tells that there is no such device.
+            functions.set(booster, "verbosity", "1")?;
+        }
+        let mut watch = ask.patience.map(Watch::new);
+        for iteration in 0..ask.iterations {
+            let number = c_int::try_from(iteration).map_err(|_| "there are too many iterations".to_owned())?;
+            // SAFETY: both handles were made above.
+            failed(unsafe { (functions.update)(booster, number, data.train) })?;
+            if iteration == 0 && device.is_some() {
+                functions.refuse_other_device(booster)?;
+            }
+            done(iteration + 1);
+            if let (Some(watch), Some(held)) = (&mut watch, data.held)
+                && watch.stops(iteration + 1, functions.loss(booster, number, held)?)
+            {
+                break;
+            }
+        }
+        if let Some(best) = watch.and_then(|watch| watch.best()) {
+            let best = c_int::try_from(best).map_err(|_| "there are too many iterations".to_owned())?;
+            let whole = booster;
+            // SAFETY: `whole` was made above; `booster` is room for one handle.
+            failed(unsafe { (functions.slice)(whole, 0, best, 1, &mut booster) })?;
+            // SAFETY: `whole` is used no more.
+            failed(unsafe { (functions.free_booster)(whole) })?;
+        }
+        let model = functions.saved(booster)?;
+        // SAFETY: `booster` was made above and is used no more.
+        failed(unsafe { (functions.free_booster)(booster) })?;
+        Ok(model)
+    }
+}
+
+impl Functions {
+    fn matrix(&self, rows: &Rows, weights: Option<&[f32]>, threads: &str) -> Result<Handle, String> {
+        // NumPy's array interface, whose strides say that columns lie one after another.
+        let cells = json!({
+            "data": [rows.cells.as_ptr() as usize, true],
+            "shape": [rows.count, rows.cells.len() / rows.count.max(1)],
+            "strides": [8, 8 * rows.count],
+            "typestr": "<f8",
             "version": 3,
         });
-        let interface = text(&interface.to_string())?;
-        // SAFETY: the interface tells of `rows` singles, which the call copies; `data` was made above.
-        checked(unsafe { set_info(data, name.as_ptr(), interface.as_ptr()) }, last_error)?;
+        let config = format!("{{\"missing\": NaN, \"nthread\": {threads}}}");
+        let (cells, config) = (text(&cells.to_string())?, text(&config)?);
+        let mut data: Handle = ptr::null_mut();
+        // SAFETY: the interface tells where the cells lie, how many they are and that they are read only; they outlive
+        // the call, which copies them. `data` is room for one handle.
+        checked(unsafe { (self.create)(cells.as_ptr(), config.as_ptr(), &mut data) }, self.last_error)?;
+        let fields = [(c"label", Some(rows.targets.as_slice())), (c"weight", weights)];
+        for (name, field) in fields.into_iter().filter_map(|(name, field)| Some((name, field?))) {
+            let interface = json!({
+                "data": [field.as_ptr() as usize, true],
+                "shape": [rows.count],
+                "typestr": "<f4",
+                "version": 3,
+            });
+            let interface = text(&interface.to_string())?;
+            // SAFETY: the interface tells of as many singles as there are rows, which the call copies; `data` was made
+            // above.
+            checked(unsafe { (self.set_info)(data, name.as_ptr(), interface.as_ptr()) }, self.last_error)?;
+        }
+        Ok(data)
     }
-    let mut booster: Handle = ptr::null_mut();
-    // SAFETY: `data` is one handle, made above and never freed before the booster.
-    checked(unsafe { new_booster(&raw const data, 1, &mut booster) }, last_error)?;
-    for (name, value) in &header.parameters {
+
+    fn set(&self, booster: Handle, name: &str, value: &str) -> Result<(), String> {
         let (name, value) = (text(name)?, text(value)?);
-        // SAFETY: `booster` was made above; both texts end in a zero and are copied.
-        checked(unsafe { set(booster, name.as_ptr(), value.as_ptr()) }, last_error)?;
+        // SAFETY: the booster was made by the library; both texts end in a zero and are copied.
+        checked(unsafe { (self.set)(booster, name.as_ptr(), value.as_ptr()) }, self.last_error)
     }
-    for iteration in 0..header.iterations {
-        let number = c_int::try_from(iteration).map_err(|_| "there are too many iterations".to_owned())?;
-        // SAFETY: both handles were made above.
-        checked(unsafe { update(booster, number, data) }, last_error)?;
-        done(iteration + 1);
+
+    /// Gives the metric of the objective on the held rows, which is a loss: the library writes `[3]\theld-logloss:0.5`.
+    fn loss(&self, booster: Handle, iteration: c_int, held: Handle) -> Result<f64, String> {
+        let (names, mut line) = ([c"held".as_ptr()], ptr::null());
+        // SAFETY: there is one matrix with one name; the call leaves a text of the booster's own that ends in a zero.
+        let line = unsafe {
+            let status = (self.evaluate)(booster, iteration, &raw const held, names.as_ptr(), 1, &mut line);
+            checked(status, self.last_error)?;
+            if line.is_null() { String::new() } else { CStr::from_ptr(line).to_string_lossy().into_owned() }
+        };
+        let loss = line.rsplit_once(':').and_then(|(_, loss)| loss.trim().parse().ok());
+        loss.ok_or_else(|| format!("the library measured no loss: {line}"))
     }
-    let (mut length, mut model) = (0, ptr::null());
-    // SAFETY: the call leaves a buffer of the booster's own and its length.
-    checked(unsafe { save(booster, c"{\"format\": \"json\"}".as_ptr(), &mut length, &mut model) }, last_error)?;
-    let length = usize::try_from(length).map_err(|_| "the model is too long".to_owned())?;
-    if model.is_null() {
-        return Err("the library gave no model".to_owned());
+
+    /// Refuses a booster that went on without the device that was asked for.
+    fn refuse_other_device(&self, booster: Handle) -> Result<(), String> {
+        let (mut length, mut config) = (0, ptr::null());
+        // SAFETY: the call leaves a text of the booster's own that ends in a zero.
+        let config = unsafe {
+            checked((self.config)(booster, &mut length, &mut config), self.last_error)?;
+            if config.is_null() { String::new() } else { CStr::from_ptr(config).to_string_lossy().into_owned() }
+        };
+        let config: Value = serde_json::from_str(&config).unwrap_or_default();
+        if config["learner"]["generic_param"]["device"] != "cpu" {
+            return Ok(());
+        }
+        let said = SAID.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Err(if said.is_empty() { "it would fit on the CPU: it finds no such device".to_owned() } else { said })
     }
-    // SAFETY: the buffer has `length` bytes and is valid until the next call of the booster.
-    Ok(unsafe { std::slice::from_raw_parts(model.cast::<u8>(), length) }.to_vec())
+
+    fn saved(&self, booster: Handle) -> Result<Vec<u8>, String> {
+        let (mut length, mut model) = (0, ptr::null());
+        let form = c"{\"format\": \"json\"}".as_ptr();
+        // SAFETY: the call leaves a buffer of the booster's own and its length.
+        checked(unsafe { (self.save)(booster, form, &mut length, &mut model) }, self.last_error)?;
+        let length = usize::try_from(length).map_err(|_| "the model is too long".to_owned())?;
+        if model.is_null() {
+            return Err("the library gave no model".to_owned());
+        }
+        // SAFETY: the buffer has `length` bytes and is valid until the next call of the booster.
+        Ok(unsafe { std::slice::from_raw_parts(model.cast::<u8>(), length) }.to_vec())
+    }
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use trainyard_engines::{Engine, Error};
+use trainyard_engines::{Engine, Engines, Error, Heard};
 use trainyard_learn::Matrix;
 use trainyard_learn::metrics::Task;
 
-use crate::{Table, engines_of, judged_engines, request};
+use crate::{Table, engines_of, judged_engines, on, owned, request};
 
 /// A LightGBM whose training does `act`; the rest does as little as can be.
 const FAKE: &str = r#"
@@ -23,6 +23,11 @@ int LGBM_DatasetCreateFromMat(const void* d, int t, int r, int c, int m, const c
 }
 int LGBM_DatasetSetField(void* d, const char* n, const void* f, int l, int t) { return 0; }
 int LGBM_BoosterCreate(void* d, const char* p, void** out) { *out = malloc(1); return 0; }
+int LGBM_DatasetFree(void* d) { return 0; }
+int LGBM_BoosterFree(void* b) { return 0; }
+int LGBM_BoosterAddValidData(void* b, void* d) { return 0; }
+int LGBM_BoosterGetEvalCounts(void* b, int* n) { *n = 1; return 0; }
+int LGBM_BoosterGetEval(void* b, int i, int* n, double* out) { *out = 0; return 0; }
 int LGBM_BoosterUpdateOneIter(void* b, int* f) { ACT; return 0; }
 int LGBM_BoosterSaveModelToString(void* b, int s, int n, int i, long long room, long long* length, char* out) {
     const char* model = MODEL;
@@ -44,7 +49,7 @@ fn fake(folder: &Path, act: &str, model: &str) -> Option<PathBuf> {
     Some(object)
 }
 
-fn fit(library: PathBuf, progress: &dyn Fn(usize, usize) -> bool) -> Result<(), Error> {
+fn fit(library: PathBuf, progress: &dyn Fn(Heard) -> bool) -> Result<(), Error> {
     let table = Table::new(3000);
     let targets = table.targets(Task::Regression);
     let matrix = Matrix::of(&table.columns, table.rows);
@@ -54,7 +59,7 @@ fn fit(library: PathBuf, progress: &dyn Fn(usize, usize) -> bool) -> Result<(), 
 
 fn failure(act: &str, model: &str) -> Option<Error> {
     let folder = tempfile::tempdir().unwrap();
-    Some(fit(fake(folder.path(), act, model)?, &|_, _| true).unwrap_err())
+    Some(fit(fake(folder.path(), act, model)?, &on).unwrap_err())
 }
 
 #[test]
@@ -104,16 +109,120 @@ fn a_model_that_leads_in_circles_is_garbled() {
 fn one_who_asks_to_stop_does_not_wait_for_the_library() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = fake(folder.path(), "static int n; if (n++) sleep(600)", "") else { return };
-    assert_eq!(fit(library, &|_, _| false), Err(Error::Stopped));
+    assert_eq!(fit(library, &|_| false), Err(Error::Stopped));
 }
 
 #[test]
-fn a_file_that_is_no_library_is_refused_by_the_loader() {
+fn a_library_that_says_nothing_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = fake(folder.path(), "sleep(600)", "") else { return };
+    let heard = std::sync::Mutex::new(Vec::new());
+    let stop = |one| {
+        heard.lock().unwrap().push(one);
+        heard.lock().unwrap().len() < 3
+    };
+    assert_eq!(fit(library, &stop), Err(Error::Stopped));
+    assert_eq!(heard.into_inner().unwrap(), [Heard::Waiting; 3]);
+}
+
+#[test]
+fn a_file_that_is_no_library_is_refused_before_anything_is_started() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lib_lightgbm.so");
     std::fs::write(&path, "#!/bin/sh\n").unwrap();
-    let Err(Error::Refused { words, .. }) = fit(path, &|_, _| true) else { panic!("no library, no fit") };
-    assert!(words.contains("lib_lightgbm.so"), "{words}");
+    let Err(error) = fit(path, &on) else { panic!("no library, no fit") };
+    assert!(matches!(&error, Error::NotALibrary { what, .. } if what == "is no shared object"), "{error:?}");
+    assert!(error.diagnostic().help[0].contains("trainyard engines add lightgbm"), "{error:?}");
+}
+
+#[test]
+fn a_library_of_another_machine_or_cut_short_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(sound) = fake(folder.path(), "", "") else { return };
+    let mut bytes = std::fs::read(&sound).unwrap();
+    let path = folder.path().join("other.so");
+    // What is cut short has the right beginning: the loader says no.
+    std::fs::write(&path, &bytes[..100]).unwrap();
+    let Err(Error::Refused { words, .. }) = fit(path.clone(), &on) else { panic!("a library of 100 bytes") };
+    assert!(words.contains("other.so"), "{words}");
+    bytes[18] ^= 0x55;
+    std::fs::write(&path, &bytes).unwrap();
+    let Err(Error::NotALibrary { what, .. }) = fit(path, &on) else { panic!("another machine") };
+    assert!(what.starts_with("is built for "), "{what}");
+}
+
+#[test]
+fn a_library_without_the_functions_is_refused_with_the_name_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = fake(folder.path(), "", "") else { return };
+    let table = Table::new(50);
+    let targets = table.targets(Task::Regression);
+    let matrix = Matrix::of(&table.columns, table.rows);
+    let engines = engines_of(Engine::XgBoost, library);
+    let refused = engines.fit(&request(Engine::XgBoost, Task::Regression, &matrix, &targets), &on);
+    let Err(Error::Refused { words, .. }) = refused else { panic!("a LightGBM is no XGBoost") };
+    assert!(words.contains("XGBGetLastError"), "{words}");
+    let loaded = engines.load(Engine::XgBoost, &|| true).unwrap_err();
+    assert!(matches!(loaded, Error::Refused { .. }), "{loaded:?}");
+}
+
+/// An XGBoost of which only the version is asked.
+#[test]
+fn a_version_that_is_not_known_to_work_is_refused_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let functions = [
+        "XGBGetLastError",
+        "XGBRegisterLogCallback",
+        "XGDMatrixCreateFromDense",
+        "XGDMatrixSetInfoFromInterface",
+        "XGDMatrixFree",
+        "XGBoosterCreate",
+        "XGBoosterSetParam",
+        "XGBoosterUpdateOneIter",
+        "XGBoosterEvalOneIter",
+        "XGBoosterSlice",
+        "XGBoosterSaveJsonConfig",
+        "XGBoosterSaveModelToBuffer",
+        "XGBoosterFree",
+    ];
+    let rest = functions.map(|name| format!("int {name}() {{ return -1; }}\n")).concat();
+    let (source, object) = (folder.path().join("old.c"), folder.path().join("old.so"));
+    let engines_of_version = |major: u32, minor: u32| -> Option<Engines> {
+        let version = format!("void XGBoostVersion(int* a, int* b, int* c) {{ *a = {major}; *b = {minor}; *c = 5; }}");
+        std::fs::write(&source, format!("{rest}{version}\n")).unwrap();
+        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&object).arg(&source).status();
+        compiled.ok().map(|_| engines_of(Engine::XgBoost, object.clone()))
+    };
+    let table = Table::new(50);
+    let targets = table.targets(Task::Regression);
+    let matrix = Matrix::of(&table.columns, table.rows);
+    for (major, minor) in [(1, 7), (2, 0), (4, 0), (11, 2)] {
+        let Some(engines) = engines_of_version(major, minor) else { return };
+        let refused = engines.fit(&request(Engine::XgBoost, Task::Regression, &matrix, &targets), &on);
+        let version = format!("{major}.{minor}.5");
+        let Err(Error::Version { found, .. }) = refused else { panic!("{version} is refused") };
+        assert_eq!(found, version);
+    }
+    let engines = engines_of_version(3, 9).unwrap();
+    assert_eq!(engines.load(Engine::XgBoost, &|| true), Ok(Some("3.9.5".to_owned())));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused_in_the_words_of_the_library() {
+    let table = Table::new(50);
+    let targets = table.targets(Task::Regression);
+    let matrix = Matrix::of(&table.columns, table.rows);
+    let cases = [(Engine::XgBoost, "device", "GPU"), (Engine::LightGbm, "device_type", "CUDA")];
+    for (engine, name, word) in cases {
+        let Some(engines) = judged_engines(engine) else { return };
+        let cuda = owned(&[(name, "cuda")]);
+        let fit =
+            trainyard_engines::FitRequest { parameters: &cuda, ..request(engine, Task::Regression, &matrix, &targets) };
+        let Err(error) = engines.fit(&fit, &on) else { panic!("the judge's {} has no CUDA", engine.title()) };
+        let Error::Refused { words, .. } = &error else { panic!("{error:?}") };
+        assert!(words.contains(word), "{words}");
+        assert!(error.diagnostic().help[0].starts_with("leave `device` out"), "{error:?}");
+    }
 }
 
 #[test]
@@ -123,15 +232,15 @@ fn what_the_real_libraries_refuse_is_told_in_their_words() {
     table.columns[0][3] = f64::INFINITY;
     let matrix = Matrix::of(&table.columns, table.rows);
     let Some(engines) = judged_engines(Engine::XgBoost) else { return };
-    let infinite = engines.fit(&request(Engine::XgBoost, Task::Regression, &matrix, &targets), &|_, _| true);
+    let infinite = engines.fit(&request(Engine::XgBoost, Task::Regression, &matrix, &targets), &on);
     let Err(Error::Refused { words, .. }) = infinite else { panic!("XGBoost takes no infinity") };
     assert!(words.contains("inf"), "{words}");
     let Some(engines) = judged_engines(Engine::LightGbm) else { return };
-    let few = vec![("num_leaves".to_owned(), "1".to_owned())];
+    let few = owned(&[("num_leaves", "1")]);
     let one = trainyard_engines::FitRequest {
         parameters: &few,
         ..request(Engine::LightGbm, Task::Regression, &matrix, &targets)
     };
-    let Err(Error::Refused { words, .. }) = engines.fit(&one, &|_, _| true) else { panic!("a tree has two leaves") };
+    let Err(Error::Refused { words, .. }) = engines.fit(&one, &on) else { panic!("a tree has two leaves") };
     assert!(words.contains("num_leaves"), "{words}");
 }

@@ -4,11 +4,12 @@
 
 mod failing;
 mod judged;
+mod kept;
 mod places;
 
 use std::path::PathBuf;
 
-use trainyard_engines::{Engine, Engines, FitRequest, Places, Worker};
+use trainyard_engines::{Engine, Engines, FitRequest, FitRows, Heard, Places, Worker};
 use trainyard_learn::Matrix;
 use trainyard_learn::metrics::Task;
 
@@ -39,7 +40,11 @@ struct Table {
 
 impl Table {
     fn new(rows: usize) -> Table {
-        let mut state: u64 = 7;
+        Table::seeded(rows, 7)
+    }
+
+    fn seeded(rows: usize, seed: u64) -> Table {
+        let mut state = seed;
         let mut draw = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1u64 << 53) as f64
@@ -58,10 +63,20 @@ impl Table {
     }
 
     fn targets(&self, task: Task) -> Vec<f64> {
+        self.blurred(task, 0.0)
+    }
+
+    /// Targets that no tree can learn whole.
+    fn noisy(&self, task: Task) -> Vec<f64> {
+        self.blurred(task, 6.0)
+    }
+
+    fn blurred(&self, task: Task, blur: f64) -> Vec<f64> {
+        let noise = |row: usize| (self.columns[0][row] * 1e6).rem_euclid(1.0) - 0.5;
         let value = |row: usize| {
             let [a, b, c] = [0, 1, 2].map(|column| self.columns[column][row]);
             let b = if b.is_nan() { 0.9 } else { b };
-            a.abs() + 2.0 * b * c - if self.columns[3][row] > 0.0 { 1.0 } else { 0.0 }
+            a.abs() + 2.0 * b * c - if self.columns[3][row] > 0.0 { 1.0 } else { 0.0 } + blur * noise(row)
         };
         let of = |value: f64| match task {
             Task::Binary => f64::from(value > 4.0),
@@ -78,5 +93,24 @@ impl Table {
 
 /// Gives a request over a table that stops nowhere.
 fn request<'a>(engine: Engine, task: Task, matrix: &'a Matrix<'a>, targets: &'a [f64]) -> FitRequest<'a> {
-    FitRequest { engine, parameters: &[], iterations: 20, task, seed: 3, threads: 1, matrix, targets, weights: None }
+    FitRequest {
+        engine,
+        parameters: &[],
+        iterations: 20,
+        task,
+        seed: 3,
+        threads: 1,
+        rows: FitRows { matrix, targets, weights: None },
+        early_stopping: None,
+        kept: None,
+    }
+}
+
+fn owned(parameters: &[(&str, &str)]) -> Vec<(String, String)> {
+    parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Listens and goes on.
+fn on(_: Heard) -> bool {
+    true
 }

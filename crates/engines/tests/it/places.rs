@@ -41,6 +41,31 @@ fn a_variable_comes_before_what_was_added_and_that_before_an_environment() {
     assert_eq!(places.find(Engine::XgBoost), Err(Error::Absent { engine: Engine::XgBoost }));
 }
 
+#[test]
+fn a_version_beside_a_library_that_is_not_known_to_work_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let packages = folder.path().join("venv/lib/python3.11/site-packages");
+    place(&packages, "");
+    // Any shared object for this machine does: nothing of it is run.
+    fs::copy(std::env::current_exe().unwrap(), packages.join("lightgbm/lib/lib_lightgbm.so")).unwrap();
+    let found = |version: &str| {
+        fs::write(packages.join("lightgbm/VERSION.txt"), version).unwrap();
+        let places = Places { environments: vec![folder.path().join("venv")], ..Places::default() };
+        let engines = Engines::new(places, crate::worker());
+        engines.library(Engine::LightGbm).map(|library| library.version.clone())
+    };
+    for version in ["4.0.0", "4.7.0", "4.12.1.99"] {
+        assert_eq!(found(version), Ok(Some(version.to_owned())));
+    }
+    for version in ["3.3.5", "5.0.0", "10.1", "2"] {
+        let Err(error) = found(version) else { panic!("{version} is refused") };
+        let told = error.diagnostic();
+        assert_eq!(told.code, "engines/version");
+        assert!(told.title.contains(version) && told.title.contains("from 4.0, before 5.0"), "{told:?}");
+        assert!(told.help[0].contains("trainyard engines add lightgbm"), "{told:?}");
+    }
+}
+
 /// One test, since it changes the `PATH` of its process.
 #[test]
 #[expect(unsafe_code, reason = "the environment of a process that runs this test alone, as nextest does")]

@@ -77,6 +77,7 @@ pub(super) fn with_training<T>(
         Progress::Iteration { candidate, part, done, of, .. } => {
             scope.progress(&format!("{candidate}, {part}"), done as u64, of as u64)
         }
+        Progress::Waiting => scope.check().is_ok(),
         Progress::Fitted { candidate, part } => scope.progress(&format!("{candidate}, {part}"), 0, 0),
     };
     let done = work(&TrainRequest {
