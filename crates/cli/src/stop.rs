@@ -49,10 +49,11 @@ impl Stop {
 }
 
 /// Ends every command of a project that stands between backticks with the project's place.
-fn with_place(text: &str, place: &str) -> String {
+pub(crate) fn with_place(text: &str, place: &str) -> String {
     let is_command = |part: &str| {
         let verb = part.strip_prefix("trainyard ").and_then(|rest| rest.split_whitespace().next());
-        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain")) && !part.contains("--project")
+        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain" | "engines"))
+            && !part.contains("--project")
     };
     let parts = text.split('`').enumerate().map(|(at, part)| {
         // Every other part stands between backticks.

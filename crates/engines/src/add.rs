@@ -31,6 +31,16 @@ pub fn add(engine: Engine, places: &Places) -> Result<Library, Error> {
     added
 }
 
+/// Gives what the first `pip` that works says of itself, `pip 25.0 from … (python 3.12)`; nothing where there is none.
+pub fn pip() -> Option<String> {
+    PIPS.iter().find_map(|pip| {
+        let (program, arguments) = pip.split_first()?;
+        let output = Command::new(program).args(arguments).arg("--version").stdin(Stdio::null()).output().ok()?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (output.status.success() && !said.is_empty()).then_some(said)
+    })
+}
+
 fn install(engine: Engine, target: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(target).map_err(|error| kept(target, &error))?;
     for pip in PIPS {

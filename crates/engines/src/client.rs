@@ -173,7 +173,7 @@ impl Engines {
     /// Loads an engine in a child process and gives its version, where the library or a file beside it tells.
     ///
     /// # Errors
-    /// Those of [`Engines::fit`].
+    /// Those of [`Engines::library`], [`Error::NotLoaded`] and, as with a fit, that of a child that is not well.
     pub fn load(&self, engine: Engine, goes_on: &dyn Fn() -> bool) -> Result<Option<String>, Error> {
         let library = self.library(engine)?;
         let mut session = self.start(engine, 1)?;
@@ -187,7 +187,7 @@ impl Engines {
                         version = known_version(library, &told)?;
                         Some(())
                     }
-                    Some(Frame::Refused(words)) => return Err(Error::Refused { engine, words }),
+                    Some(Frame::Refused(words)) => return Err(Error::NotLoaded { engine, words }),
                     None if !goes_on() => return Err(Error::Stopped),
                     _ => None,
                 })
@@ -200,7 +200,7 @@ impl Engines {
     /// fit by `false`.
     ///
     /// # Errors
-    /// Those of [`Engines::library`], [`Error::Start`], [`Error::Refused`], [`Error::Died`], [`Error::Garbled`] and
+    /// Those of [`Engines::library`], [`Error::Start`], [`Error::NotLoaded`], [`Error::Refused`], [`Error::Died`], [`Error::Garbled`] and
     /// [`Error::Stopped`].
     pub fn fit(&self, request: &FitRequest<'_>, progress: &dyn Fn(Heard) -> bool) -> Result<Fit, Error> {
         let engine = request.engine;
@@ -341,14 +341,19 @@ impl Session {
             write_numbers(out, rows.weights.unwrap_or_default())?;
             write_numbers(out, held.and_then(|held| held.weights).unwrap_or_default())
         };
+        let mut is_loaded = !is_fresh;
         self.converse(tell, |frame| match frame {
-            Some(Frame::Ready(told)) => known_version(library, &told).map(|_| None),
+            Some(Frame::Ready(told)) => {
+                is_loaded = true;
+                known_version(library, &told).map(|_| None)
+            }
             Some(Frame::Done(done)) => {
                 let done = Heard::Done { iterations: done as usize, of: request.iterations };
                 if progress(done) { Ok(None) } else { Err(Error::Stopped) }
             }
             Some(Frame::Model(model)) => Ok(Some(model)),
-            Some(Frame::Refused(words)) => Err(Error::Refused { engine, words }),
+            Some(Frame::Refused(words)) if is_loaded => Err(Error::Refused { engine, words }),
+            Some(Frame::Refused(words)) => Err(Error::NotLoaded { engine, words }),
             None => {
                 if progress(Heard::Waiting) {
                     Ok(None)

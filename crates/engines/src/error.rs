@@ -56,7 +56,14 @@ pub enum Error {
         /// What the system says.
         what: String,
     },
-    /// The library refused, or could not be loaded.
+    /// The library could not be loaded.
+    NotLoaded {
+        /// The engine.
+        engine: Engine,
+        /// The words of the system's loader.
+        words: String,
+    },
+    /// The library refused.
     Refused {
         /// The engine.
         engine: Engine,
@@ -124,9 +131,9 @@ impl Error {
             }
             Error::Start { .. } => error("engines/start")
                 .help("end other programs, or raise the limits of processes and of memory, and repeat the command"),
-            Error::Refused { words, .. } => said(error("engines/refused"), words).help(if words.contains("libgomp") {
-                "install libgomp, which the library needs: the package libgomp1 of Debian and Ubuntu, libgomp of Fedora"
-            } else if ["CUDA", "GPU", "OpenCL"].iter().any(|word| words.contains(word)) {
+            Error::NotLoaded { engine, words } => said(error("engines/not-loaded"), words)
+                .help(if words.contains("libgomp") { LIBGOMP.to_owned() } else { how_to_add(*engine) }),
+            Error::Refused { words, .. } => said(error("engines/refused"), words).help(if is_of_device(words) {
                 "leave `device` out, or name a shared object that was built for the device, on a machine that has one"
             } else {
                 "change the parameters or the data as the library asks"
@@ -150,6 +157,15 @@ impl Error {
             Error::Keep { .. } => error("engines/keep").help("see to the folder's permissions and to the disk's space"),
         }
     }
+}
+
+/// What LightGBM's wheel does not bring.
+const LIBGOMP: &str =
+    "install libgomp, which the library needs: the package libgomp1 of Debian and Ubuntu, libgomp of Fedora";
+
+/// Says whether a library speaks of a device that it cannot use.
+fn is_of_device(words: &str) -> bool {
+    ["CUDA", "GPU", "OpenCL"].iter().any(|word| words.contains(word))
 }
 
 fn how_to_add(engine: Engine) -> String {
@@ -182,6 +198,7 @@ impl fmt::Display for Error {
             Error::Start { engine, what } => {
                 write!(formatter, "no process for {} could be started: {what}", engine.title())
             }
+            Error::NotLoaded { engine, .. } => write!(formatter, "{} cannot be loaded", engine.title()),
             Error::Refused { engine, .. } => write!(formatter, "{} refused", engine.title()),
             Error::Died { engine, how, .. } => {
                 write!(formatter, "the process of {} {how} before the model was there", engine.title())

@@ -20,4 +20,4 @@ pub use io::{DiskIo, Io, Metadata, ReadSeek, WriteSync, read};
 pub use known::FileDigests;
 pub use lock::{Holder, ProjectLock, host_name};
 pub use store::ObjectStore;
-pub use temporary::sweep_temporaries;
+pub use temporary::{abandoned_temporaries, sweep_temporaries};

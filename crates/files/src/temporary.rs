@@ -77,20 +77,8 @@ fn fill(io: &dyn Io, path: &Path, mut file: Box<dyn WriteSync>, bytes: &[u8], ac
 /// dead, or when it is a day old and its writer can't be seen from here (another host, container or boot). Should such
 /// a writer have slept for a day, its write fails and the old file stands. The folder is listed; nothing is read.
 pub fn sweep_temporaries(io: &dyn Io, folder: &Path) -> Result<usize, Error> {
-    let entries = match io.list(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(Error::io(Operation::List, folder, error)),
-    };
     let mut removed = 0;
-    for path in entries {
-        let Some((place, pid)) = path.file_name().and_then(|name| name.to_str()).and_then(writer) else {
-            continue;
-        };
-        let left = if is_known() && place == mark() { !is_alive(pid) } else { is_abandoned(io, &path) };
-        if !left {
-            continue;
-        }
+    for path in abandoned_temporaries(io, folder)? {
         match io.remove_file(&path) {
             Ok(()) => removed += 1,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -98,6 +86,22 @@ pub fn sweep_temporaries(io: &dyn Io, folder: &Path) -> Result<usize, Error> {
         }
     }
     Ok(removed)
+}
+
+/// Lists the temporary files in `folder` that [`sweep_temporaries`] would remove.
+pub fn abandoned_temporaries(io: &dyn Io, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut entries = match io.list(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(Operation::List, folder, error)),
+    };
+    entries.retain(|path| {
+        let Some((place, pid)) = path.file_name().and_then(|name| name.to_str()).and_then(writer) else {
+            return false;
+        };
+        if is_known() && place == mark() { !is_alive(pid) } else { is_abandoned(io, path) }
+    });
+    Ok(entries)
 }
 
 /// Returns the mark and the pid in the name of a temporary file; none for any other name.

@@ -5,6 +5,7 @@
 //! Never: prints; lets a clock, an id or a path into anything hashed.
 
 mod code;
+mod doctor;
 pub mod engine;
 mod init;
 mod look;
@@ -17,9 +18,10 @@ mod steps;
 mod stores;
 mod verify;
 
+pub use doctor::{Examination, Finding, Health, examine};
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
 pub use init::{Init, InitReport, init};
-pub use look::{CheckReport, PlanReport, RunState, WhyReport, check, plan, run_states, tracking, why};
+pub use look::{CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, run_states, tracking, why};
 pub use predict::{Predictions, predict};
 pub use project::Request;
 pub use report::{GateLine, RunResult, StepLine, figure};

@@ -11,7 +11,7 @@ use trainyard_tracking::EmbeddedStore;
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
 use crate::session::{Failure, graph_of};
-use crate::steps::{Context, Ingest, Mode};
+use crate::steps::{Context, ENGINE, Ingest, Mode};
 use crate::stores::Stores;
 
 /// What `check` found.
@@ -82,11 +82,17 @@ fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
 /// Checks the specs and everything that is knowable without training; writes nothing.
 pub fn check(request: &Request) -> Result<CheckReport, Vec<Diagnostic>> {
     let (_, context) = look(request)?;
-    let table = Ingest(Arc::clone(&context)).read_ahead().map_err(problems)?;
+    let report = check_specs(&context)?;
+    refuse_engines(&context, true)?;
+    Ok(report)
+}
+
+/// Checks the specs against each other and against the table.
+pub(crate) fn check_specs(context: &Arc<Context>) -> Result<CheckReport, Vec<Diagnostic>> {
+    let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
     let mut warnings = context.resolved.warnings.clone();
-    warnings.extend(check_table(&context, &table)?);
-    refuse_absent(&context)?;
-    let steps = graph_of(&context)?.steps().iter().map(|step| step.name().to_owned()).collect();
+    warnings.extend(check_table(context, &table)?);
+    let steps = graph_of(context)?.steps().iter().map(|step| step.name().to_owned()).collect();
     let data = &context.resolved.project.data;
     Ok(CheckReport {
         project: context.resolved.project.name.value.clone(),
@@ -127,9 +133,9 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }
 
-/// Refuses estimators whose library is not on this machine.
-fn refuse_absent(context: &Context) -> Result<(), Vec<Diagnostic>> {
-    let found = context.engine_problems();
+/// Refuses estimators whose library is not on this machine, or, with `load`, cannot be loaded.
+fn refuse_engines(context: &Context, load: bool) -> Result<(), Vec<Diagnostic>> {
+    let found = context.engine_problems(load);
     if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
@@ -145,9 +151,13 @@ pub(crate) fn preflight(
         .warnings
         .iter()
         .for_each(|warning| reporter.report(&Event::Warning { diagnostic: warning.clone() }));
-    refuse_absent(context)?;
+    refuse_engines(context, false)?;
     let graph = graph_of(context)?;
     let planned = plan_graph(&graph, cache).map_err(problems)?;
+    let fits = |step: &Planned| step.inputs.iter().any(|(name, _)| name.starts_with(ENGINE));
+    if planned.iter().any(|step| step.action != Action::Cached && fits(step)) {
+        refuse_engines(context, true)?;
+    }
     let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);
     if !proven {
         request.on_threads(|| {
@@ -161,8 +171,11 @@ pub(crate) fn preflight(
 /// Says of every step whether it would run and why; writes nothing.
 pub fn plan(request: &Request) -> Result<PlanReport, Vec<Diagnostic>> {
     let (stores, context) = look(request)?;
-    let steps = plan_graph(&graph_of(&context)?, &stores.cache()).map_err(problems)?;
-    Ok(PlanReport { steps })
+    Ok(PlanReport { steps: planned(&context, &stores.cache())? })
+}
+
+pub(crate) fn planned(context: &Arc<Context>, cache: &Cache) -> Result<Vec<Planned>, Vec<Diagnostic>> {
+    plan_graph(&graph_of(context)?, cache).map_err(problems)
 }
 
 /// Says why one step would run, or not.
@@ -184,10 +197,15 @@ pub fn why(request: &Request, step: &str) -> Result<WhyReport, Vec<Diagnostic>> 
     }
 }
 
+/// Says whether there is a project, or what one has left, in a folder.
+pub fn is_project(root: &Path) -> bool {
+    root.join(project::PROJECT).exists() || root.join(project::STATE).exists()
+}
+
 /// Opens the project's runs and models for looking; writes nothing.
 pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
     let stores_at = root.join(project::STATE);
-    if !root.join(project::PROJECT).exists() && !stores_at.exists() {
+    if !is_project(root) {
         let title = format!("{} is no project: there is no {}", root.display(), project::PROJECT);
         return Err(vec![Diagnostic::error("project/absent", title).help("name the project's folder with --project")]);
     }
@@ -199,7 +217,11 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
 /// Tells the state of every run of the project, oldest first.
 pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
     let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
-    let stores = Stores::look(&io, root)?;
+    Ok(states_of(&Stores::look(&io, root)?))
+}
+
+/// Tells the state of every run that has a folder, oldest first.
+pub(crate) fn states_of(stores: &Stores) -> Vec<RunState> {
     let holder = stores.holder_of();
     let mut states = Vec::new();
     for folder in stores.io.list(&stores.state().join("runs")).unwrap_or_default() {
@@ -237,7 +259,7 @@ pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
         states.push(RunState { run, state: state.to_owned(), pid, host, began_ms });
     }
     states.sort_by(|a, b| (a.began_ms, &a.run).cmp(&(b.began_ms, &b.run)));
-    Ok(states)
+    states
 }
 
 /// Finds a run by its id or by the beginning of it that no other run has.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_engines::Engines;
 use trainyard_files::{
-    Digester, Error as FileError, Holder, Io, ObjectStore, Operation, ProjectLock, create_folder, host_name,
-    sweep_temporaries,
+    Digester, Error as FileError, Holder, Io, ObjectStore, Operation, ProjectLock, abandoned_temporaries,
+    create_folder, host_name, sweep_temporaries,
 };
 use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Tracking};
@@ -55,6 +55,15 @@ impl Stores {
         Stores::of(&io, root, objects, tracking)
     }
 
+    /// Opens what is there but for runs and models, of which there are none then; writes nothing into the project.
+    pub(crate) fn look_without_tracking(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
+        let state = root.join(STATE);
+        let objects = Arc::new(ObjectStore::open(Arc::clone(io), state.join("objects")));
+        // There is no store of this name, which is one without runs.
+        let tracking = EmbeddedStore::look(&state.join("no-tracking"), Arc::clone(&objects));
+        Stores::of(io, root, objects, tracking)
+    }
+
     /// Removes what writers that died left half-written: after a crash, and else once a day. Only who holds the project's
     /// lock may ask for it.
     pub(crate) fn sweep(&self) {
@@ -66,6 +75,25 @@ impl Stores {
         }
         let _ = self.io.remove_file(&marker);
         let _ = self.io.create(&marker);
+        // A leftover costs space only: where it can't be removed, the run goes on.
+        for folder in self.written_folders() {
+            let _ = sweep_temporaries(&*self.io, &folder);
+        }
+        let _ = self.objects.sweep();
+        for scratch in self.abandoned_scratches() {
+            let _ = self.io.remove_dir_all(&scratch);
+        }
+    }
+
+    /// Lists what [`Stores::sweep`] would remove, but for what is in the object store.
+    pub(crate) fn abandoned(&self) -> Vec<PathBuf> {
+        let folders = self.written_folders().into_iter();
+        let files = folders.flat_map(|folder| abandoned_temporaries(&*self.io, &folder).unwrap_or_default());
+        files.chain(self.abandoned_scratches()).collect()
+    }
+
+    /// Lists the folders of single files that runs write.
+    fn written_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.state(), self.root.join("versions")];
         for parent in [
             self.state().join("cache"),
@@ -75,18 +103,18 @@ impl Stores {
         ] {
             folders.extend(self.io.list(&parent).unwrap_or_default());
         }
-        // A leftover costs space only: where it can't be removed, the run goes on.
-        for folder in folders {
-            let _ = sweep_temporaries(&*self.io, &folder);
-        }
-        let _ = self.objects.sweep();
-        for scratch in self.io.list(&self.state()).unwrap_or_default() {
+        folders
+    }
+
+    /// Lists the scratch folders of `verify` whose processes are gone.
+    fn abandoned_scratches(&self) -> Vec<PathBuf> {
+        let mut scratches = self.io.list(&self.state()).unwrap_or_default();
+        scratches.retain(|scratch| {
             let name = scratch.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let pid = name.strip_prefix(VERIFY).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-            if pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists()) {
-                let _ = self.io.remove_dir_all(&scratch);
-            }
-        }
+            pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())
+        });
+        scratches
     }
 
     /// Opens the stores for writing.

@@ -44,9 +44,9 @@ fn places() -> Places {
 }
 
 fn list(printer: Printer) -> Result<(), Stop> {
-    let places = places();
+    let here = found();
     let engines: Vec<(Engine, Result<Library, Error>)> =
-        Engine::ALL.into_iter().map(|engine| (engine, places.find(engine))).collect();
+        Engine::ALL.into_iter().map(|engine| (engine, here.library(engine).cloned())).collect();
     let document = || {
         let entry = |(engine, found): &(Engine, Result<Library, Error>)| match found {
             Ok(library) => json!({"name": engine.name(), "found": true, "version": library.version,

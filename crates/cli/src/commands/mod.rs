@@ -1,6 +1,7 @@
 //! One module per command: arguments to a call of a library, its answer to text and to a document.
 
 mod check;
+mod doctor;
 mod engines;
 mod explain;
 mod init;
@@ -34,7 +35,9 @@ use crate::stop::{NOTHING, Stop};
 /// Runs a command and gives the exit code.
 pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     let global = &arguments.global;
-    if let Command::Init(_) | Command::Synth { .. } | Command::Check(_) | Command::Predict(_) = &arguments.command {
+    if let Command::Init(_) | Command::Synth { .. } | Command::Check(_) | Command::Predict(_) | Command::Doctor =
+        &arguments.command
+    {
         start_threads(threads(global))?;
     }
     match &arguments.command {
@@ -49,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
+        Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
         Command::Engines { action } => engines::run(*action, printer),
         Command::EngineWorker => Ok(engines::work()),
         Command::Explain { codes } => explain::run(codes, printer),

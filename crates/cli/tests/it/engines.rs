@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::project::{CUSTOMERS, Project, steps};
 use crate::text;
@@ -68,8 +68,18 @@ fn real() -> Option<Vec<(&'static str, PathBuf)>> {
 /// Compiles a LightGBM that does `act` when it is given the rows; none where there is no C compiler.
 fn fake(folder: &Path, act: &str) -> Option<PathBuf> {
     let (source, object) = (folder.join("fake.c"), folder.join("fake.so"));
-    let names =
-        ["GetLastError", "DatasetSetField", "BoosterCreate", "BoosterUpdateOneIter", "BoosterSaveModelToString"];
+    let names = [
+        "GetLastError",
+        "DatasetSetField",
+        "DatasetFree",
+        "BoosterCreate",
+        "BoosterAddValidData",
+        "BoosterUpdateOneIter",
+        "BoosterGetEvalCounts",
+        "BoosterGetEval",
+        "BoosterSaveModelToString",
+        "BoosterFree",
+    ];
     let rest: String = names.map(|name| format!("int LGBM_{name}() {{ return 0; }}\n")).concat();
     let text = format!("{rest}int LGBM_DatasetCreateFromMat() {{ {act}; return 0; }}\n");
     let text = format!("#include <stdio.h>\n#include <unistd.h>\n{text}");
@@ -123,6 +133,135 @@ fn the_libraries_train_are_proven_and_are_not_needed_to_predict() {
     assert_eq!(predicted["predictions"].as_array().unwrap().len(), 1200);
 }
 
+const LOADED: &str = r#"
+import numpy as np, lightgbm, xgboost
+rows = np.array(data["rows"], dtype=float)
+if data["engine"] == "lightgbm":
+    booster = lightgbm.Booster(model_file=data["native"])
+    answer = {"trees": booster.current_iteration(), "columns": booster.num_feature(),
+              "predictions": booster.predict(rows).ravel().tolist()}
+else:
+    booster = xgboost.Booster(model_file=data["native"])
+    answer = {"trees": booster.num_boosted_rounds(), "columns": booster.num_features(),
+              "predictions": booster.predict(xgboost.DMatrix(rows, nthread=1)).ravel().tolist()}
+"#;
+
+/// Fits that stop early, with all that may stand beside that: the library reads its file out of the model's folder and
+/// predicts what Trainyard predicts.
+#[test]
+fn what_the_library_wrote_loads_there_and_predicts_the_same_for_every_task() {
+    let (Some(libraries), Some(judge)) = (real(), trainyard_judges::python("core")) else { return };
+    let churn = ["tenure", "MonthlyCharges", "TotalCharges"];
+    let pixels: Vec<String> = (0..64).map(|cell| format!("pixel_{}_{}", cell / 8, cell % 8)).collect();
+    let pixels: Vec<&str> = pixels.iter().map(String::as_str).collect();
+    let cases = [
+        ("churn", "customerID", "{column: Churn, positive: \"Yes\"}", &churn[..], "class_weight: balanced, "),
+        ("digits", "id", "{column: digit, task: multiclass}", &pixels[..], "class_weight: {\"3\": 2.5}, "),
+        ("bike", "instant", "{column: cnt, task: regression}", &["hr", "temp", "hum", "windspeed"][..], ""),
+    ];
+    for (kind, key, target, columns, weights) in cases {
+        let engined = Engined::new(libraries.clone());
+        let table = engined.project.path("table.csv");
+        let made = crate::trainyard(&["synth", kind, "--rows", "1500", "--output", table.to_str().unwrap()]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        engined.project.write(
+            "trainyard.yaml",
+            format!(
+                "name: {kind}\nmodel: {kind}\ndata:\n  source: table.csv\n  key: {key}\n  target: {target}\n\
+                 active: {{split: 1, features: 1, model: 1}}\npromote: {{to: Staging, alias: champion}}\n"
+            ),
+        );
+        engined
+            .project
+            .write("versions/splits/v1.yaml", "seed: 1\nshares: {train: 0.7, validation: 0.1, reference_test: 0.2}\n");
+        engined
+            .project
+            .write("versions/features/v1.yaml", format!("groups: [{{numeric: [{}]}}]\n", columns.join(", ")));
+        for engine in ["lightgbm", "xgboost"] {
+            for used in [".trainyard", "data/reference", "data/splits"] {
+                let _ = fs::remove_dir_all(engined.project.path(used));
+            }
+            let _ = fs::remove_file(engined.project.path("versions/lock.yaml"));
+            engined.project.write(
+                "versions/models/v1.yaml",
+                format!(
+                    "baseline: {{dummy: {{}}}}\ncandidates:\n  {engine}: {{n_estimators: 400, learning_rate: 0.3, \
+                     max_depth: 4, {weights}early_stopping_rounds: 5, \
+                     monotone_constraints: {{{}: increase}}}}\ncross_validation: {{folds: 3}}\n",
+                    columns[1]
+                ),
+            );
+            let run = engined.json(&["run"]);
+            let exported = engined.project.path(&format!("exported-{engine}"));
+            engined.json(&["models", "export", kind, "--output", exported.to_str().unwrap()]);
+            let stated: Value = serde_json::from_slice(&fs::read(exported.join("model.json")).unwrap()).unwrap();
+            let trees: u64 = stated["parameters"]["trees"].as_str().unwrap().parse().unwrap();
+            assert!((1..400).contains(&trees), "{kind}, {engine} stopped at {trees}");
+            let native = exported.join(if engine == "lightgbm" { "lightgbm/model.txt" } else { "xgboost/model.json" });
+
+            let table = fs::read_to_string(&table).unwrap();
+            let names: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+            let at: Vec<usize> =
+                columns.iter().map(|column| names.iter().position(|name| name == column).unwrap()).collect();
+            let cells = |line: &str| {
+                let cells: Vec<&str> = line.split(',').collect();
+                at.iter().map(|at| cells[*at].parse().map_or(json!("NaN"), |cell: f64| json!(cell))).collect::<Value>()
+            };
+            let rows: Vec<Value> = table.lines().skip(1).map(cells).collect();
+            let theirs = judge.run(LOADED, &json!({"engine": engine, "native": native, "rows": rows}));
+            assert_eq!((&theirs["trees"], &theirs["columns"]), (&json!(trees), &json!(columns.len())));
+            let ours = engined.json(&["predict", "--model", kind, "--input", "table.csv"]);
+            let ours: Vec<f64> = ours["predictions"].as_array().unwrap().iter().flat_map(of_row).collect();
+            let theirs: Vec<f64> =
+                theirs["predictions"].as_array().unwrap().iter().map(trainyard_judges::number).collect();
+            assert_eq!(ours.len(), theirs.len(), "{kind}, {engine}");
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert!((ours - theirs).abs() <= 2e-6 * (1.0 + theirs.abs()), "{kind}, {engine}: {ours}, {theirs}");
+            }
+            let verified = engined.json(&["verify", run["run"].as_str().unwrap(), "--at", "1,2"]);
+            assert_eq!(verified["identical"], true, "{verified}");
+        }
+    }
+}
+
+/// Gives what a library says of a predicted row: the probability of the positive class, those of all, or a value.
+fn of_row(row: &Value) -> Vec<f64> {
+    let row = row.as_object().unwrap();
+    let classes: Vec<f64> =
+        (0..10).filter_map(|class| row.get(&format!("probability_{class}"))).filter_map(Value::as_f64).collect();
+    let one = row.get("probability").or(row.get("prediction")).and_then(Value::as_f64);
+    if classes.is_empty() { one.into_iter().collect() } else { classes }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_refused_before_anything_is_run() {
+    let mut engined = Engined::new(Vec::new());
+    engined.project.write(
+        "versions/models/v1.yaml",
+        "candidates: {lightgbm: {}}\nbaseline: {logistic_regression: {}}\ncross_validation: {folds: 0}\n",
+    );
+    let path = engined.project.path("data/lib_lightgbm.so");
+    engined.libraries = vec![("TRAINYARD_LIGHTGBM", path.clone())];
+    let mut cases: Vec<(&str, Vec<u8>)> = vec![("engines/not-a-library", b"#!/bin/sh\n".to_vec())];
+    // A program of this machine is loadable by its first bytes, and by nothing else.
+    cases.push(("engines/not-loaded", fs::read(env!("CARGO_BIN_EXE_trainyard")).unwrap()[..4096].to_vec()));
+    if let Some(libraries) = real() {
+        cases.push(("engines/not-loaded", fs::read(&libraries[1].1).unwrap()));
+    }
+    for (code, bytes) in cases {
+        fs::write(&path, bytes).unwrap();
+        let before = engined.project.files();
+        for command in ["check", "run"] {
+            let output = engined.call(&[command]);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(code) && said.contains("versions/models/v1.yaml:1:14"), "{command}: {said}");
+            assert!(said.contains("trainyard engines add lightgbm"), "{command}: {said}");
+        }
+        assert!(before == engined.project.files(), "{code}: nothing was written");
+    }
+}
+
 #[test]
 fn without_the_library_nothing_is_run_and_the_command_that_brings_it_is_named() {
     let engined = Engined::new(Vec::new());
@@ -164,35 +303,59 @@ fn is_alive(process: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
-#[test]
-fn a_library_at_work_ends_with_the_command_that_started_it() {
+/// Starts a run whose library sleeps, and waits until it does; gives the run, the process of the library and the project.
+fn sleeping() -> Option<(Child, String, Engined)> {
     let mut engined = Engined::new(Vec::new());
     let mark = engined.project.path("data/process");
     let act = format!("FILE* f = fopen({mark:?}, \"w\"); fprintf(f, \"%d.\", getpid()); fclose(f); sleep(600)");
-    let Some(sleeping) = fake(&engined.project.path("data"), &act) else { return };
+    let sleeping = fake(&engined.project.path("data"), &act)?;
     engined.libraries = vec![("TRAINYARD_LIGHTGBM", sleeping)];
     engined.project.write(
         "versions/models/v1.yaml",
         "candidates: {lightgbm: {}}\nbaseline: {logistic_regression: {}}\ncross_validation: {folds: 0}\n",
     );
     let mut command = engined.command(&["run"]);
-    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    let process = loop {
+    loop {
         let said = fs::read_to_string(&mark).unwrap_or_default();
         if let Some(process) = said.strip_suffix('.') {
-            break process.to_owned();
+            assert!(is_alive(process));
+            return Some((running, process.to_owned(), engined));
         }
         assert!(Instant::now() < deadline, "the library was never called");
         sleep(Duration::from_millis(20));
-    };
-    assert!(is_alive(&process));
-    running.kill().unwrap();
-    running.wait().unwrap();
-    while is_alive(&process) {
+    }
+}
+
+fn wait_for_end(process: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while is_alive(process) {
         assert!(Instant::now() < deadline, "process {process} outlives its parent");
         sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_library_at_work_ends_with_the_command_that_started_it() {
+    let Some((mut running, process, _engined)) = sleeping() else { return };
+    running.kill().unwrap();
+    running.wait().unwrap();
+    wait_for_end(&process);
+}
+
+#[test]
+fn a_library_that_hangs_is_ended_by_an_interruption_which_keeps_the_run() {
+    let Some((running, process, engined)) = sleeping() else { return };
+    let pid = running.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = running.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("trainyard resume"), "{said}");
+    wait_for_end(&process);
+    let listed = engined.json(&["runs", "list"]);
+    assert!(!listed.to_string().contains("crashed"), "it was stopped in good order: {listed}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "history"],
     &["models", "export"],
     &["predict"],
+    &["doctor"],
     &["engines"],
     &["engines", "list"],
     &["engines", "add"],

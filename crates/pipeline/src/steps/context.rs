@@ -112,12 +112,16 @@ impl Context {
         external.rev().collect()
     }
 
-    /// Tells of each engine that is asked for and is not there.
-    pub(crate) fn engine_problems(&self) -> Vec<Diagnostic> {
+    /// Tells of each engine that is asked for and is not there, or, with `load`, cannot be loaded.
+    pub(crate) fn engine_problems(&self, load: bool) -> Vec<Diagnostic> {
+        let works = |engine: Engine| {
+            let found = self.engines.library(engine)?;
+            if load { self.engines.load(found.engine, &|| true).map(drop) } else { Ok(()) }
+        };
         let asked = self.engines_asked().into_iter();
         asked
             .filter_map(|(engine, origin)| {
-                let problem = self.engines.library(engine).err()?.diagnostic();
+                let problem = works(engine).err()?.diagnostic();
                 Some(origin.point(problem, format!("is fitted by {}", engine.title())))
             })
             .collect()
