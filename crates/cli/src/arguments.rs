@@ -202,7 +202,7 @@ pub(crate) enum Command {
   trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
   trainyard predict --model churn/3 --input new.csv --json")]
     Predict(Predict),
-    /// Says what is wrong with the program, the machine, the project and the engines, and how to mend it
+    /// Says what is wrong with the machine, the project or an engine, and how to mend it
     #[command(after_help = "EXAMPLES:
   trainyard doctor
   trainyard doctor --project churn --json")]

@@ -9,10 +9,10 @@ use serde::Serialize;
 use trainyard_diagnostics::{Diagnostic, count, shell_word};
 use trainyard_engines::Engine;
 use trainyard_files::Holder;
-use trainyard_tracking::{EmbeddedStore, Error as TrackingError, Tracking};
+use trainyard_tracking::{Error as TrackingError, Tracking};
 
 use crate::engine::Action;
-use crate::look::{check_specs, planned, states_of};
+use crate::look::{RunState, check_specs, planned, states_of};
 use crate::project::{self, Request, STATE};
 use crate::steps::{Context, Mode};
 use crate::stores::Stores;
@@ -93,7 +93,7 @@ pub fn examine(request: &Request) -> Examination {
         specs(request, stores, &mut examination);
     }
     let findings = &mut examination.findings;
-    findings.push(tracking(&request.root, tracked.as_ref().map(|stores| &*stores.tracking)));
+    findings.push(tracking(&request.root, tracked.as_ref()));
     if let Some(stores) = stores {
         findings.push(objects(stores));
         findings.push(runs(stores));
@@ -158,25 +158,33 @@ fn steps(context: &Arc<Context>, stores: &Stores) -> Finding {
     }
 }
 
-fn tracking(root: &Path, store: Result<&EmbeddedStore, &Vec<Diagnostic>>) -> Finding {
-    let store = match store {
-        Ok(store) => store,
+/// Looks at the store, whole, and whether it knows the runs that have ended.
+fn tracking(root: &Path, stores: Result<&Stores, &Vec<Diagnostic>>) -> Finding {
+    let stores = match stores {
+        Ok(stores) => stores,
         Err(problems) => return several("tracking", problems, "`trainyard runs list`"),
     };
-    if !root.join(STATE).join("tracking").exists() {
-        return Finding::well("tracking", "none yet: the first run makes it");
-    }
+    let store = &*stores.tracking;
+    let is_lost = |run: &&RunState| run.state == "ended" && matches!(store.run(&run.run), Ok(None));
     let counted = || -> Result<(usize, usize), TrackingError> {
         store.check()?;
         Ok((store.runs(usize::MAX, None)?.len(), store.models()?.len()))
     };
-    match counted() {
-        Ok((runs, models)) => {
-            let what = format!("runs: {}, models: {}; file and history are whole", count(runs as u64), models);
-            Finding::well("tracking", what)
-        }
-        Err(error) => Finding::of("tracking", Health::Broken, &error.diagnostic()),
+    let (runs, models) = match counted() {
+        Ok(counts) => counts,
+        Err(error) => return Finding::of("tracking", Health::Broken, &error.diagnostic()),
+    };
+    let states = states_of(stores);
+    let mut lost = states.iter().filter(is_lost);
+    if let Some(first) = lost.next() {
+        let what = among(&format!("run {} is not in the tracking store", first.run), lost.count());
+        let mend = "bring .trainyard/tracking back from a copy; what lies beside tracking.db belongs to it";
+        return Finding::ill("tracking", Health::Warning, what, mend);
     }
+    if !root.join(STATE).join("tracking").exists() {
+        return Finding::well("tracking", "none yet: the first run makes it");
+    }
+    Finding::well("tracking", format!("runs: {}, models: {models}; file and history are whole", count(runs as u64)))
 }
 
 /// Looks whether the store can be written, and whether the models that aliases point at are in it, whole.
