@@ -179,7 +179,7 @@ impl Engines {
         let mut session = self.start(engine, 1)?;
         let header = header(library, 0, 0, 0);
         let mut version = None;
-        session.converse(
+        let loading = session.converse(
             |out| write_json(out, &header),
             |frame| {
                 Ok(match frame {
@@ -192,7 +192,8 @@ impl Engines {
                     _ => None,
                 })
             },
-        )?;
+        );
+        loading.map_err(while_loading)?;
         Ok(version)
     }
 
@@ -255,6 +256,17 @@ fn known_version(library: &Library, told: &str) -> Result<Option<String>, Error>
     let told = Library { version: Some(told.to_owned()), ..library.clone() };
     told.refuse_version()?;
     Ok(told.version)
+}
+
+/// Says of a child that died before its library was loaded that it was not.
+fn while_loading(error: Error) -> Error {
+    match error {
+        Error::Died { engine, how, words } => {
+            let words = format!("{words}\nthe process that loaded it {how}");
+            Error::NotLoaded { engine, words: words.trim_start().to_owned() }
+        }
+        other => other,
+    }
 }
 
 /// A child that ends with this value.
@@ -342,7 +354,7 @@ impl Session {
             write_numbers(out, held.and_then(|held| held.weights).unwrap_or_default())
         };
         let mut is_loaded = !is_fresh;
-        self.converse(tell, |frame| match frame {
+        let fitted = self.converse(tell, |frame| match frame {
             Some(Frame::Ready(told)) => {
                 is_loaded = true;
                 known_version(library, &told).map(|_| None)
@@ -361,7 +373,8 @@ impl Session {
                     Err(Error::Stopped)
                 }
             }
-        })
+        });
+        fitted.map_err(|error| if is_loaded { error } else { while_loading(error) })
     }
 
     /// Says something to the child and listens until `hear` has what it wants; it hears every frame, and of none that
@@ -434,6 +447,7 @@ fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(11)) => "was killed by signal 11 (a segmentation fault)".to_owned(),
+        (None, Some(7)) => "was killed by signal 7 (a part of a file or of the memory was not there)".to_owned(),
         (None, Some(9)) => "was killed by signal 9 (by someone, or by the system for want of memory)".to_owned(),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => format!("ended: {status}"),

@@ -132,7 +132,7 @@ impl Error {
             Error::Start { .. } => error("engines/start")
                 .help("end other programs, or raise the limits of processes and of memory, and repeat the command"),
             Error::NotLoaded { engine, words } => said(error("engines/not-loaded"), words)
-                .help(if words.contains("libgomp") { LIBGOMP.to_owned() } else { how_to_add(*engine) }),
+                .help(if words.contains("libgomp.so") { LIBGOMP.to_owned() } else { how_to_add(*engine) }),
             Error::Refused { words, .. } => said(error("engines/refused"), words).help(if is_of_device(words) {
                 "leave `device` out, or name a shared object that was built for the device, on a machine that has one"
             } else {
@@ -159,7 +159,7 @@ impl Error {
     }
 }
 
-/// What LightGBM's wheel does not bring.
+/// What LightGBM's wheel does not bring; that of XGBoost has one of its own, under another name.
 const LIBGOMP: &str =
     "install libgomp, which the library needs: the package libgomp1 of Debian and Ubuntu, libgomp of Fedora";
 

@@ -166,6 +166,21 @@ fn a_library_without_the_functions_is_refused_with_the_name_of_one() {
     assert!(matches!(loaded, Error::NotLoaded { .. }), "{loaded:?}");
 }
 
+#[test]
+fn a_library_that_falls_while_it_is_loaded_is_not_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, object) = (folder.path().join("falling.c"), folder.path().join("falling.so"));
+    std::fs::write(&source, "__attribute__((constructor)) void fall(void) { *(volatile int*)0 = 1; }\n").unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&object).arg(&source).status();
+    if compiled.is_err() {
+        return;
+    }
+    let words = "the process that loaded it was killed by signal 11 (a segmentation fault)".to_owned();
+    let not_loaded = Error::NotLoaded { engine: Engine::LightGbm, words };
+    assert_eq!(engines_of(Engine::LightGbm, object.clone()).load(Engine::LightGbm, &|| true), Err(not_loaded.clone()));
+    assert_eq!(fit(object, &on), Err(not_loaded));
+}
+
 /// An XGBoost of which only the version is asked.
 #[test]
 fn a_version_that_is_not_known_to_work_is_refused_before_training() {
