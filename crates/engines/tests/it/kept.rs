@@ -10,6 +10,9 @@ use trainyard_learn::metrics::Task;
 
 use crate::{Table, judged_engines, on, owned, request, worker};
 
+/// Parameters of one fit.
+type Set = &'static [(&'static str, &'static str)];
+
 /// Gives the engines of the judge with a worker that leaves a line for each of its processes.
 fn counted(folder: &Path) -> (Engines, PathBuf) {
     let (script, lines) = (folder.join("worker"), folder.join("lines"));
@@ -33,7 +36,7 @@ fn is_there(process: &str) -> bool {
 /// rows must be made anew for some and not for others.
 #[test]
 fn fits_that_share_a_process_give_the_bytes_of_fits_that_do_not() {
-    let sets: [(Engine, &[&[(&str, &str)]]); 2] = [
+    let sets: [(Engine, &[Set]); 2] = [
         (
             Engine::LightGbm,
             &[
