@@ -145,7 +145,7 @@ record! {
         /// The column to predict: `{column: Churn, positive: "Yes"}`, `{column: species, task: multiclass}`,
         /// `{column: price, task: regression}`, or its name.
         target: TargetSpec = required(Target, "{column: Churn, positive: \"Yes\"}"),
-        /// The column that says how much a row counts when models are fitted: 0 or more. Metrics count every row once.
+        /// The column that says how much a row counts when models are fitted and measured: 0 or more.
         weight: Option<Located<String>> = optional(text()),
         /// The types of columns where they are not to be inferred.
         types: BTreeMap<String, Located<ColumnType>> = or_empty(sorted_map(choice())),

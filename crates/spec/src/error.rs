@@ -179,6 +179,18 @@ pub enum Error {
         /// The metric.
         metric: String,
     },
+    /// A gate bounds the worst slice, and there are no slices.
+    WorstSliceWithoutSlices {
+        /// The metric that is bounded.
+        metric: Located<String>,
+    },
+    /// Folds are to be made again, and they are the blocks of a split by time.
+    RepeatsByTime {
+        /// How often.
+        repeats: Located<u32>,
+        /// The column of the order of time.
+        by_time: Located<String>,
+    },
     /// The task has no positive class, and one is given.
     TargetConflict {
         /// The positive class.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde_json::{Map, Value, json};
 
 use crate::Located;
-use crate::declare::{Decoder, Definitions, Number, Shape, number};
+use crate::declare::{Decoder, Definitions, Number, Shape, Spot, number};
 use crate::error::Error;
 use crate::metric::{METRICS, MetricInfo, find, limit_of_loss};
 use crate::tree::Node;
@@ -38,9 +38,22 @@ pub struct Gate {
     pub limit: Located<f64>,
     /// Its side.
     pub bound: Bound,
+    /// Whether it bounds the worst slice of the reference test, and not the whole of it.
+    pub of_worst_slice: bool,
 }
 
-/// All limits: those of `at_least`, then those of `at_most`, each in the order written.
+impl Gate {
+    /// Names what is bounded: `roc_auc`, `worst_slice.roc_auc`.
+    pub fn name(&self) -> String {
+        if self.of_worst_slice { format!("{WORST_SLICE}.{}", self.metric.value) } else { self.metric.value.clone() }
+    }
+}
+
+/// The key under which limits on the worst slice stand.
+const WORST_SLICE: &str = "worst_slice";
+const WORST_SLICE_SECTION: &str = "gates.worst_slice";
+
+/// All limits: those of `at_least`, then those of `at_most`, each in the order written, and then those of the worst slice.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gates(pub Vec<Gate>);
 
@@ -113,6 +126,35 @@ fn limit(metric: &MetricInfo) -> Number {
 pub(crate) struct GatesShape;
 
 impl GatesShape {
+    /// Reads `worst_slice`, which holds sides of its own.
+    fn worst_slice(&self, node: &Node, gates: &mut Vec<(Located<String>, Gate)>, decoder: &mut Decoder) -> Option<()> {
+        let before = gates.len();
+        let mut whole = Some(());
+        for (key, value) in decoder.entries(node, "a section with `at_least` and `at_most`")? {
+            let read = decoder.under(key, |decoder| match key.value.as_str() {
+                "at_least" => self.side(value, Bound::AtLeast, gates, decoder),
+                "at_most" => self.side(value, Bound::AtMost, gates, decoder),
+                _ => {
+                    let known = ["at_least", "at_most"].map(str::to_owned).into();
+                    let (section, file) = (WORST_SLICE_SECTION.to_owned(), decoder.file);
+                    decoder.errors.push(Error::UnknownKey { key: key.clone(), section, file, known });
+                    None
+                }
+            });
+            whole = whole.and(read);
+        }
+        for (key, gate) in gates.iter_mut().skip(before) {
+            gate.of_worst_slice = true;
+            if find(&gate.metric.value).is_some_and(MetricInfo::is_clock) {
+                let path = format!("{WORST_SLICE_SECTION}.{}.{}", gate.bound.name(), key.value);
+                let spot = Spot { path, origin: key.origin.clone() };
+                decoder.errors.push(Error::Measured { spot, name: gate.metric.value.clone() });
+                whole = None;
+            }
+        }
+        whole
+    }
+
     fn side(
         &self,
         node: &Node,
@@ -142,7 +184,8 @@ impl GatesShape {
 
 fn gate(key: &Located<String>, metric: &MetricInfo, bound: Bound, value: &Node, decoder: &mut Decoder) -> Option<Gate> {
     let limit = limit(metric).decode(value, decoder)?;
-    Some(Gate { metric: Located::new(metric.name.to_owned(), key.origin.clone()), limit, bound })
+    let metric = Located::new(metric.name.to_owned(), key.origin.clone());
+    Some(Gate { metric, limit, bound, of_worst_slice: false })
 }
 
 impl Shape for GatesShape {
@@ -155,6 +198,7 @@ impl Shape for GatesShape {
             let read = decoder.under(key, |decoder| match (key.value.as_str(), short(&key.value)) {
                 ("at_least", _) => self.side(value, Bound::AtLeast, &mut gates, decoder),
                 ("at_most", _) => self.side(value, Bound::AtMost, &mut gates, decoder),
+                (WORST_SLICE, _) => self.worst_slice(value, &mut gates, decoder),
                 (_, Some(Short::Limit(metric, bound))) => {
                     gate(key, metric, bound, value, decoder).map(|gate| gates.push((key.clone(), gate)))
                 }
@@ -164,8 +208,10 @@ impl Shape for GatesShape {
                 }),
                 (_, None) => Some(()),
             });
-            if !matches!(key.value.as_str(), "at_least" | "at_most") && short(&key.value).is_none() {
-                let known = ["at_least", "at_most"].map(str::to_owned).into_iter().chain(short_keys()).collect();
+            let is_section = matches!(key.value.as_str(), "at_least" | "at_most" | WORST_SLICE);
+            if !is_section && short(&key.value).is_none() {
+                let known =
+                    ["at_least", "at_most", WORST_SLICE].map(str::to_owned).into_iter().chain(short_keys()).collect();
                 let (section, file) = (decoder.path(), decoder.file);
                 decoder.errors.push(Error::UnknownKey { key: key.clone(), section, file, known });
                 whole = None;
@@ -173,23 +219,28 @@ impl Shape for GatesShape {
             whole = whole.and(read);
         }
         for (index, (key, gate)) in gates.iter().enumerate() {
-            let same = |(_, other): &&(Located<String>, Gate)| other.metric == gate.metric && other.bound == gate.bound;
+            let same = |(_, other): &&(Located<String>, Gate)| other.name() == gate.name() && other.bound == gate.bound;
             if let Some((first, _)) = gates.iter().take(index).find(same) {
-                let metric = gate.metric.value.clone();
+                let metric = gate.name();
                 decoder.errors.push(Error::DuplicateGate { key: key.clone(), first: first.clone(), metric });
             }
         }
         // One order whichever of their names the limits stand under.
-        gates.sort_by_key(|(_, gate)| gate.bound == Bound::AtMost);
+        gates.sort_by_key(|(_, gate)| (gate.of_worst_slice, gate.bound == Bound::AtMost));
         whole.map(|()| Gates(gates.into_iter().map(|(_, gate)| gate).collect()))
     }
 
     fn encode(&self, value: &Gates) -> Value {
-        let side = |bound| -> Value {
-            let side = value.iter().filter(|gate| gate.bound == bound);
+        let side = |bound, of_worst_slice| -> Value {
+            let side = value.iter().filter(|gate| gate.bound == bound && gate.of_worst_slice == of_worst_slice);
             Value::Object(side.map(|gate| (gate.metric.value.clone(), gate.limit.value.into())).collect())
         };
-        json!({ "at_least": side(Bound::AtLeast), "at_most": side(Bound::AtMost) })
+        let sides = |of| json!({ "at_least": side(Bound::AtLeast, of), "at_most": side(Bound::AtMost, of) });
+        let mut all = sides(false);
+        if value.iter().any(|gate| gate.of_worst_slice) {
+            all[WORST_SLICE] = sides(true);
+        }
+        all
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
@@ -215,6 +266,32 @@ impl Shape for GatesShape {
                 }),
             );
         }
+        let mut of_slices = Map::new();
+        for (bound, meaning) in [(Bound::AtLeast, "the limit or more"), (Bound::AtMost, "the limit or less")] {
+            let clocks = METRICS.iter().filter(|metric| metric.is_clock()).flat_map(names);
+            let mut sides = sides.clone();
+            clocks.for_each(|clock| {
+                sides.remove(clock);
+            });
+            of_slices.insert(
+                bound.name().to_owned(),
+                json!({
+                    "description": format!("Metrics of the worst slice that must be {meaning}."),
+                    "type": ["object", "null"],
+                    "properties": sides,
+                    "additionalProperties": false,
+                }),
+            );
+        }
+        properties.insert(
+            WORST_SLICE.to_owned(),
+            json!({
+                "description": "What the worst slice of the reference test must reach; needs `evaluate.slices`.",
+                "type": ["object", "null"],
+                "properties": of_slices,
+                "additionalProperties": false,
+            }),
+        );
         for key in short_keys() {
             let (schema, meaning) = match short(&key) {
                 Some(Short::Limit(metric, bound)) => {

@@ -8,6 +8,7 @@ mod data;
 mod declare;
 mod error;
 mod estimator;
+mod evaluate;
 mod external;
 mod features;
 mod gates;
@@ -33,13 +34,14 @@ pub use estimator::{
     MaxFeatures, Monotonic, Penalty,
 };
 pub use external::{LightgbmDevice, LightgbmSpec, TreeMethod, XgboostDevice, XgboostSpec};
+pub use evaluate::{EvaluateSpec, SliceSpec};
 pub use features::{
     BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,
 };
 pub use gates::{Bound, Gate, Gates};
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
-pub use metric::{metric_higher_is_better, metrics};
+pub use metric::{MetricInfo, metric_higher_is_better, metric_reference, metrics};
 pub use model::{CrossValidation, ExplainSpec, ModelSpec, Refit};
 pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};

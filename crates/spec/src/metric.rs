@@ -8,7 +8,8 @@ use crate::tree::{Content, Node, Scalar};
 use crate::{Located, Task};
 
 /// What is known of one metric.
-pub(crate) struct MetricInfo {
+#[derive(Debug)]
+pub struct MetricInfo {
     pub(crate) name: &'static str,
     /// Names that others give it.
     pub(crate) aliases: &'static [&'static str],
@@ -16,6 +17,10 @@ pub(crate) struct MetricInfo {
     pub(crate) higher_is_better: bool,
     /// The least and the most that it can be.
     pub(crate) range: (Option<f64>, Option<f64>),
+    /// Whether it is computed only where it is asked for.
+    pub(crate) is_further: bool,
+    /// What it is, and where the formula is from.
+    pub(crate) meaning: &'static str,
 }
 
 /// What a metric measures.
@@ -30,6 +35,41 @@ pub(crate) enum Of {
 }
 
 impl MetricInfo {
+    /// Gives its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Gives the other names that specs may use.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// Says whether more of it is better.
+    pub fn higher_is_better(&self) -> bool {
+        self.higher_is_better
+    }
+
+    /// Gives the least and the most that it can be.
+    pub fn range(&self) -> (Option<f64>, Option<f64>) {
+        self.range
+    }
+
+    /// Says whether it is computed only where a spec names it.
+    pub fn is_further(&self) -> bool {
+        self.is_further
+    }
+
+    /// Says what it is and where its formula is from.
+    pub fn meaning(&self) -> &'static str {
+        self.meaning
+    }
+
+    /// Gives the tasks whose predictions have it; none where it is measured with a clock.
+    pub fn tasks(&self) -> Vec<Task> {
+        [Task::Binary, Task::Multiclass, Task::Regression].into_iter().filter(|task| self.is_for(*task)).collect()
+    }
+
     /// Says whether predictions of a task have it.
     pub(crate) fn is_for(&self, task: Task) -> bool {
         match self.of {
@@ -51,29 +91,317 @@ const fn metric(
     of: Of,
     higher_is_better: bool,
     range: (Option<f64>, Option<f64>),
+    meaning: &'static str,
 ) -> MetricInfo {
-    MetricInfo { name, aliases, of, higher_is_better, range }
+    MetricInfo { name, aliases, of, higher_is_better, range, is_further: false, meaning }
+}
+
+/// A metric that is computed only where a spec names it.
+const fn further(metric: MetricInfo) -> MetricInfo {
+    MetricInfo { is_further: true, ..metric }
 }
 
 const SHARE: (Option<f64>, Option<f64>) = (Some(0.0), Some(1.0));
 const FROM_ZERO: (Option<f64>, Option<f64>) = (Some(0.0), None);
+const TO_ONE: (Option<f64>, Option<f64>) = (None, Some(1.0));
+const BOTH_SIDES: (Option<f64>, Option<f64>) = (Some(-1.0), Some(1.0));
 
 /// Every metric, in the order in which they are listed.
 pub(crate) const METRICS: &[MetricInfo] = &[
-    metric("accuracy", &["accuracy_score"], Of::Classes, true, SHARE),
-    metric("precision", &["precision_score"], Of::Classes, true, SHARE),
-    metric("recall", &["recall_score"], Of::Classes, true, SHARE),
-    metric("f1", &["f1_score"], Of::Classes, true, SHARE),
-    metric("roc_auc", &["auc_roc", "auc", "auc_score", "roc_auc_score"], Of::Classes, true, SHARE),
-    metric("average_precision", &["auc_pr", "pr_auc"], Of::Classes, true, SHARE),
-    metric("log_loss", &["logloss"], Of::Classes, false, FROM_ZERO),
-    metric("brier", &["brier_score"], Of::Classes, false, SHARE),
-    metric("rmse", &["root_mean_squared_error"], Of::Numbers, false, FROM_ZERO),
-    metric("mae", &["mean_absolute_error"], Of::Numbers, false, FROM_ZERO),
-    metric("r2", &["r2_score"], Of::Numbers, true, (None, Some(1.0))),
-    metric("median_absolute_error", &[], Of::Numbers, false, FROM_ZERO),
-    metric("latency_p95_ms", &["inference_time_ms"], Of::Clock, false, FROM_ZERO),
-    metric("training_seconds", &["training_time_seconds"], Of::Clock, false, FROM_ZERO),
+    metric(
+        "accuracy",
+        &["accuracy_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "the share of rows whose class is predicted (`accuracy_score`)",
+    ),
+    metric(
+        "precision",
+        &["precision_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "TP / (TP + FP), 0 where nothing is predicted positive (`precision_score`)",
+    ),
+    metric(
+        "recall",
+        &["recall_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "TP / (TP + FN), 0 where nothing is positive (`recall_score`)",
+    ),
+    metric(
+        "f1",
+        &["f1_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall (`f1_score`)",
+    ),
+    metric(
+        "roc_auc",
+        &["auc_roc", "auc", "auc_score", "roc_auc_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "the share of pairs of a positive and a negative that are in order, ties one half (Mann and Whitney, 1947; \
+         `roc_auc_score`)",
+    ),
+    metric(
+        "average_precision",
+        &["auc_pr", "pr_auc"],
+        Of::Classes,
+        true,
+        SHARE,
+        "Σ (Rₙ − Rₙ₋₁) Pₙ over thresholds (`average_precision_score`)",
+    ),
+    metric(
+        "log_loss",
+        &["logloss"],
+        Of::Classes,
+        false,
+        FROM_ZERO,
+        "the mean of −ln p of the true class, p at least 2⁻⁵² (`log_loss`)",
+    ),
+    metric(
+        "brier",
+        &["brier_score"],
+        Of::Classes,
+        false,
+        SHARE,
+        "the mean squared distance of probability and truth; of several classes the sum over them, 0 to 2 (Brier, 1950; \
+         `brier_score_loss`)",
+    ),
+    metric(
+        "rmse",
+        &["root_mean_squared_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the root of the mean squared error (`root_mean_squared_error`)",
+    ),
+    metric(
+        "mae",
+        &["mean_absolute_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean absolute error (`mean_absolute_error`)",
+    ),
+    metric("r2", &["r2_score"], Of::Numbers, true, TO_ONE, "1 − Σ (y − ŷ)² / Σ (y − ȳ)² (`r2_score`)"),
+    metric(
+        "median_absolute_error",
+        &[],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the median of absolute errors (`median_absolute_error`)",
+    ),
+    further(metric(
+        "balanced_accuracy",
+        &["balanced_accuracy_score"],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean recall of the classes (`balanced_accuracy_score`)",
+    )),
+    further(metric(
+        "matthews_corrcoef",
+        &["mcc"],
+        Of::Classes,
+        true,
+        BOTH_SIDES,
+        "the correlation of truth and prediction (Gorodkin, 2004; `matthews_corrcoef`)",
+    )),
+    further(metric(
+        "cohen_kappa",
+        &["cohen_kappa_score"],
+        Of::Classes,
+        true,
+        BOTH_SIDES,
+        "(observed − expected agreement) / (1 − expected) (Cohen, 1960; `cohen_kappa_score`)",
+    )),
+    further(metric("jaccard", &["jaccard_score"], Of::Classes, true, SHARE, "TP / (TP + FP + FN) (`jaccard_score`)")),
+    further(metric(
+        "specificity",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "TN / (TN + FP), the recall of the negatives (`recall_score` of the other class)",
+    )),
+    further(metric(
+        "f0_5",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "1.25 PR / (0.25 P + R): precision counts more than recall (van Rijsbergen, 1979; `fbeta_score` of 0.5)",
+    )),
+    further(metric(
+        "f2",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "5 PR / (4 P + R): recall counts more than precision (`fbeta_score` of 2)",
+    )),
+    further(metric(
+        "f1_macro",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean F1 of the classes, the negative one too (`f1_score`, `average=\"macro\"`)",
+    )),
+    further(metric(
+        "f1_weighted",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean F1 of the classes by their rows (`f1_score`, `average=\"weighted\"`)",
+    )),
+    further(metric(
+        "precision_weighted",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean precision of the classes by their rows (`precision_score`, `average=\"weighted\"`)",
+    )),
+    further(metric(
+        "recall_weighted",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean recall of the classes by their rows (`recall_score`, `average=\"weighted\"`)",
+    )),
+    further(metric(
+        "roc_auc_weighted",
+        &[],
+        Of::Classes,
+        true,
+        SHARE,
+        "the mean `roc_auc` of the classes by their rows (`roc_auc_score`, `average=\"weighted\"`)",
+    )),
+    further(metric(
+        "d2_log_loss",
+        &["d2_log_loss_score"],
+        Of::Classes,
+        true,
+        TO_ONE,
+        "1 − log loss / that of the shares of the classes; no value for one class (`d2_log_loss_score`)",
+    )),
+    further(metric(
+        "d2_brier",
+        &["d2_brier_score", "brier_skill_score"],
+        Of::Classes,
+        true,
+        TO_ONE,
+        "1 − Brier score / that of the shares of the classes; no value for one class (`d2_brier_score`)",
+    )),
+    further(metric(
+        "mse",
+        &["mean_squared_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean squared error (`mean_squared_error`)",
+    )),
+    further(metric(
+        "mape",
+        &["mean_absolute_percentage_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean of |y − ŷ| / |y| as a share, |y| at least 2⁻⁵² (`mean_absolute_percentage_error`)",
+    )),
+    further(metric(
+        "msle",
+        &["mean_squared_log_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean squared difference of ln(1 + y) and ln(1 + ŷ); no value from −1 down (`mean_squared_log_error`)",
+    )),
+    further(metric(
+        "rmsle",
+        &["root_mean_squared_log_error"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the root of `msle` (`root_mean_squared_log_error`)",
+    )),
+    further(metric("max_error", &[], Of::Numbers, false, FROM_ZERO, "the largest absolute error (`max_error`)")),
+    further(metric(
+        "explained_variance",
+        &["explained_variance_score"],
+        Of::Numbers,
+        true,
+        TO_ONE,
+        "1 − variance of the errors / variance of the targets (`explained_variance_score`)",
+    )),
+    further(metric(
+        "poisson_deviance",
+        &["mean_poisson_deviance"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean of 2 (y ln(y / ŷ) − y + ŷ); no value where y < 0 or ŷ ≤ 0 (`mean_poisson_deviance`)",
+    )),
+    further(metric(
+        "gamma_deviance",
+        &["mean_gamma_deviance"],
+        Of::Numbers,
+        false,
+        FROM_ZERO,
+        "the mean of 2 (ln(ŷ / y) + y / ŷ − 1); no value where y ≤ 0 or ŷ ≤ 0 (`mean_gamma_deviance`)",
+    )),
+    further(metric(
+        "d2_absolute_error",
+        &["d2_absolute_error_score"],
+        Of::Numbers,
+        true,
+        TO_ONE,
+        "1 − mean absolute error / that of the median of the targets (Koenker and Machado, 1999; \
+         `d2_absolute_error_score`)",
+    )),
+    further(metric(
+        "d2_poisson",
+        &[],
+        Of::Numbers,
+        true,
+        TO_ONE,
+        "1 − Poisson deviance / that of the mean of the targets (`d2_tweedie_score` of power 1)",
+    )),
+    further(metric(
+        "d2_gamma",
+        &[],
+        Of::Numbers,
+        true,
+        TO_ONE,
+        "1 − gamma deviance / that of the mean of the targets (`d2_tweedie_score` of power 2)",
+    )),
+    metric(
+        "latency_p95_ms",
+        &["inference_time_ms"],
+        Of::Clock,
+        false,
+        FROM_ZERO,
+        "the 95th percentile of the time that one prediction from raw values takes, in milliseconds; gates alone",
+    ),
+    metric(
+        "training_seconds",
+        &["training_time_seconds"],
+        Of::Clock,
+        false,
+        FROM_ZERO,
+        "the time that training took, in seconds; gates alone",
+    ),
 ];
 
 /// Finds a metric by its name or an alias of it.
@@ -84,6 +412,11 @@ pub(crate) fn find(name: &str) -> Option<&'static MetricInfo> {
 /// Lists the names of the metrics of a task, or of all: those measured with a clock last.
 pub fn metrics(task: Option<Task>) -> impl Iterator<Item = &'static str> {
     METRICS.iter().filter(move |metric| task.is_none_or(|task| metric.is_for(task))).map(|metric| metric.name)
+}
+
+/// Gives everything that is known of every metric, in the order in which they are listed.
+pub fn metric_reference() -> &'static [MetricInfo] {
+    METRICS
 }
 
 /// Says whether more of a metric is better; nothing for a name that is not known.

@@ -1,7 +1,9 @@
 //! A model version: which estimators compete, and how one is chosen.
 
 use crate::calibrate::{CalibrateSpec, Calibration, ThresholdOrRule, ThresholdSpec};
-use crate::declare::{bare, choice, decided, defaulted, integer, named, optional, rec, record, required, unless_given};
+use crate::declare::{
+    Decoder, Section, bare, choice, decided, defaulted, integer, named, optional, rec, record, required, unless_given,
+};
 use crate::error::Error;
 use crate::estimator::{Baseline, Candidates, EstimatorSpec};
 use crate::metric::Metric;
@@ -27,7 +29,7 @@ record! {
         /// The estimators that compete, by name; a name of your own needs `estimator: NAME` beside the parameters.
         candidates: Vec<(Located<String>, EstimatorSpec)> = required(Candidates, "{gradient_boosting: {}}"),
         /// The folds of train that tell how much a metric varies.
-        cross_validation: CrossValidation = unless_given(rec(), CrossValidation { folds: 5 }),
+        cross_validation: CrossValidation = unless_given(rec(), CrossValidation { folds: 5, repeats: None }),
         /// The rows of the final fit.
         refit: Refit = unless_given(bare(choice()), Refit::Train),
         /// The metric by which a candidate is chosen. Default: roc_auc; of several classes log_loss, in regression rmse.
@@ -75,6 +77,27 @@ record! {
     pub struct CrossValidation {
         /// The number of folds; 0 turns cross-validation off.
         folds: u32 = unless_given(bare(integer(2, 100).or(0)), 5),
+        /// How often train is cut into folds, each time by other chances: more tells better how much a metric varies, and
+        /// costs as many fits. Not with a split by time, whose blocks lie where they lie. Default: 1.
+        repeats: Option<Located<u32>> = optional(integer(1, 100)),
+    }
+    check check_cross_validation
+}
+
+impl CrossValidation {
+    /// Gives how often train is cut into folds.
+    pub fn repeats(&self) -> u32 {
+        self.repeats.as_ref().map_or(1, |repeats| repeats.value)
+    }
+}
+
+fn check_cross_validation(validation: &mut CrossValidation, section: &Section<'_>, decoder: &mut Decoder) {
+    if validation.folds == 0
+        && let Some((key, _)) = section.entries.iter().find(|(key, _)| key.value == "repeats")
+        && validation.repeats.is_some()
+    {
+        let why = "there are no folds to make again";
+        decoder.errors.push(Error::LoneParameter { key: key.clone(), needs: "folds: 5", why });
     }
 }
 

@@ -7,6 +7,7 @@ use crate::declare::{
     unless_given,
 };
 use crate::error::Error;
+use crate::evaluate::EvaluateSpec;
 use crate::gates::{Gates, GatesShape};
 use crate::name::Name;
 use crate::{DataSpec, Located, PromoteSpec};
@@ -22,6 +23,8 @@ record! {
         data: DataSpec = required(rec(), "{source: data/raw/customers.csv, target: {column: Churn, positive: \"Yes\"}}"),
         /// The versions that a run uses.
         active: Active = required(rec(), "{split: 1, features: 1, model: 1}"),
+        /// What is measured of a model beside what every report tells: further metrics, and slices of the test sets.
+        evaluate: Option<EvaluateSpec> = optional(rec()),
         /// What a model must reach on the reference test.
         gates: Gates = or_empty(GatesShape),
         /// When and where to a model is promoted. Without this section models are not compared and not promoted.

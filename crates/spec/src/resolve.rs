@@ -150,6 +150,24 @@ pub struct Resolved {
     pub warnings: Vec<Diagnostic>,
 }
 
+impl Resolved {
+    /// Gives the metrics that the configuration names and that not every report has: in the order of the list of metrics.
+    pub fn further_metrics(&self) -> Vec<&'static str> {
+        let project = &self.project;
+        let evaluate = project.evaluate.iter().flat_map(|evaluate| {
+            let of_slices = evaluate.slices.iter().map(|slices| &slices.metric);
+            evaluate.metrics.iter().chain(of_slices)
+        });
+        let gates = project.gates.iter().map(|gate| &gate.metric);
+        let promote = project.promote.iter();
+        let promote = promote.flat_map(|of| of.may_lose.iter().map(|(metric, _)| metric).chain([&of.metric]));
+        let named: Vec<&str> =
+            evaluate.chain(gates).chain(promote).chain([&self.model.spec.metric]).map(|name| name.as_str()).collect();
+        let further = crate::metric::METRICS.iter().filter(|metric| metric.is_further);
+        further.map(|metric| metric.name).filter(|name| named.contains(name)).collect()
+    }
+}
+
 /// The most problems that are told; each is drawn from its whole text, and nobody reads more.
 const MOST_PROBLEMS: usize = 100;
 
@@ -192,6 +210,7 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
     }
     if let (Some(model), Some(split)) = (&model, &split) {
         context::check_calibration(&model.spec, &split.spec, &mut errors);
+        context::check_repeats(&model.spec, &split.spec, &mut errors);
     }
     let shown = errors.iter().take(MOST_PROBLEMS).map(Error::diagnostic).collect();
     let mut problems: Problems = in_order(shown).into_iter().collect();

@@ -9,7 +9,8 @@ use trainyard_random::{Key, Stream};
 use self::binary::BinarySample;
 use self::multiclass::MulticlassSample;
 use self::regression::RegressionSample;
-use super::{CLASSIFICATION, Metric, Predictions, REGRESSION, Task, check};
+use super::weighed::{Plain, Weighed};
+use super::{CLASSIFICATION, Metric, REGRESSION, Scored, Task};
 use crate::Error;
 use crate::binning::sortable;
 
@@ -43,7 +44,7 @@ pub struct Paired {
     pub skipped: usize,
 }
 
-/// Gives a 95 % interval of every metric of the task, by name.
+/// Gives a 95 % interval of every metric of the task, by name, each row counting once.
 ///
 /// Draws are keyed by `seed`, resample and position among the sorted rows, so that neither threads nor the order of the
 /// rows matter. Rows are sorted once; a resample costs one pass.
@@ -58,21 +59,7 @@ pub fn bootstrap(
     resamples: usize,
     seed: u64,
 ) -> Result<BTreeMap<String, Interval>, Error> {
-    check_resamples("bootstrap", task, targets, &[predictions], resamples)?;
-    let order = match task {
-        Task::Binary | Task::Regression => {
-            sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])))
-        }
-        Task::Multiclass { .. } => sorted_rows(task, targets, &[predictions]),
-    };
-    let sample = Sample::new(task, targets, predictions, threshold, &order);
-    let drawn = resample(targets.len(), resamples, seed, |counts, work| sample.all(counts, work));
-    let interval = |metric: usize| {
-        let mut values: Vec<f64> = drawn.iter().map(|values| values[metric]).filter(|value| !value.is_nan()).collect();
-        let (low, high) = percentiles(&mut values);
-        Interval { low, high, skipped: resamples - values.len() }
-    };
-    Ok(task.metrics().iter().enumerate().map(|(metric, name)| ((*name).to_owned(), interval(metric))).collect())
+    Scored { task, targets, predictions, weights: None, threshold }.bootstrap(&[], resamples, seed)
 }
 
 /// Gives the difference of `metric` between models `a` and `b`, drawing the same rows for both.
@@ -90,15 +77,74 @@ pub fn paired_bootstrap(
     resamples: usize,
     seed: u64,
 ) -> Result<Paired, Error> {
-    let metric = Metric::named(task, metric)?;
-    check_resamples("paired bootstrap", task, targets, &[a, b], resamples)?;
-    let difference = metric.of(task, targets, a, threshold)? - metric.of(task, targets, b, threshold)?;
-    let order = sorted_rows(task, targets, &[a, b]);
-    let samples = [a, b].map(|predictions| Sample::new(task, targets, predictions, threshold, &order));
-    let differences = resample(targets.len(), resamples, seed, |counts, work| {
-        let [a, b] = samples.each_ref().map(|sample| sample.one(metric, counts, work));
-        a - b
+    Scored { task, targets, predictions: a, weights: None, threshold }.paired(b, metric, resamples, seed)
+}
+
+/// Gives the interval of each metric; the metrics of every report come first.
+pub(super) fn intervals(
+    scored: &Scored<'_>,
+    metrics: &[Metric],
+    resamples: usize,
+    seed: u64,
+) -> Result<Vec<Interval>, Error> {
+    check_resamples(resamples)?;
+    let (targets, predictions) = (scored.targets, scored.predictions);
+    let order = match scored.task {
+        // By hand and not by `sorted_rows`: the order decides the draws, and these have been so from the first.
+        Task::Binary | Task::Regression if scored.weights.is_none() => {
+            sorted(targets.len(), |row| (sortable(predictions[row]), sortable(targets[row])))
+        }
+        _ => sorted_rows(scored, &[predictions]),
+    };
+    let counted = metrics.iter().take_while(|metric| !scored.needs_weighing(**metric)).count();
+    let sample = (counted > 0).then(|| Sample::new(scored, &order));
+    let weighed = (counted < metrics.len()).then(|| scored.weighed(&order));
+    let drawn = resample(targets.len(), resamples, seed, |counts, work| {
+        let mut values: Vec<f64> = Vec::with_capacity(metrics.len());
+        if let Some(sample) = &sample {
+            values.extend(sample.all(counts, work).into_iter().take(counted));
+        }
+        if let Some((rows, weights)) = &weighed {
+            values.extend(rows.values::<Plain>(&metrics[counted..], &times(weights, counts)));
+        }
+        values
     });
+    let interval = |metric: usize| {
+        let mut values: Vec<f64> = drawn.iter().map(|values| values[metric]).filter(|value| !value.is_nan()).collect();
+        let (low, high) = percentiles(&mut values);
+        Interval { low, high, skipped: resamples - values.len() }
+    };
+    Ok((0..metrics.len()).map(interval).collect())
+}
+
+/// Gives the difference of a metric between two models' predictions of the same rows.
+pub(super) fn paired(
+    a: &Scored<'_>,
+    b: &Scored<'_>,
+    name: &str,
+    metric: Metric,
+    resamples: usize,
+    seed: u64,
+) -> Result<Paired, Error> {
+    check_resamples(resamples)?;
+    let difference = a.metric(name)? - b.metric(name)?;
+    let order = sorted_rows(a, &[a.predictions, b.predictions]);
+    let differences = if a.needs_weighing(metric) {
+        let samples: [(Weighed, Vec<f64>); 2] = [a, b].map(|scored| scored.weighed(&order));
+        resample(a.targets.len(), resamples, seed, |counts, _| {
+            let [a, b] = samples.each_ref().map(|(rows, weights)| {
+                let values = rows.values::<Plain>(&[metric], &times(weights, counts));
+                values.first().copied().unwrap_or(f64::NAN)
+            });
+            a - b
+        })
+    } else {
+        let samples = [a, b].map(|scored| Sample::new(scored, &order));
+        resample(a.targets.len(), resamples, seed, |counts, work| {
+            let [a, b] = samples.each_ref().map(|sample| sample.one(metric, counts, work));
+            a - b
+        })
+    };
     let mut values: Vec<f64> = differences.into_iter().filter(|value| !value.is_nan()).collect();
     let (low, high) = percentiles(&mut values);
     let share = |count: usize| (count + 1) as f64 / (values.len() + 1) as f64;
@@ -108,18 +154,14 @@ pub fn paired_bootstrap(
     Ok(Paired { difference, low, high, p_value, skipped: resamples - values.len() })
 }
 
-fn check_resamples(
-    operation: &'static str,
-    task: Task,
-    targets: &[f64],
-    predictions: &[&[f64]],
-    resamples: usize,
-) -> Result<(), Error> {
-    if resamples == 0 {
-        return Err(Error::Parameter { name: "resamples", value: 0.0, allowed: "at least 1" });
-    }
-    let kind = if task == Task::Regression { Predictions::Finite } else { Predictions::Probabilities };
-    predictions.iter().try_for_each(|predictions| check(operation, task, targets, predictions, kind))
+fn check_resamples(resamples: usize) -> Result<(), Error> {
+    let few = Error::Parameter { name: "resamples", value: 0.0, allowed: "at least 1" };
+    if resamples == 0 { Err(few) } else { Ok(()) }
+}
+
+/// Gives how much each row counts in a resample.
+fn times(weights: &[f64], counts: &[u32]) -> Vec<f64> {
+    weights.iter().zip(counts).map(|(weight, count)| weight * f64::from(*count)).collect()
 }
 
 fn sorted<K: Ord>(rows: usize, key: impl Fn(usize) -> K) -> Vec<u32> {
@@ -128,14 +170,16 @@ fn sorted<K: Ord>(rows: usize, key: impl Fn(usize) -> K) -> Vec<u32> {
     order
 }
 
-/// Sorts rows by their target, then by what each model says of them, so that their order as given does not matter.
-fn sorted_rows(task: Task, targets: &[f64], models: &[&[f64]]) -> Vec<u32> {
-    let outputs = task.outputs();
+/// Sorts rows by their target, then by what each model says of them, then by how much they count, so that their order as
+/// given does not matter.
+pub(super) fn sorted_rows(scored: &Scored<'_>, models: &[&[f64]]) -> Vec<u32> {
+    let outputs = scored.task.outputs();
     let key = |row: u32| {
         let of_models = models.iter().flat_map(move |model| &model[row as usize * outputs..][..outputs]);
-        std::iter::once(&targets[row as usize]).chain(of_models).map(|value| sortable(*value))
+        let weight = scored.weight(row as usize);
+        std::iter::once(scored.targets[row as usize]).chain(of_models.copied()).chain([weight]).map(sortable)
     };
-    let mut order: Vec<u32> = (0..targets.len() as u32).collect();
+    let mut order: Vec<u32> = (0..scored.targets.len() as u32).collect();
     order.sort_by(|a, b| key(*a).cmp(key(*b)));
     order
 }
@@ -203,8 +247,9 @@ enum Sample {
 
 impl Sample {
     /// Takes rows in the order `order`, which is that of the counts.
-    fn new(task: Task, targets: &[f64], predictions: &[f64], threshold: f64, order: &[u32]) -> Sample {
-        let targets: Vec<f64> = order.iter().map(|&row| targets[row as usize]).collect();
+    fn new(scored: &Scored<'_>, order: &[u32]) -> Sample {
+        let Scored { task, predictions, threshold, .. } = *scored;
+        let targets: Vec<f64> = order.iter().map(|&row| scored.targets[row as usize]).collect();
         let outputs = task.outputs();
         let row = |row: &u32| *row as usize * outputs..(*row as usize + 1) * outputs;
         let predictions: Vec<f64> = order.iter().flat_map(|at| &predictions[row(at)]).copied().collect();

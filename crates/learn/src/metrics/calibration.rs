@@ -4,6 +4,7 @@ use trainyard_exact::{ExactSum, quantile};
 
 use super::{Predictions, Task, check};
 use crate::Error;
+use crate::error::check_weights;
 
 /// Says where the bins of a calibration curve lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,15 +71,41 @@ pub fn calibration_curve(
 }
 
 /// Computes the expected calibration error, 0 to 1: Σ over bins of (rows of the bin / rows) · |share of positives − mean
-/// probability|.
+/// probability|; with weights rows count by them.
 ///
 /// Bins are of equal width, closed above (Guo, Pleiss, Sun and Weinberger: "On calibration of modern neural networks",
 /// 2017, equation 3, with the probability of class 1 in place of that of the predicted class).
 ///
 /// # Errors
-/// As [`calibration_curve`].
-pub fn expected_calibration_error(targets: &[f64], predictions: &[f64], bins: usize) -> Result<f64, Error> {
+/// As [`calibration_curve`], and weights that are negative or all zero.
+pub fn expected_calibration_error(
+    targets: &[f64],
+    predictions: &[f64],
+    bins: usize,
+    weights: Option<&[f64]>,
+) -> Result<f64, Error> {
+    if let Some(weights) = weights {
+        return weighted_error(targets, predictions, bins, weights);
+    }
     let curve = calibration_curve(targets, predictions, bins, CalibrationBins::Uniform)?;
     let term = |point: &CalibrationPoint| point.rows as f64 * (point.positive_share - point.mean_prediction).abs();
     Ok(trainyard_exact::sum(curve.iter().map(term)) / targets.len() as f64)
+}
+
+fn weighted_error(targets: &[f64], predictions: &[f64], bins: usize, weights: &[f64]) -> Result<f64, Error> {
+    let operation = "expected_calibration_error";
+    check(operation, Task::Binary, targets, predictions, Predictions::Probabilities)?;
+    check_weights(operation, Some(weights), targets.len())?;
+    if bins == 0 {
+        return Err(Error::Parameter { name: "bins", value: 0.0, allowed: "at least 1" });
+    }
+    let width = 1.0 / bins as f64;
+    let inner: Vec<f64> = (1..bins).map(|edge| edge as f64 * width).collect();
+    let mut gaps = vec![ExactSum::default(); bins];
+    for ((target, prediction), weight) in targets.iter().zip(predictions).zip(weights) {
+        // Of a bin, weight · |share of positives − mean probability| is the size of this sum.
+        gaps[inner.partition_point(|edge| edge < prediction)].add(weight * (target - prediction));
+    }
+    let total = trainyard_exact::sum(weights.iter().copied());
+    Ok(trainyard_exact::sum(gaps.into_iter().map(|gap| gap.total().abs())) / total)
 }

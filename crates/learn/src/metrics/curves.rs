@@ -26,6 +26,50 @@ pub struct PrecisionRecallPoint {
     pub recall: f64,
 }
 
+/// A point of the detection error tradeoff: what happens when predictions of at least `threshold` are positive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetPoint {
+    /// The threshold.
+    pub threshold: f64,
+    /// The share of negatives predicted positive.
+    pub false_positive_rate: f64,
+    /// The share of positives predicted negative.
+    pub false_negative_rate: f64,
+}
+
+/// Gives the detection error tradeoff from the lowest threshold to the highest, one point a distinct prediction: from the
+/// last point that misses no positive to the first that takes a negative for one.
+///
+/// Martin and others: "The DET curve in assessment of detection task performance", 1997.
+///
+/// # Errors
+/// As [`roc`], and one class alone.
+pub fn det(targets: &[f64], predictions: &[f64]) -> Result<Vec<DetPoint>, Error> {
+    let operation = "det";
+    check(operation, Task::Binary, targets, predictions, Predictions::Finite)?;
+    let ranking = Ranking::new(targets, predictions);
+    if ranking.negatives == 0 || ranking.positives == 0 {
+        return Err(Error::OneClass { operation, class: if ranking.positives == 0 { 0.0 } else { 1.0 } });
+    }
+    let (mut negatives, mut positives) = (0, 0);
+    // From the highest threshold down: false positives rise and false negatives fall.
+    let fallen = ranking.levels.iter().rev().map(|level| {
+        negatives += level.negatives;
+        positives += level.positives;
+        (level.prediction, negatives, ranking.positives - positives)
+    });
+    let fallen: Vec<(f64, u64, u64)> = fallen.collect();
+    let least = fallen.first().map_or(0, |(_, wrong, _)| *wrong);
+    let first = fallen.iter().rposition(|(_, wrong, _)| *wrong == least).unwrap_or(0);
+    let last = fallen.iter().position(|(_, _, missed)| *missed == 0).unwrap_or(first).max(first);
+    let point = |(threshold, wrong, missed): &(f64, u64, u64)| DetPoint {
+        threshold: *threshold,
+        false_positive_rate: *wrong as f64 / ranking.negatives as f64,
+        false_negative_rate: *missed as f64 / ranking.positives as f64,
+    };
+    Ok(fallen[first..=last].iter().rev().map(point).collect())
+}
+
 /// Gives the ROC curve from the highest threshold to the lowest: (0, 0) to (1, 1), one point a distinct prediction.
 ///
 /// # Errors

@@ -14,7 +14,9 @@ mod errors;
 mod multiclass;
 mod ranking;
 mod regression;
+mod scored;
 mod threshold;
+mod weighed;
 mod weighted;
 
 use std::collections::BTreeMap;
@@ -22,14 +24,16 @@ use std::collections::BTreeMap;
 pub use self::binary::{accuracy, average_precision, brier, confusion, f1, log_loss, precision, recall, roc_auc};
 pub use self::bootstrap::{Interval, Paired, bootstrap, paired_bootstrap};
 pub use self::calibration::{CalibrationBins, CalibrationPoint, calibration_curve, expected_calibration_error};
-pub use self::curves::{PrecisionRecallPoint, RocPoint, precision_recall, roc};
+pub use self::curves::{DetPoint, PrecisionRecallPoint, RocPoint, det, precision_recall, roc};
 pub use self::delong::{DeLong, delong};
 pub use self::errors::{
-    explained_variance, max_error, mean_absolute_percentage_error, mean_squared_log_error, pinball_loss,
-    tweedie_deviance,
+    d2_absolute_error, d2_pinball, d2_tweedie, explained_variance, hinge_loss, max_error,
+    mean_absolute_percentage_error, mean_squared_log_error, pinball_loss, tweedie_deviance,
 };
 pub use self::multiclass::{class_confusion, most_likely};
+pub use self::ranking::{dcg, ndcg};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};
+pub use self::scored::Scored;
 pub use self::threshold::{Threshold, ThresholdRule, choose_threshold};
 pub use self::weighted::{KappaWeights, WeightedConfusion, top_k_accuracy};
 
@@ -56,8 +60,49 @@ pub const CLASSIFICATION: [&str; 8] =
 /// The names of the metrics of a numeric target, in alphabetical order.
 pub const REGRESSION: [&str; 4] = ["mae", "median_absolute_error", "r2", "rmse"];
 
+/// The names of the metrics of classes that are computed where they are asked for, in alphabetical order.
+const MORE_OF_CLASSES: [&str; 14] = [
+    "balanced_accuracy",
+    "cohen_kappa",
+    "d2_brier",
+    "d2_log_loss",
+    "f0_5",
+    "f1_macro",
+    "f1_weighted",
+    "f2",
+    "jaccard",
+    "matthews_corrcoef",
+    "precision_weighted",
+    "recall_weighted",
+    "roc_auc_weighted",
+    "specificity",
+];
+
+/// The names of the metrics of a numeric target that are computed where they are asked for, in alphabetical order.
+const MORE_OF_NUMBERS: [&str; 11] = [
+    "d2_absolute_error",
+    "d2_gamma",
+    "d2_poisson",
+    "explained_variance",
+    "gamma_deviance",
+    "mape",
+    "max_error",
+    "mse",
+    "msle",
+    "poisson_deviance",
+    "rmsle",
+];
+
 impl Task {
-    /// Gives the names of the task's metrics.
+    /// Gives the names of the task's further metrics, which are computed where they are asked for.
+    pub fn more_metrics(self) -> &'static [&'static str] {
+        match self {
+            Task::Binary | Task::Multiclass { .. } => &MORE_OF_CLASSES,
+            Task::Regression => &MORE_OF_NUMBERS,
+        }
+    }
+
+    /// Gives the names of the metrics that every report of the task has.
     pub fn metrics(self) -> &'static [&'static str] {
         match self {
             Task::Binary | Task::Multiclass { .. } => &CLASSIFICATION,
@@ -148,12 +193,12 @@ pub fn regression(targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<Strin
     Ok(REGRESSION.iter().map(|name| (*name).to_owned()).zip(values).collect())
 }
 
-/// Computes the metric `name` of a task.
+/// Computes the metric `name` of a task: one that every report has, or one of the further ones.
 ///
 /// # Errors
 /// A name that the task does not have, and as [`binary`] and [`regression`].
 pub fn by_name(name: &str, task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
-    Metric::named(task, name)?.of(task, targets, predictions, threshold)
+    Scored { task, targets, predictions, weights: None, threshold }.metric(name)
 }
 
 /// One metric of one task.
@@ -171,12 +216,47 @@ enum Metric {
     MedianAbsoluteError,
     R2,
     Rmse,
+    /// One that is computed only where it is asked for.
+    Further(Further),
+}
+
+/// A metric that is computed only where it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Further {
+    BalancedAccuracy,
+    CohenKappa,
+    D2Brier,
+    D2LogLoss,
+    F05,
+    F1Macro,
+    F1Weighted,
+    F2,
+    Jaccard,
+    MatthewsCorrcoef,
+    PrecisionWeighted,
+    RecallWeighted,
+    RocAucWeighted,
+    Specificity,
+    D2AbsoluteError,
+    D2Gamma,
+    D2Poisson,
+    ExplainedVariance,
+    GammaDeviance,
+    Mape,
+    MaxError,
+    Mse,
+    Msle,
+    PoissonDeviance,
+    Rmsle,
 }
 
 impl Metric {
     fn named(task: Task, name: &str) -> Result<Metric, Error> {
-        let known = task.metrics();
-        let found = match name {
+        let (known, further) = (task.metrics(), task.more_metrics());
+        if !known.contains(&name) && !further.contains(&name) {
+            return Err(Error::UnknownMetric { name: name.to_owned(), known });
+        }
+        Ok(match name {
             "accuracy" => Metric::Accuracy,
             "average_precision" => Metric::AveragePrecision,
             "brier" => Metric::Brier,
@@ -189,11 +269,14 @@ impl Metric {
             "median_absolute_error" => Metric::MedianAbsoluteError,
             "r2" => Metric::R2,
             "rmse" => Metric::Rmse,
-            _ => return Err(Error::UnknownMetric { name: name.to_owned(), known }),
-        };
-        if known.contains(&name) { Ok(found) } else { Err(Error::UnknownMetric { name: name.to_owned(), known }) }
+            other => match Further::named(other) {
+                Some(further) => Metric::Further(further),
+                None => return Err(Error::UnknownMetric { name: name.to_owned(), known }),
+            },
+        })
     }
 
+    /// Computes one of the metrics that every report has, each row counting once.
     fn of(self, task: Task, targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, Error> {
         if let Task::Multiclass { classes } = task {
             check("metrics", task, targets, predictions, Predictions::Probabilities)?;
@@ -212,7 +295,41 @@ impl Metric {
             Metric::MedianAbsoluteError => median_absolute_error(targets, predictions),
             Metric::R2 => r2(targets, predictions),
             Metric::Rmse => rmse(targets, predictions),
+            Metric::Further(_) => Ok(f64::NAN),
         }
+    }
+}
+
+impl Further {
+    fn named(name: &str) -> Option<Further> {
+        Some(match name {
+            "balanced_accuracy" => Further::BalancedAccuracy,
+            "cohen_kappa" => Further::CohenKappa,
+            "d2_brier" => Further::D2Brier,
+            "d2_log_loss" => Further::D2LogLoss,
+            "f0_5" => Further::F05,
+            "f1_macro" => Further::F1Macro,
+            "f1_weighted" => Further::F1Weighted,
+            "f2" => Further::F2,
+            "jaccard" => Further::Jaccard,
+            "matthews_corrcoef" => Further::MatthewsCorrcoef,
+            "precision_weighted" => Further::PrecisionWeighted,
+            "recall_weighted" => Further::RecallWeighted,
+            "roc_auc_weighted" => Further::RocAucWeighted,
+            "specificity" => Further::Specificity,
+            "d2_absolute_error" => Further::D2AbsoluteError,
+            "d2_gamma" => Further::D2Gamma,
+            "d2_poisson" => Further::D2Poisson,
+            "explained_variance" => Further::ExplainedVariance,
+            "gamma_deviance" => Further::GammaDeviance,
+            "mape" => Further::Mape,
+            "max_error" => Further::MaxError,
+            "mse" => Further::Mse,
+            "msle" => Further::Msle,
+            "poisson_deviance" => Further::PoissonDeviance,
+            "rmsle" => Further::Rmsle,
+            _ => return None,
+        })
     }
 }
 

@@ -1,6 +1,98 @@
 //! Rows sorted by their prediction.
 
+use trainyard_exact::{mean, sum};
+
+use super::{Predictions, Task, check};
+use crate::Error;
 use crate::binning::sortable;
+use crate::error::{check_length, check_weights};
+
+/// Computes the discounted cumulative gain within groups, the mean over groups.
+///
+/// Σ over ranks r of target / log₂(r + 1), the row of the highest score having rank 1 (Järvelin and Kekäläinen: "Cumulated
+/// gain-based evaluation of IR techniques", 2002). Rows of equal scores share their mean gain (McSherry and Najork:
+/// "Computing information retrieval performance measures efficiently in the presence of tied scores", 2008). With `most`
+/// only that many ranks gain. `groups` names the group of each row, such as its query; a group counts the mean weight of
+/// its rows.
+///
+/// # Errors
+/// No rows, lengths that differ, targets or scores that are not finite, weights that are negative or all zero, `most` of 0.
+pub fn dcg(
+    targets: &[f64],
+    scores: &[f64],
+    groups: &[u64],
+    most: Option<usize>,
+    weights: Option<&[f64]>,
+) -> Result<f64, Error> {
+    over_groups("dcg", targets, scores, groups, most, weights, gain)
+}
+
+/// Computes the normalized discounted cumulative gain, 0 to 1: [`dcg`] of each group by that of its best order, the mean
+/// over groups; 0 for a group without a target above 0.
+///
+/// # Errors
+/// As [`dcg`], and targets below 0.
+pub fn ndcg(
+    targets: &[f64],
+    scores: &[f64],
+    groups: &[u64],
+    most: Option<usize>,
+    weights: Option<&[f64]>,
+) -> Result<f64, Error> {
+    let operation = "ndcg";
+    if let Some(row) = targets.iter().position(|target| *target < 0.0) {
+        return Err(Error::NegativeTarget { operation, row, value: targets[row] });
+    }
+    over_groups(operation, targets, scores, groups, most, weights, |rows, most| {
+        let mut best: Vec<(f64, f64)> = rows.iter().map(|(_, target)| (*target, *target)).collect();
+        best.sort_unstable_by_key(|(target, _)| std::cmp::Reverse(sortable(*target)));
+        let best = gain(&best, most);
+        if best > 0.0 { gain(rows, most) / best } else { 0.0 }
+    })
+}
+
+/// Gives the mean over groups of what `of` says of each: of its scores and targets, from the highest score to the lowest.
+fn over_groups(
+    operation: &'static str,
+    targets: &[f64],
+    scores: &[f64],
+    groups: &[u64],
+    most: Option<usize>,
+    weights: Option<&[f64]>,
+    of: impl Fn(&[(f64, f64)], usize) -> f64,
+) -> Result<f64, Error> {
+    check(operation, Task::Regression, targets, scores, Predictions::Finite)?;
+    check_length(operation, "groups", targets.len(), groups.len())?;
+    check_weights(operation, weights, targets.len())?;
+    if most == Some(0) {
+        return Err(Error::Parameter { name: "most", value: 0.0, allowed: "at least 1" });
+    }
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_unstable_by_key(|&row| {
+        (groups[row], std::cmp::Reverse((sortable(scores[row]), sortable(targets[row]))), row)
+    });
+    let of_group = |rows: &[usize]| {
+        let pairs: Vec<(f64, f64)> = rows.iter().map(|&row| (scores[row], targets[row])).collect();
+        let weight = match weights {
+            Some(weights) => mean(&rows.iter().map(|&row| weights[row]).collect::<Vec<f64>>()).unwrap_or(0.0),
+            None => 1.0,
+        };
+        (weight, of(&pairs, most.unwrap_or(usize::MAX)))
+    };
+    let values: Vec<(f64, f64)> = order.chunk_by(|a, b| groups[*a] == groups[*b]).map(of_group).collect();
+    Ok(sum(values.iter().map(|(weight, value)| weight * value)) / sum(values.iter().map(|(weight, _)| *weight)))
+}
+
+/// Gives the discounted gain of pairs of score and target, from the highest score to the lowest.
+fn gain(rows: &[(f64, f64)], most: usize) -> f64 {
+    let discount = |rank: usize| if rank < most { 1.0 / libm::log2(rank as f64 + 2.0) } else { 0.0 };
+    let mut rank = 0;
+    sum(rows.chunk_by(|a, b| a.0 == b.0).map(|level| {
+        let discounts = sum((rank..rank + level.len()).map(discount));
+        rank += level.len();
+        discounts * (sum(level.iter().map(|(_, target)| *target)) / level.len() as f64)
+    }))
+}
 
 /// Counts the classes at each distinct prediction.
 #[derive(Debug)]

@@ -55,6 +55,49 @@ impl WeightedConfusion {
         Ok(WeightedConfusion { classes, cells })
     }
 
+    /// Takes weights by true class, then by predicted class.
+    pub(super) fn of_cells(classes: usize, mut cells: Vec<f64>) -> WeightedConfusion {
+        let total: f64 = cells.iter().sum();
+        let scale = power_of_two(1023 - (total.to_bits() >> 52) as i32);
+        cells.iter_mut().for_each(|cell| *cell *= scale);
+        WeightedConfusion { classes, cells }
+    }
+
+    /// Computes the share of rows that are predicted to be of their class.
+    pub fn accuracy(&self) -> f64 {
+        (0..self.classes).map(|class| self.cell(class, class)).sum::<f64>() / self.total()
+    }
+
+    /// Computes, for `class`, the share of its rows among those predicted to be of it; 0 when there are none.
+    ///
+    /// # Panics
+    /// Panics when there is no such class.
+    pub fn precision(&self, class: usize) -> f64 {
+        share(self.cell(class, class), self.predicted(class))
+    }
+
+    /// Computes, for `class`, the share of its rows that are predicted to be of it; 0 when there are none.
+    ///
+    /// # Panics
+    /// Panics when there is no such class.
+    pub fn recall(&self, class: usize) -> f64 {
+        share(self.cell(class, class), self.truly(class))
+    }
+
+    /// Computes the likelihood ratios of two classes: recall / (1 − specificity), and (1 − recall) / specificity of the
+    /// class 1.
+    ///
+    /// The first is infinite or NaN where no negative is predicted positive, the second where every negative is.
+    pub fn likelihood_ratios(&self) -> (f64, f64) {
+        let (recall, specificity) = (self.recall(1), self.specificity(1));
+        (recall / (1.0 - specificity), (1.0 - recall) / specificity)
+    }
+
+    /// Gives the mean over classes of what `of` says of each, the classes counting by the weight of their rows.
+    pub(super) fn mean_by_rows(&self, of: impl Fn(usize) -> f64) -> f64 {
+        (0..self.classes).map(|class| self.truly(class) * of(class)).sum::<f64>() / self.total()
+    }
+
     /// Computes the mean recall of the classes that have rows.
     pub fn balanced_accuracy(&self) -> f64 {
         let of_class = |class: usize| (self.cell(class, class), self.truly(class));

@@ -13,6 +13,7 @@ mod linear;
 mod metrics;
 mod multiclass;
 mod objectives;
+mod scored;
 mod shap;
 mod sparse;
 mod stored;

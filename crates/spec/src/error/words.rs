@@ -301,6 +301,19 @@ fn meaning(error: &Error) -> Diagnostic {
                 key.origin.point(Diagnostic::error("spec/loss-without-promotion", title), "needs `promote`");
             diagnostic.help("add `promote: {alias: champion}`, so that models are compared")
         }
+        Error::WorstSliceWithoutSlices { metric } => {
+            let title = format!("a gate bounds `{}` of the worst slice, and there are no slices", metric.value);
+            let diagnostic = Diagnostic::error("spec/worst-slice-without-slices", title);
+            let diagnostic = metric.origin.point(diagnostic, "needs `evaluate.slices`");
+            diagnostic.help("name the columns to cut the test by: `evaluate: {slices: [COLUMN]}`")
+        }
+        Error::RepeatsByTime { repeats, by_time } => {
+            let title = "folds of a split by time cannot be repeated";
+            let diagnostic = Diagnostic::error("spec/repeats-by-time", title);
+            let diagnostic =
+                repeats.origin.point(diagnostic, "the blocks of time lie where they lie: every repeat is the same");
+            also(diagnostic, &by_time.origin, "the order of time").help("leave `repeats` out, or take more `folds`")
+        }
         Error::TargetConflict { positive, task } => {
             let words = task_in_words(task.value);
             let diagnostic = Diagnostic::error("spec/target-conflict", format!("{words} has no positive class"));

@@ -8,22 +8,55 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, CalibrationRows, EstimatorSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec, Origin, Part, Project, Refit,
-    SpecFiles, SplitSpec, TargetSpec, Task,
+    Bound, CalibrationRows, DataSpec, EstimatorSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec, Origin, Part,
+    Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
 pub(super) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
     let target = &project.data.target;
     for gate in &project.gates {
-        let path = format!("gates.{}.{}", gate.bound.name(), gate.metric.value);
-        other_task(&gate.metric, path, target, true, errors);
+        let section = if gate.of_worst_slice { "gates.worst_slice" } else { "gates" };
+        let path = format!("{section}.{}.{}", gate.bound.name(), gate.metric.value);
+        other_task(&gate.metric, path, target, !gate.of_worst_slice, errors);
     }
     if let Some(promote) = &mut project.promote {
         decide(&mut promote.metric, target);
         other_task(&promote.metric, "promote.metric".to_owned(), target, false, errors);
         for (metric, _) in &promote.may_lose {
             other_task(metric, format!("promote.may_lose.{}", metric.value), target, false, errors);
+        }
+    }
+    let by_default = project.promote.as_ref().map(|promote| promote.metric.value.clone());
+    let data = &project.data;
+    if let Some(evaluate) = &mut project.evaluate {
+        for metric in &evaluate.metrics {
+            other_task(metric, "evaluate.metrics".to_owned(), target, false, errors);
+        }
+        if let Some(slices) = &mut evaluate.slices {
+            match by_default {
+                Some(metric) if slices.metric.is_empty() => slices.metric.value = metric,
+                _ => decide(&mut slices.metric, target),
+            }
+            other_task(&slices.metric, "evaluate.slices.metric".to_owned(), target, false, errors);
+            check_slices(slices, data, errors);
+        }
+    }
+    let slices = project.evaluate.as_ref().and_then(|evaluate| evaluate.slices.as_ref());
+    if let (None, Some(gate)) = (slices, project.gates.iter().find(|gate| gate.of_worst_slice)) {
+        errors.push(Error::WorstSliceWithoutSlices { metric: gate.metric.clone() });
+    }
+}
+
+/// Refuses to cut the tests by the target, the key or what is left out.
+fn check_slices(slices: &SliceSpec, data: &DataSpec, errors: &mut Vec<Error>) {
+    let taken = [Some((&data.target.column, "the target")), data.key.as_ref().map(|key| (key, "the key"))];
+    for name in &slices.columns {
+        let dropped = data.drop.iter().find(|dropped| dropped.value == name.value).map(|first| (first, "dropped"));
+        let first = taken.into_iter().flatten().find(|(first, _)| first.value == name.value).or(dropped);
+        if let Some((first, first_role)) = first {
+            let (name, first) = (name.clone(), first.clone());
+            errors.push(Error::ColumnConflict { name, first, second_role: "cut into slices", first_role });
         }
     }
 }
@@ -123,6 +156,14 @@ pub(super) fn check_calibration(model: &ModelSpec, split: &SplitSpec, errors: &m
     let rows = model.calibrate.as_ref().map(|calibrate| &calibrate.value.folds);
     if let Some(rows) = rows.filter(|rows| rows.value == CalibrationRows::Validation && !split.has_validation()) {
         errors.push(Error::CalibrationWithoutValidation { rows: rows.origin.clone() });
+    }
+}
+
+/// Refuses to repeat folds that lie where time put them.
+pub(super) fn check_repeats(model: &ModelSpec, split: &SplitSpec, errors: &mut Vec<Error>) {
+    let repeats = model.cross_validation.repeats.as_ref().filter(|repeats| repeats.value > 1);
+    if let (Some(repeats), Some(time)) = (repeats, &split.by_time) {
+        errors.push(Error::RepeatsByTime { repeats: repeats.clone(), by_time: time.column.clone() });
     }
 }
 

@@ -69,8 +69,9 @@ impl BinarySample {
             Metric::Precision => precision_of(self.confusion(drawn)),
             Metric::Recall => recall_of(self.confusion(drawn)),
             Metric::RocAuc => self.roc_auc(drawn),
-            // `Metric::named` gives none of these for a binary task.
+            // `Metric::named` gives none of these for a binary task, and further ones are not counted.
             Metric::Mae | Metric::MedianAbsoluteError | Metric::R2 | Metric::Rmse => f64::NAN,
+            Metric::Further(_) => f64::NAN,
         }
     }
 

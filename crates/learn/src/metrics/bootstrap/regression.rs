@@ -37,7 +37,7 @@ impl RegressionSample {
                 self.r2(counts, sum, squared)
             }
             Metric::Rmse => (self.sums(counts)[2] / rows).sqrt(),
-            // `Metric::named` gives none of these for a regression task.
+            // `Metric::named` gives none of these for a regression task, and further ones are not counted.
             Metric::Accuracy
             | Metric::AveragePrecision
             | Metric::Brier
@@ -45,7 +45,8 @@ impl RegressionSample {
             | Metric::LogLoss
             | Metric::Precision
             | Metric::Recall
-            | Metric::RocAuc => f64::NAN,
+            | Metric::RocAuc
+            | Metric::Further(_) => f64::NAN,
         }
     }
 
