@@ -69,6 +69,8 @@ pub enum Error {
     UnsupportedType { file: String, column: String, kind: String },
     /// A named column is not there.
     NoColumn { what: &'static str, name: String, columns: Vec<String>, place: Option<Place> },
+    /// A column that is to cut the tests into slices has another text in each row.
+    SliceOfRows { column: String, rows: usize, place: Option<Place> },
     /// The target is missing in some rows.
     MissingTarget { column: String, rows: usize, first: usize },
     /// The target never changes.
@@ -252,6 +254,14 @@ impl Error {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("the columns are {}", listed(columns))),
                 }
+            }
+            Error::SliceOfRows { column, rows, place } => {
+                let title = format!(
+                    "{column} has a text of its own in each of {} rows: no slice would be of two",
+                    count(*rows as u64)
+                );
+                at(Diagnostic::error("data/slice-of-rows", title), place, "names single rows".to_owned())
+                    .help("cut by a column whose values repeat, or by a number, which is cut into bins")
             }
             Error::MissingTarget { column, rows, first } => Diagnostic::error(
                 "data/missing-target",

@@ -10,6 +10,7 @@ mod error;
 mod parquet;
 mod read;
 pub mod rows;
+pub mod slices;
 pub mod split;
 pub mod synth;
 mod target;

@@ -133,12 +133,17 @@ impl Measures {
     /// Measures probabilities; they must be finite, and targets fit the task.
     ///
     /// # Errors
-    /// No rows, lengths that differ, targets that do not fit the task.
-    pub fn of(task: Task, targets: &[f64], probabilities: &[f64]) -> Result<Measures, trainyard_learn::Error> {
-        let all = metrics::all(task, targets, probabilities, 0.5)?;
+    /// No rows, lengths that differ, targets that do not fit the task, weights that are negative or all zero.
+    pub fn of(
+        task: Task,
+        targets: &[f64],
+        probabilities: &[f64],
+        weights: Option<&[f64]>,
+    ) -> Result<Measures, trainyard_learn::Error> {
+        let all = metrics::Scored { task, targets, predictions: probabilities, weights, threshold: 0.5 }.metrics(&[])?;
         let value = |name: &str| all.get(name).copied().unwrap_or(f64::NAN);
         let error = match task {
-            Task::Binary => Some(metrics::expected_calibration_error(targets, probabilities, BINS)?),
+            Task::Binary => Some(metrics::expected_calibration_error(targets, probabilities, BINS, weights)?),
             _ => None,
         };
         Ok(Measures { brier: value("brier"), log_loss: value("log_loss"), expected_calibration_error: error })
@@ -223,7 +228,8 @@ impl Fit<'_> {
             let fitted = Calibration::fit(method, task, &held.scores, &held.targets, held.weights.as_deref());
             let fitted = fitted.map_err(|error| self.failed(error))?;
             let measure = |probabilities: &[f64]| {
-                Measures::of(task, &held.targets, probabilities).map_err(|error| self.failed(error))
+                let weights = held.weights.as_deref();
+                Measures::of(task, &held.targets, probabilities, weights).map_err(|error| self.failed(error))
             };
             report.before = Some(measure(&self.model.estimator.predictions_of(held.scores.clone()))?);
             report.after = Some(measure(&fitted.probabilities(held.scores.clone()))?);
@@ -261,9 +267,13 @@ impl Fit<'_> {
     /// Scores every training row by a fit on the other folds.
     fn out_of_fold(&self) -> Result<Held, Error> {
         let course = &self.course;
-        let fold_of = folds::assign(course.request, &course.targets, &course.digests, course.folds, self.key)?;
+        // Once, however often the cross-validation cuts: the mean of several fits' scores spreads less than those of the one
+        // model that the map is for.
+        let seed = folds::seed(course.request, 0);
+        let fold_of = folds::assign(course.request, &course.targets, &course.digests, course.folds, seed, self.key)?;
         let scored = course.each_fold(|fold| {
-            let (rows, _, scores) = course.in_fold(&fold_of, fold, |prepared, part| {
+            let part = Part::Fold { fold, of: course.folds };
+            let (rows, _, scores) = course.in_fold(&fold_of, fold, part, |prepared| {
                 let estimator = self.fitted(prepared, part)?;
                 Ok(prepared.held.as_ref().map(|held| estimator.scores(&held.matrix())).unwrap_or_default())
             })?;

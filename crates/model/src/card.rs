@@ -125,6 +125,14 @@ fn metrics(trained: &Trained, request: &OpenRequest<'_>) -> String {
          finished, and so are not in this folder.\n",
         request.baseline
     );
+    if let Some(repeats) = report.candidates.iter().find_map(|candidate| candidate.repeats) {
+        _ = write!(
+            text,
+            "\nFolds were made {} times: means and deviations are over {} fits of each candidate, and out-of-fold metrics \
+             are the mean of those of each time.\n",
+            repeats.repeats, repeats.fits
+        );
+    }
     for candidate in &report.candidates {
         let chosen = if candidate.name == report.chosen { ", the chosen one" } else { "" };
         _ = write!(text, "\n{} (`{}`){chosen}:\n\n", code(&candidate.name), candidate.estimator);

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use arrow_array::{BooleanArray, RecordBatch};
 use serde::{Deserialize, Serialize};
 use trainyard_files::Digest;
-use trainyard_learn::metrics;
-use trainyard_spec::Task;
+use trainyard_learn::metrics::Scored;
+use trainyard_spec::{DataSpec, Task};
 
 use crate::{Error, Model};
 
 /// Fewer rows than this say too little.
 const LEAST_ROWS: u64 = 100;
+
+/// The metrics of two classes that no threshold changes.
+const OF_PROBABILITIES: [&str; 7] =
+    ["roc_auc", "roc_auc_weighted", "average_precision", "log_loss", "brier", "d2_log_loss", "d2_brier"];
 
 /// Fewer rows of a class than this say too little.
 const LEAST_OF_CLASS: u64 = 20;
@@ -36,6 +40,10 @@ pub struct CompareRequest<'a> {
     pub incumbent: Option<Incumbent<'a>>,
     /// The candidate's reference test.
     pub reference: &'a RecordBatch,
+    /// Where the weight of its rows is.
+    pub data: &'a DataSpec,
+    /// The metrics that are asked for beside those of every report.
+    pub more: &'a [&'a str],
     /// The metric whose difference gets an interval.
     pub metric: &'a str,
     /// How often rows are drawn again.
@@ -153,9 +161,11 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
         return Ok(Comparison::TooFewRows { rows, excluded, smallest_class });
     }
 
+    let weights = trainyard_data::weights(&table, request.data)?;
     let of_candidate = candidate.predict(&table)?;
     let measured = incumbent.predict(&table).and_then(|predictions| {
-        let metrics = incumbent.metrics(&targets, &predictions)?;
+        let scored = incumbent.scored(&targets, &predictions, weights.as_deref());
+        let metrics = incumbent.measure(&scored, request.more)?;
         Ok((predictions, metrics))
     });
     let (of_incumbent, incumbent_metrics) = match measured {
@@ -163,21 +173,17 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, Error> {
         Err(error) => return Ok(Comparison::IncumbentFails { error: error.to_string() }),
     };
     let (a, b, threshold) = comparable(request.metric, candidate, &of_candidate, incumbent, &of_incumbent);
-    let paired = metrics::paired_bootstrap(
-        request.metric,
-        candidate.task(),
-        &targets,
-        &a,
-        &b,
-        threshold,
-        request.resamples,
-        request.seed,
-    )
-    .map_err(|error| Error::Learn { candidate: candidate.name.clone(), part: "comparison".into(), error })?;
+    let weights = weights.as_deref();
+    let scored = Scored { task: candidate.task(), targets: &targets, predictions: &a, weights, threshold };
+    let paired = scored.paired(&b, request.metric, request.resamples, request.seed).map_err(|error| Error::Learn {
+        candidate: candidate.name.clone(),
+        part: "comparison".into(),
+        error,
+    })?;
     Ok(Comparison::Measured(Measured {
         rows,
         excluded,
-        candidate: candidate.metrics(&targets, &of_candidate)?,
+        candidate: candidate.measure(&candidate.scored(&targets, &of_candidate, weights), request.more)?,
         incumbent: incumbent_metrics,
         metric: request.metric.to_owned(),
         difference: paired.difference,
@@ -196,8 +202,7 @@ fn comparable(
     of_incumbent: &[f64],
 ) -> (Vec<f64>, Vec<f64>, f64) {
     // Of several classes the most likely one is taken, whatever the threshold.
-    let looks_at_classes =
-        candidate.target.task == Task::Binary && matches!(metric, "accuracy" | "precision" | "recall" | "f1");
+    let looks_at_classes = candidate.target.task == Task::Binary && !OF_PROBABILITIES.contains(&metric);
     if !looks_at_classes || candidate.threshold == incumbent.threshold {
         return (of_candidate.to_vec(), of_incumbent.to_vec(), candidate.threshold);
     }

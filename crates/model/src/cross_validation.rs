@@ -53,7 +53,7 @@ pub struct FoldFit {
 /// See [`Error`]; among them a fold or a rest without rows.
 pub fn fit_fold(request: &TrainRequest<'_>, folds: &[u32], fold: usize, of: usize) -> Result<FoldFits, Error> {
     let candidates = request.spec.candidates.iter().map(|(name, spec)| (name.value.as_str(), spec)).collect();
-    Course::new(request, candidates, of)?.fit_fold(folds, fold)
+    Course::new(request, candidates, of)?.fit_fold(folds, fold, Part::Fold { fold, of })
 }
 
 /// What folds say about one candidate.
@@ -68,40 +68,62 @@ impl Course<'_> {
     /// Fits and measures every candidate in every fold.
     pub(crate) fn cross_validate(&self) -> Result<Vec<Validated>, Error> {
         let request = self.request;
-        let fold_of = folds::assign(request, &self.targets, &self.digests, self.folds, CROSS_VALIDATION)?;
-        let results = self.each_fold(|fold| self.fit_fold(&fold_of, fold))?;
+        let assign = |repeat: usize| {
+            let seed = folds::seed(request, repeat);
+            folds::assign(request, &self.targets, &self.digests, self.folds, seed, CROSS_VALIDATION)
+        };
+        let fold_of = (0..self.repeats).map(assign).collect::<Result<Vec<Vec<u32>>, Error>>()?;
+        let fits = self.folds * self.repeats;
+        let results = self.each(fits, |fit| {
+            let part = Part::Fold { fold: fit, of: fits };
+            self.fit_fold(&fold_of[fit / self.folds], fit % self.folds, part)
+        })?;
         let mut validated = Vec::with_capacity(self.candidates.len());
         for (candidate, (name, spec)) in self.candidates.iter().enumerate() {
-            let mut parts: Vec<(&[usize], &[f64])> = Vec::with_capacity(results.len());
+            let mut of_repeats: Vec<BTreeMap<String, f64>> = Vec::with_capacity(self.repeats);
             let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
             let mut trees = 0;
-            for (rows, fit) in results.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?))) {
-                parts.push((rows, &fit.predictions));
-                for (metric, value) in &fit.metrics {
-                    values.entry(metric.clone()).or_default().push(*value);
+            for repeat in results.chunks(self.folds) {
+                let mut parts: Vec<(&[usize], &[f64])> = Vec::with_capacity(repeat.len());
+                for (rows, fit) in repeat.iter().filter_map(|fold| Some((&fold.rows, fold.candidates.get(candidate)?)))
+                {
+                    parts.push((rows, &fit.predictions));
+                    for (metric, value) in &fit.metrics {
+                        values.entry(metric.clone()).or_default().push(*value);
+                    }
+                    trees += fit.estimator.trees().unwrap_or(0);
                 }
-                trees += fit.estimator.trees().unwrap_or(0);
+                let (rows, predictions) = self.in_order(&parts);
+                let weights = self.weights.as_ref().map(|weights| pick(weights, &rows));
+                of_repeats.push(self.metrics(name, &pick(&self.targets, &rows), &predictions, weights.as_deref())?);
             }
-            let (rows, predictions) = self.in_order(&parts);
             validated.push(Validated {
                 cross_validation: values.into_iter().map(|(metric, folds)| (metric, Spread::of(folds))).collect(),
-                out_of_fold: self.metrics(name, &pick(&self.targets, &rows), &predictions)?,
+                out_of_fold: means(of_repeats),
                 // Rounded half up in whole numbers, so that no machine rounds otherwise.
-                trees: stops_early(spec).then(|| ((2 * trees + self.folds) / (2 * self.folds)).max(1)),
+                trees: stops_early(spec).then(|| ((2 * trees + fits) / (2 * fits)).max(1)),
             });
         }
         Ok(validated)
     }
 
-    /// Does work on every fold, side by side while there is memory for that.
+    /// Does work on every fold of one cut, side by side while there is memory for that.
     pub(crate) fn each_fold<T: Send>(
         &self,
         work: impl Fn(usize) -> Result<T, Error> + Sync + Send,
     ) -> Result<Vec<T>, Error> {
+        self.each(self.folds, work)
+    }
+
+    fn each<T: Send>(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> Result<T, Error> + Sync + Send,
+    ) -> Result<Vec<T>, Error> {
         let done: Vec<Result<T, Error>> = if self.targets.len() <= SIDE_BY_SIDE {
-            (0..self.folds).into_par_iter().map(work).collect()
+            (0..count).into_par_iter().map(work).collect()
         } else {
-            (0..self.folds).map(work).collect()
+            (0..count).map(work).collect()
         };
         done.into_iter().collect()
     }
@@ -117,14 +139,14 @@ impl Course<'_> {
         (rows, by_row.iter().flat_map(|(_, values)| *values).copied().collect())
     }
 
-    fn fit_fold(&self, fold_of: &[u32], fold: usize) -> Result<FoldFits, Error> {
-        let (rows, features, candidates) = self.in_fold(fold_of, fold, |prepared, part| {
+    fn fit_fold(&self, fold_of: &[u32], fold: usize, part: Part) -> Result<FoldFits, Error> {
+        let (rows, features, candidates) = self.in_fold(fold_of, fold, part, |prepared| {
             let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
                 let estimator = self.job(name, spec, part, None).fit(prepared)?.estimator;
                 let (mut predictions, mut metrics) = (Vec::new(), BTreeMap::new());
                 if let Some(held) = &prepared.held {
                     predictions = estimator.predict(&held.matrix());
-                    metrics = self.metrics(name, held.targets, &predictions)?;
+                    metrics = self.metrics(name, held.targets, &predictions, held.weights)?;
                 }
                 Ok(FoldFit { estimator, predictions, metrics })
             };
@@ -139,7 +161,8 @@ impl Course<'_> {
         &self,
         fold_of: &[u32],
         fold: usize,
-        work: impl FnOnce(&Prepared<'_>, Part) -> Result<T, Error>,
+        part: Part,
+        work: impl FnOnce(&Prepared<'_>) -> Result<T, Error>,
     ) -> Result<(Vec<usize>, FittedFeatures, T), Error> {
         let rows_where = |is_in: &dyn Fn(usize) -> bool| -> Vec<usize> {
             let rows = fold_of.iter().take(self.targets.len()).enumerate();
@@ -161,7 +184,6 @@ impl Course<'_> {
         let (train_targets, held_targets) = (pick(&self.targets, &train_rows), pick(&self.targets, &rows));
         let weights = |rows: &[usize]| self.weights.as_ref().map(|weights| pick(weights, rows));
         let (train_weights, held_weights) = (weights(&train_rows), weights(&rows));
-        let part = Part::Fold { fold, of: self.folds };
         self.check_rows(&train_targets, train_weights.as_deref(), &format!("the training rows of {part}"))?;
         check_weights(held_weights.as_deref(), &format!("the rows of {part}"))?;
         let digests: Vec<RowDigest> = train_rows.iter().map(|row| self.digests[*row]).collect();
@@ -171,9 +193,19 @@ impl Course<'_> {
             let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
             self.prepare(train, Some(held), &self.wanted, &digests)?
         };
-        let done = work(&prepared, part)?;
+        let done = work(&prepared)?;
         Ok((rows, prepared.features, done))
     }
+}
+
+/// Gives the mean of each metric over repeats; what one repeat does not have has no mean.
+fn means(of_repeats: Vec<BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
+    let count = of_repeats.len() as f64;
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for (metric, value) in of_repeats.into_iter().flatten() {
+        *sums.entry(metric).or_default() += value;
+    }
+    sums.into_iter().map(|(metric, sum)| (metric, sum / count)).collect()
 }
 
 fn take(table: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, Error> {

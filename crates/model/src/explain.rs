@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{Field, Schema};
 use serde::{Deserialize, Serialize};
-use trainyard_learn::{Contributions, LinearExplainer, Matrix, TreeExplainer, metrics, permutation_importance};
+use trainyard_learn::{Contributions, LinearExplainer, Matrix, TreeExplainer, permutation_importance};
 use trainyard_random::Key;
 use trainyard_spec::metric_higher_is_better;
 
@@ -20,6 +20,8 @@ pub struct ExplainRequest<'a> {
     pub table: &'a RecordBatch,
     /// The target of each.
     pub targets: &'a [f64],
+    /// How much each counts for the metric; without, each counts once.
+    pub weights: Option<&'a [f64]>,
     /// The column that names rows, where there is one.
     pub key: Option<&'a str>,
     /// The most rows that are explained one by one; of more, a sample is drawn.
@@ -96,8 +98,7 @@ pub fn explain(model: &Model, request: &ExplainRequest<'_>) -> Result<Explanatio
     let whole = Matrix::of(&made.columns, made.rows);
     let higher = metric_higher_is_better(request.metric).unwrap_or(true);
     let score = |predictions: &[f64]| {
-        let all = metrics::all(model.task(), request.targets, predictions, model.threshold)?;
-        let value = all.get(request.metric).copied().unwrap_or(f64::NAN);
+        let value = model.scored(request.targets, predictions, request.weights).metric(request.metric)?;
         Ok(if higher { value } else { -value })
     };
     // A metric that these rows do not have, as where they are all of one class, can't fall.

@@ -14,6 +14,12 @@ const CROSS_FITS: &str = "encode: {target: {cv: …}}";
 /// The strata of a numeric target.
 const BINS: usize = 10;
 
+/// Gives the seed of the folds of a repeat, counted from 0: the first time that of the spec, as without repeats.
+pub(crate) fn seed(request: &TrainRequest<'_>, repeat: usize) -> u64 {
+    let seed = request.spec.seed.value;
+    if repeat == 0 { seed } else { Key::new(seed, "model/repeats").at(repeat as u64) }
+}
+
 /// Gives each row its fold; with `by_time` its block, of which there is one more than folds.
 ///
 /// `key` is what asks for them. Rows that the split keeps together share a fold: those equal in all but the key, those of a group, those of a moment.
@@ -26,6 +32,7 @@ pub(crate) fn assign(
     targets: &[f64],
     digests: &[RowDigest],
     folds: usize,
+    seed: u64,
     key: &'static str,
 ) -> Result<Vec<u32>, Error> {
     let (split, target) = (request.split, request.target);
@@ -64,7 +71,7 @@ pub(crate) fn assign(
         }
     }
     let strata = if by_group { vec![0; strata.len()] } else { strata };
-    Ok(stratified_folds(&strata, &groups, folds, request.spec.seed.value))
+    Ok(stratified_folds(&strata, &groups, folds, seed))
 }
 
 /// Gives each row of a fit its fold for encodings by the target, by the number of folds: none where nothing wants any.

@@ -89,13 +89,31 @@ impl Model {
         learn_task(&self.target)
     }
 
-    /// Computes every metric of the task, with the model's own threshold.
+    /// Gives predictions beside what happened, with the model's own threshold, to be measured.
+    pub fn scored<'r>(
+        &self,
+        targets: &'r [f64],
+        predictions: &'r [f64],
+        weights: Option<&'r [f64]>,
+    ) -> metrics::Scored<'r> {
+        metrics::Scored { task: self.task(), targets, predictions, weights, threshold: self.threshold }
+    }
+
+    /// Computes the metrics that every report has, each row counting once, with the model's own threshold.
     ///
     /// # Errors
     /// No rows, lengths that differ, targets that do not fit the task.
     pub fn metrics(&self, targets: &[f64], predictions: &[f64]) -> Result<BTreeMap<String, f64>, Error> {
-        let metrics = metrics::all(self.task(), targets, predictions, self.threshold);
-        metrics.map_err(|error| Error::Learn { candidate: self.name.clone(), part: "metrics".into(), error })
+        self.measure(&self.scored(targets, predictions, None), &[])
+    }
+
+    /// Computes the metrics that every report has, and those of `more` that the task has.
+    ///
+    /// # Errors
+    /// No rows, lengths that differ, targets that do not fit the task, weights that are negative or all zero.
+    pub fn measure(&self, scored: &metrics::Scored<'_>, more: &[&str]) -> Result<BTreeMap<String, f64>, Error> {
+        let found = scored.metrics(&of_task(scored.task, more));
+        found.map_err(|error| Error::Learn { candidate: self.name.clone(), part: "metrics".into(), error })
     }
 
     /// Gives the importance of each feature, by name, in the order of the features.
@@ -108,6 +126,12 @@ impl Model {
     pub fn inputs(&self) -> Vec<(String, Type)> {
         self.features.inputs()
     }
+}
+
+/// Gives those of the metrics that a task has.
+pub fn of_task<'n>(task: metrics::Task, names: &[&'n str]) -> Vec<&'n str> {
+    let has = |name: &&&str| task.metrics().contains(*name) || task.more_metrics().contains(*name);
+    names.iter().filter(has).copied().collect()
 }
 
 /// Gives the task as the learners spell it.

@@ -44,7 +44,11 @@ pub struct CandidateReport {
     pub converged: bool,
     /// Each metric over the folds; empty without folds.
     pub cross_validation: BTreeMap<String, Spread>,
-    /// Each metric over all training rows together, each predicted by the fold that had not seen it; empty without folds.
+    /// How often the folds were made; absent where they were made once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
+    /// Each metric over all training rows together, each predicted by the fold that had not seen it; of repeated folds the
+    /// mean over repeats of the metric, not the metric of mean predictions, which no single fit makes. Empty without folds.
     #[serde(with = "crate::nan::map")]
     pub out_of_fold: BTreeMap<String, f64>,
     /// Each metric on the validation rows, by the fit on the training rows; empty without a validation share.
@@ -62,7 +66,16 @@ pub struct CandidateReport {
     pub validation_loss: Vec<f64>,
 }
 
-/// A metric over folds.
+/// Cross-validation that was repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// How often train was cut into folds.
+    pub repeats: usize,
+    /// The fits of the candidate that its spread is over.
+    pub fits: usize,
+}
+
+/// A metric over folds, of repeated ones over all of all repeats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The mean of the folds' values.
@@ -71,7 +84,7 @@ pub struct Spread {
     /// Their population standard deviation (NumPy's default, by n).
     #[serde(with = "crate::nan")]
     pub std: f64,
-    /// The values, in the order of the folds.
+    /// The values, in the order of the folds; those of the first repeat come first.
     #[serde(with = "crate::nan::list")]
     pub folds: Vec<f64>,
 }

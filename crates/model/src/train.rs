@@ -8,16 +8,16 @@ use trainyard_data::Target;
 use trainyard_data::rows::{self, RowDigest};
 use trainyard_engines::Engines;
 use trainyard_features::Plan;
-use trainyard_learn::metrics;
+use trainyard_learn::metrics::{self, Scored};
 use trainyard_spec::{DataSpec, EstimatorSpec, ModelSpec, Refit, SplitSpec, metric_higher_is_better};
 
 use crate::cross_validation::Validated;
 use crate::external::Native;
 use crate::fit::{Fitted, Job, stops_early};
-use crate::model::learn_task;
+use crate::model::{learn_task, of_task};
 use crate::prepared::{CrossFits, Prepared, Rows, Wanted};
 use crate::progress::{Part, Report};
-use crate::report::{CandidateReport, ChosenBy, TrainReport};
+use crate::report::{CandidateReport, ChosenBy, Repeats, TrainReport};
 use crate::{Error, Model, SeenRows, folds};
 
 /// What training needs.
@@ -55,7 +55,7 @@ pub struct Trained {
 
 /// Trains every candidate and gives the best.
 ///
-/// Every candidate is cross-validated on the training rows, everything that is learned from data being fitted on each
+/// Every candidate is cross-validated on the training rows, as often as asked with folds drawn by other chances, everything that is learned from data being fitted on each
 /// fold's training part alone; what the split keeps together is never cut, and no fold of a split by time trains on rows
 /// that come after those it is judged on. With `early_stopping` the number of trees is
 /// the mean best iteration over the folds, and only then fixed for the fit on all training rows. The candidate is chosen
@@ -91,6 +91,8 @@ pub(crate) struct Course<'a> {
     pub(crate) request: &'a TrainRequest<'a>,
     pub(crate) candidates: Vec<(&'a str, &'a EstimatorSpec)>,
     pub(crate) folds: usize,
+    /// How often train is cut into folds; the first time as if it were the only one.
+    pub(crate) repeats: usize,
     pub(crate) refit: bool,
     pub(crate) wanted: Wanted,
     pub(crate) targets: Vec<f64>,
@@ -111,6 +113,7 @@ impl<'a> Course<'a> {
         let course = Course {
             request,
             folds,
+            repeats: request.spec.cross_validation.repeats() as usize,
             refit: request.spec.refit == Refit::TrainAndValidation,
             wanted: Wanted::by(candidates.iter().map(|(_, spec)| *spec)),
             candidates,
@@ -204,7 +207,9 @@ impl<'a> Course<'a> {
         let mut reports = Vec::with_capacity(fitted.len());
         for (((name, spec), validated), fitted) in self.candidates.iter().zip(&validated).zip(&fitted) {
             let validation = match &prepared.held {
-                Some(held) => self.metrics(name, held.targets, &fitted.estimator.predict(&held.matrix()))?,
+                Some(held) => {
+                    self.metrics(name, held.targets, &fitted.estimator.predict(&held.matrix()), held.weights)?
+                }
                 None => BTreeMap::new(),
             };
             reports.push(CandidateReport {
@@ -214,6 +219,8 @@ impl<'a> Course<'a> {
                 trees: fitted.estimator.trees(),
                 converged: fitted.converged,
                 cross_validation: validated.cross_validation.clone(),
+                repeats: (self.folds >= 2 && self.repeats > 1)
+                    .then_some(Repeats { repeats: self.repeats, fits: self.repeats * self.folds }),
                 out_of_fold: validated.out_of_fold.clone(),
                 validation,
                 out_of_bag_score: fitted.out_of_bag,
@@ -282,8 +289,11 @@ impl<'a> Course<'a> {
         name: &str,
         targets: &[f64],
         predictions: &[f64],
+        weights: Option<&[f64]>,
     ) -> Result<BTreeMap<String, f64>, Error> {
-        let metrics = metrics::all(self.task(), targets, predictions, self.request.spec.threshold.value.fixed());
+        let (task, threshold) = (self.task(), self.request.spec.threshold.value.fixed());
+        let scored = Scored { task, targets, predictions, weights, threshold };
+        let metrics = scored.metrics(&of_task(task, &[&self.request.spec.metric.value]));
         metrics.map_err(|error| Error::Learn { candidate: name.to_owned(), part: "metrics".into(), error })
     }
 

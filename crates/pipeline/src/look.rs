@@ -130,6 +130,9 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     if let Err(errors) = trainyard_data::split::check_columns(&resolved.split.spec, table) {
         found.extend(errors.iter().map(|error| error.diagnostic()));
     }
+    if let Some(Err(errors)) = context.slices().map(|slices| trainyard_data::slices::check(slices, table)) {
+        found.extend(errors.iter().map(|error| error.diagnostic()));
+    }
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }
 
@@ -158,7 +161,8 @@ pub(crate) fn preflight(
     if planned.iter().any(|step| step.action != Action::Cached && fits(step)) {
         refuse_engines(context, true)?;
     }
-    let proven = planned.iter().any(|step| step.name == "features" && step.action == Action::Cached);
+    let is_cached = |name: &str| planned.iter().any(|step| step.name == name && step.action == Action::Cached);
+    let proven = is_cached("features") && (context.slices().is_none() || is_cached("evaluate"));
     if !proven {
         request.on_threads(|| {
             let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;

@@ -39,6 +39,9 @@ pub struct GateLine {
     pub value: f64,
     /// Whether it passed.
     pub passed: bool,
+    /// The slice that the value is of, where the worst one is bounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
 }
 
 /// What a run came to.
@@ -62,6 +65,8 @@ pub struct RunResult {
     pub steps: Vec<StepLine>,
     /// `reference`, `baseline`, `intervals` and one entry for each optional test.
     pub metrics: Value,
+    /// The metric that names the worst slice, and that slice of each test set; null without slices.
+    pub slices: Value,
     /// Rows of the reference test.
     pub reference_rows: u64,
     /// How many runs were judged on this reference test, this one included.
@@ -116,6 +121,7 @@ pub(crate) fn verdict_of(steps: &[Finished]) -> Verdict {
             limit: line["limit"].as_f64().unwrap_or(f64::NAN),
             value: line["value"].as_f64().unwrap_or(f64::NAN),
             passed: line["passed"] == json!(true),
+            slice: line["slice"].as_str().map(str::to_owned),
         })
         .collect();
     let failed: Vec<String> = gates
@@ -182,6 +188,7 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         .into(),
         steps: steps.iter().map(line).collect(),
         metrics,
+        slices: evaluated["slices"].clone(),
         reference_rows: sets["reference"]["rows"].as_u64().unwrap_or_default(),
         reference_uses: uses.map_err(|error| error.diagnostic())?,
         gates: verdict.gates,

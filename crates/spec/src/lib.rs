@@ -33,8 +33,8 @@ pub use estimator::{
     BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, GrowPolicy, LassoSpec, LogisticSpec, Loss,
     MaxFeatures, Monotonic, Penalty,
 };
-pub use external::{LightgbmDevice, LightgbmSpec, TreeMethod, XgboostDevice, XgboostSpec};
 pub use evaluate::{EvaluateSpec, SliceSpec};
+pub use external::{LightgbmDevice, LightgbmSpec, TreeMethod, XgboostDevice, XgboostSpec};
 pub use features::{
     BinStrategy, BinsSpec, CategoricalEncode, CategoricalImpute, Encode, FeatureSpec, Group, Impute, Norm, Scale,
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,

@@ -33,6 +33,7 @@ pub(super) fn text(result: &RunResult, paint: Paint) -> String {
         steps(StepStatus::Cached),
     );
     text.push_str(&metrics(result, paint));
+    text.push_str(&worst_slice(&result.slices));
     text.push_str(&gates(&result.gates, paint));
     if result.reference_uses > 1 {
         text.push_str(&line("reference", &format!("has judged {} runs", count(result.reference_uses))));
@@ -81,6 +82,21 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
         text.push_str(&deciding(&result.comparison));
     }
     text
+}
+
+/// Names the slice of the reference test on which the model does worst.
+fn worst_slice(slices: &Value) -> String {
+    let worst = slices.pointer("/sets/reference/worst");
+    let metric = slices.get("metric").and_then(Value::as_str);
+    let (Some(worst), Some(metric)) = (worst, metric) else { return String::new() };
+    let name = worst.get("slice").and_then(Value::as_str);
+    let (Some(name), Some(value)) = (name, worst.get("value").and_then(Value::as_f64)) else {
+        return line("worst slice", &format!("none has enough rows and a {metric}"));
+    };
+    let rows = worst.get("rows").and_then(Value::as_u64).unwrap_or_default();
+    let sure = worst.get("interval").and_then(interval).map(|sure| format!(", 95% interval {sure}"));
+    let told = format!("{name}: {metric} {} on {} rows{}", figure(value), count(rows), sure.unwrap_or_default());
+    line("worst slice", &told)
 }
 
 /// Says by how much the metric that decides differs on rows that both were measured on, and how sure that is.
@@ -146,7 +162,11 @@ fn gates(gates: &[GateLine], paint: Paint) -> String {
 
 /// Says which value met which limit, with as many decimals as it takes to tell them apart.
 fn missed(gate: &GateLine) -> String {
-    let (name, limit) = (&gate.name, gate.limit);
+    let limit = gate.limit;
+    let name = match &gate.slice {
+        Some(slice) => format!("{} ({})", gate.name, clean(slice)),
+        None => gate.name.clone(),
+    };
     let value = gate.value;
     if !value.is_finite() {
         return format!("{name} has no value; the limit is {limit:.3}");

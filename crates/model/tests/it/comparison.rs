@@ -42,6 +42,8 @@ impl Setting {
             candidate_digest: Model::digest(&candidate.to_folder()),
             incumbent,
             reference,
+            data: &self.project.resolved.project.data,
+            more: &[],
             metric: "roc_auc",
             resamples: 200,
             seed: 1,

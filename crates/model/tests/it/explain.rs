@@ -8,7 +8,16 @@ use trainyard_model::{ExplainRequest, Explanation, Model, calibrate, explain, pi
 use crate::given::{CHURN_FEATURES, Project, churn, fifths};
 
 fn asked<'a>(table: &'a RecordBatch, targets: &'a [f64]) -> ExplainRequest<'a> {
-    ExplainRequest { table, targets, key: Some("customerID"), rows: 60, permutations: 3, metric: "roc_auc", seed: 5 }
+    ExplainRequest {
+        table,
+        targets,
+        weights: None,
+        key: Some("customerID"),
+        rows: 60,
+        permutations: 3,
+        metric: "roc_auc",
+        seed: 5,
+    }
 }
 
 fn only(candidate: &str) -> String {

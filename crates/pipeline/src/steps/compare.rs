@@ -64,7 +64,7 @@ impl Step for Compare {
             None => Digest::of(b""),
         };
         let (registry, incumbent) = (Input::new("registry", head), Input::new("incumbent", files));
-        Ok(vec![self.0.section("promote"), self.0.section("data"), registry, incumbent])
+        Ok(vec![self.0.section("promote"), self.0.section("data"), self.0.further_metrics(), registry, incumbent])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -88,6 +88,8 @@ impl Step for Compare {
                 model: loaded.as_ref().map_err(Clone::clone),
             }),
             reference: &reference,
+            data: &project.data,
+            more: &self.0.resolved.further_metrics(),
             metric: &promote.metric.value,
             resamples: RESAMPLES,
             seed: self.0.resolved.split.spec.seed.value,

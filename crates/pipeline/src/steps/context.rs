@@ -12,7 +12,7 @@ use trainyard_engines::{Engine, Engines};
 use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::pictures::{Picture, Theme};
 use trainyard_model::{Model, Target};
-use trainyard_spec::{Origin, Resolved};
+use trainyard_spec::{Origin, Resolved, SliceSpec};
 use trainyard_tracking::Tracking;
 
 use crate::engine::{Failure, Input, Output, Read, Record, Scope};
@@ -100,6 +100,16 @@ impl Context {
             _ => section.to_string(),
         };
         Input::new(format!("spec.{part}"), Digest::of(text.as_bytes()))
+    }
+
+    /// Declares the metrics that are computed because the configuration names them.
+    pub(crate) fn further_metrics(&self) -> Input {
+        Input::new("spec.metrics", Digest::of(self.resolved.further_metrics().join(",").as_bytes()))
+    }
+
+    /// Gives how the test sets are cut into slices, where they are.
+    pub(crate) fn slices(&self) -> Option<&SliceSpec> {
+        self.resolved.project.evaluate.as_ref()?.slices.as_ref()
     }
 
     /// Gives the external engines that baseline and candidates ask for, with where they do.

@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
+use trainyard_data::slices::Slicing;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_features::row_of;
 use trainyard_files::Digest;
 use trainyard_learn::metrics::{self, Task};
-use trainyard_model::{Curves, Measures, Model, pictures};
+use trainyard_model::{Curves, Measures, Model, Slice, SliceRequest, of_task, pictures, slice_table, slices, worst};
 
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, log_picture, model_reads, to_json};
 use crate::code;
@@ -59,6 +60,10 @@ impl Step for Evaluate {
         reads.extend(sets.into_iter().map(|(_, artifact)| Read::new("split", artifact)));
         reads.extend(model_reads(self.0.last_fit()));
         reads.extend(model_reads("baseline"));
+        if self.0.slices().is_some() {
+            // Values and borders of slices are those of the training rows, in every test set the same.
+            reads.push(Read::new("split", "train"));
+        }
         reads
     }
 
@@ -67,14 +72,17 @@ impl Step for Evaluate {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(vec![self.0.section("data"), self.0.section("split")])
+        Ok(vec![self.0.section("data"), self.0.section("split"), self.0.section("evaluate"), self.0.further_metrics()])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let (model, digest) = self.reloaded(scope)?;
         let (baseline, _) = self.0.model(scope, "baseline")?;
         let target = self.0.target(scope)?;
+        let more = self.0.resolved.further_metrics();
+        let slicings = self.slicings(scope)?;
         let mut output = Output::default();
+        let mut sliced = Vec::new();
         let (mut shown, mut curves) = (serde_json::Map::new(), serde_json::Map::new());
         for (name, artifact) in self.sets() {
             let table = self.0.table(scope, "split", &artifact)?;
@@ -84,12 +92,30 @@ impl Step for Evaluate {
             scope.progress(&name, 0, 0);
             let targets = trainyard_data::targets(&table, &target).map_err(|error| error.diagnostic())?;
             let predictions = model.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
-            let values = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
+            let weights = trainyard_data::weights(&table, &self.0.resolved.project.data);
+            let weights = weights.map_err(|error| error.diagnostic().note(format!("counted in the rows of {name}")))?;
+            let scored = model.scored(&targets, &predictions, weights.as_deref());
+            let values = model.measure(&scored, &more).map_err(|error| error.diagnostic())?;
             let beside = baseline.predict(&table).map_err(|error| self.0.explain(&error, &name))?;
-            let beside = baseline.metrics(&targets, &beside).map_err(|error| error.diagnostic())?;
+            let beside = baseline.scored(&targets, &beside, weights.as_deref());
+            let beside = baseline.measure(&beside, &more).map_err(|error| error.diagnostic())?;
             let seed = self.0.resolved.split.spec.seed.value;
-            let intervals = metrics::bootstrap(model.task(), &targets, &predictions, model.threshold, RESAMPLES, seed);
+            let intervals = scored.bootstrap(&of_task(model.task(), &more), RESAMPLES, seed);
             let intervals = intervals.map_err(|error| error.diagnostic())?;
+            if let (Some(spec), false) = (self.0.slices(), slicings.is_empty()) {
+                scope.progress(&format!("slices of {name}"), 0, 0);
+                let request = SliceRequest {
+                    slicings: &slicings,
+                    table: &table,
+                    scored,
+                    more: &more,
+                    least_rows: spec.least_rows as usize,
+                    resamples: RESAMPLES,
+                    seed,
+                };
+                let found = slices(&model, &request).map_err(|error| self.0.explain(&error, &name))?;
+                sliced.push((name.clone(), found));
+            }
             let intervals: BTreeMap<String, [f64; 2]> =
                 intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect();
             for (metric, value) in &values {
@@ -109,7 +135,8 @@ impl Step for Evaluate {
                 json!({ "rows": table.num_rows(), "metrics": values, "intervals": intervals, "baseline": beside });
             if model.task() != Task::Regression {
                 let measure = |probabilities: &[f64]| {
-                    Measures::of(model.task(), &targets, probabilities).map_err(|error| error.diagnostic())
+                    let measures = Measures::of(model.task(), &targets, probabilities, weights.as_deref());
+                    measures.map_err(|error| error.diagnostic())
                 };
                 let mut probabilities = json!({ "after": measure(&predictions)? });
                 if model.calibration.is_some() {
@@ -137,6 +164,9 @@ impl Step for Evaluate {
         }
         output.headline.0 = format!("reference, {} rows", count(rows as usize));
         output.facts = json!({ "sets": sets, "digest": digest.to_string() });
+        if let Some(spec) = self.0.slices() {
+            store_slices(scope, &mut output, &spec.metric.value, &sliced)?;
+        }
         self.refresh(&mut output);
         Ok(output)
     }
@@ -155,6 +185,13 @@ impl Step for Evaluate {
 }
 
 impl Evaluate {
+    /// Learns how the test sets are cut, where they are.
+    fn slicings(&self, scope: &Scope) -> Result<Vec<Slicing>, Failure> {
+        let Some(spec) = self.0.slices() else { return Ok(Vec::new()) };
+        let train = self.0.table(scope, "split", "train")?;
+        Ok(Slicing::learn(spec, &train).map_err(|error| error.diagnostic())?)
+    }
+
     /// Gives the metric that decides, else the first.
     fn leading(&self, values: Option<&serde_json::Map<String, Value>>) -> (String, f64) {
         let wanted = match &self.0.resolved.project.promote {
@@ -190,6 +227,40 @@ impl Evaluate {
         }
         Ok(())
     }
+}
+
+/// Stores the slices of every test set, as JSON and as a table, and tells of the worst ones.
+fn store_slices(
+    scope: &Scope,
+    output: &mut Output,
+    metric: &str,
+    sliced: &[(String, Vec<Slice>)],
+) -> Result<(), Failure> {
+    let mut sets = serde_json::Map::new();
+    let mut told = serde_json::Map::new();
+    for (name, found) in sliced {
+        let worst = worst(found, metric).map(|(slice, value)| {
+            json!({
+                "slice": slice.words(), "rows": slice.rows, "value": value, "interval": slice.intervals.get(metric),
+            })
+        });
+        if let (Some(worst), "reference") = (&worst, name.as_str()) {
+            let value = worst["value"].as_f64().unwrap_or(f64::NAN);
+            output.logged.metrics.push((format!("worst_slice_{metric}"), 0, value));
+        }
+        told.insert(name.clone(), json!({ "slices": found.len(), "worst": worst }));
+        sets.insert(name.clone(), json!({ "slices": found, "worst": worst }));
+    }
+    let whole = json!({ "metric": metric, "sets": sets });
+    let file = scope.store(&to_json(&whole))?;
+    output.artifacts.insert("slices".to_owned(), file);
+    output.logged.files.insert("slices.json".to_owned(), file);
+    let table = slice_table(sliced).map_err(|error| error.diagnostic())?;
+    let bytes = trainyard_data::to_parquet(&table).map_err(|error| error.diagnostic())?;
+    let file = scope.store(&bytes)?;
+    output.logged.files.insert("slices.parquet".to_owned(), file);
+    output.facts["slices"] = json!({ "metric": metric, "sets": told });
+    Ok(())
 }
 
 /// Gives the curves of the positive class, or of each of several.

@@ -52,9 +52,11 @@ impl Step for Explain {
         let table = self.0.table(scope, "split", set)?;
         let target = self.0.target(scope)?;
         let targets = trainyard_data::targets(&table, &target).map_err(|error| error.diagnostic())?;
+        let weights = trainyard_data::weights(&table, &resolved.project.data).map_err(|error| error.diagnostic())?;
         let request = ExplainRequest {
             table: &table,
             targets: &targets,
+            weights: weights.as_deref(),
             key: resolved.project.data.key.as_ref().map(|key| key.value.as_str()),
             rows: wanted.rows as usize,
             permutations: wanted.permutations as usize,

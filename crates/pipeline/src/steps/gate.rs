@@ -5,13 +5,30 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trainyard_files::Digest;
+use trainyard_model::{Slice, worst};
 use trainyard_spec::Bound;
 
-use super::context::{Context, json as parse, metrics_of, to_json};
+use super::context::{Context, internal, json as parse, metrics_of, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 
 pub(crate) struct Gate(pub(crate) Arc<Context>);
+
+impl Gate {
+    fn bounds_slices(&self) -> bool {
+        self.0.resolved.project.gates.iter().any(|gate| gate.of_worst_slice)
+    }
+
+    /// Gives the slices of the reference test, where a gate bounds the worst one.
+    fn slices(&self, scope: &Scope) -> Result<Vec<Slice>, Failure> {
+        if !self.bounds_slices() {
+            return Ok(Vec::new());
+        }
+        let mut sets: Value = parse(&scope.read("evaluate", "slices")?)?;
+        let slices = sets["sets"]["reference"]["slices"].take();
+        serde_json::from_value(slices).map_err(|error| internal(&format!("stored slices can't be read: {error}")))
+    }
+}
 
 impl Step for Gate {
     fn name(&self) -> &'static str {
@@ -19,7 +36,11 @@ impl Step for Gate {
     }
 
     fn reads(&self) -> Vec<Read> {
-        vec![Read::new("evaluate", "metrics")]
+        let mut reads = vec![Read::new("evaluate", "metrics")];
+        if self.bounds_slices() {
+            reads.push(Read::new("evaluate", "slices"));
+        }
+        reads
     }
 
     fn after(&self) -> Vec<&'static str> {
@@ -27,7 +48,7 @@ impl Step for Gate {
     }
 
     fn code(&self) -> Digest {
-        code::digest("gate", &["spec"])
+        code::digest("gate", &["model"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
@@ -61,19 +82,30 @@ impl Step for Gate {
             let output = self.0.recorded(step).map(|record| &record.output).or(here);
             measured.extend(output.map(|output| output.measurements.clone()).unwrap_or_default());
         }
+        let slices = self.slices(scope)?;
         let (mut lines, mut judged) = (Vec::new(), Vec::new());
         let mut output = Output::default();
         for gate in self.0.resolved.project.gates.iter() {
-            let (name, limit) = (gate.metric.value.as_str(), gate.limit.value);
-            let value = metrics.get(name).or_else(|| measured.get(name)).copied().unwrap_or(f64::NAN);
+            let (metric, limit) = (gate.metric.value.as_str(), gate.limit.value);
+            let found = if gate.of_worst_slice { worst(&slices, metric) } else { None };
+            let value = match (gate.of_worst_slice, found) {
+                (true, found) => found.map_or(f64::NAN, |(_, value)| value),
+                (false, _) => metrics.get(metric).or_else(|| measured.get(metric)).copied().unwrap_or(f64::NAN),
+            };
+            let name = gate.name();
             // An undefined value passes no gate.
             let (sign, passed) = match gate.bound {
                 Bound::AtLeast => ("≥", value >= limit),
                 Bound::AtMost => ("≤", value <= limit),
             };
             let shown = format!("{name} {sign} {limit}");
-            lines.push(json!({ "name": name, "limit": limit, "bound": sign, "value": value, "passed": passed }));
-            let stored = if metrics.contains_key(name) { json!(value) } else { json!("measured") };
+            let mut line = json!({ "name": name, "limit": limit, "bound": sign, "value": value, "passed": passed });
+            if let Some((slice, _)) = found {
+                line["slice"] = json!(slice.words());
+            }
+            lines.push(line);
+            let is_stored = gate.of_worst_slice || metrics.contains_key(metric);
+            let stored = if is_stored { json!(value) } else { json!("measured") };
             judged.push(json!({ "gate": shown, "value": stored, "passed": passed }));
         }
         let failed = lines.iter().filter(|line| line["passed"] == json!(false)).count();

@@ -86,7 +86,12 @@ impl Step for Train {
         });
         let cv = chosen.and_then(|chosen| chosen.cross_validation.get(&report.metric));
         let detail = match cv {
-            Some(spread) => format!("cv {} {} ± {}", report.metric, figure(spread.mean), figure(spread.std)),
+            Some(spread) => {
+                let fits =
+                    chosen.and_then(|chosen| chosen.repeats).map(|repeats| format!(" over {} fits", repeats.fits));
+                let (mean, deviation) = (figure(spread.mean), figure(spread.std));
+                format!("cv {} {mean} ± {deviation}{}", report.metric, fits.unwrap_or_default())
+            }
             None => format!("{} rows", count(rows)),
         };
         output.headline = (report.chosen.replace('_', " "), detail);

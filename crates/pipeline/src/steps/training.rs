@@ -135,7 +135,7 @@ pub(super) fn store_open_form(
     stored_model(scope, &files, output)
 }
 
-/// Measures a model on the rows of train and of validation, logs that as `train_*` and `validation_*`, and gives the
+/// Measures a model on the rows of train and of validation, weighted where the data is, logs that as `train_*` and `validation_*`, and gives the
 /// number of training rows with the metrics of each set.
 pub(super) fn measured(
     context: &Context,
@@ -152,7 +152,11 @@ pub(super) fn measured(
     for (name, table) in &sets {
         let predictions = model.predict(table).map_err(|error| context.explain(&error, name))?;
         let targets = trainyard_data::targets(table, &target).map_err(|error| error.diagnostic())?;
-        let metrics = model.metrics(&targets, &predictions).map_err(|error| error.diagnostic())?;
+        let data = &context.resolved.project.data;
+        let weights = trainyard_data::weights(table, data).map_err(|error| error.diagnostic())?;
+        let scored = model.scored(&targets, &predictions, weights.as_deref());
+        let by = context.resolved.model.spec.metric.value.as_str();
+        let metrics = model.measure(&scored, &[by]).map_err(|error| error.diagnostic())?;
         for (metric, value) in &metrics {
             output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
         }
