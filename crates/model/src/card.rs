@@ -125,6 +125,9 @@ fn metrics(trained: &Trained, request: &OpenRequest<'_>) -> String {
          finished, and so are not in this folder.\n",
         request.baseline
     );
+    if let Some(weight) = request.weight {
+        _ = write!(text, "\nRows count by their {}, in metrics too.\n", code(weight));
+    }
     if let Some(repeats) = report.candidates.iter().find_map(|candidate| candidate.repeats) {
         _ = write!(
             text,

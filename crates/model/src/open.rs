@@ -20,6 +20,8 @@ const EXAMPLE_ROWS: usize = 5;
 pub struct OpenRequest<'a> {
     /// The training rows, whose first few become the input example.
     pub train: &'a RecordBatch,
+    /// The column that weighs rows in fits and metrics, where there is one.
+    pub weight: Option<&'a str>,
     /// The number of validation rows, where there are any.
     pub validation_rows: Option<usize>,
     /// The estimator of the baseline.

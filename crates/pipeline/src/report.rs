@@ -65,6 +65,9 @@ pub struct RunResult {
     pub steps: Vec<StepLine>,
     /// `reference`, `baseline`, `intervals` and one entry for each optional test.
     pub metrics: Value,
+    /// The column by which rows count in the metrics; absent where each counts once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weighted_by: Option<String>,
     /// The metric that names the worst slice, and that slice of each test set; null without slices.
     pub slices: Value,
     /// Rows of the reference test.
@@ -188,6 +191,7 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         .into(),
         steps: steps.iter().map(line).collect(),
         metrics,
+        weighted_by: context.resolved.project.data.weight.as_ref().map(|weight| weight.value.clone()),
         slices: evaluated["slices"].clone(),
         reference_rows: sets["reference"]["rows"].as_u64().unwrap_or_default(),
         reference_uses: uses.map_err(|error| error.diagnostic())?,

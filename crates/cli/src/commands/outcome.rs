@@ -62,7 +62,8 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
         let stage = incumbent.get("stage").and_then(Value::as_str).unwrap_or_default().to_lowercase();
         format!("{} v{version}", if stage == "none" { "" } else { &stage }).trim().to_owned()
     };
-    let head = format!("reference test · {} rows", count(result.reference_rows));
+    let weighed = result.weighted_by.as_ref().map(|weight| format!(" by {}", clean(weight))).unwrap_or_default();
+    let head = format!("reference test · {} rows{weighed}", count(result.reference_rows));
     let mut text = match incumbent.filter(|_| excluded == 0) {
         Some(incumbent) => {
             let beside = (named(incumbent), incumbent.get("metrics"));
@@ -77,7 +78,7 @@ fn metrics(result: &RunResult, paint: Paint) -> String {
         (incumbent.filter(|_| excluded > 0), result.comparison.get("candidate").and_then(Value::as_object))
     {
         let rows = result.comparison.get("rows").and_then(Value::as_u64).unwrap_or_default();
-        let head = format!("{} rows new to {}", count(rows), named(incumbent));
+        let head = format!("{} rows new to {}{weighed}", count(rows), named(incumbent));
         text.push_str(&block(&head, candidate, None, (named(incumbent), incumbent.get("metrics")), paint));
         text.push_str(&deciding(&result.comparison));
     }

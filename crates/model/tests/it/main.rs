@@ -16,5 +16,6 @@ mod open;
 mod parameters;
 mod real;
 mod shuffled;
+mod slices;
 mod target_encoding;
 mod training;

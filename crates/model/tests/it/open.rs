@@ -15,6 +15,7 @@ type Folder = BTreeMap<String, Vec<u8>>;
 
 fn open_form(trained: &Trained, train: &RecordBatch, validation: Option<&RecordBatch>) -> Folder {
     let request = OpenRequest {
+        weight: None,
         train,
         validation_rows: validation.map(RecordBatch::num_rows),
         baseline: "logistic_regression",

@@ -180,3 +180,62 @@ fn a_listener_can_stop() {
     let request = TrainRequest { progress: &stop, ..project.request(&table, None) };
     assert_eq!(train(&request).unwrap_err(), Error::Stopped);
 }
+
+const THRICE: &str = "\
+seed: 7
+candidates: {only: {estimator: gradient_boosting, max_iter: 6, max_leaf_nodes: 7}, other: {estimator: logistic_regression}}
+cross_validation: {folds: 3, repeats: REPEATS}
+";
+
+#[test]
+fn repeats_cut_folds_by_other_chances() {
+    let table = synth::churn(900, 21);
+    let trained = |models: &str, threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| churn(models, &table).train(&table, None).unwrap())
+    };
+    let of = |repeats: &str| trained(&THRICE.replace("REPEATS", repeats), 2);
+    let (once, plain, thrice) = (of("1"), of("null"), of("3"));
+    assert_eq!(serde_json::to_string(&once.report).unwrap(), serde_json::to_string(&plain.report).unwrap());
+    assert!(!serde_json::to_string(&once.report).unwrap().contains("repeats"));
+    for (first, all) in once.report.candidates.iter().zip(&thrice.report.candidates) {
+        let (before, after) = (&first.cross_validation["log_loss"], &all.cross_validation["log_loss"]);
+        assert_eq!(before.folds, after.folds[..3]);
+        assert_eq!(after.folds.len(), 9);
+        assert_eq!(Some((3, 9)), all.repeats.map(|repeats| (repeats.repeats, repeats.fits)));
+        // No repeat is another one again.
+        let repeats: Vec<Vec<u64>> =
+            after.folds.chunks(3).map(|folds| folds.iter().map(|value| value.to_bits()).collect()).collect();
+        assert!(repeats[0] != repeats[1] && repeats[1] != repeats[2] && repeats[0] != repeats[2]);
+        assert!((after.mean - after.folds.iter().sum::<f64>() / 9.0).abs() < 1e-15);
+        // The out-of-fold log loss is the mean of that of each repeat, and rows are about evenly spread over folds.
+        assert!((all.out_of_fold["log_loss"] - after.mean).abs() < 1e-3);
+        assert_ne!(all.out_of_fold["log_loss"], first.out_of_fold["log_loss"]);
+    }
+    // The model is fitted on all of train, whatever tells how good it is.
+    assert_eq!(once.model.to_folder(), thrice.model.to_folder());
+    assert_eq!(trained(&THRICE.replace("REPEATS", "3"), 1).report, thrice.report);
+}
+
+#[test]
+fn early_stopping_takes_the_mean_over_all_repeats() {
+    let table = synth::churn(700, 22);
+    let models = "seed: 3\ncandidates: {only: {estimator: gradient_boosting, learning_rate: 0.5, early_stopping: true, n_iter_no_change: 2, max_iter: 40}}\ncross_validation: {folds: 2, repeats: 4}\n";
+    let stops = Mutex::new(std::collections::BTreeMap::new());
+    let project = churn(models, &table);
+    let heard = |progress: &Progress<'_>| {
+        if let Progress::Iteration { part: Part::Fold { fold, of }, done, .. } = progress {
+            assert_eq!(*of, 8);
+            stops.lock().unwrap().insert(*fold, *done);
+        }
+        true
+    };
+    let request = TrainRequest { progress: &heard, ..project.request(&table, None) };
+    let trained = train(&request).unwrap();
+    assert_eq!(stops.lock().unwrap().len(), 8);
+    let trees = trained.report.candidates[0].trees.unwrap();
+    // Of each fit the best iteration lies two before the last.
+    let best: Vec<usize> = stops.lock().unwrap().values().map(|done| done - 2).collect();
+    let mean = best.iter().sum::<usize>() as f64 / 8.0;
+    assert!((trees as f64 - mean).abs() <= 0.5, "{trees} {mean}");
+}

@@ -88,7 +88,7 @@ impl Step for Train {
         let detail = match cv {
             Some(spread) => {
                 let fits =
-                    chosen.and_then(|chosen| chosen.repeats).map(|repeats| format!(" over {} fits", repeats.fits));
+                    chosen.and_then(|chosen| chosen.repeats).map(|repeats| format!(", {} fits", repeats.fits));
                 let (mean, deviation) = (figure(spread.mean), figure(spread.std));
                 format!("cv {} {mean} ± {deviation}{}", report.metric, fits.unwrap_or_default())
             }

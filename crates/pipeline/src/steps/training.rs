@@ -130,7 +130,8 @@ pub(super) fn store_open_form(
     };
     let train = context.table(scope, "split", "train")?;
     let baseline = resolved.model.spec.baseline.value.name();
-    let request = OpenRequest { train: &train, validation_rows, baseline, calibration };
+    let weight = resolved.project.data.weight.as_ref().map(|weight| weight.value.as_str());
+    let request = OpenRequest { train: &train, weight, validation_rows, baseline, calibration };
     let files = trained.to_open_form(&request).map_err(|error| context.explain(&error, "train"))?;
     stored_model(scope, &files, output)
 }

@@ -268,6 +268,47 @@ pub(super) const CASES: &[Case] = &[
         },
         &["run", "--threads", "1"],
     ),
+    (
+        "repeats of blocks of time",
+        |project| {
+            project.write(SPLIT, "by_time: tenure\nshares: {train: 0.6, validation: 0.2, reference_test: 0.2}\n");
+            project.edit(MODEL, "{folds: 5}", "{folds: 5, repeats: 2}");
+        },
+        &["run"],
+    ),
+    ("repeats without folds", |project| project.edit(MODEL, "{folds: 5}", "{folds: 0, repeats: 2}"), &["run"]),
+    (
+        "worst slice without slices",
+        |project| project.edit(PROJECT, "  at_most:", "  worst_slice: {at_least: {roc_auc: 0.7}}\n  at_most:"),
+        &["run"],
+    ),
+    (
+        "misspelt column of slices",
+        |project| project.edit(PROJECT, "promote:", "evaluate: {slices: [Contrct, tenure]}\npromote:"),
+        &["run"],
+    ),
+    (
+        "slices by the target and the key",
+        |project| project.edit(PROJECT, "promote:", "evaluate: {slices: [Churn, customerID]}\npromote:"),
+        &["run"],
+    ),
+    (
+        "slices of one row each",
+        |project| {
+            project.edit(PROJECT, "  key: customerID", "  #");
+            project.edit(PROJECT, "promote:", "evaluate: {slices: [customerID]}\npromote:");
+        },
+        &["run"],
+    ),
+    (
+        "measured metric of the worst slice",
+        |project| {
+            let evaluate = "evaluate: {slices: [Contract], metrics: [f2, f2]}\npromote:";
+            project.edit(PROJECT, "promote:", evaluate);
+            project.edit(PROJECT, "  at_most:", "  worst_slice: {at_most: {latency_p95_ms: 9}}\n  at_most:");
+        },
+        &["run"],
+    ),
     ("test that is no condition", |project| project.edit(SPLIT, "tenure < 6", "tenure"), &["run"]),
     ("fitted value in a test", |project| project.edit(SPLIT, "tenure < 6", "tenure < fitted_median(tenure)"), &["run"]),
     ("misspelt column in a group", |project| project.edit(FEATURES, "[SeniorCitizen]", "[SeniorCitizn]"), &["run"]),
