@@ -55,12 +55,12 @@ pub struct Trained {
 
 /// Trains every candidate and gives the best.
 ///
-/// Every candidate is cross-validated on the training rows, as often as asked with folds drawn by other chances, everything that is learned from data being fitted on each
-/// fold's training part alone; what the split keeps together is never cut, and no fold of a split by time trains on rows
-/// that come after those it is judged on. With `early_stopping` the number of trees is
-/// the mean best iteration over the folds, and only then fixed for the fit on all training rows. The candidate is chosen
-/// on the validation rows, or, without any, on the out-of-fold predictions. With `refit: train_and_validation` the chosen
-/// one is fitted again on both, its number of trees kept.
+/// Every candidate is cross-validated on the training rows, as often as the spec asks with folds drawn by other chances,
+/// everything that is learned from data being fitted on each fold's training part alone; what the split keeps together
+/// is never cut, and no fold of a split by time trains on rows that come after those it is judged on. With
+/// `early_stopping` the number of trees is the mean best iteration over the folds, and only then fixed for the fit on all
+/// training rows. The candidate is chosen on the validation rows, or, without any, on the out-of-fold predictions. With
+/// `refit: train_and_validation` the chosen one is fitted again on both, its number of trees kept.
 ///
 /// Work runs on the current `rayon` pool; the model's bytes do not depend on its threads.
 ///

@@ -5,6 +5,7 @@
 mod command_line;
 mod doctor;
 mod engines;
+mod evaluation;
 mod examples;
 mod explain;
 mod faults;

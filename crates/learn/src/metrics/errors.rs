@@ -83,9 +83,10 @@ pub fn pinball_loss(
 
 /// Computes 1 − the pinball loss / that of the targets' own quantile, 1 at best and unbounded below.
 ///
-/// Koenker and Machado: "Goodness of fit and related inference processes for quantile regression", 1999. The quantile of
-/// the targets is the averaged inverse of their distribution (Hyndman and Fan: "Sample quantiles in statistical packages",
-/// 1996, definition 2), weights counting. NaN for one row; for a constant target 1 when every prediction is right, else 0.
+/// Koenker and Machado: "Goodness of fit and related inference processes for quantile regression", 1999. The quantile
+/// of the targets is the averaged inverse of their distribution (Hyndman and Fan: "Sample quantiles in statistical
+/// packages", 1996, definition 2), weights counting. NaN for one row; for a constant target 1 when every prediction is
+/// right, else 0.
 ///
 /// # Errors
 /// As [`pinball_loss`].

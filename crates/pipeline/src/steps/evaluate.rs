@@ -246,7 +246,7 @@ fn store_slices(
         });
         if let (Some(worst), "reference") = (&worst, name.as_str()) {
             let value = worst["value"].as_f64().unwrap_or(f64::NAN);
-            output.logged.metrics.push((format!("worst_slice_{metric}"), 0, value));
+            output.logged.metrics.push((format!("reference_worst_slice_{metric}"), 0, value));
         }
         told.insert(name.clone(), json!({ "slices": found.len(), "worst": worst }));
         sets.insert(name.clone(), json!({ "slices": found, "worst": worst }));

@@ -136,8 +136,8 @@ pub(super) fn store_open_form(
     stored_model(scope, &files, output)
 }
 
-/// Measures a model on the rows of train and of validation, weighted where the data is, logs that as `train_*` and `validation_*`, and gives the
-/// number of training rows with the metrics of each set.
+/// Measures a model on the rows of train and of validation, weighted where the data is, logs that as `train_*` and
+/// `validation_*`, and gives the number of training rows with the metrics of each set.
 pub(super) fn measured(
     context: &Context,
     scope: &Scope,
