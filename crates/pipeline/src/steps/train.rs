@@ -87,8 +87,7 @@ impl Step for Train {
         let cv = chosen.and_then(|chosen| chosen.cross_validation.get(&report.metric));
         let detail = match cv {
             Some(spread) => {
-                let fits =
-                    chosen.and_then(|chosen| chosen.repeats).map(|repeats| format!(", {} fits", repeats.fits));
+                let fits = chosen.and_then(|chosen| chosen.repeats).map(|repeats| format!(", {} fits", repeats.fits));
                 let (mean, deviation) = (figure(spread.mean), figure(spread.std));
                 format!("cv {} {mean} ± {deviation}{}", report.metric, fits.unwrap_or_default())
             }
