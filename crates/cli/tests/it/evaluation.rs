@@ -23,7 +23,7 @@ fn the_worst_slice_is_named_and_a_gate_bounds_it() {
     project.edit(PROJECT, "promote:", "evaluate: {slices: [Contract, SeniorCitizen, tenure], metrics: [f2]}\npromote:");
     let sliced = project.run();
     // Nothing is fitted again.
-    assert_eq!(steps(&sliced, "ran"), ["evaluate", "gate", "compare", "promote"]);
+    assert_eq!(steps(&sliced, "ran"), ["resolve", "evaluate", "gate", "compare", "promote"]);
     assert_eq!(candidate(&sliced), candidate(&plain));
     let worst = &sliced["slices"]["sets"]["reference"]["worst"];
     assert_eq!(sliced["slices"]["metric"], "roc_auc");
