@@ -139,19 +139,17 @@ pub fn slice_table(sets: &[(String, Vec<Slice>)]) -> Result<RecordBatch, Error> 
     let each: Vec<(&String, &Slice, &String, f64)> = each
         .flat_map(|(set, slice)| slice.metrics.iter().map(move |(metric, value)| (set, slice, metric, *value)))
         .collect();
-    let texts = |of: &dyn Fn(&(&String, &Slice, &String, f64)) -> String| -> ArrayRef {
-        Arc::new(each.iter().map(|row| Some(of(row))).collect::<LargeStringArray>())
-    };
+    let texts = |of: Vec<&str>| -> ArrayRef { Arc::new(LargeStringArray::from(of)) };
     let bound = |at: usize| -> ArrayRef {
         let bounds = each.iter().map(|(_, slice, metric, _)| slice.intervals.get(*metric).map(|bounds| bounds[at]));
         Arc::new(bounds.collect::<Float64Array>())
     };
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("set", texts(&|(set, ..)| (*set).clone())),
-        ("column", texts(&|(_, slice, ..)| slice.column.clone())),
-        ("slice", texts(&|(_, slice, ..)| slice.slice.clone())),
+        ("set", texts(each.iter().map(|(set, ..)| set.as_str()).collect())),
+        ("column", texts(each.iter().map(|(_, slice, ..)| slice.column.as_str()).collect())),
+        ("slice", texts(each.iter().map(|(_, slice, ..)| slice.slice.as_str()).collect())),
         ("rows", Arc::new(each.iter().map(|(_, slice, ..)| slice.rows as i64).collect::<Int64Array>())),
-        ("metric", texts(&|(_, _, metric, _)| (*metric).clone())),
+        ("metric", texts(each.iter().map(|(_, _, metric, _)| metric.as_str()).collect())),
         ("value", Arc::new(each.iter().map(|(.., value)| *value).collect::<Float64Array>())),
         ("low", bound(0)),
         ("high", bound(1)),
