@@ -16,9 +16,17 @@ pub(crate) fn arranged(root: i64, nodes: usize, at: impl Fn(i64) -> Result<Forei
     let (mut made, mut known) = (Vec::new(), 1);
     while let Some(foreign) = waiting.pop_front() {
         made.push(match at(foreign)? {
-            Foreign::Leaf { value, rows } => {
-                Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false }
-            }
+            Foreign::Leaf { value, rows } => Node {
+                threshold: 0.0,
+                value,
+                gain: 0.0,
+                rows,
+                feature: 0,
+                left: 0,
+                right: 0,
+                missing_left: false,
+                set: None,
+            },
             Foreign::Split { feature, threshold, missing_left, gain, rows, children } => {
                 let left = known as u32;
                 known += 2;
@@ -26,7 +34,7 @@ pub(crate) fn arranged(root: i64, nodes: usize, at: impl Fn(i64) -> Result<Forei
                     return Err("a node is the child of two".to_owned());
                 }
                 waiting.extend(children);
-                Node { threshold, value: 0.0, gain, rows, feature, left, right: left + 1, missing_left }
+                Node { threshold, value: 0.0, gain, rows, feature, left, right: left + 1, missing_left, set: None }
             }
         });
     }

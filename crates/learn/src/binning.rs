@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use trainyard_random::Key;
 
 use crate::Matrix;
+use crate::categories::code_of;
 
 /// The bin of a missing value (NaN), whatever the number of value bins.
 pub(crate) const MISSING: u8 = u8::MAX;
@@ -27,9 +28,15 @@ const PARALLEL_CELLS: usize = 100_000;
 ///
 /// The bin of `x` is the number of edges below `x`: `x <= edges[b]` exactly when its bin is at most `b`, so that a tree
 /// grown on bins and one that compares doubles agree on every row. Infinities are ordinary extreme values.
+///
+/// In a column of categories each code is its own bin, with edges half-way between; a cell that holds no code of the fit
+/// counts as missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binning {
     columns: Vec<Edges>,
+    /// The columns of categories, in increasing order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    categorical: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,15 +58,25 @@ impl Binning {
     /// their counts: a value as frequent as a mean bin gets its own, the others fill bins of equal count. Above 200,000
     /// rows one row of each of 200,000 equal stretches is used, drawn by a fixed key.
     pub fn fit(matrix: &Matrix<'_>, max_bins: usize) -> Binning {
+        Binning::fit_mixed(matrix, max_bins, |_| false)
+    }
+
+    /// Fits as [`Binning::fit`], but for the columns of categories, whose cells are codes: whole numbers from 0 to 254.
+    ///
+    /// Such a column has a bin for each code up to the highest of `matrix`, whatever `max_bins`.
+    pub fn fit_mixed(matrix: &Matrix<'_>, max_bins: usize, is_categorical: impl Fn(usize) -> bool + Sync) -> Binning {
         let max_bins = max_bins.clamp(2, 255);
         let sample = sample(matrix.rows());
-        let fit = |column: &&[f64]| Edges(edges(column, sample.as_deref(), max_bins));
-        let columns = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
-            matrix.columns().iter().map(fit).collect()
-        } else {
-            matrix.columns().par_iter().map(fit).collect()
+        let fit = |(index, column): (usize, &&[f64])| {
+            let is_categorical = is_categorical(index);
+            Edges(if is_categorical { code_edges(column) } else { edges(column, sample.as_deref(), max_bins) })
         };
-        Binning { columns }
+        let columns = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+            matrix.columns().iter().enumerate().map(fit).collect()
+        } else {
+            matrix.columns().par_iter().enumerate().map(fit).collect()
+        };
+        Binning { columns, categorical: (0..matrix.columns().len()).filter(|index| is_categorical(*index)).collect() }
     }
 
     /// Bins every row of `matrix`.
@@ -75,7 +92,11 @@ impl Binning {
             for (slot, (edges, values)) in
                 self.columns[first..].iter().zip(&matrix.columns()[first..]).take(BLOCK).enumerate()
             {
-                edges.bin(values, slot * 8, &mut words);
+                if self.is_categorical(first + slot) {
+                    edges.bin_codes(values, slot * 8, &mut words);
+                } else {
+                    edges.bin(values, slot * 8, &mut words);
+                }
             }
             words
         };
@@ -95,6 +116,11 @@ impl Binning {
     /// Gives the edges of a column: one fewer than its value bins, strictly increasing.
     pub fn edges(&self, column: usize) -> &[f64] {
         self.columns.get(column).map_or(&[], |edges| &edges.0)
+    }
+
+    /// Says whether a column holds categories.
+    pub fn is_categorical(&self, column: usize) -> bool {
+        self.categorical.binary_search(&column).is_ok()
     }
 }
 
@@ -151,6 +177,14 @@ impl Edges {
         padded_rest[..rest.len()].copy_from_slice(rest);
         write(last_words, search(&padded_rest), rest);
     }
+
+    /// Writes the code of each cell, as [`Edges::bin`] does.
+    fn bin_codes(&self, cells: &[f64], shift: usize, words: &mut [u64]) {
+        for (word, cell) in words.iter_mut().zip(cells) {
+            let code = code_of(*cell).filter(|code| usize::from(*code) <= self.0.len());
+            *word |= u64::from(code.unwrap_or(MISSING)) << shift;
+        }
+    }
 }
 
 /// Chooses the rows that edges are fitted on; `None` for all.
@@ -187,6 +221,12 @@ fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> Vec<f64> 
     } else {
         quantile_edges(&distinct, max_bins)
     }
+}
+
+/// Gives the edges between the codes of a column of categories.
+fn code_edges(column: &[f64]) -> Vec<f64> {
+    let highest = column.iter().filter_map(|cell| code_of(*cell)).max().unwrap_or(0);
+    (0..highest).map(|code| f64::from(code) + 0.5).collect()
 }
 
 /// Shares `distinct` values out among `max_bins` bins by their counts.
@@ -297,6 +337,29 @@ mod tests {
         let edges = fit(&values, 16);
         assert!(edges.contains(&500.125) && edges.contains(&500.625), "{edges:?}");
         assert_eq!(edges.len(), 15);
+    }
+
+    #[test]
+    fn a_code_is_its_own_bin() {
+        let codes = [3.0, 0.0, f64::NAN, 0.0, 1.0, -1.0, 0.5, 300.0];
+        let all: Vec<f64> = (0..300).map(f64::from).chain([f64::NAN]).collect();
+        let (few, many) = (Matrix::new(vec![&codes, &codes], 8), Matrix::new(vec![&all], 301));
+        // As many bins as codes, however few are asked for; the same numbers beside them are cut as ever.
+        let binning = Binning::fit_mixed(&few, 2, |column| column == 0);
+        assert_eq!((binning.is_categorical(0), binning.is_categorical(1)), (true, false));
+        assert_eq!((binning.edges(0).len(), binning.edges(1).len()), (3, 1));
+        let binned = binning.apply(&few);
+        let bins: Vec<u8> = (0..8).map(|row| binned.bin(row, 0)).collect();
+        assert_eq!(bins, [3, 0, MISSING, 0, 1, MISSING, MISSING, MISSING]);
+        let binning = Binning::fit_mixed(&many, 255, |_| true);
+        let binned = binning.apply(&many);
+        assert!((0..255).all(|row| usize::from(binned.bin(row, 0)) == row.min(255)));
+        assert!((255..301).all(|row| binned.bin(row, 0) == MISSING));
+        // A code that the fit did not see has no bin.
+        let unseen = [4.0, 3.0];
+        let unseen = Matrix::new(vec![&unseen, &unseen], 2);
+        let binned = Binning::fit_mixed(&few, 255, |column| column == 0).apply(&unseen);
+        assert_eq!([binned.bin(0, 0), binned.bin(1, 0)], [MISSING, 3]);
     }
 
     #[test]

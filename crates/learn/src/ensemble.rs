@@ -1,9 +1,11 @@
 //! Trees that were grown: prediction, importance, and their stored form.
 
+use std::num::NonZeroU16;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Matrix};
+use crate::{CategorySet, Error, Matrix};
 
 /// Rows that walk one tree after another together, while the tree lies in the cache.
 const BLOCK_ROWS: usize = 256;
@@ -22,12 +24,14 @@ pub struct TreeEnsemble {
 #[serde(into = "StoredTree", try_from = "StoredTree")]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// The sets of the nodes that have one, in the order of the nodes.
+    sets: Vec<CategorySet>,
 }
 
 /// Holds a split, or a leaf when both children are 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Node {
-    /// `x <= threshold` goes left.
+    /// `x <= threshold` goes left; 0 where a set decides.
     pub threshold: f64,
     /// The value of a leaf, learning rate included; 0 in a split.
     pub value: f64,
@@ -43,6 +47,9 @@ pub struct Node {
     pub right: u32,
     /// Whether a missing value goes left.
     pub missing_left: bool,
+    /// The number of the set of categories that goes left, among those of the tree from 1; `None` where the threshold
+    /// decides.
+    pub set: Option<NonZeroU16>,
 }
 
 impl Node {
@@ -58,6 +65,15 @@ impl Tree {
     /// # Errors
     /// [`Error::Damaged`] when a child does not exist or does not follow its parent, so that a walk always ends.
     pub fn new(nodes: Vec<Node>) -> Result<Tree, Error> {
+        Tree::with_sets(nodes, &[])
+    }
+
+    /// Makes a tree of its nodes and of the sets whose numbers they hold; the tree numbers them anew, in the order of its
+    /// nodes.
+    ///
+    /// # Errors
+    /// As [`Tree::new`]; a set that does not exist, that is empty, or that a leaf has.
+    pub fn with_sets(mut nodes: Vec<Node>, sets: &[CategorySet]) -> Result<Tree, Error> {
         if nodes.is_empty() {
             return Err(Error::Damaged { what: "a tree has no nodes" });
         }
@@ -69,7 +85,16 @@ impl Tree {
                 return Err(Error::Damaged { what: "a tree's child does not follow its parent" });
             }
         }
-        Ok(Tree { nodes })
+        let mut ordered = Vec::new();
+        for node in nodes.iter_mut().filter(|node| node.set.is_some()) {
+            let set = node.set.and_then(|number| sets.get(usize::from(number.get()) - 1)).filter(|set| !set.is_empty());
+            let (Some(set), false) = (set, node.is_leaf()) else {
+                return Err(Error::Damaged { what: "the set of a tree's split is absent or empty, or a leaf has one" });
+            };
+            ordered.push(*set);
+            node.set = set_number(ordered.len())?;
+        }
+        Ok(Tree { nodes, sets: ordered })
     }
 
     /// Gives the nodes, the root first.
@@ -77,28 +102,63 @@ impl Tree {
         &self.nodes
     }
 
+    /// Gives the set of categories that goes left at a node of the tree; `None` where the threshold decides.
+    #[inline]
+    pub fn set(&self, node: &Node) -> Option<&CategorySet> {
+        node.set.and_then(|number| self.sets.get(usize::from(number.get()) - 1))
+    }
+
+    /// Says whether a cell goes left at a split of the tree; where a set decides, a cell without a code is missing.
+    #[inline]
+    pub fn goes_left(&self, node: &Node, cell: f64) -> bool {
+        match self.set(node) {
+            None => {
+                if cell.is_nan() {
+                    node.missing_left
+                } else {
+                    cell <= node.threshold
+                }
+            }
+            Some(set) => set.has(cell).unwrap_or(node.missing_left),
+        }
+    }
+
     /// Gives the leaf that `cell`, which maps a column to its value, leads to.
     #[inline]
     fn leaf(&self, cell: impl Fn(usize) -> f64) -> f64 {
         let mut node = &self.nodes[0];
         while !node.is_leaf() {
-            let value = cell(node.feature as usize);
-            let left = if value.is_nan() { node.missing_left } else { value <= node.threshold };
+            let left = self.goes_left(node, cell(node.feature as usize));
             node = &self.nodes[if left { node.left } else { node.right } as usize];
         }
         node.value
     }
 }
 
+/// Numbers a set, from 1.
+pub(crate) fn set_number(number: usize) -> Result<Option<NonZeroU16>, Error> {
+    let number = u16::try_from(number).map_err(|_| Error::Damaged { what: "a tree has more than 65,535 sets" })?;
+    Ok(NonZeroU16::new(number))
+}
+
 impl TreeEnsemble {
     /// Makes an ensemble over `features` columns.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when a tree looks at a column that is not there.
+    /// [`Error::Damaged`] when a tree looks at a column that is not there, or when one column is split both by thresholds
+    /// and by sets of categories.
     pub fn new(features: usize, base: f64, trees: Vec<Tree>) -> Result<TreeEnsemble, Error> {
-        let mut nodes = trees.iter().flat_map(Tree::nodes);
-        if nodes.any(|node| !node.is_leaf() && node.feature as usize >= features) {
+        let nodes = || trees.iter().flat_map(Tree::nodes).filter(|node| !node.is_leaf());
+        if nodes().any(|node| node.feature as usize >= features) {
             return Err(Error::Damaged { what: "a tree looks at a column that is not there" });
+        }
+        if trees.iter().any(|tree| !tree.sets.is_empty()) {
+            let mut has_sets = vec![None; features];
+            if nodes()
+                .any(|node| *has_sets[node.feature as usize].get_or_insert(node.set.is_some()) != node.set.is_some())
+            {
+                return Err(Error::Damaged { what: "a column is split by thresholds and by sets of categories" });
+            }
         }
         Ok(TreeEnsemble { features, base, trees })
     }
@@ -131,7 +191,7 @@ impl TreeEnsemble {
         assert!(matrix.columns().len() >= self.features, "the matrix has the columns of the fit");
         let mut margins = vec![self.base; matrix.rows()];
         let columns = matrix.columns();
-        let walks: Vec<Walk> = self.trees.iter().map(Walk::new).collect();
+        let walks: Vec<Walk<'_>> = self.trees.iter().map(Walk::new).collect();
         let predict = |(block, margins): (usize, &mut [f64])| {
             let first = block * BLOCK_ROWS;
             for walk in &walks {
@@ -176,7 +236,8 @@ const LANES: usize = 8;
 
 /// A tree laid out for walking: a leaf leads to itself, so that several rows take the same number of steps and no
 /// branch is mispredicted.
-struct Walk {
+struct Walk<'a> {
+    tree: &'a Tree,
     steps: Vec<Step>,
     values: Vec<f64>,
     depth: usize,
@@ -191,8 +252,8 @@ struct Step {
     missing: u32,
 }
 
-impl Walk {
-    fn new(tree: &Tree) -> Walk {
+impl Walk<'_> {
+    fn new(tree: &Tree) -> Walk<'_> {
         let mut depths = vec![0; tree.nodes.len()];
         for (index, node) in tree.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
             // Children follow their parent.
@@ -208,6 +269,7 @@ impl Walk {
             Step { threshold: node.threshold, feature: node.feature, next: [node.right, node.left], missing }
         };
         Walk {
+            tree,
             steps: tree.nodes.iter().enumerate().map(step).collect(),
             values: tree.nodes.iter().map(|node| node.value).collect(),
             depth: depths.into_iter().max().unwrap_or(0),
@@ -217,6 +279,12 @@ impl Walk {
     /// Adds the leaf of each of up to [`LANES`] rows to its margin.
     #[inline]
     fn add_to(&self, margins: &mut [f64], cell: impl Fn(usize, usize) -> f64) {
+        if !self.tree.sets.is_empty() {
+            for (lane, margin) in margins.iter_mut().enumerate() {
+                *margin += self.tree.leaf(|column| cell(column, lane));
+            }
+            return;
+        }
         let mut at = [0u32; LANES];
         for _ in 0..self.depth {
             for (lane, at) in at[..margins.len()].iter_mut().enumerate() {
@@ -264,10 +332,23 @@ struct StoredTree {
     #[serde(with = "trainyard_exact::json::list")]
     gain: Vec<f64>,
     rows: Vec<u64>,
+    /// The splits that a set of categories decides, in the order of the nodes; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sets: Vec<StoredSet>,
+}
+
+/// The categories that go left at a node, in increasing order.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSet {
+    node: usize,
+    left: Vec<u8>,
 }
 
 impl From<Tree> for StoredTree {
     fn from(tree: Tree) -> StoredTree {
+        let with_sets = tree.nodes.iter().enumerate().filter_map(|(node, of)| Some((node, tree.set(of)?)));
+        let sets = with_sets.map(|(node, set)| StoredSet { node, left: set.codes().collect() }).collect();
         let nodes = tree.nodes;
         StoredTree {
             feature: nodes.iter().map(|node| node.feature).collect(),
@@ -278,6 +359,7 @@ impl From<Tree> for StoredTree {
             value: nodes.iter().map(|node| node.value).collect(),
             gain: nodes.iter().map(|node| node.gain).collect(),
             rows: nodes.iter().map(|node| node.rows).collect(),
+            sets,
         }
     }
 }
@@ -308,7 +390,20 @@ impl TryFrom<StoredTree> for Tree {
             left: stored.left[index],
             right: stored.right[index],
             missing_left: stored.missing_left[index] != 0,
+            set: None,
         };
-        Tree::new((0..nodes).map(node).collect())
+        let mut nodes: Vec<Node> = (0..nodes).map(node).collect();
+        let mut sets = Vec::with_capacity(stored.sets.len());
+        let mut next = 0;
+        for StoredSet { node, left } in stored.sets {
+            let rises = node >= next && left.windows(2).all(|pair| pair[0] < pair[1]) && left.last() != Some(&u8::MAX);
+            let Some(place) = nodes.get_mut(node).filter(|_| rises) else {
+                return Err(Error::Damaged { what: "the sets of a tree are not in order" });
+            };
+            next = node + 1;
+            sets.push(left.into_iter().collect());
+            place.set = set_number(sets.len())?;
+        }
+        Tree::with_sets(nodes, &sets)
     }
 }

@@ -157,6 +157,9 @@ pub enum Error {
 /// The largest target or cell: the square of one beyond it is not a double.
 pub(crate) const LARGEST: f64 = 1e150;
 
+/// Where no direction can be kept, whatever the loss.
+pub(crate) const OF_CATEGORIES: &str = "on a column of categories, which have no order";
+
 const LIMIT_IS: &str = "beyond 1e150 its square is no longer a number";
 
 /// Writes a number in few digits: from 1e15 on with an exponent.
@@ -218,6 +221,9 @@ impl Error {
                 .help("choose another `loss`, such as `squared_error`, or predict a count or another amount from 0"),
             Error::NoPositiveTarget { .. } => {
                 diagnostic.help("choose another `loss`, such as `squared_error`, or look at the target column")
+            }
+            Error::Monotonic { with: OF_CATEGORIES, .. } => {
+                diagnostic.help("take the column out of `monotonic_cst`, or encode it as ordinal")
             }
             Error::Monotonic { .. } => diagnostic.help("leave `monotonic_cst` out, or choose another `loss`"),
             Error::OneClass { .. } | Error::NoRowsOfClass { .. } => {

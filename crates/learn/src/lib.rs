@@ -9,6 +9,7 @@
 mod binning;
 mod boosting;
 mod calibration;
+mod categories;
 mod ensemble;
 mod error;
 mod folds;
@@ -20,8 +21,9 @@ mod objective;
 mod shap;
 
 pub use binning::{BinnedMatrix, Binning};
-pub use boosting::{BoostingFit, BoostingParameters, GrowPolicy, Monotonic, Validation, boost};
+pub use boosting::{BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Monotonic, Validation, boost};
 pub use calibration::{CalibrationMethod, Calibrator, IsotonicCalibrator, MulticlassCalibrator, SigmoidCalibrator};
+pub use categories::CategorySet;
 pub use ensemble::{Node, Tree, TreeEnsemble};
 pub use error::Error;
 pub use folds::{forward_blocks, stratified_folds};

@@ -10,9 +10,10 @@ use super::histogram::{self, Layout, Scratch};
 use super::parameters::{BoostingParameters, GrowPolicy};
 use super::partition::Partition;
 use super::quantile;
-use super::split::{Bounds, Rules, Split};
+use super::split::{Bounds, Cut, Rules, Split};
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
-use crate::ensemble::Node;
+use crate::ensemble::{Node, Tree, set_number};
+use crate::{CategorySet, Error};
 
 /// Rows that one thread gathers faster than several.
 const PARALLEL_ROWS: usize = 1 << 15;
@@ -32,8 +33,8 @@ pub(crate) struct Grower<'a> {
 #[derive(Debug)]
 pub(crate) struct Grown {
     pub(crate) nodes: Vec<Node>,
-    /// The highest bin that goes left at each node.
-    bins: Vec<u8>,
+    /// The bins that go left at each node.
+    cuts: Vec<Cut>,
     /// The leaves: node, and the range of the partition that holds its rows.
     pub(crate) leaves: Vec<(usize, std::ops::Range<usize>)>,
 }
@@ -104,11 +105,13 @@ impl<'a> Grower<'a> {
             l1: self.parameters.reg_alpha / scale.gradient_unit,
             l2: self.parameters.l2_regularization,
             monotonic: self.parameters.is_constrained().then_some(self.parameters.monotonic_cst.as_slice()),
+            categories: &self.parameters.categories,
+            binning: self.binning,
         };
         self.partition.reset(rows);
         let all = 0..self.partition.rows().len();
         let total = self.total(gradients);
-        let mut grown = Grown { nodes: Vec::new(), bins: Vec::new(), leaves: Vec::new() };
+        let mut grown = Grown { nodes: Vec::new(), cuts: Vec::new(), leaves: Vec::new() };
         grown.push(scale.count(total));
         let mut open = BinaryHeap::new();
         if self.may_split(total, 0, &rules) {
@@ -119,7 +122,7 @@ impl<'a> Grower<'a> {
             grown.leaves.push((0, all));
         }
         // A tree of one leaf adds nothing: the base already is the best constant.
-        let mut totals = vec![([0, total[1]], Bounds::NONE)];
+        let mut totals = vec![([0, total[1]], Bounds::NONE, 0.0)];
         let mut leaves = 1;
         while leaves < self.parameters.max_leaf_nodes {
             let Some(leaf) = open.pop() else { break };
@@ -130,7 +133,7 @@ impl<'a> Grower<'a> {
             let right_total = [leaf.total[0] - split.left[0], leaf.total[1].wrapping_sub(split.left[1])];
             let (left, right) = grown.split(leaf.node, &split, self.binning, &scale, right_total);
             let [left_bounds, right_bounds] = rules.child_bounds(&split, right_total, leaf.bounds);
-            totals.extend([(split.left, left_bounds), (right_total, right_bounds)]);
+            totals.extend([(split.left, left_bounds, split.l2), (right_total, right_bounds, split.l2)]);
             let depth = leaf.depth + 1;
             let sides = [
                 ((left, depth, leaf.rows.start..middle), split.left, left_bounds),
@@ -164,8 +167,8 @@ impl<'a> Grower<'a> {
         }
         grown.leaves.sort_unstable_by_key(|(node, _)| *node);
         for (node, _) in &grown.leaves {
-            let (sums, bounds) = totals[*node];
-            grown.nodes[*node].value = rules.value(sums, bounds) * self.parameters.learning_rate;
+            let (sums, bounds, l2) = totals[*node];
+            grown.nodes[*node].value = rules.stricter(l2).value(sums, bounds) * self.parameters.learning_rate;
         }
         grown
     }
@@ -263,8 +266,13 @@ impl<'a> Grower<'a> {
     fn cut(&mut self, range: std::ops::Range<usize>, split: &Split) -> usize {
         let words = &self.matrix.blocks[split.column / BLOCK];
         let shift = split.column % BLOCK * 8;
-        let goes_left = |row: u32| goes_left((words[row as usize] >> shift) as u8, split.bin, split.missing_left);
-        self.partition.cut(range, goes_left)
+        let bin = |row: u32| (words[row as usize] >> shift) as u8;
+        match split.cut {
+            Cut::Bins { highest, .. } => {
+                self.partition.cut(range, |row| goes_left(bin(row), highest, split.missing_left))
+            }
+            Cut::Set(set) => self.partition.cut(range, |row| set.contains(bin(row))),
+        }
     }
 
     fn total(&self, gradients: &Gradients) -> Sums {
@@ -291,8 +299,9 @@ impl Grown {
             left: 0,
             right: 0,
             missing_left: false,
+            set: None,
         });
-        self.bins.push(0);
+        self.cuts.push(Cut::Bins { highest: 0, all_values: false });
         self.nodes.len() - 1
     }
 
@@ -305,14 +314,17 @@ impl Grown {
         right: Sums,
     ) -> (usize, usize) {
         let (left, right) = (self.push(scale.count(split.left)), self.push(scale.count(right)));
-        self.bins[node] = split.bin;
+        self.cuts[node] = split.cut;
         let parent = &mut self.nodes[node];
         parent.feature = split.column as u32;
         parent.left = left as u32;
         parent.right = right as u32;
         parent.missing_left = split.missing_left;
-        let edges = binning.edges(split.column);
-        parent.threshold = if split.all_values { f64::INFINITY } else { edges[usize::from(split.bin)] };
+        parent.threshold = match split.cut {
+            Cut::Bins { all_values: true, .. } => f64::INFINITY,
+            Cut::Bins { highest, all_values: false } => binning.edges(split.column)[usize::from(highest)],
+            Cut::Set(_) => 0.0,
+        };
         // Half of the drop of the second-order loss, as LightGBM reports it but for the factor.
         parent.gain = split.gain * scale.gradient_unit * scale.gradient_unit;
         (left, right)
@@ -327,7 +339,24 @@ impl Grown {
                 return node.value;
             }
             let bin = matrix.bin(row, node.feature as usize);
-            at = if goes_left(bin, self.bins[at], node.missing_left) { node.left } else { node.right } as usize;
+            let left = match self.cuts[at] {
+                Cut::Bins { highest, .. } => goes_left(bin, highest, node.missing_left),
+                Cut::Set(set) => set.contains(bin),
+            };
+            at = if left { node.left } else { node.right } as usize;
         }
+    }
+
+    /// Gives the tree over doubles.
+    pub(crate) fn into_tree(mut self) -> Result<Tree, Error> {
+        let mut sets: Vec<CategorySet> = Vec::new();
+        for (node, cut) in self.nodes.iter_mut().zip(&self.cuts) {
+            if let Cut::Set(set) = cut {
+                // The bin of missing values is no code: the node says where they go.
+                sets.push(set.codes().collect());
+                node.set = set_number(sets.len())?;
+            }
+        }
+        Tree::with_sets(self.nodes, &sets)
     }
 }

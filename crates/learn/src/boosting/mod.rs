@@ -11,18 +11,20 @@ mod lanes;
 mod parameters;
 pub(crate) mod partition;
 mod quantile;
+mod sets;
 mod split;
 
 use rayon::prelude::*;
 use trainyard_random::Key;
 
-pub use self::parameters::{BoostingParameters, GrowPolicy, Monotonic};
+pub use self::parameters::{BoostingParameters, CategoryParameters, GrowPolicy, Monotonic};
 
 use self::gradients::Gradients;
 use self::grow::{Grower, Grown};
 use self::histogram::Layout;
 use self::lanes::Lanes;
 use crate::ensemble::{Tree, TreeEnsemble};
+use crate::error::OF_CATEGORIES;
 use crate::{BinnedMatrix, Binning, Error, Objective};
 
 const OPERATION: &str = "gradient boosting";
@@ -58,6 +60,10 @@ impl BoostingFit {
 /// the fit ends when it gives false. Missing values go to the side that lowers the loss more; where a node saw none, to
 /// the side with more rows.
 ///
+/// A column that `binning` has as one of categories is split into two sets of them, as LightGBM does: in the order of
+/// their gradients over their hessians (Fisher: "On grouping for maximum homogeneity", 1958), or one against all others
+/// where the node has few. Missing values are one category more; a category that the node did not see goes with them.
+///
 /// # Errors
 /// No rows, lengths or columns that differ, targets that are not finite (or no class), a class without rows, weights that
 /// are negative or all zero, parameters outside their range, early stopping without validation rows, [`Error::Stopped`].
@@ -81,7 +87,7 @@ pub fn boost(
     {
         return Err(Error::Parameter { name: "quantile", value, allowed: "above 0 and below 1" });
     }
-    check_directions(parameters, binning.columns(), objective)?;
+    check_directions(parameters, binning, objective)?;
     check_rows(train, binning, targets, weights, objective)?;
     if let Some(rows) = &validation {
         check_rows(rows.matrix, binning, rows.targets, rows.weights, objective)?;
@@ -127,7 +133,7 @@ pub fn boost(
             if let Some((rows, margins)) = &mut watched {
                 add_tree(&grown, rows.matrix, &mut margins[margin]);
             }
-            fit.trees[margin].push(Tree::new(grown.nodes)?);
+            fit.trees[margin].push(grown.into_tree()?);
         }
         let loss = gradients::update(&mut outputs, objective, targets, weights);
         if !loss.is_finite() {
@@ -195,13 +201,18 @@ impl Course {
 }
 
 /// Refuses directions that could not be kept, and those of other columns.
-fn check_directions(parameters: &BoostingParameters, columns: usize, objective: Objective) -> Result<(), Error> {
+fn check_directions(parameters: &BoostingParameters, binning: &Binning, objective: Objective) -> Result<(), Error> {
+    let columns = binning.columns();
     let got = parameters.monotonic_cst.len();
     if got != 0 && got != columns {
         return Err(Error::Columns { operation: OPERATION, expected: columns, got });
     }
     if !parameters.is_constrained() {
         return Ok(());
+    }
+    let mut directions = parameters.monotonic_cst.iter().enumerate();
+    if directions.any(|(column, way)| *way != Monotonic::Free && binning.is_categorical(column)) {
+        return Err(Error::Monotonic { operation: OPERATION, with: OF_CATEGORIES });
     }
     match objective {
         Objective::BinaryLogLoss | Objective::SquaredError | Objective::Poisson => Ok(()),

@@ -25,6 +25,34 @@ pub enum Monotonic {
     Decrease,
 }
 
+/// Says how a column of categories is split; the names and defaults are LightGBM's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CategoryParameters {
+    /// What is added to a category's sum of hessians where categories are ordered, and the fewest rows that a category of
+    /// the node must have to be ordered; at least 0.
+    pub cat_smooth: f64,
+    /// What is added to the L2 penalty where a split was chosen among ordered categories; at least 0.
+    pub cat_l2: f64,
+    /// The most categories on the listed side of a split; at least 1.
+    pub max_cat_threshold: usize,
+    /// The fewest rows by which one split of ordered categories differs from the next; at least 1.
+    pub min_data_per_group: usize,
+    /// The most categories of a node of which each is held against all others, in place of an order; at least 1.
+    pub max_cat_to_onehot: usize,
+}
+
+impl Default for CategoryParameters {
+    fn default() -> CategoryParameters {
+        CategoryParameters {
+            cat_smooth: 10.0,
+            cat_l2: 10.0,
+            max_cat_threshold: 32,
+            min_data_per_group: 100,
+            max_cat_to_onehot: 4,
+        }
+    }
+}
+
 /// Says how to boost; the names and defaults are those of scikit-learn's `HistGradientBoosting*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoostingParameters {
@@ -49,6 +77,8 @@ pub struct BoostingParameters {
     pub monotonic_cst: Vec<Monotonic>,
     /// The order of growth.
     pub grow_policy: GrowPolicy,
+    /// How splits of categories are found.
+    pub categories: CategoryParameters,
     /// The most value bins of a column, 2 to 255: what the caller passes to [`crate::Binning::fit`].
     pub max_bins: usize,
     /// The share of rows that each tree sees; above 0, at most 1.
@@ -78,6 +108,7 @@ impl Default for BoostingParameters {
             min_hessian: 1e-3,
             monotonic_cst: Vec::new(),
             grow_policy: GrowPolicy::Lossguide,
+            categories: CategoryParameters::default(),
             max_bins: 255,
             subsample: 1.0,
             colsample_bytree: 1.0,
@@ -94,6 +125,12 @@ impl BoostingParameters {
     pub(crate) fn check(&self, has_validation: bool) -> Result<(), Error> {
         let share = |value: f64| value > 0.0 && value <= 1.0;
         let finite_from_zero = |value: f64| value.is_finite() && value >= 0.0;
+        let CategoryParameters { cat_smooth, cat_l2, .. } = self.categories;
+        let counts = [
+            ("max_cat_threshold", self.categories.max_cat_threshold),
+            ("min_data_per_group", self.categories.min_data_per_group),
+            ("max_cat_to_onehot", self.categories.max_cat_to_onehot),
+        ];
         let rules = [
             (
                 "learning_rate",
@@ -119,8 +156,11 @@ impl BoostingParameters {
             ),
             ("n_iter_no_change", self.n_iter_no_change as f64, self.n_iter_no_change >= 1, "at least 1"),
             ("tol", self.tol, finite_from_zero(self.tol), "at least 0"),
+            ("cat_smooth", cat_smooth, finite_from_zero(cat_smooth), "at least 0"),
+            ("cat_l2", cat_l2, finite_from_zero(cat_l2), "at least 0"),
         ];
-        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
+        let counts = counts.map(|(name, count)| (name, count as f64, count >= 1, "at least 1"));
+        match rules.into_iter().chain(counts).find(|(_, _, holds, _)| !holds) {
             Some((name, value, _, allowed)) => Err(Error::Parameter { name, value, allowed }),
             None => Ok(()),
         }

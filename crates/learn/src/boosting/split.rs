@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::gradients::{Scale, Sums};
 use super::histogram::{Column, Layout};
-use super::parameters::Monotonic;
+use super::parameters::{CategoryParameters, Monotonic};
+use crate::{Binning, CategorySet};
 
 /// Bins of a node below which one thread is faster than several.
 const PARALLEL_BINS: usize = 16_384;
@@ -23,6 +24,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) l2: f64,
     /// The direction of each column; `None` where all are free.
     pub(crate) monotonic: Option<&'a [Monotonic]>,
+    pub(crate) categories: &'a CategoryParameters,
+    /// Says which columns hold categories.
+    pub(crate) binning: &'a Binning,
 }
 
 /// What a leaf's value may be, in units of a quantised gradient over a hessian.
@@ -42,18 +46,31 @@ pub(crate) struct Split {
     /// The gain in units of squared quantised gradients: comparable within a tree.
     pub(crate) gain: f64,
     pub(crate) column: usize,
-    /// Value bins up to this one go left.
-    pub(crate) bin: u8,
-    /// Whether that is every value bin, so that only missing values go right.
-    pub(crate) all_values: bool,
+    pub(crate) cut: Cut,
     pub(crate) missing_left: bool,
     pub(crate) left: Sums,
+    /// What is added to the L2 penalty on the values of both sides.
+    pub(crate) l2: f64,
 }
 
-impl Rules<'_> {
+/// Says which bins go left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cut {
+    /// Value bins up to the highest; and whether that is every value bin, so that only missing values go right.
+    Bins { highest: u8, all_values: bool },
+    /// These bins, that of missing values included.
+    Set(CategorySet),
+}
+
+impl<'a> Rules<'a> {
+    /// Gives the same rules with a greater L2 penalty.
+    pub(super) fn stricter(&self, l2: f64) -> Rules<'a> {
+        Rules { l2: self.l2 + l2, ..*self }
+    }
+
     /// Gives the gradient of a sum, brought nearer to 0 by the L1 penalty.
     #[inline]
-    fn gradient(&self, sums: Sums) -> f64 {
+    pub(super) fn gradient(&self, sums: Sums) -> f64 {
         let gradient = sums[0] as f64;
         if self.l1 == 0.0 { gradient } else { gradient.signum() * (gradient.abs() - self.l1).max(0.0) }
     }
@@ -71,7 +88,7 @@ impl Rules<'_> {
         self.step(sums, bounds) * self.scale.gradient_unit
     }
 
-    fn score(&self, sums: Sums, bounds: Bounds) -> f64 {
+    pub(super) fn score(&self, sums: Sums, bounds: Bounds) -> f64 {
         let gradient = self.gradient(sums);
         if self.monotonic.is_some() {
             return -gradient * self.step(sums, bounds);
@@ -84,7 +101,7 @@ impl Rules<'_> {
     ///
     /// The algorithm is scikit-learn's: children are bounded by the middle of the values on either side of a split on a
     /// column that has a direction.
-    fn bounded_score(&self, sides: [Sums; 2], direction: Monotonic, bounds: Bounds) -> Option<f64> {
+    pub(super) fn bounded_score(&self, sides: [Sums; 2], direction: Monotonic, bounds: Bounds) -> Option<f64> {
         let [left, right] = sides.map(|sums| self.step(sums, bounds));
         let goes_against = match direction {
             Monotonic::Free => false,
@@ -112,7 +129,11 @@ impl Rules<'_> {
     pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
         let of = |column: &Column| {
             let bins = &histogram[column.first..column.first + column.value_bins + 1];
-            self.best_of_column(column.index, bins, total, bounds)
+            if self.binning.is_categorical(column.index) {
+                self.best_of_categories(column.index, bins, total, bounds)
+            } else {
+                self.best_of_column(column.index, bins, total, bounds)
+            }
         };
         // A later column must be strictly better, so the order of columns decides ties, never that of threads.
         let better = |best: Option<Split>, other: Option<Split>| match (best, other) {
@@ -181,13 +202,17 @@ impl Rules<'_> {
             }
         }
         let (score, bin, missing_left, left) = best?;
-        let gain = score - self.score(total, bounds);
-        if gain.is_nan() || gain <= score.abs() * NOISE {
-            return None;
-        }
+        let gain = self.gain(score, total, bounds)?;
         // Without missing rows there is nothing to learn: they follow the larger side.
         let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
         let all_values = has_missing && !missing_left && bin + 1 == values.len();
-        Some(Split { gain, column, bin: bin as u8, all_values, missing_left, left })
+        let cut = Cut::Bins { highest: bin as u8, all_values };
+        Some(Split { gain, column, cut, missing_left, left, l2: 0.0 })
+    }
+
+    /// Gives what the score of two children is above that of their node; `None` where it is not.
+    pub(super) fn gain(&self, score: f64, total: Sums, bounds: Bounds) -> Option<f64> {
+        let gain = score - self.score(total, bounds);
+        if gain.is_nan() || gain <= score.abs() * NOISE { None } else { Some(gain) }
     }
 }

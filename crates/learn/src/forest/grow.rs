@@ -445,6 +445,7 @@ impl Grown {
             left: 0,
             right: 0,
             missing_left: false,
+            set: None,
         });
         self.bins.push(0);
         self.values.resize(self.values.len() + self.outputs, 0.0);

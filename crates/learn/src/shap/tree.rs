@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::quadrature::Rule;
 use super::{Contributions, OPERATION};
 use crate::ensemble::{Node, Tree, TreeEnsemble};
-use crate::{Error, Matrix};
+use crate::{CategorySet, Error, Matrix};
 
 /// Rows that one task explains; for fewer, no tables are made.
 const BLOCK_ROWS: usize = 256;
@@ -38,23 +38,73 @@ pub struct TreeExplainer {
     rules: Vec<Rule>,
 }
 
-/// A test of one cell: above `low` and up to `high`.
+/// A test of one cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Test {
     column: usize,
-    /// NaN where there is no lower end: minus infinity is a value, too.
-    low: f64,
-    high: f64,
+    accepts: Accepts,
     missing: bool,
 }
 
+/// What a test takes besides missing values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Accepts {
+    /// Values above `low` and up to `high`; `low` is NaN where there is no lower end: minus infinity is a value, too.
+    Between { low: f64, high: f64 },
+    /// These categories.
+    Categories(CategorySet),
+}
+
 impl Test {
+    /// Makes the test that a split asks for on one of its sides.
+    fn of(tree: &Tree, node: &Node, is_left: bool) -> Test {
+        let accepts = match tree.set(node) {
+            Some(set) => Accepts::Categories(if is_left { *set } else { set.others() }),
+            None if is_left => Accepts::Between { low: f64::NAN, high: node.threshold },
+            None => Accepts::Between { low: node.threshold, high: f64::INFINITY },
+        };
+        Test { column: node.feature as usize, accepts, missing: node.missing_left == is_left }
+    }
+
+    /// Makes the test that holds where both do, which are of one column.
+    fn and(self, other: Test) -> Test {
+        let accepts = match (self.accepts, other.accepts) {
+            // The greater of NaN and a number is the number.
+            (Accepts::Between { low, high }, Accepts::Between { low: other_low, high: other_high }) => {
+                Accepts::Between { low: low.max(other_low), high: high.min(other_high) }
+            }
+            (Accepts::Categories(set), Accepts::Categories(other)) => Accepts::Categories(set.and(other)),
+            // An ensemble splits a column in one way alone.
+            (_, accepts) => accepts,
+        };
+        Test { accepts, missing: self.missing && other.missing, ..self }
+    }
+
     #[inline]
     fn holds(&self, value: f64) -> bool {
-        // Without branches, so that a block of rows is tested side by side.
-        let inside = (value <= self.high) & ((value > self.low) | self.low.is_nan());
-        if value.is_nan() { self.missing } else { inside }
+        match self.accepts {
+            Accepts::Between { low, high } => is_between(low, high, self.missing, value),
+            Accepts::Categories(set) => set.has(value).unwrap_or(self.missing),
+        }
     }
+
+    /// Sets a bit of each key whose cell holds.
+    fn mark(&self, keys: &mut [u8], cells: &[f64], bit: usize) {
+        let each = keys.iter_mut().zip(cells);
+        match self.accepts {
+            Accepts::Between { low, high } => {
+                each.for_each(|(key, cell)| *key |= u8::from(is_between(low, high, self.missing, *cell)) << bit);
+            }
+            Accepts::Categories(_) => each.for_each(|(key, cell)| *key |= u8::from(self.holds(*cell)) << bit),
+        }
+    }
+}
+
+#[inline]
+fn is_between(low: f64, high: f64, missing: bool, value: f64) -> bool {
+    // Without branches, so that a block of rows is tested side by side.
+    let inside = (value <= high) & ((value > low) | low.is_nan());
+    if value.is_nan() { missing } else { inside }
 }
 
 /// A column of a path: all that the splits on it ask, and the share of the training rows that went that way at them.
@@ -211,9 +261,7 @@ impl Part {
         let mut keys = [0u8; BLOCK_ROWS];
         for (bit, test) in self.tests.iter().enumerate() {
             let cells = &matrix.columns()[test.column][first..first + rows];
-            for (key, cell) in keys.iter_mut().zip(cells) {
-                *key |= u8::from(test.holds(*cell)) << bit;
-            }
+            test.mark(&mut keys, cells, bit);
         }
         let length = self.columns.len();
         for (out, key) in values.chunks_exact_mut(width).zip(keys) {
@@ -312,12 +360,12 @@ fn parts(tree: &Tree) -> Vec<Part> {
         // Below the root of a part no node has a path.
         let Some(path) = paths[index].take() else { continue };
         if path.len() + splits[index] <= KEY_BITS {
-            parts.push(keyed_part(nodes, index, &path));
+            parts.push(keyed_part(tree, index, &path));
         } else if node.is_leaf() {
             parts.push(long_path(node.value, &path));
         } else {
             for (child, is_left) in [(node.left, true), (node.right, false)] {
-                paths[child as usize] = Some(extended(&path, node, is_left, share(nodes, node, child)));
+                paths[child as usize] = Some(extended(&path, Test::of(tree, node, is_left), share(nodes, node, child)));
             }
         }
     }
@@ -329,25 +377,13 @@ fn share(nodes: &[Node], node: &Node, child: u32) -> f64 {
     nodes[child as usize].rows as f64 / node.rows as f64
 }
 
-/// Gives the path to a child of `node`.
-fn extended(path: &[Step], node: &Node, is_left: bool, share: f64) -> Vec<Step> {
-    let column = node.feature as usize;
+/// Gives the path to a child that `test` leads to.
+fn extended(path: &[Step], test: Test, share: f64) -> Vec<Step> {
     let mut path = path.to_vec();
-    let known = path.iter().position(|step| step.test.column == column);
-    let at = known.unwrap_or_else(|| {
-        let test = Test { column, low: f64::NAN, high: f64::INFINITY, missing: true };
-        path.push(Step { test, share: 1.0 });
-        path.len() - 1
-    });
-    let step = &mut path[at];
-    if is_left {
-        step.test.high = step.test.high.min(node.threshold);
-    } else {
-        // The greater of NaN and a number is the number.
-        step.test.low = step.test.low.max(node.threshold);
+    match path.iter_mut().find(|step| step.test.column == test.column) {
+        Some(step) => *step = Step { test: step.test.and(test), share: step.share * share },
+        None => path.push(Step { test, share }),
     }
-    step.test.missing &= node.missing_left == is_left;
-    step.share *= share;
     path
 }
 
@@ -365,16 +401,17 @@ fn long_path(value: f64, path: &[Step]) -> Part {
 }
 
 /// Makes the part below the node at `root`: a bit for each column of the path to it, and one for each split below it.
-fn keyed_part(nodes: &[Node], root: usize, path: &[Step]) -> Part {
+fn keyed_part(tree: &Tree, root: usize, path: &[Step]) -> Part {
     let mut part = empty_part(path);
     let element = |(place, step): (usize, &Step)| Element { place, share: step.share, set: 1 << place, clear: 0 };
     let elements = path.iter().enumerate().map(element).collect();
-    grow(&mut part, nodes, root, elements);
+    grow(&mut part, tree, root, elements);
     part
 }
 
 /// Adds the tests and leaves below the node at `index` to `part`; at most [`KEY_BITS`] splits deep.
-fn grow(part: &mut Part, nodes: &[Node], index: usize, elements: Vec<Element>) {
+fn grow(part: &mut Part, tree: &Tree, index: usize, elements: Vec<Element>) {
+    let nodes = tree.nodes();
     let node = &nodes[index];
     if node.is_leaf() {
         part.leaves.push(Leaf { value: node.value, elements });
@@ -382,7 +419,7 @@ fn grow(part: &mut Part, nodes: &[Node], index: usize, elements: Vec<Element>) {
     }
     let column = node.feature as usize;
     let bit = 1 << part.tests.len();
-    part.tests.push(Test { column, low: f64::NAN, high: node.threshold, missing: node.missing_left });
+    part.tests.push(Test::of(tree, node, true));
     let place = part.columns.iter().position(|known| *known == column).unwrap_or_else(|| {
         part.columns.push(column);
         part.columns.len() - 1
@@ -395,6 +432,6 @@ fn grow(part: &mut Part, nodes: &[Node], index: usize, elements: Vec<Element>) {
         });
         elements[at].share *= share(nodes, node, child);
         *(if is_left { &mut elements[at].set } else { &mut elements[at].clear }) |= bit;
-        grow(part, nodes, child as usize, elements);
+        grow(part, tree, child as usize, elements);
     }
 }

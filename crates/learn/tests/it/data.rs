@@ -47,6 +47,27 @@ impl Table {
         }
     }
 
+    /// Reads all columns: texts become codes in their order, `?` a missing cell; the target is 1 where it is `positive`.
+    /// Gives the columns of codes, too.
+    pub(crate) fn read_mixed(path: &Path, target: &str, positive: &str) -> (Table, Vec<usize>) {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).expect("the data is there");
+        let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+        let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+        let at = names.iter().position(|name| name == target).expect("the target is a column");
+        let (mut columns, mut categorical) = (Vec::new(), Vec::new());
+        for index in (0..names.len()).filter(|index| *index != at) {
+            let cells = || records.iter().map(|record| &record[index]);
+            columns.push(cells().map(|cell| cell.parse().ok()).collect::<Option<Vec<f64>>>().unwrap_or_else(|| {
+                categorical.push(columns.len());
+                let known: BTreeSet<&str> = cells().filter(|cell| *cell != "?").collect();
+                let known: Vec<&str> = known.into_iter().collect();
+                cells().map(|cell| known.binary_search(&cell).map_or(f64::NAN, |code| code as f64)).collect()
+            }));
+        }
+        let targets = records.iter().map(|record| f64::from(u8::from(&record[at] == positive))).collect();
+        (Table { columns, targets }, categorical)
+    }
+
     /// Reads a table of the shared data; `None` where that is absent.
     pub(crate) fn shared(path: &str, target: &str, positive: Option<&str>) -> Option<Table> {
         Some(Table::read(&trainyard_judges::shared(path)?, target, positive))

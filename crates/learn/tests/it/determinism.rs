@@ -47,6 +47,20 @@ fn boosting() {
 }
 
 #[test]
+fn boosting_of_categories() {
+    let (table, categorical) = crate::categories::synthetic(150_000, 1);
+    let usual = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };
+    let sampled = BoostingParameters { subsample: 0.7, colsample_bytree: 0.6, ..usual.clone() };
+    for (parameters, objective) in [(&usual, Objective::BinaryLogLoss), (&sampled, Objective::SquaredError)] {
+        same("boosting of categories", || {
+            let (_, fit) = crate::categories::fit(&table, &categorical, parameters, objective);
+            let text = serde_json::to_string(&fit.ensemble()).expect("JSON");
+            (text, bits(&fit.train_loss), bits(&fit.ensemble().predict_margin(&table.matrix())))
+        });
+    }
+}
+
+#[test]
 fn losses_where_one_thread_becomes_several() {
     // Up to 4 · 4,096 rows one thread sums alone.
     let whole = Table::synthetic(16_385 + 1, 4, 11);

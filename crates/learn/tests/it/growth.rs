@@ -215,6 +215,23 @@ fn directions_that_cannot_be_kept_are_refused() {
     assert!(matches!(refused, Err(Error::Parameter { name: "reg_alpha", .. })));
 }
 
+#[test]
+fn categories_have_no_direction() {
+    let (table, categorical) = crate::categories::synthetic(60, 9);
+    let binning = Binning::fit_mixed(&table.matrix(), 255, |column| categorical.contains(&column));
+    let binned = binning.apply(&table.matrix());
+    let run = |directed: usize| {
+        let way = |column: usize| if column == directed { Monotonic::Increase } else { Monotonic::Free };
+        let monotonic_cst = (0..table.columns.len()).map(way).collect();
+        let parameters = BoostingParameters { max_iter: 1, monotonic_cst, ..BoostingParameters::default() };
+        let objective = Objective::SquaredError;
+        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true)
+    };
+    let said = "gradient boosting cannot keep `monotonic_cst` on a column of categories, which have no order";
+    assert_eq!(run(categorical[0]).expect_err("an error").to_string(), said);
+    assert!(run(0).is_ok());
+}
+
 fn depths(tree: &Tree) -> Vec<usize> {
     let mut depths = vec![0; tree.nodes().len()];
     for (index, node) in tree.nodes().iter().enumerate().filter(|(_, node)| !node.is_leaf()) {

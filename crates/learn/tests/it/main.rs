@@ -3,6 +3,7 @@
 mod boosting;
 mod calibration;
 mod calibration_metrics;
+mod categories;
 mod data;
 mod determinism;
 mod folds;

@@ -1,11 +1,12 @@
 //! Explanations against their definition, LightGBM and scikit-learn.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use serde_json::{Value, json};
 use trainyard_judges::number;
 use trainyard_learn::{
-    BoostingParameters, Contributions, Error, LinearExplainer, LinearModel, Matrix, Node, Objective, Tree,
+    BoostingParameters, CategorySet, Contributions, Error, LinearExplainer, LinearModel, Matrix, Node, Objective, Tree,
     TreeEnsemble, TreeExplainer, metrics, permutation_importance, ridge,
 };
 use trainyard_random::{Key, Stream};
@@ -50,11 +51,16 @@ answer = dict(means=found.importances_mean, deviations=found.importances_std)
 "#;
 
 fn leaf(value: f64, rows: u64) -> Node {
-    Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false }
+    Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false, set: None }
 }
 
 fn split(feature: u32, threshold: f64, rows: u64, left: u32, right: u32) -> Node {
     Node { threshold, feature, left, right, ..leaf(0.0, rows) }
+}
+
+/// Says which columns of random trees hold categories.
+fn is_categorical(feature: usize) -> bool {
+    feature % 3 == 2
 }
 
 fn ensemble(features: usize, base: f64, trees: Vec<Vec<Node>>) -> TreeEnsemble {
@@ -77,8 +83,16 @@ fn assert_close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
     }
 }
 
-/// Grows a random tree below a node of `rows` rows, with thresholds on a coarse grid; gives the place of the node.
-fn random_nodes(draw: &mut Stream, nodes: &mut Vec<Node>, features: u64, rows: u64, depth: usize) -> u32 {
+/// Grows a random tree below a node of `rows` rows, with thresholds on a coarse grid, and sets of few categories; gives
+/// the place of the node.
+fn random_nodes(
+    draw: &mut Stream,
+    nodes: &mut Vec<Node>,
+    sets: &mut Vec<CategorySet>,
+    features: u64,
+    rows: u64,
+    depth: usize,
+) -> u32 {
     let at = nodes.len();
     if depth == 0 || rows < 2 || draw.uniform() < 0.15 {
         nodes.push(leaf(draw.uniform() * 4.0 - 2.0, rows));
@@ -89,36 +103,49 @@ fn random_nodes(draw: &mut Stream, nodes: &mut Vec<Node>, features: u64, rows: u
     let threshold = draw.below(9) as f64 / 8.0;
     nodes.push(split(draw.below(features) as u32, threshold, rows, 0, 0));
     nodes[at].missing_left = draw.uniform() < 0.5;
-    nodes[at].left = random_nodes(draw, nodes, features, left_rows, depth - 1);
-    nodes[at].right = random_nodes(draw, nodes, features, rows - left_rows, depth - 1);
+    if is_categorical(nodes[at].feature as usize) {
+        // Code 6 is in no set.
+        sets.push((0..6).filter(|code| *code == threshold as u8 || draw.uniform() < 0.4).collect());
+        nodes[at].threshold = 0.0;
+        nodes[at].set = NonZeroU16::new(sets.len() as u16);
+    }
+    nodes[at].left = random_nodes(draw, nodes, sets, features, left_rows, depth - 1);
+    nodes[at].right = random_nodes(draw, nodes, sets, features, rows - left_rows, depth - 1);
     at as u32
 }
 
 fn random_ensemble(seed: u64, features: usize, trees: usize, depth: usize) -> TreeEnsemble {
     let mut draw = Key::new(seed, "learn/tests/shap/trees").stream();
     let tree = |_| {
-        let mut nodes = Vec::new();
-        random_nodes(&mut draw, &mut nodes, features as u64, 5_000, depth);
-        nodes
+        let (mut nodes, mut sets) = (Vec::new(), Vec::new());
+        random_nodes(&mut draw, &mut nodes, &mut sets, features as u64, 5_000, depth);
+        Tree::with_sets(nodes, &sets).expect("a tree")
     };
     let trees = (0..trees).map(tree).collect();
-    ensemble(features, 0.25, trees)
+    TreeEnsemble::new(features, 0.25, trees).expect("an ensemble")
 }
 
-/// Draws cells that meet thresholds, lie between and beyond them, and are missing or infinite.
+/// Draws cells that meet thresholds, lie between and beyond them, and are missing or infinite; codes likewise, and what
+/// is none.
 fn random_cells(seed: u64, features: usize, rows: usize) -> Vec<Vec<f64>> {
     let mut draw = Key::new(seed, "learn/tests/shap/cells").stream();
-    let mut cell = |_| match draw.below(20) {
+    let mut cell = |feature: usize| match draw.below(20) {
         0..3 => f64::NAN,
         3 => f64::INFINITY,
         4 => f64::NEG_INFINITY,
+        other if is_categorical(feature) => [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 254.0, 255.0, 1.5][other as usize % 10],
         other => other as f64 / 16.0 - 0.125,
     };
-    (0..features).map(|_| (0..rows).map(&mut cell).collect()).collect()
+    (0..features).map(|feature| (0..rows).map(|_| cell(feature)).collect()).collect()
 }
 
-fn goes_left(node: &Node, value: f64) -> bool {
-    if value.is_nan() { node.missing_left } else { value <= node.threshold }
+fn goes_left(tree: &Tree, node: &Node, value: f64) -> bool {
+    match tree.set(node) {
+        Some(_) if !(0..255).any(|code| f64::from(code) == value) => node.missing_left,
+        Some(set) => set.codes().any(|code| f64::from(code) == value),
+        None if value.is_nan() => node.missing_left,
+        None => value <= node.threshold,
+    }
 }
 
 /// Gives the expectation of a tree where the columns in the bits of `known` are known.
@@ -128,7 +155,7 @@ fn conditional(tree: &Tree, row: &[f64], known: u32, at: usize) -> f64 {
     if node.is_leaf() {
         node.value
     } else if known >> node.feature & 1 == 1 {
-        let child = if goes_left(node, row[node.feature as usize]) { left } else { right };
+        let child = if goes_left(tree, node, row[node.feature as usize]) { left } else { right };
         conditional(tree, row, known, child)
     } else {
         let [left_rows, right_rows] = [left, right].map(|child| tree.nodes()[child].rows as f64);
@@ -169,7 +196,7 @@ fn by_sizes(ensemble: &TreeEnsemble, row: &[f64]) -> Vec<f64> {
                 for (child, is_left) in [(node.left as usize, true), (node.right as usize, false)] {
                     let mut path = path.clone();
                     let element = path.entry(node.feature as usize).or_insert((1.0, 1.0));
-                    element.0 *= f64::from(u8::from(goes_left(node, row[node.feature as usize]) == is_left));
+                    element.0 *= f64::from(u8::from(goes_left(tree, node, row[node.feature as usize]) == is_left));
                     element.1 *= tree.nodes()[child].rows as f64 / node.rows as f64;
                     open.push((child, path));
                 }

@@ -48,3 +48,50 @@ fn damage_is_refused() {
     assert!(damaged(&|value| value["trees"][0]["rows"] = serde_json::json!([])).contains("length"));
     assert!(damaged(&|value| value["extra"] = 1.into()).contains("extra"));
 }
+
+#[test]
+fn sets_of_categories_come_back_and_damaged_ones_do_not() {
+    let (table, categorical) = crate::categories::synthetic(2_000, 7);
+    let parameters = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };
+    let (binning, fit) = crate::categories::fit(&table, &categorical, &parameters, Objective::BinaryLogLoss);
+    let ensemble = fit.ensemble();
+    let whole = serde_json::to_value(ensemble).expect("JSON");
+    let back: TreeEnsemble = serde_json::from_value(whole.clone()).expect("an ensemble");
+    assert_eq!(&back, ensemble);
+    assert_eq!(
+        serde_json::from_str::<Binning>(&serde_json::to_string(&binning).expect("JSON")).expect("bins"),
+        binning
+    );
+    let at = whole["trees"].as_array().expect("trees").iter().position(|tree| tree["sets"].is_array()).expect("a set");
+    let damaged = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = whole.clone();
+        change(&mut value["trees"][at]);
+        serde_json::from_value::<TreeEnsemble>(value).expect_err("a damaged model").to_string()
+    };
+    let (set, order) = ("the set of a tree's split", "the sets of a tree are not in order");
+    assert!(damaged(&|tree| tree["sets"][0]["left"] = serde_json::json!([])).contains(set));
+    assert!(damaged(&|tree| tree["sets"][0]["left"] = serde_json::json!([3, 1])).contains(order));
+    assert!(damaged(&|tree| tree["sets"][0]["left"] = serde_json::json!([1, 1])).contains(order));
+    assert!(damaged(&|tree| tree["sets"][0]["left"] = serde_json::json!([255])).contains(order));
+    assert!(damaged(&|tree| tree["sets"][0]["left"] = serde_json::json!([256])).contains("256"));
+    assert!(damaged(&|tree| tree["sets"][0]["node"] = 9_999.into()).contains(order));
+    let leaf = whole["trees"][at]["left"].as_array().expect("nodes").iter().position(|child| *child == 0);
+    let leaf = serde_json::json!([{"node": leaf.expect("a leaf"), "left": [0]}]);
+    assert!(damaged(&|tree| tree["sets"] = leaf.clone()).contains(set));
+    let twice = |tree: &mut serde_json::Value| {
+        let first = tree["sets"][0].clone();
+        tree["sets"].as_array_mut().expect("sets").insert(0, first);
+    };
+    assert!(damaged(&twice).contains(order));
+    // A column has categories or numbers.
+    assert!(
+        damaged(&|tree| _ = tree.as_object_mut().expect("a tree").remove("sets")).contains("by thresholds and by sets")
+    );
+}
+
+#[test]
+fn a_tree_without_sets_is_written_as_ever() {
+    let (ensemble, binning) = ensemble();
+    let text = serde_json::to_string(&ensemble).expect("JSON") + &serde_json::to_string(&binning).expect("JSON");
+    assert!(!text.contains("sets") && !text.contains("categorical"), "{text}");
+}
