@@ -1,14 +1,15 @@
 //! LightGBM's text format, read into trees.
 //!
-//! A value goes left where it is `<=` the threshold, in doubles. A missing value is what the split's missing type says
+//! A value goes left where it is `<=` the threshold, in doubles, or a code of the split's set of categories; then a missing
+//! one goes right. Otherwise a missing value is what the split's missing type says
 //! (`include/LightGBM/tree.h`, `NumericalDecision`): 0 where the column had none in training, else on the default side.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use trainyard_learn::{Tree, TreeEnsemble};
+use trainyard_learn::{CategorySet, Tree, TreeEnsemble};
 
-use crate::arrange::{Foreign, arranged};
+use crate::arrange::{Foreign, GoesLeft, arranged};
 
 /// The bits of a decision type: what the split tells of, and where a missing value goes.
 const CATEGORICAL: u8 = 1;
@@ -40,9 +41,10 @@ pub(crate) fn read(text: &[u8], features: usize, outputs: usize) -> Result<Vec<T
 
 fn tree(fields: &Fields<'_>) -> Result<Tree, String> {
     let leaves: usize = fields.number("num_leaves")?;
-    if fields.number::<u32>("num_cat")? != 0 || fields.number::<u32>("is_linear").unwrap_or(0) != 0 {
-        return Err("it splits by categories or has linear leaves".to_owned());
+    if fields.number::<u32>("is_linear").unwrap_or(0) != 0 {
+        return Err("it has linear leaves".to_owned());
     }
+    let sets = sets(fields)?;
     let splits = leaves.checked_sub(1).ok_or("it has no leaves")?;
     let values: Vec<f64> = fields.list("leaf_value", leaves)?;
     // A tree of one leaf does not count its rows.
@@ -63,20 +65,46 @@ fn tree(fields: &Fields<'_>) -> Result<Tree, String> {
         }
         let split = usize::try_from(node).ok().filter(|split| *split < splits).ok_or("a split does not exist")?;
         let (decision, threshold) = (decisions[split], thresholds[split]);
-        let missing_left = match (decision & CATEGORICAL, (decision >> 2) & 3) {
-            (0, MISSING_NONE) => 0.0 <= threshold,
-            (0, MISSING_NAN) => decision & DEFAULT_LEFT != 0,
+        let (goes_left, missing_left) = match (decision & CATEGORICAL, (decision >> 2) & 3) {
+            (0, MISSING_NONE) => (GoesLeft::UpTo(threshold), 0.0 <= threshold),
+            (0, MISSING_NAN) => (GoesLeft::UpTo(threshold), decision & DEFAULT_LEFT != 0),
+            // The threshold is the number of a set.
+            (CATEGORICAL, _) => {
+                let set = sets.get(threshold as usize).ok_or("a set of categories does not exist")?;
+                (GoesLeft::Categories(*set), false)
+            }
             _ => return Err(format!("the decision type {decision} is not known")),
         };
         Ok(Foreign::Split {
             feature: features[split],
-            threshold,
+            goes_left,
             missing_left,
             gain: gains[split],
             rows: rows[split],
             children: [lefts[split], rights[split]],
         })
     })
+}
+
+/// Reads the sets of categories: each some words of 32 bits, the first bit for code 0.
+fn sets(fields: &Fields<'_>) -> Result<Vec<CategorySet>, String> {
+    let count: usize = fields.number("num_cat")?;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let ends: Vec<usize> = fields.list("cat_boundaries", count + 1)?;
+    let words: Vec<u32> = fields.list("cat_threshold", ends[count])?;
+    let set = |ends: &[usize]| {
+        let words = words.get(ends[0]..ends[1]).ok_or("the sets of categories are not in order")?;
+        let bits = words
+            .iter()
+            .enumerate()
+            .flat_map(|(place, word)| (0..32).map(move |bit| (place * 32 + bit, word >> bit & 1)));
+        let codes =
+            bits.filter(|(_, bit)| *bit == 1).map(|(code, _)| u8::try_from(code).ok().filter(|code| *code < u8::MAX));
+        codes.collect::<Option<CategorySet>>().ok_or_else(|| "a category has a code above 254".to_owned())
+    };
+    ends.windows(2).map(set).collect()
 }
 
 /// Lines of the form `name=value`.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use trainyard_learn::{Matrix, Node, Tree, TreeEnsemble};
 
-use crate::arrange::{Foreign, arranged};
+use crate::arrange::{Foreign, GoesLeft, arranged};
 
 #[derive(Deserialize)]
 struct File {
@@ -122,7 +122,7 @@ fn tree(stored: &Stored) -> Result<Tree, String> {
         let threshold = last_below(condition).ok_or("a condition is not finite")?;
         Ok(Foreign::Split {
             feature: stored.split_indices[node],
-            threshold,
+            goes_left: GoesLeft::UpTo(threshold),
             missing_left: stored.default_left[node] != 0,
             gain: f64::from(stored.loss_changes[node]),
             rows: 0,

@@ -79,7 +79,7 @@ impl Bins {
     /// Gives the number of features.
     pub(crate) fn width(&self) -> usize {
         match self.encode {
-            Encoding::Ordinal => 1,
+            Encoding::Ordinal | Encoding::Native => 1,
             Encoding::OneHot => self.edges.len() + 1 + usize::from(self.has_missing),
         }
     }
@@ -87,7 +87,7 @@ impl Bins {
     /// Gives the features of every row, one vector a feature.
     pub(crate) fn apply(&self, values: &[f64]) -> Vec<Vec<f64>> {
         match self.encode {
-            Encoding::Ordinal => vec![values.iter().map(|value| self.code(*value)).collect()],
+            Encoding::Ordinal | Encoding::Native => vec![values.iter().map(|value| self.code(*value)).collect()],
             Encoding::OneHot => {
                 let mut features = vec![vec![0.0; values.len()]; self.width()];
                 for (row, value) in values.iter().enumerate() {
@@ -103,7 +103,7 @@ impl Bins {
     /// Appends the features of one value, with the bits of [`Bins::apply`].
     pub(crate) fn apply_one(&self, value: f64, features: &mut Vec<f64>) {
         match self.encode {
-            Encoding::Ordinal => features.push(self.code(value)),
+            Encoding::Ordinal | Encoding::Native => features.push(self.code(value)),
             Encoding::OneHot => {
                 let slot = self.slot(value);
                 features.extend((0..self.width()).map(|place| f64::from(u8::from(place == slot))));
@@ -113,7 +113,8 @@ impl Bins {
 
     /// Says whether the stored edges can have come from a fit.
     pub(crate) fn is_sound(&self) -> bool {
-        self.edges.iter().all(|edge| edge.is_finite())
+        self.encode != Encoding::Native
+            && self.edges.iter().all(|edge| edge.is_finite())
             && self.edges.windows(2).all(|pair| pair[0] <= pair[1])
             && self.fill.is_none_or(f64::is_finite)
     }

@@ -15,6 +15,9 @@ use crate::{Encoder, Error};
 /// The most features that one column may become; beyond it a column is an identifier, not a category.
 const MOST_FEATURES: usize = 10_000;
 
+/// The most categories that are left to trees: with one for missing values, as many as a byte tells apart.
+const MOST_NATIVE: usize = 255;
+
 /// Up to this many categories a walk along them is faster than a hash.
 const FEW: usize = 12;
 
@@ -26,6 +29,8 @@ pub(crate) enum Encoding {
     OneHot,
     /// One feature: the category's place in sorted order.
     Ordinal,
+    /// One feature of codes, which trees split by sets.
+    Native,
 }
 
 impl Encoding {
@@ -41,7 +46,7 @@ impl Encoding {
 ///
 /// One-hot features stand in the order categories, missing, rare. An unseen value counts as rare where the training
 /// rows had rare ones, else as nothing. Ordinal codes count the categories from 0, then rare; an unseen value is −1 and
-/// a missing one NaN.
+/// a missing one NaN. Native codes count the most frequent categories from 0, at most 255; all else is NaN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Category {
@@ -77,7 +82,7 @@ impl Category {
     pub(crate) fn fit(
         column: &str,
         array: &ArrayRef,
-        encode: Encode,
+        encode: Encoding,
         min_frequency: Option<u32>,
         impute: &CategoricalImpute,
     ) -> Result<Category, Error> {
@@ -95,10 +100,12 @@ impl Category {
             missing = 0;
         }
         let least = u64::from(min_frequency.unwrap_or(0));
-        let (frequent, infrequent): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, count)| *count >= least);
+        let (mut frequent, infrequent): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, count)| *count >= least);
+        if encode == Encoding::Native {
+            keep_most_frequent(&mut frequent, MOST_NATIVE);
+        }
         let names = |counts: Vec<(String, u64)>| counts.into_iter().map(|(text, _)| text).collect::<Vec<String>>();
         let (categories, infrequent) = (names(frequent), names(infrequent));
-        let encode = Encoding::of(encode);
         if encode == Encoding::OneHot && categories.len() > MOST_FEATURES {
             return Err(Error::TooManyCategories {
                 column: column.to_owned(),
@@ -108,16 +115,17 @@ impl Category {
         }
         let one_hot = encode == Encoding::OneHot;
         let has_missing = one_hot && missing > 0 && missing >= least;
-        let has_rare = !infrequent.is_empty() || (one_hot && missing > 0 && missing < least);
-        // One-hot treats a rare value and an unseen one alike, so that the list of rare ones is not needed.
-        let infrequent = if one_hot { Vec::new() } else { infrequent };
+        let has_rare =
+            encode != Encoding::Native && (!infrequent.is_empty() || (one_hot && missing > 0 && missing < least));
+        // Only an ordinal code tells a rare value from an unseen one, so that others do not need the list of rare ones.
+        let infrequent = if encode == Encoding::Ordinal { infrequent } else { Vec::new() };
         Ok(Category { column: column.to_owned(), encode, fill, categories, infrequent, has_missing, has_rare })
     }
 
     /// Gives the names of the features.
     pub(crate) fn names(&self) -> Vec<String> {
         match self.encode {
-            Encoding::Ordinal => vec![self.column.clone()],
+            Encoding::Ordinal | Encoding::Native => vec![self.column.clone()],
             Encoding::OneHot => {
                 let missing = self.has_missing.then_some("(missing)");
                 let rare = self.has_rare.then_some("(rare)");
@@ -130,7 +138,7 @@ impl Category {
     /// Gives the number of features.
     pub(crate) fn width(&self) -> usize {
         match self.encode {
-            Encoding::Ordinal => 1,
+            Encoding::Ordinal | Encoding::Native => 1,
             Encoding::OneHot => self.categories.len() + usize::from(self.has_missing) + usize::from(self.has_rare),
         }
     }
@@ -139,7 +147,7 @@ impl Category {
     pub(crate) fn apply(&self, array: &ArrayRef) -> Vec<Vec<f64>> {
         let rows = array.len();
         match self.encode {
-            Encoding::Ordinal => {
+            Encoding::Ordinal | Encoding::Native => {
                 let mut codes = vec![0.0; rows];
                 self.each_place(array, |row, place| codes[row] = self.code(place));
                 vec![codes]
@@ -187,7 +195,7 @@ impl Category {
     pub(crate) fn apply_one(&self, value: &Value, features: &mut Vec<f64>) {
         let place = self.place_of(value);
         match self.encode {
-            Encoding::Ordinal => features.push(self.code(place)),
+            Encoding::Ordinal | Encoding::Native => features.push(self.code(place)),
             Encoding::OneHot => {
                 let first = features.len();
                 features.resize(first + self.width(), 0.0);
@@ -222,7 +230,7 @@ impl Category {
                 unseen: self.slot(Place::Unseen),
                 width: self.width(),
             },
-            Encoding::Ordinal => {
+            Encoding::Ordinal | Encoding::Native => {
                 let known = self.categories.iter().enumerate().map(|(at, text)| (text.as_str(), at as f64));
                 let rare = self.infrequent.iter().map(|text| (text.as_str(), self.code(Place::Rare)));
                 let unseen = self.code(Place::Unseen);
@@ -234,14 +242,17 @@ impl Category {
     /// Says whether the stored lists can have come from a fit.
     pub(crate) fn is_sound(&self) -> bool {
         let sorted = |list: &[String]| list.windows(2).all(|pair| pair[0] < pair[1]);
-        sorted(&self.categories) && sorted(&self.infrequent)
+        let is_native = self.encode == Encoding::Native;
+        let has_others = !self.infrequent.is_empty() || self.has_missing || self.has_rare;
+        let fits = !is_native || (self.categories.len() <= MOST_NATIVE && !has_others);
+        sorted(&self.categories) && sorted(&self.infrequent) && fits
     }
 
     fn place(&self, lookup: &Lookup<'_>, text: Option<&str>) -> Place {
         let Some(text) = text.or(self.fill.as_deref()) else { return Place::Missing };
         match lookup.find(&self.categories, text) {
             Some(at) => Place::Known(at),
-            None if self.encode == Encoding::OneHot => Place::Unseen,
+            None if self.encode != Encoding::Ordinal => Place::Unseen,
             None if self.infrequent.binary_search_by(|rare| rare.as_str().cmp(text)).is_ok() => Place::Rare,
             None => Place::Unseen,
         }
@@ -261,8 +272,8 @@ impl Category {
         match place {
             Place::Known(at) => at as f64,
             Place::Rare => self.categories.len() as f64,
-            Place::Unseen => -1.0,
-            Place::Missing => f64::NAN,
+            Place::Unseen if self.encode == Encoding::Ordinal => -1.0,
+            Place::Unseen | Place::Missing => f64::NAN,
         }
     }
 }
@@ -271,6 +282,15 @@ impl Category {
 fn most_frequent(counts: &[(String, u64)]) -> Option<String> {
     let best = counts.iter().map(|(_, count)| *count).max()?;
     counts.iter().find(|(_, count)| *count == best).map(|(text, _)| text.clone())
+}
+
+/// Keeps the most frequent texts, of equally many rows the first in order; the order stays.
+fn keep_most_frequent(counts: &mut Vec<(String, u64)>, most: usize) {
+    if counts.len() > most {
+        counts.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        counts.truncate(most);
+        counts.sort_unstable();
+    }
 }
 
 /// Finds a text among the sorted categories.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use trainyard_expression::{Column, Row, Settings, Type, Value, compile};
 
 use crate::bins::Bins;
-use crate::categories::Category;
+use crate::categories::{Category, Encoding};
 use crate::columns::{self, Input};
 use crate::derived::{Columns, Derived, StoredDerived};
 use crate::numbers::Number;
@@ -17,9 +17,11 @@ use crate::targets::Encoder;
 use crate::words::Terms;
 use crate::{Error, FeatureTable};
 
-/// The latest format of stored features that this version knows: bins, encodings by the target, and texts.
-const FORMAT: u64 = 2;
-/// The format of features without any of these, which earlier versions read too.
+/// The latest format of stored features that this version knows: categories that are left to trees.
+const FORMAT: u64 = 3;
+/// The format of features without these: bins, encodings by the target, and texts.
+const SECOND: u64 = 2;
+/// The format of features without any of that, which earlier versions read too.
 const FIRST: u64 = 1;
 
 /// Turns raw columns into features, by what the training rows taught.
@@ -198,9 +200,24 @@ impl FittedFeatures {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Says whether they are stored in the first format.
-    pub fn has_first_format(&self) -> bool {
-        self.features.iter().all(|feature| matches!(feature, Feature::Number(_) | Feature::Category(_)))
+    /// Gives the earliest format that holds them: 1, 2 or 3.
+    pub fn format(&self) -> u64 {
+        let of = |feature: &Feature| match feature {
+            Feature::Category(category) if category.encode == Encoding::Native => FORMAT,
+            Feature::Number(_) | Feature::Category(_) => FIRST,
+            Feature::Bins(_) | Feature::Target(_) | Feature::Text(_) => SECOND,
+        };
+        self.features.iter().map(of).max().unwrap_or(FIRST)
+    }
+
+    /// Gives, for each feature that is left to splits by sets, the number of its categories, at most 255: its values are
+    /// their codes, from 0, NaN where there is none. `None` for features that are numbers.
+    pub fn categories(&self) -> Vec<Option<usize>> {
+        let of = |feature: &Feature| match feature {
+            Feature::Category(category) if category.encode == Encoding::Native => vec![Some(category.categories.len())],
+            feature => vec![None; feature.width()],
+        };
+        self.features.iter().flat_map(of).collect()
     }
 
     /// Reads what [`FittedFeatures::to_json`] wrote.
@@ -230,7 +247,7 @@ impl PartialEq for FittedFeatures {
 impl From<FittedFeatures> for Stored {
     fn from(fitted: FittedFeatures) -> Stored {
         Stored {
-            format: if fitted.has_first_format() { FIRST } else { FORMAT },
+            format: fitted.format(),
             inputs: fitted.inputs,
             derived: fitted.derived.into_iter().map(|derived| derived.stored).collect(),
             features: fitted.features,

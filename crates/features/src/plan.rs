@@ -13,7 +13,7 @@ use trainyard_spec::{
 };
 
 use crate::bins::Bins;
-use crate::categories::Category;
+use crate::categories::{Category, Encoding};
 use crate::columns::{self, Input, is_number};
 use crate::derived::{Columns, Derived};
 use crate::fitted::Feature;
@@ -38,7 +38,7 @@ pub struct Plan {
 enum Recipe {
     Number { column: String, impute: Impute, scale: Scale },
     Bins { column: String, impute: Impute, bins: BinsSpec },
-    Category { column: String, encode: Encode, min_frequency: Option<u32>, impute: CategoricalImpute },
+    Category { column: String, encode: Encoding, min_frequency: Option<u32>, impute: CategoricalImpute },
     Target { column: String, encode: TargetEncoding, impute: CategoricalImpute },
     Text { column: String, tfidf: TfidfSpec },
 }
@@ -79,6 +79,7 @@ impl Form {
             Group::Numeric { .. } => Form::Value,
             Group::Categorical { encode: CategoricalEncode::Plain(Encode::OneHot), .. } => Form::OneHot,
             Group::Categorical { encode: CategoricalEncode::Plain(Encode::Ordinal), .. } => Form::Value,
+            Group::Categorical { encode: CategoricalEncode::Native(_), .. } => Form::Value,
             Group::Categorical { encode: CategoricalEncode::Target(_), .. } => Form::Target,
             Group::Text { .. } => Form::Text,
         }
@@ -123,7 +124,10 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                     let min_frequency = min_frequency.as_ref().map(|least| least.value);
                     recipes.push(match encode {
                         CategoricalEncode::Plain(encode) => {
-                            Recipe::Category { column, encode: *encode, min_frequency, impute }
+                            Recipe::Category { column, encode: Encoding::of(*encode), min_frequency, impute }
+                        }
+                        CategoricalEncode::Native(_) => {
+                            Recipe::Category { column, encode: Encoding::Native, min_frequency, impute }
                         }
                         CategoricalEncode::Target(encode) => Recipe::Target { column, encode: encode.clone(), impute },
                     });

@@ -7,10 +7,10 @@ use arrow_array::{Array, ArrayRef};
 use serde::{Deserialize, Serialize};
 use trainyard_exact::{self as exact, Spread};
 use trainyard_expression::Value;
-use trainyard_spec::{CategoricalImpute, Encode, Smooth};
+use trainyard_spec::{CategoricalImpute, Smooth};
 
 use crate::Error;
-use crate::categories::Category;
+use crate::categories::{Category, Encoding};
 use crate::view;
 
 /// Holds what target encodings learn from besides the columns.
@@ -66,7 +66,7 @@ impl Encoder {
     ) -> Result<Encoder, Error> {
         let targets = targets.filter(|targets| targets.values.len() == array.len());
         let targets = targets.ok_or_else(|| Error::NoTargets { column: column.to_owned() })?;
-        let category = Category::fit(column, array, Encode::Ordinal, None, impute)?;
+        let category = Category::fit(column, array, Encoding::Ordinal, None, impute)?;
         let rows = Sorted::new(&category, array);
         let features = targets.features().map(|(class, values)| {
             let (all, of) = rows.means(&values, smooth, |_| true);
@@ -149,6 +149,7 @@ impl Encoder {
         let levels = self.category.categories.len();
         let first = self.features.first().map_or(0, |means| means.of.len());
         self.category.is_sound()
+            && self.category.encode == Encoding::Ordinal
             && (levels..=levels + 1).contains(&first)
             && self.features.iter().all(|means| means.of.len() == first)
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainyard_learn::metrics::Task;
-use trainyard_learn::{LinearModel, Matrix, TreeEnsemble, exp, sigmoid, softmax};
+use trainyard_learn::{LinearModel, Matrix, Node, Tree, TreeEnsemble, exp, sigmoid, softmax};
 
 /// Maps the margins of a row to what is predicted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,15 +196,23 @@ impl Estimator {
         sums
     }
 
-    /// Says whether the estimator fits `features` columns, gives `outputs` values a row and holds finite numbers.
-    pub(crate) fn is_sound(&self, features: usize, outputs: usize) -> bool {
+    /// Says whether the estimator fits features of so many `categories` (`None` of numbers), gives `outputs` values a row
+    /// and holds finite numbers.
+    pub(crate) fn is_sound(&self, categories: &[Option<usize>], outputs: usize) -> bool {
+        let features = categories.len();
+        // A set holds codes that its feature has.
+        let has_codes = |tree: &Tree, node: &Node| {
+            let codes = categories.get(node.feature as usize).copied().flatten().unwrap_or(0);
+            tree.set(node).is_none_or(|set| set.codes().all(|code| usize::from(code) < codes))
+        };
         let holds = match self {
             Estimator::Boosting { ensembles, .. } | Estimator::Forest { ensembles, .. } => {
                 ensembles.iter().all(|ensemble| {
-                    let mut nodes = ensemble.trees().iter().flat_map(|tree| tree.nodes());
+                    let is_sound =
+                        |tree: &Tree| tree.nodes().iter().all(|node| node.value.is_finite() && has_codes(tree, node));
                     ensemble.features() == features
                         && ensemble.base().is_finite()
-                        && nodes.all(|node| node.value.is_finite())
+                        && ensemble.trees().iter().all(is_sound)
                 })
             }
             Estimator::Linear { models, fill, .. } => {

@@ -72,6 +72,12 @@ impl Job<'_> {
         if directions.iter().any(|way| *way != Way::Free) {
             parameters.push(("monotone_constraints".to_owned(), in_order(engine, &directions)));
         }
+        let categories = rows.features.categories();
+        let categorical = categories.iter().enumerate().filter(|(_, of)| of.is_some()).map(|(at, _)| at.to_string());
+        let categorical: Vec<String> = categorical.collect();
+        if engine == Engine::LightGbm && !categorical.is_empty() {
+            parameters.push(("categorical_feature".to_owned(), categorical.join(",")));
+        }
         let stops = external.patience.zip(rows.held.as_ref()).filter(|_| self.trees.is_none());
         let weights = RowWeights::new(self.class_weight(), self.classes, rows.train.targets);
         let train_weights = weights.of(rows.train.targets, rows.train.weights);

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use trainyard_engines::Engines;
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
-    BoostingParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel, LogisticParameters,
-    Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net, grow_forest, logistic_regression,
-    multinomial_regression, ridge,
+    BoostingParameters, CategoryParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel,
+    LogisticParameters, Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net, grow_forest,
+    logistic_regression, multinomial_regression, ridge,
 };
 use trainyard_spec::{
-    BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, LassoSpec, Loss, MaxFeatures,
+    BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, LassoSpec, Located, Loss, MaxFeatures,
 };
 
 use crate::class_weight::RowWeights;
@@ -248,7 +248,7 @@ impl Job<'_> {
             let (candidate, feature) = (self.name.to_owned(), feature.clone());
             return Err(Error::UnknownFeature { candidate, feature, known: names.to_vec() });
         }
-        let direction = |name: &String| match wanted.get(name) {
+        let direction = |name: &String| match wanted.get(name).map(|way| way.value) {
             Some(trainyard_spec::Monotonic::Increase) => Monotonic::Increase,
             Some(trainyard_spec::Monotonic::Decrease) => Monotonic::Decrease,
             Some(trainyard_spec::Monotonic::Free) | None => Monotonic::Free,
@@ -294,7 +294,7 @@ impl Job<'_> {
     }
 
     pub(crate) fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {
-        if fitted.estimator.is_sound(rows.features.names().len(), self.task.outputs()) {
+        if fitted.estimator.is_sound(&rows.features.categories(), self.task.outputs()) {
             Ok(fitted)
         } else {
             Err(Error::NotFinite { candidate: self.name.to_owned() })
@@ -395,8 +395,22 @@ fn boosting_parameters(spec: &BoostingSpec, seed: u64) -> BoostingParameters {
             Some(trainyard_spec::GrowPolicy::Depthwise) => GrowPolicy::Depthwise,
             Some(trainyard_spec::GrowPolicy::Lossguide) | None => GrowPolicy::Lossguide,
         },
+        categories: category_parameters(spec),
         seed,
         ..defaults
+    }
+}
+
+fn category_parameters(spec: &BoostingSpec) -> CategoryParameters {
+    let defaults = CategoryParameters::default();
+    let number = |given: &Option<Located<f64>>, default| given.as_ref().map_or(default, |given| given.value);
+    let count = |given: &Option<Located<u32>>, default| given.as_ref().map_or(default, |given| given.value as usize);
+    CategoryParameters {
+        cat_smooth: number(&spec.cat_smooth, defaults.cat_smooth),
+        cat_l2: number(&spec.cat_l2, defaults.cat_l2),
+        max_cat_threshold: count(&spec.max_cat_threshold, defaults.max_cat_threshold),
+        min_data_per_group: count(&spec.min_data_per_group, defaults.min_data_per_group),
+        max_cat_to_onehot: count(&spec.max_cat_to_onehot, defaults.max_cat_to_onehot),
     }
 }
 

@@ -11,9 +11,11 @@ use trainyard_files::{Digest, Digester};
 use crate::model::learn_task;
 use crate::{Calibration, Error, Estimator, Link, Model, SeenRows};
 
-/// The latest format that this version knows: a calibration, counts, and features of the second format.
-const FORMAT: u64 = 3;
-/// The format of models without any of these, which earlier versions read too.
+/// The latest format that this version knows: splits by sets of categories, and features of the third format.
+const FORMAT: u64 = 4;
+/// The format of models without these: a calibration, counts, and features of the second format.
+const EARLIER: u64 = 3;
+/// The format of models without any of that, which earlier versions read too.
 const PLAIN: u64 = 2;
 
 const MODEL: &str = "model.json";
@@ -83,7 +85,7 @@ impl Model {
         }
         let stored: Stored = serde_json::from_slice(model).map_err(|error| damaged(MODEL, error.to_string()))?;
         let outputs = learn_task(&stored.target).outputs();
-        if !stored.estimator.is_sound(stored.features.names().len(), outputs) {
+        if !stored.estimator.is_sound(&stored.features.categories(), outputs) {
             return Err(damaged(MODEL, "its estimator does not fit its features and target".into()));
         }
         if stored.calibration.as_ref().is_some_and(|calibration| !calibration.is_for(&stored.target)) {
@@ -118,9 +120,11 @@ impl Model {
 
     /// Gives the earliest format that holds the model.
     fn format(&self) -> u64 {
-        let is_plain =
-            self.calibration.is_none() && self.estimator.link() != Link::Exp && self.features.has_first_format();
-        if is_plain { PLAIN } else { FORMAT }
+        match self.features.format() {
+            1 if self.calibration.is_none() && self.estimator.link() != Link::Exp => PLAIN,
+            1 | 2 => EARLIER,
+            _ => FORMAT,
+        }
     }
 
     fn signature(&self, model: &[u8], seen: &[u8]) -> Vec<u8> {

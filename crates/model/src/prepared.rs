@@ -104,8 +104,9 @@ impl<'a> Prepared<'a> {
             Ok(Part { table: features.transform(rows.table)?, targets: rows.targets, weights: rows.weights })
         };
         let held = held.map(part).transpose()?;
+        let categories = features.categories();
         let bin = |max_bins: &usize| {
-            let binning = Binning::fit(&train.matrix(), *max_bins);
+            let binning = Binning::fit_mixed(&train.matrix(), *max_bins, |column| categories[column].is_some());
             let binned = Binned {
                 train: binning.apply(&train.matrix()),
                 held: held.as_ref().map(|held| binning.apply(&held.matrix())),

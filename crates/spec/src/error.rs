@@ -268,6 +268,26 @@ pub enum Error {
         /// What to do.
         help: &'static str,
     },
+    /// Categories are left to an estimator that cannot split them.
+    NativeCategories {
+        /// The candidate's name, or that of the baseline's estimator.
+        name: Located<String>,
+        /// The estimator.
+        estimator: String,
+        /// The first column whose categories they are.
+        column: String,
+        /// What leaves them.
+        encode: Origin,
+    },
+    /// A direction is given to a column whose categories have no order.
+    DirectionOfCategories {
+        /// The direction.
+        way: Origin,
+        /// The column.
+        column: String,
+        /// What leaves its categories as they are.
+        encode: Origin,
+    },
     /// Two settings of a group of features exclude each other.
     GroupConflict {
         /// The key of the one that stands.

@@ -18,6 +18,7 @@ const LIBRARY: &str = "scikit-learn";
 
 /// An estimator with its parameters.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a project has a handful, and a box would hide the fields from patterns")]
 pub enum EstimatorSpec {
     /// A logistic regression.
     LogisticRegression(LogisticSpec),
@@ -197,7 +198,7 @@ record! {
             defaulted(integer(1, u64::from(u32::MAX)).of(LIBRARY), 20),
         /// The L2 penalty on the values of leaves.
         l2_regularization or ["reg_lambda"]: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 0.0),
-        /// The most bins of a column; missing values have one of their own.
+        /// The most bins of a column of numbers; missing values have one of their own.
         max_bins: Located<u32> = defaulted(integer(2, 255).of(LIBRARY), 255),
         /// Whether to stop when the validation loss no longer falls.
         early_stopping: Located<bool> = defaulted(boolean(), false),
@@ -219,11 +220,25 @@ record! {
         min_child_weight or ["min_sum_hessian_in_leaf"]: Option<Located<f64>> =
             optional(number().at_least(0.0).of("LightGBM")).unlisted(),
         /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
-        monotonic_cst: Option<BTreeMap<String, Monotonic>> = optional(sorted_map(Direction)).unlisted(),
+        monotonic_cst: Option<BTreeMap<String, Located<Monotonic>>> = optional(sorted_map(Direction)).unlisted(),
         /// Which leaf is split next, which matters where `max_leaf_nodes` ends the growth. Default: lossguide.
         grow_policy: Option<Located<GrowPolicy>> = optional(choice()).unlisted(),
         /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
         class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
+        /// What a category's second derivatives are taken to have more where `encode: native` orders categories, and the
+        /// fewest rows that a category needs for that, 10 where it is left out.
+        cat_smooth: Option<Located<f64>> = optional(number().at_least(0.0).of("LightGBM")).unlisted(),
+        /// The further L2 penalty on leaves below a split of ordered categories, 10 where it is left out.
+        cat_l2: Option<Located<f64>> = optional(number().at_least(0.0).of("LightGBM")).unlisted(),
+        /// The most categories that a split tells from all others, 32 where it is left out.
+        max_cat_threshold: Option<Located<u32>> =
+            optional(integer(1, 2_147_483_647).of("LightGBM")).unlisted(),
+        /// The fewest rows by which splits of ordered categories differ, 100 where it is left out.
+        min_data_per_group: Option<Located<u32>> =
+            optional(integer(1, 2_147_483_647).of("LightGBM")).unlisted(),
+        /// The most categories of a node of which each is held against all others, 4 where it is left out.
+        max_cat_to_onehot: Option<Located<u32>> =
+            optional(integer(1, 2_147_483_647).of("LightGBM")).unlisted(),
     }
     check check_boosting
 }
@@ -269,9 +284,9 @@ pub enum Monotonic {
 pub(crate) struct Direction;
 
 impl Shape for Direction {
-    type Value = Monotonic;
+    type Value = Located<Monotonic>;
 
-    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Monotonic> {
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<Monotonic>> {
         let text = match &node.content {
             Content::Scalar(scalar) => scalar.text.as_str(),
             Content::Sequence(_) | Content::Mapping(_) => "",
@@ -285,11 +300,11 @@ impl Shape for Direction {
         if direction.is_none() {
             decoder.wrong_type(node, "increase, decrease, 1, -1 or 0");
         }
-        direction
+        Some(Located::new(direction?, node.origin.clone()))
     }
 
-    fn encode(&self, value: &Monotonic) -> Value {
-        match value {
+    fn encode(&self, value: &Located<Monotonic>) -> Value {
+        match value.value {
             Monotonic::Decrease => (-1).into(),
             Monotonic::Free => 0.into(),
             Monotonic::Increase => 1.into(),
@@ -360,7 +375,7 @@ fn check_boosting(spec: &mut BoostingSpec, section: &Section<'_>, decoder: &mut 
     }
     if let (Some(Loss::AbsoluteError | Loss::Quantile), Some(second), Some(first)) =
         (loss, key("monotonic_cst"), key("loss"))
-        && spec.monotonic_cst.as_ref().is_some_and(|columns| columns.values().any(|way| *way != Monotonic::Free))
+        && spec.monotonic_cst.as_ref().is_some_and(|columns| columns.values().any(|way| way.value != Monotonic::Free))
     {
         let why = "leaves that are medians or quantiles do not keep to a direction";
         let help = "leave `monotonic_cst` out, or choose the loss squared_error or poisson";
@@ -508,6 +523,20 @@ impl EstimatorSpec {
             LOGISTIC => has_classes,
             RIDGE | LASSO | ELASTIC => !has_classes,
             _ => true,
+        }
+    }
+
+    /// Says whether categories may be left to it: its trees split them by sets, or it reads no feature.
+    pub fn takes_categories(&self) -> bool {
+        match self {
+            EstimatorSpec::GradientBoosting(_) | EstimatorSpec::Lightgbm(_) | EstimatorSpec::Dummy {} => true,
+            EstimatorSpec::LogisticRegression(_)
+            | EstimatorSpec::Ridge { .. }
+            | EstimatorSpec::Lasso(_)
+            | EstimatorSpec::ElasticNet(_)
+            | EstimatorSpec::RandomForest(_)
+            | EstimatorSpec::ExtraTrees(_)
+            | EstimatorSpec::Xgboost(_) => false,
         }
     }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::Located;
 use crate::declare::{
     Decoder, Definitions, Integer, Named, Number, Record, Section, Shape, bare, boolean, choice, defaulted, integer,
     list, map, named, number, optional, or_empty, rec, record, required, text, unless_given,
 };
 use crate::error::Error;
 use crate::tree::{Content, Kind, Node};
+use crate::{Located, Origin};
 
 /// The library whose bounds these are.
 const LIBRARY: &str = "scikit-learn";
@@ -28,6 +28,19 @@ impl FeatureSpec {
     pub fn reads_target(&self) -> bool {
         let reads = |group: &Group| matches!(group, Group::Categorical { encode: CategoricalEncode::Target(_), .. });
         self.groups.iter().any(reads)
+    }
+
+    /// Gives the columns that are left to splits by sets of categories, each with what says so.
+    pub fn native_columns(&self) -> impl Iterator<Item = (&Located<String>, &Origin)> {
+        self.groups.iter().flat_map(|group| {
+            let (columns, encode) = match group {
+                Group::Categorical { columns, encode: CategoricalEncode::Native(encode), .. } => {
+                    (columns.as_slice(), &encode.origin)
+                }
+                Group::Categorical { .. } | Group::Numeric { .. } | Group::Text { .. } => (&[][..], &Origin::Default),
+            };
+            columns.iter().map(move |column| (column, encode))
+        })
     }
 }
 
@@ -96,6 +109,8 @@ record! {
 pub enum CategoricalEncode {
     /// By the category alone.
     Plain(Encode),
+    /// Not at all: trees split them by sets.
+    Native(Located<()>),
     /// By the target's mean over the category's rows.
     Target(TargetEncoding),
 }
@@ -385,6 +400,8 @@ named! {
         Ordinal = "ordinal",
         /// The target's mean over the category's rows.
         Target = "target",
+        /// One feature, which trees split by sets of categories; for gradient_boosting and lightgbm.
+        Native = "native",
     }
 }
 
@@ -406,7 +423,9 @@ impl Shape for EncodeShape {
             let EncodeByTarget { target } = Record::decode(node, decoder)?;
             return Some(CategoricalEncode::Target(target));
         }
-        Some(match choice::<EncodeName>().decode(node, decoder)?.value {
+        let name = choice::<EncodeName>().decode(node, decoder)?;
+        Some(match name.value {
+            EncodeName::Native => CategoricalEncode::Native(Located::new((), name.origin)),
             EncodeName::OneHot => CategoricalEncode::Plain(Encode::OneHot),
             EncodeName::Ordinal => CategoricalEncode::Plain(Encode::Ordinal),
             EncodeName::Target => {
@@ -418,6 +437,7 @@ impl Shape for EncodeShape {
     fn encode(&self, value: &CategoricalEncode) -> Value {
         match value {
             CategoricalEncode::Plain(encode) => encode.named().into(),
+            CategoricalEncode::Native(_) => EncodeName::Native.named().into(),
             CategoricalEncode::Target(target) => Value::Object(EncodeByTarget { target: target.clone() }.encode()),
         }
     }

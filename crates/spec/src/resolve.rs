@@ -212,6 +212,9 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
         context::check_calibration(&model.spec, &split.spec, &mut errors);
         context::check_repeats(&model.spec, &split.spec, &mut errors);
     }
+    if let (Some(model), Some(features)) = (&model, &features) {
+        context::check_categories(&features.spec, &model.spec, &mut errors);
+    }
     let shown = errors.iter().take(MOST_PROBLEMS).map(Error::diagnostic).collect();
     let mut problems: Problems = in_order(shown).into_iter().collect();
     if let Some(more) = errors.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {

@@ -17,7 +17,8 @@ fit = np.array(data["fit"], dtype=float).T
 new = np.array(data["new"], dtype=float).T
 answer = []
 for case in data["cases"]:
-    set_ = lightgbm.Dataset(fit, label=np.array(case["targets"]), weight=case["weights"], params=case["parameters"])
+    set_ = lightgbm.Dataset(fit, label=np.array(case["targets"]), weight=case["weights"], params=case["parameters"],
+                            categorical_feature=case["categorical"])
     booster = lightgbm.train(case["parameters"], set_, num_boost_round=20)
     answer.append({
         "margins": booster.predict(new, raw_score=True).ravel().tolist(),
@@ -79,10 +80,21 @@ fn judge(engine: Engine, script: &str, sets: &[&[(&str, &str)]], tolerance: f64)
             let own = owned(own);
             let rows = FitRows { matrix: &matrix, targets: &targets, weights: weights.as_deref() };
             let wanted = FitRequest { parameters: &own, rows, ..request(engine, task, &matrix, &targets) };
-            fits.push((task, own.clone(), engines.fit(&wanted, &on).unwrap().ensembles));
+            let ensembles = engines.fit(&wanted, &on).unwrap().ensembles;
+            let mut nodes = ensembles.iter().flat_map(|ensemble| ensemble.trees()).flat_map(|tree| tree.nodes());
+            let is_categorical = own.iter().any(|(name, _)| name == "categorical_feature");
+            assert_eq!(nodes.any(|node| node.set.is_some()), is_categorical, "{task:?} {own:?}");
+            fits.push((task, own.clone(), ensembles));
             let mut parameters = told(engine, task);
-            own.into_iter().for_each(|(name, value)| parameters[name] = value.into());
-            cases.push(json!({"targets": targets, "weights": weights, "parameters": parameters}));
+            let is_category = |name: &String| name == "categorical_feature";
+            let categorical: Vec<usize> =
+                own.iter().filter(|(name, _)| is_category(name)).map(|(_, column)| column.parse().unwrap()).collect();
+            own.into_iter()
+                .filter(|(name, _)| !is_category(name))
+                .for_each(|(name, value)| parameters[name] = value.into());
+            cases.push(json!({
+                "targets": targets, "weights": weights, "parameters": parameters, "categorical": categorical,
+            }));
         }
     }
     let answer =
@@ -114,7 +126,9 @@ fn lightgbm_gives_the_margins_of_its_python_package() {
     let sampled = [("bagging_fraction", "0.7"), ("bagging_freq", "2"), ("feature_fraction", "0.6")];
     let small = [("num_leaves", "7"), ("learning_rate", "0.3"), ("lambda_l2", "2.5"), ("max_bin", "31")];
     let leaves = [("min_data_in_leaf", "1000")];
-    judge(Engine::LightGbm, LIGHTGBM, &[&[], &sampled, &leaves, &small], 0.0);
+    let sets = [("categorical_feature", "2"), ("min_data_per_group", "20"), ("cat_smooth", "3")];
+    let alone = [("categorical_feature", "2"), ("max_cat_to_onehot", "10")];
+    judge(Engine::LightGbm, LIGHTGBM, &[&[], &sampled, &leaves, &sets, &alone, &small], 0.0);
 }
 
 /// XGBoost adds the leaves in singles, we in doubles.

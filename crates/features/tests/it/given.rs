@@ -27,7 +27,7 @@ shares: {train: 0.8, reference_test: 0.2}
 ";
 
 const MODEL: &str = "\
-baseline: {logistic_regression: {}}
+baseline: {dummy: {}}
 candidates:
   gradient_boosting: {}
 ";
@@ -134,6 +134,7 @@ groups:
   - {numeric: [tenure, MonthlyCharges, spend], impute: median, scale: standard}
   - {categorical: [Contract, band], encode: one_hot, min_frequency: 10}
   - {categorical: [zone, senior], encode: ordinal, impute: most_frequent}
+  - {categorical: [Contract, band], encode: native, min_frequency: 10}
   - {numeric: [MonthlyCharges, spend, senior], bins: {n_bins: 7}}
   - {numeric: [tenure], bins: {strategy: uniform}}
   - {text: Contract, tfidf: {ngram_range: [1, 2]}}

@@ -174,7 +174,7 @@ fn too_many_categories_are_refused() {
 fn stored_features_are_checked_when_read() {
     let text = fitted().to_json();
     let say = |text: &str| FittedFeatures::from_json(text).unwrap_err();
-    assert_eq!(say(&text.replacen("\"format\":1", "\"format\":3", 1)), Error::Format { found: 3, known: 2 });
+    assert_eq!(say(&text.replacen("\"format\":1", "\"format\":4", 1)), Error::Format { found: 4, known: 3 });
     assert!(matches!(say(&text[..text.len() / 2]), Error::Damaged { .. }));
     assert!(matches!(say(&text.replace("code * 2", "code *")), Error::Damaged { .. }));
     assert!(matches!(say(&text.replace("code * 2", "kind")), Error::Damaged { .. }));
@@ -196,6 +196,56 @@ fn an_unseen_category_is_rare_or_nothing() {
     assert_eq!(format!("{ordinal:?}"), "[[-1.0, NaN, 2.0, 0.0]]");
     let ordinal = one_hot("groups: [{categorical: [kind], encode: ordinal, min_frequency: 2}]");
     assert_eq!(format!("{ordinal:?}"), "[[-1.0, NaN, 2.0, 0.0]]");
+}
+
+#[test]
+fn native_codes_are_those_of_frequent_categories_and_all_else_is_missing() {
+    let train = table(vec![("kind", texts(&[Some("b"), Some("b"), Some("a"), Some("c"), Some("a"), None]))]);
+    let new = table(vec![("kind", texts(&[Some("new"), None, Some("c"), Some("a"), Some("b")]))]);
+    let fitted = |features: &str| planned(features, &train).fit(&train).unwrap();
+    for (group, expected, count) in [
+        ("encode: native", "[[NaN, NaN, 2.0, 0.0, 1.0]]", 3),
+        ("encode: native, min_frequency: 2", "[[NaN, NaN, NaN, 0.0, 1.0]]", 2),
+        ("encode: native, impute: {constant: gone}", "[[NaN, 3.0, 2.0, 0.0, 1.0]]", 4),
+        ("encode: native, impute: most_frequent, min_frequency: 2", "[[NaN, 0.0, NaN, 0.0, 1.0]]", 2),
+        ("encode: native, min_frequency: 9", "[[NaN, NaN, NaN, NaN, NaN]]", 0),
+    ] {
+        let fitted = fitted(&format!("groups: [{{categorical: [kind], {group}}}]"));
+        assert_eq!(format!("{:?}", fitted.transform(&new).unwrap().columns), expected, "{group}");
+        for row in 0..new.num_rows() {
+            let single = fitted.transform_row(&row_of(&new, row)).unwrap();
+            assert!(expected.trim_matches(['[', ']']).split(", ").nth(row) == Some(&format!("{:?}", single[0])));
+        }
+        assert_eq!((fitted.names(), fitted.categories()), (&["kind".to_owned()][..], vec![Some(count)]));
+        let text = fitted.to_json();
+        assert!(text.starts_with("{\"format\":3,"), "{text}");
+        assert_eq!(FittedFeatures::from_json(&text).unwrap(), fitted);
+        for damage in ["\"has_missing\":true", "\"has_rare\":true"] {
+            let text = text.replacen(&damage.replace("true", "false"), damage, 1);
+            assert!(matches!(FittedFeatures::from_json(&text), Err(Error::Damaged { .. })), "{damage}");
+        }
+    }
+    let mixed = fitted("groups: [{categorical: [kind], encode: one_hot}, {categorical: [kind], encode: native}]");
+    assert_eq!(mixed.categories(), [None, None, None, None, Some(3)]);
+}
+
+#[test]
+fn of_more_native_categories_than_a_byte_tells_apart_the_most_frequent_are_kept() {
+    // 300 categories: the even ones have two rows each, and of the odd ones the first in order have a code.
+    let names: Vec<String> = (0..300).map(|category| format!("{category:03}")).collect();
+    let rows: Vec<Option<&str>> = names.iter().chain(names.iter().step_by(2)).map(|name| Some(name.as_str())).collect();
+    let train = table(vec![("kind", texts(&rows))]);
+    let fitted = planned("groups: [{categorical: [kind], encode: native}]", &train).fit(&train).unwrap();
+    assert_eq!(fitted.categories(), [Some(255)]);
+    let codes = &fitted.transform(&train).unwrap().columns[0];
+    let kept: Vec<usize> = (0..300).filter(|category| category % 2 == 0 || *category < 210).collect();
+    let expected = |category: usize| kept.binary_search(&category).map_or(f64::NAN, |code| code as f64);
+    assert_eq!(kept.len(), 255);
+    assert!((0..300).all(|category| codes[category].to_bits() == expected(category).to_bits()));
+    // A list that no fit can have made.
+    let text = fitted.to_json();
+    let longer = text.replacen("\"categories\":[\"000\"", "\"categories\":[\"\",\"000\"", 1);
+    assert!(longer != text && matches!(FittedFeatures::from_json(&longer), Err(Error::Damaged { .. })));
 }
 
 #[test]

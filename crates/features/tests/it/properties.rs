@@ -94,6 +94,7 @@ fn the_order_of_rows_changes_nothing() {
     let customers = customers(300, 6);
     let groups = [
         "categorical: [Contract], encode: one_hot, min_frequency: 30",
+        "categorical: [Contract], encode: native, min_frequency: 30",
         "numeric: [tenure, MonthlyCharges], impute: median, scale: min_max",
         "numeric: [tenure, MonthlyCharges], impute: mean, scale: standard",
         "numeric: [tenure, MonthlyCharges], impute: median, scale: standard",

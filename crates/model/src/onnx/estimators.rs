@@ -59,6 +59,9 @@ struct Forest {
     roots: Vec<i64>,
     features: Vec<i64>,
     splits: Vec<f64>,
+    modes: Vec<u8>,
+    /// The codes of each set, in the order of the nodes that have one, and NaN behind each.
+    members: Vec<f64>,
     missing_true: Vec<i64>,
     true_nodes: Vec<i64>,
     true_is_leaf: Vec<i64>,
@@ -68,7 +71,10 @@ struct Forest {
     weights: Vec<f64>,
 }
 
-/// Adds the trees of all margins as one node in double; `x <= threshold` is the true branch.
+const BRANCH_LEQ: u8 = 0;
+const BRANCH_MEMBER: u8 = 6;
+
+/// Adds the trees of all margins as one node in double; `x <= threshold`, or a member of the set, is the true branch.
 fn trees(ensembles: &[TreeEnsemble], matrix: &str, builder: &mut Builder) -> String {
     let mut forest = Forest::default();
     let mut bases = Vec::with_capacity(ensembles.len());
@@ -98,6 +104,10 @@ fn trees(ensembles: &[TreeEnsemble], matrix: &str, builder: &mut Builder) -> Str
                 let (left, right) = (node.left as usize, node.right as usize);
                 forest.features.push(i64::from(node.feature));
                 forest.splits.push(node.threshold);
+                forest.modes.push(if node.set.is_some() { BRANCH_MEMBER } else { BRANCH_LEQ });
+                if let Some(set) = tree.set(node) {
+                    forest.members.extend(set.codes().map(f64::from).chain([f64::NAN]));
+                }
                 forest.missing_true.push(i64::from(node.missing_left));
                 forest.true_nodes.push(places[left]);
                 forest.true_is_leaf.push(i64::from(nodes[left].is_leaf()));
@@ -110,8 +120,7 @@ fn trees(ensembles: &[TreeEnsemble], matrix: &str, builder: &mut Builder) -> Str
     if forest.roots.is_empty() {
         return repeated(&bases, matrix, builder);
     }
-    const BRANCH_LEQ: u8 = 0;
-    let attributes = [
+    let mut attributes = vec![
         ("leaf_targetids", Attribute::Ints(forest.targets)),
         ("leaf_weights", Attribute::Tensor(Tensor::Double(forest.weights))),
         ("n_targets", Attribute::Int(ensembles.len() as i64)),
@@ -119,12 +128,16 @@ fn trees(ensembles: &[TreeEnsemble], matrix: &str, builder: &mut Builder) -> Str
         ("nodes_falsenodeids", Attribute::Ints(forest.false_nodes)),
         ("nodes_featureids", Attribute::Ints(forest.features)),
         ("nodes_missing_value_tracks_true", Attribute::Ints(forest.missing_true)),
-        ("nodes_modes", Attribute::Tensor(Tensor::UInt8(vec![BRANCH_LEQ; forest.splits.len()]))),
+        ("nodes_modes", Attribute::Tensor(Tensor::UInt8(forest.modes))),
         ("nodes_splits", Attribute::Tensor(Tensor::Double(forest.splits))),
         ("nodes_trueleafs", Attribute::Ints(forest.true_is_leaf)),
         ("nodes_truenodeids", Attribute::Ints(forest.true_nodes)),
         ("tree_roots", Attribute::Ints(forest.roots)),
     ];
+    if !forest.members.is_empty() {
+        // Attributes stand in the order of their names.
+        attributes.insert(2, ("membership_values", Attribute::Tensor(Tensor::Double(forest.members))));
+    }
     let sums = builder.add_ml("TreeEnsemble", &[matrix], &attributes);
     let bases = builder.row(bases);
     builder.add("Add", &[&sums, &bases], &[])

@@ -6,7 +6,7 @@ use trainyard_data::synth;
 use trainyard_features::row_of;
 use trainyard_model::{Error, Estimator, Model};
 
-use crate::given::{MODELS, bits, churn, fifths};
+use crate::given::{CHURN, MODELS, Project, bits, churn, fifths};
 
 type Folder = BTreeMap<String, Vec<u8>>;
 
@@ -79,13 +79,13 @@ fn every_damage_is_a_typed_error() {
 fn another_format_is_named() {
     let mut folder = model().0.to_folder();
     for (found, help) in
-        [(1, "train the model again"), (4, "use the version of trainyard that wrote the model, or a later one")]
+        [(1, "train the model again"), (5, "use the version of trainyard that wrote the model, or a later one")]
     {
         // Other fields may be unknown then: the format is looked at first.
         folder.insert("model.json".into(), format!("{{\"format\": {found}, \"anything\": []}}").into_bytes());
-        let expected = Error::Format { path: "model.json".into(), found, known: 3 };
+        let expected = Error::Format { path: "model.json".into(), found, known: 4 };
         assert_eq!(Model::from_folder(&folder), Err(expected.clone()));
-        let words = format!("model.json has format {found}; this version of trainyard reads format 3");
+        let words = format!("model.json has format {found}; this version of trainyard reads format 4");
         assert_eq!((expected.to_string(), expected.diagnostic().help), (words, vec![help.to_owned()]));
     }
 }
@@ -104,6 +104,32 @@ fn an_estimator_that_does_not_fit_its_features_is_refused() {
         link: trainyard_model::Link::Logit,
     };
     assert!(matches!(Model::from_folder(&model.to_folder()), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn sets_of_categories_come_back_and_codes_that_a_feature_lacks_are_refused() {
+    let table = synth::churn(800, 3);
+    let features = "groups: [{categorical: [Contract, PaymentMethod], encode: native}, {numeric: [tenure]}]";
+    let models = "candidates: {gradient_boosting: {max_iter: 5}}\ncross_validation: {folds: 0}\n";
+    let project = Project::new(CHURN, features, models, &table);
+    let model = project.train(&fifths(&table, &[0, 1, 2, 3]), None).unwrap().model;
+    let folder = model.to_folder();
+    let read = Model::from_folder(&folder).unwrap();
+    assert_eq!((&read, read.to_folder()), (&model, folder.clone()));
+    assert_eq!(bits(&read.predict(&table).unwrap()), bits(&model.predict(&table).unwrap()));
+    let stored: serde_json::Value = serde_json::from_slice(&folder["model.json"]).unwrap();
+    assert_eq!((&stored["format"], &stored["features"]["format"]), (&4.into(), &3.into()));
+    // Four ways to pay have the codes 0 to 3; tenure is a number.
+    let altered = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut estimator = stored["estimator"].clone();
+        let trees = estimator["ensembles"][0]["trees"].as_array_mut().unwrap();
+        change(trees.iter_mut().find(|tree| tree["sets"].is_array()).unwrap());
+        Model { estimator: serde_json::from_value(estimator).unwrap(), ..model.clone() }.to_folder()
+    };
+    assert!(Model::from_folder(&altered(&|tree| tree["sets"][0]["left"] = serde_json::json!([0, 2]))).is_ok());
+    let refused = Model::from_folder(&altered(&|tree| tree["sets"][0]["left"] = serde_json::json!([0, 4])));
+    let what = "its estimator does not fit its features and target".to_owned();
+    assert_eq!(refused, Err(Error::Damaged { path: "model.json".into(), what }));
 }
 
 #[test]

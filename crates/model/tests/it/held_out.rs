@@ -105,7 +105,7 @@ fn features(stream: &mut Stream) -> serde_json::Value {
     let impute = one_of(stream, &fills);
     let filling = one_of(stream, &[json!("most_frequent"), json!({"constant": "red"}), json!("none")]);
     let scale = one_of(stream, &["none", "standard", "min_max", "robust"]);
-    let encode = one_of(stream, &["one_hot", "ordinal", "target"]);
+    let encode = one_of(stream, &["one_hot", "ordinal", "target", "native"]);
     let mut categorical = json!({"categorical": ["color", "member"], "encode": encode, "impute": filling});
     if encode == "one_hot" {
         categorical["min_frequency"] = json!(1 + stream.below(20));
@@ -123,6 +123,8 @@ fn features(stream: &mut Stream) -> serde_json::Value {
 fn project(seed: u64, table: &RecordBatch, split: &str) -> Project {
     let mut stream = Key::new(seed, "canaries/features").stream();
     let features = features(&mut stream).to_string();
+    // Categories that are left to the estimator are left to trees that split them by sets.
+    let is_native = features.contains("native");
     let (target, linear) = match seed % 3 {
         0 => (json!({"column": "bought", "positive": "yes"}), "logistic_regression"),
         1 => (json!({"column": "price", "task": "regression"}), "ridge"),
@@ -139,9 +141,17 @@ fn project(seed: u64, table: &RecordBatch, split: &str) -> Project {
     });
     let forest = json!({"estimator": "random_forest", "n_estimators": 4, "min_samples_leaf": 3, "max_features": 0.7});
     let extra = json!({"estimator": "extra_trees", "n_estimators": 4, "max_depth": 5});
+    let sets = json!({
+        "estimator": "gradient_boosting", "max_iter": 5, "min_samples_leaf": 3, "grow_policy": "depthwise",
+        "max_cat_to_onehot": 1, "min_data_per_group": 1, "cat_smooth": 0.5,
+    });
+    let candidates = match is_native {
+        true => json!({"boosted": boosted, "sets": sets, "dummy": {}}),
+        false => json!({linear: {}, "boosted": boosted, "forest": forest, "extra": extra, "dummy": {}}),
+    };
     let models = json!({
-        "baseline": {linear: {}},
-        "candidates": {linear: {}, "boosted": boosted, "forest": forest, "extra": extra, "dummy": {}},
+        "baseline": {if is_native { "dummy" } else { linear }: {}},
+        "candidates": candidates,
         "cross_validation": {"folds": 3},
     });
     Project::with_split(&project.to_string(), split, &features, &models.to_string(), table)

@@ -268,6 +268,34 @@ groups:
     }
 }
 
+#[test]
+fn sets_of_categories() {
+    let (customers, hours) = (synth::churn(2000, 7), synth::bike(3000, 7));
+    let features = "\
+columns:
+  band: \"CASE WHEN tenure < 12 THEN 'new' WHEN tenure < 48 THEN 'known' END\"
+groups:
+  - {numeric: [tenure], impute: median}
+  - {categorical: [Contract, PaymentMethod, InternetService, SeniorCitizen, band], encode: native, min_frequency: 20}
+  - {categorical: [gender], encode: native, impute: {constant: unknown}}
+";
+    // Many categories, some of them rare, of whole numbers.
+    let of_hours = "groups: [{categorical: [hr, weekday, mnth], encode: native}, {numeric: [temp, hum]}]";
+    let small = "max_cat_to_onehot: 1, min_data_per_group: 5, cat_smooth: 1";
+    for parameters in ["", small, "max_cat_to_onehot: 255"] {
+        let candidate = format!("{{estimator: gradient_boosting, max_iter: 30, {parameters}}}");
+        for (project, features, table) in [(crate::given::CHURN, features, &customers), (BIKE, of_hours, &hours)] {
+            let project = Project::new(project, features, &only(&candidate, "dummy"), table);
+            let model = project.train(&fifths(table, &[0, 1, 2]), None).unwrap().model;
+            let Estimator::Boosting { ensembles, .. } = &model.estimator else { panic!("no trees") };
+            let nodes = ensembles[0].trees().iter().flat_map(|tree| tree.nodes());
+            assert!(nodes.filter(|node| node.set.is_some()).count() > 20, "{parameters}");
+            let Some(graph) = judge(&model, &[table, &nasty(table)]) else { return };
+            assert!(graph.inputs.iter().all(|input| input.ready_made().is_none()), "{:?}", graph.inputs);
+        }
+    }
+}
+
 const BIKE: &str = "\
 name: bike
 data:

@@ -361,6 +361,20 @@ fn meaning(error: &Error) -> Diagnostic {
             exclusive(Diagnostic::error("spec/group-conflict", excluding(first, second)), first, second, why)
                 .help(*help)
         }
+        Error::NativeCategories { name, estimator, column, encode } => {
+            let title = format!("`{estimator}` cannot split the categories of `{column}` by sets");
+            let diagnostic = Diagnostic::error("spec/native-categories", title);
+            let diagnostic = name.origin.point(diagnostic, "takes numbers alone");
+            also(diagnostic, encode, "leaves the categories to the estimator")
+                .help("encode them as one_hot or ordinal, or use gradient_boosting or lightgbm in its place")
+        }
+        Error::DirectionOfCategories { way, column, encode } => {
+            let title = format!("`monotonic_cst` gives a direction to `{column}`, whose categories have no order");
+            let diagnostic = Diagnostic::error("spec/direction-of-categories", title);
+            let diagnostic = way.point(diagnostic, "has nothing to follow");
+            also(diagnostic, encode, "leaves the categories as they are")
+                .help(format!("take `{column}` out of `monotonic_cst`, or encode it as ordinal"))
+        }
         Error::LoneParameter { key, needs, why } => {
             let name = &key.value;
             let title = format!("`{name}` needs `{needs}`");

@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, CalibrationRows, DataSpec, EstimatorSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec, Origin, Part,
-    Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
+    BoostingSpec, Bound, CalibrationRows, DataSpec, EstimatorSpec, FeatureSpec, LightgbmSpec, Located, Lock, Loss,
+    ModelSpec, Monotonic, Origin, Part, Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -164,6 +164,31 @@ pub(super) fn check_repeats(model: &ModelSpec, split: &SplitSpec, errors: &mut V
     let repeats = model.cross_validation.repeats.as_ref().filter(|repeats| repeats.value > 1);
     if let (Some(repeats), Some(time)) = (repeats, &split.by_time) {
         errors.push(Error::RepeatsByTime { repeats: repeats.clone(), by_time: time.column.clone() });
+    }
+}
+
+/// Refuses estimators that cannot split the categories which the features leave to them, and directions of such columns.
+pub(super) fn check_categories(features: &FeatureSpec, model: &ModelSpec, errors: &mut Vec<Error>) {
+    let Some((column, encode)) = features.native_columns().next() else { return };
+    let baseline = Located::new(model.baseline.name().to_owned(), model.baseline.origin.clone());
+    let candidates = model.candidates.iter().map(|(name, spec)| (name, spec));
+    for (name, spec) in std::iter::once((&baseline, &model.baseline.value)).chain(candidates) {
+        if !spec.takes_categories() {
+            let (estimator, column, encode) = (spec.name().to_owned(), column.value.clone(), encode.clone());
+            errors.push(Error::NativeCategories { name: name.clone(), estimator, column, encode });
+        }
+        let (EstimatorSpec::GradientBoosting(BoostingSpec { monotonic_cst: Some(directions), .. })
+        | EstimatorSpec::Lightgbm(LightgbmSpec { monotone_constraints: Some(directions), .. })) = spec
+        else {
+            continue;
+        };
+        for (column, encode) in features.native_columns() {
+            let way = directions.get(&column.value).filter(|way| way.value != Monotonic::Free);
+            errors.extend(way.map(|way| {
+                let (way, column, encode) = (way.origin.clone(), column.value.clone(), encode.clone());
+                Error::DirectionOfCategories { way, column, encode }
+            }));
+        }
     }
 }
 

@@ -251,6 +251,19 @@ pub(super) const CASES: &[Case] = &[
         &["run"],
     ),
     (
+        "categories left to a line",
+        |project| project.edit(FEATURES, "encode: one_hot", "encode: native"),
+        &["check"],
+    ),
+    (
+        "direction of categories",
+        |project| {
+            project.edit(FEATURES, "encode: one_hot", "encode: native");
+            project.write(MODEL, "candidates: {gradient_boosting: {monotonic_cst: {tenure: 1, Contract: 1}}}\n");
+        },
+        &["run"],
+    ),
+    (
         "weight of no class",
         |project| project.edit(MODEL, "n_estimators: 100", "class_weight: {yes: 3}"),
         &["run", "--threads", "1"],
