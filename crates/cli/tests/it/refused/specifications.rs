@@ -250,11 +250,7 @@ pub(super) const CASES: &[Case] = &[
         |project| project.edit(MODEL, "n_estimators: 100", "loss: absolute_error, monotonic_cst: {tenure: 1}"),
         &["run"],
     ),
-    (
-        "categories left to a line",
-        |project| project.edit(FEATURES, "encode: one_hot", "encode: native"),
-        &["check"],
-    ),
+    ("categories left to a line", |project| project.edit(FEATURES, "encode: one_hot", "encode: native"), &["check"]),
     (
         "direction of categories",
         |project| {
