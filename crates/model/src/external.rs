@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use trainyard_engines::{EarlyStopping, Engine, FitRequest, FitRows, Heard};
 use trainyard_learn::Monotonic as Way;
-use trainyard_spec::{LightgbmSpec, Monotonic, XgboostSpec};
+use trainyard_spec::{LightgbmSpec, Located, Monotonic, XgboostSpec};
 
 use crate::class_weight::RowWeights;
 use crate::estimator::Link;
@@ -25,7 +25,7 @@ pub(crate) struct External<'s> {
     iterations: usize,
     /// The iterations without a fall of the loss after which a fit stops.
     pub(crate) patience: Option<usize>,
-    directions: Option<&'s BTreeMap<String, Monotonic>>,
+    directions: Option<&'s BTreeMap<String, Located<Monotonic>>>,
 }
 
 impl<'s> From<&'s XgboostSpec> for External<'s> {

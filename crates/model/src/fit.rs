@@ -240,7 +240,7 @@ impl Job<'_> {
     /// Gives the direction of each feature; none where all are free.
     pub(crate) fn directions(
         &self,
-        wanted: Option<&BTreeMap<String, trainyard_spec::Monotonic>>,
+        wanted: Option<&BTreeMap<String, Located<trainyard_spec::Monotonic>>>,
         names: &[String],
     ) -> Result<Vec<Monotonic>, Error> {
         let Some(wanted) = wanted else { return Ok(Vec::new()) };

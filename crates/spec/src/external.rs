@@ -55,7 +55,7 @@ record! {
         /// mean over the folds. Left out, all trees are grown.
         early_stopping_rounds: Option<Located<u32>> = optional(integer(1, 1_000_000).of(XGBOOST)).unlisted(),
         /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
-        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Monotonic>> =
+        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Located<Monotonic>>> =
             optional(sorted_map(Direction)).unlisted(),
         /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
         class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
@@ -130,7 +130,7 @@ record! {
         early_stopping_round or ["early_stopping_rounds", "n_iter_no_change"]: Option<Located<u32>> =
             optional(integer(1, 1_000_000).of(LIGHTGBM)).unlisted(),
         /// Which way predictions may go when a feature grows: 1 or increase, -1 or decrease, 0 for either.
-        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Monotonic>> =
+        monotone_constraints or ["monotonic_cst"]: Option<BTreeMap<String, Located<Monotonic>>> =
             optional(sorted_map(Direction)).unlisted(),
         /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
         class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
