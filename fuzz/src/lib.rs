@@ -8,6 +8,7 @@ pub mod csv;
 pub mod expression;
 pub mod journal;
 mod memory;
+pub mod model;
 pub mod parquet;
 mod places;
 pub mod record;
@@ -22,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("csv", csv::check),
     ("expression", expression::check),
     ("journal", journal::check),
+    ("model", model::check),
     ("parquet", parquet::check),
     ("record", record::check),
     ("spec", spec::check),

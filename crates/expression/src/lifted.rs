@@ -151,10 +151,10 @@ fn pick<'a, M: Ordered>(items: &[Option<M::Item<'a>>], greatest: bool) -> Option
 
 /// Joins texts, leaving NULL out.
 pub(crate) fn concat() -> Arc<dyn Operation> {
-    many_text(|items, out| {
+    Meaning::Concat.of(many_text(|items, out| {
         out.extend(items.iter().flatten().copied());
         Ok(Some(()))
-    })
+    }))
 }
 
 /// Joins texts with the first one between the others, leaving NULL out.
@@ -173,11 +173,11 @@ pub(crate) fn concat_separated() -> Arc<dyn Operation> {
 
 /// Joins two texts; NULL makes NULL.
 pub(crate) fn join() -> Arc<dyn Operation> {
-    two_text::<S, S>(|a, b, out| {
+    Meaning::Join.of(two_text::<S, S>(|a, b, out| {
         out.push_str(a);
         out.push_str(b);
         Ok(Some(()))
-    })
+    }))
 }
 
 /// Gives the cast from one type to another, `None` where there is none. A lenient one gives NULL for what it cannot cast.
@@ -230,8 +230,13 @@ pub(crate) fn cast(from: Type, to: Type, lenient: bool) -> Option<Arc<dyn Operat
         }),
         _ => return None,
     };
-    let exact = matches!((from, to), (Type::Boolean, Type::Integer | Type::Float) | (Type::Integer, Type::Float))
-        || (to == Type::Boolean && matches!(from, Type::Integer | Type::Float));
+    // What becomes text must be written alike everywhere: whole numbers are, floats are not.
+    let exact = matches!(
+        (from, to),
+        (Type::Boolean, Type::Integer | Type::Float | Type::Text)
+            | (Type::Integer, Type::Boolean | Type::Float | Type::Text)
+            | (Type::Float, Type::Boolean | Type::Integer)
+    );
     Some(if exact { Meaning::Cast(from, to).of(operation) } else { operation })
 }
 

@@ -54,6 +54,26 @@ pub(crate) enum Meaning {
         greatest: bool,
     },
     Cast(Type, Type),
+    /// The operand itself.
+    Same(Type),
+    /// To the nearest whole float, halves away from zero.
+    Round,
+    /// Towards zero to a whole float.
+    Truncate,
+    /// As the two above, to a number of decimals, which is the second operand; over integers to tens, hundreds ….
+    Decimals {
+        kind: Type,
+        cut: bool,
+    },
+    /// -1, 0 or 1 as an integer.
+    Sign(Type),
+    IsNan,
+    IsInfinite,
+    IsFinite,
+    /// Texts one after another, NULL where one is.
+    Join,
+    /// Texts one after another, without those that are NULL.
+    Concat,
 }
 
 /// An operation together with its meaning.

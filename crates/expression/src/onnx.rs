@@ -1,14 +1,17 @@
 //! Expressions as nodes of an ONNX graph.
 //!
 //! What is translated: arithmetic, comparison, boolean logic, CASE, IN, BETWEEN, COALESCE, NULLIF, greatest and least, casts
-//! among booleans and numbers, and `abs`, `ceil`, `floor`, `sqrt`, `exp`, `ln` and `pow`, over booleans, integers, floats and
-//! (for equality) text. A graph has no NULL and no errors, so that a value travels with the mask of its NULLs; an integer
-//! that overflows wraps around, and `//` and `%` by an integer zero give NULL, where [`Bound::evaluate`] fails.
+//! among booleans and numbers and of booleans and integers to text, `abs`, `sign`, `ceil`, `floor`, `round`, `trunc`, `sqrt`,
+//! `exp`, `ln`, `pow`, `isnan`, `isinf` and `isfinite`, over booleans, integers, floats and (for equality, `||` and `concat`)
+//! text. A graph has no NULL and no errors, so that a value travels with the mask of its NULLs; an integer that overflows
+//! wraps around, `//` and `%` by an integer zero and a float that no integer is near give NULL, where [`Bound::evaluate`]
+//! fails.
 
 use std::sync::Arc;
 
 use crate::expression::Bound;
 use crate::kernel::compare::Comparison;
+use crate::kernel::numeric::power_of_ten;
 use crate::meaning::Meaning;
 use crate::operation::Operation;
 use crate::program::{Block, Case, Step};
@@ -93,6 +96,7 @@ impl Graph for Nowhere {
 
 /// The element types of ONNX (`TensorProto.DataType`) that a cast names.
 const INT64: i64 = 7;
+const STRING: i64 = 8;
 const DOUBLE: i64 = 11;
 
 /// An intermediate result.
@@ -106,12 +110,15 @@ struct Term {
     nan: bool,
     /// Whether it has a value for each row; a constant has one for all.
     per_row: bool,
+    /// The integer that it is, where it is written out.
+    literal: Option<i64>,
 }
 
 impl Term {
     fn of_column(cell: Cell) -> Term {
         // Where a raw column is NaN it is NULL, but a derived one may be either.
-        Term { nan: cell.kind == Type::Float, value: cell.value, null: cell.null, kind: Some(cell.kind), per_row: true }
+        let nan = cell.kind == Type::Float;
+        Term { nan, value: cell.value, null: cell.null, kind: Some(cell.kind), per_row: true, literal: None }
     }
 }
 
@@ -168,7 +175,8 @@ impl Translator<'_> {
         }
         let name = if kind.is_some() { self.graph.constant(value) } else { String::new() };
         let nan = matches!(value, Value::Float(float) if float.is_nan());
-        Ok(Term { value: name, null: None, kind, nan, per_row: false })
+        let literal = if let Value::Integer(integer) = value { Some(*integer) } else { None };
+        Ok(Term { value: name, null: None, kind, nan, per_row: false, literal })
     }
 
     /// Gives a NULL literal the type that is wanted of it.
@@ -184,7 +192,7 @@ impl Translator<'_> {
         };
         let value = self.graph.constant(&nothing);
         let null = Some(self.graph.constant(&Value::Boolean(true)));
-        Term { value, null, kind: Some(kind), nan: false, per_row: false }
+        Term { value, null, kind: Some(kind), nan: false, per_row: false, literal: None }
     }
 
     fn apply(&mut self, meaning: Meaning, arguments: Vec<Term>) -> Option<Term> {
@@ -204,8 +212,18 @@ impl Translator<'_> {
             | Meaning::IsNull { kind, .. }
             | Meaning::NullIf(kind)
             | Meaning::Extreme { kind, .. }
-            | Meaning::Cast(kind, _) => kinds(kind),
-            Meaning::Divide | Meaning::Power => kinds(Type::Float),
+            | Meaning::Cast(kind, _)
+            | Meaning::Same(kind)
+            | Meaning::Sign(kind) => kinds(kind),
+            Meaning::Divide
+            | Meaning::Power
+            | Meaning::Round
+            | Meaning::Truncate
+            | Meaning::IsNan
+            | Meaning::IsInfinite
+            | Meaning::IsFinite => kinds(Type::Float),
+            Meaning::Decimals { kind, .. } => vec![kind, Type::Integer],
+            Meaning::Join | Meaning::Concat => kinds(Type::Text),
             Meaning::Not | Meaning::And | Meaning::Or | Meaning::IsBoolean { .. } => kinds(Type::Boolean),
         };
         if wanted.iter().any(|kind| !is_translated(Some(*kind))) {
@@ -248,7 +266,7 @@ impl Translator<'_> {
             (Meaning::IsNull { negated, .. }, [a]) => {
                 let value = a.null.clone().unwrap_or_else(|| self.graph.constant(&Value::Boolean(false)));
                 let per_row = a.per_row && a.null.is_some();
-                let term = Term { value, null: None, kind: Some(Type::Boolean), nan: false, per_row };
+                let term = Term { value, null: None, kind: Some(Type::Boolean), nan: false, per_row, literal: None };
                 self.unless(term, negated)
             }
             (Meaning::IsBoolean { wanted, negated }, [a]) => {
@@ -261,7 +279,7 @@ impl Translator<'_> {
                 // Where `a` is NULL the result is NULL whatever the comparison says.
                 let same = self.present(&same.value, b.null.as_deref());
                 let null = self.join(a.null.clone(), Some(same));
-                Term { null, per_row: a.per_row, ..a.clone() }
+                Term { null, literal: None, ..a.clone() }
             }
             (Meaning::Extreme { greatest, .. }, [first, rest @ ..]) => {
                 let mut best = first.clone();
@@ -278,6 +296,42 @@ impl Translator<'_> {
                 best
             }
             (Meaning::Cast(from, to), [a]) => self.cast(a, from, to)?,
+            (Meaning::Same(_), [a]) => a.clone(),
+            (Meaning::Round, [a]) => {
+                let value = self.round(&a.value);
+                self.result(value, &[a], Type::Float, true)
+            }
+            (Meaning::Truncate, [a]) => {
+                let value = self.truncate(&a.value);
+                self.result(value, &[a], Type::Float, true)
+            }
+            (Meaning::Decimals { kind, cut }, [a, digits]) => {
+                let digits = digits.literal?;
+                let value = match kind {
+                    Type::Integer => self.integer_decimals(&a.value, digits, cut),
+                    _ => self.float_decimals(&a.value, digits, cut),
+                };
+                self.result(value, &[a], kind, kind == Type::Float)
+            }
+            (Meaning::Sign(kind), [a]) => {
+                let value =
+                    if kind == Type::Integer { self.graph.node("Sign", &[&a.value], None) } else { self.sign(a) };
+                self.result(value, &[a], Type::Integer, false)
+            }
+            (Meaning::IsNan, [a]) => {
+                let value = self.graph.node("IsNaN", &[&a.value], None);
+                self.result(value, &[a], Type::Boolean, false)
+            }
+            (Meaning::IsInfinite, [a]) => {
+                let value = self.graph.node("IsInf", &[&a.value], None);
+                self.result(value, &[a], Type::Boolean, false)
+            }
+            (Meaning::IsFinite, [a]) => {
+                let value = self.is_finite(&a.value);
+                self.result(value, &[a], Type::Boolean, false)
+            }
+            (Meaning::Join, [a, b]) => self.strict("StringConcat", &[a, b], false),
+            (Meaning::Concat, parts) => self.concat(parts)?,
             _ => return None,
         })
     }
@@ -292,7 +346,7 @@ impl Translator<'_> {
 
     fn result(&mut self, value: String, parts: &[&Term], kind: Type, nan: bool) -> Term {
         let null = parts.iter().fold(None, |null, part| self.join(null, part.null.clone()));
-        Term { value, null, kind: Some(kind), nan, per_row: parts.iter().any(|part| part.per_row) }
+        Term { value, null, kind: Some(kind), nan, per_row: parts.iter().any(|part| part.per_row), literal: None }
     }
 
     /// The quotient towards zero or its remainder. The divisors 0 and -1 would end the process that runs the graph.
@@ -315,6 +369,108 @@ impl Translator<'_> {
         Term { null, ..result }
     }
 
+    /// The nearest whole float, halves away from zero.
+    fn round(&mut self, value: &str) -> String {
+        let [zero, half, one] = [0.0, 0.5, 1.0].map(|float| self.graph.constant(&Value::Float(float)));
+        let size = self.graph.node("Abs", &[value], None);
+        let below = self.graph.node("Floor", &[&size], None);
+        // Adding a half and cutting off would send 0.49999999999999994 to 1; this difference is exact.
+        let rest = self.graph.node("Sub", &[&size, &below], None);
+        let is_up = self.graph.node("GreaterOrEqual", &[&rest, &half], None);
+        let above = self.graph.node("Add", &[&below, &one], None);
+        let rounded = self.graph.node("Where", &[&is_up, &above, &below], None);
+        let negative = self.graph.node("Neg", &[&rounded], None);
+        let is_negative = self.graph.node("Less", &[value, &zero], None);
+        let rounded = self.graph.node("Where", &[&is_negative, &negative, &rounded], None);
+        // What is whole stays, with the sign of its zero.
+        let is_whole = self.graph.node("Equal", &[&size, &below], None);
+        self.graph.node("Where", &[&is_whole, value, &rounded], None)
+    }
+
+    fn truncate(&mut self, value: &str) -> String {
+        let zero = self.graph.constant(&Value::Float(0.0));
+        let is_negative = self.graph.node("Less", &[value, &zero], None);
+        let up = self.graph.node("Ceil", &[value], None);
+        let down = self.graph.node("Floor", &[value], None);
+        self.graph.node("Where", &[&is_negative, &up, &down], None)
+    }
+
+    /// Rounds or cuts to decimals, with the operations of `kernel::numeric` in their order.
+    fn float_decimals(&mut self, value: &str, digits: i64, cut: bool) -> String {
+        let power = self.graph.constant(&Value::Float(power_of_ten(digits.unsigned_abs())));
+        let (there, back) = if digits < 0 { ("Div", "Mul") } else { ("Mul", "Div") };
+        let scaled = self.graph.node(there, &[value, &power], None);
+        let whole = if cut { self.truncate(&scaled) } else { self.round(&scaled) };
+        let result = self.graph.node(back, &[&whole, &power], None);
+        let is_finite = self.is_finite(&result);
+        if cut || digits >= 0 {
+            return self.graph.node("Where", &[&is_finite, &result, value], None);
+        }
+        let zero = self.graph.constant(&Value::Float(0.0));
+        let result = self.graph.node("Where", &[&is_finite, &result, &zero], None);
+        let was_finite = self.is_finite(value);
+        self.graph.node("Where", &[&was_finite, &result, value], None)
+    }
+
+    /// Rounds or cuts an integer to tens, hundreds …; 10 to the power of 19 is more than an integer holds.
+    fn integer_decimals(&mut self, value: &str, digits: i64, cut: bool) -> String {
+        if digits >= 0 {
+            return value.to_owned();
+        }
+        let zero = self.graph.constant(&Value::Integer(0));
+        let Some(power) = u32::try_from(digits.unsigned_abs()).ok().and_then(|digits| 10_i64.checked_pow(digits))
+        else {
+            return self.graph.node("Mul", &[value, &zero], None);
+        };
+        let half = self.graph.constant(&Value::Integer(power / 2));
+        let power = self.graph.constant(&Value::Integer(power));
+        let mut whole = self.graph.node("Div", &[value, &power], None);
+        if !cut {
+            let rest = self.graph.node("Mod", &[value, &power], Some(("fmod", 1)));
+            let size = self.graph.node("Abs", &[&rest], None);
+            let is_up = self.graph.node("GreaterOrEqual", &[&size, &half], None);
+            let sign = self.graph.node("Sign", &[value], None);
+            let more = self.graph.node("Where", &[&is_up, &sign, &zero], None);
+            whole = self.graph.node("Add", &[&whole, &more], None);
+        }
+        self.graph.node("Mul", &[&whole, &power], None)
+    }
+
+    /// The sign of a float as an integer, 0 for NaN.
+    fn sign(&mut self, a: &Term) -> String {
+        let zero = self.graph.constant(&Value::Float(0.0));
+        let [above, below] = ["Greater", "Less"].map(|operator| {
+            let is = self.graph.node(operator, &[&a.value, &zero], None);
+            self.graph.node("Cast", &[&is], Some(("to", INT64)))
+        });
+        self.graph.node("Sub", &[&above, &below], None)
+    }
+
+    /// Says whether a float is neither NaN nor infinite: only then is its difference to itself 0.
+    fn is_finite(&mut self, value: &str) -> String {
+        let zero = self.graph.constant(&Value::Float(0.0));
+        let difference = self.graph.node("Sub", &[value, value], None);
+        self.graph.node("Equal", &[&difference, &zero], None)
+    }
+
+    /// Texts one after another, without those that are NULL.
+    fn concat(&mut self, parts: &[Term]) -> Option<Term> {
+        let empty = self.graph.constant(&Value::Text(String::new()));
+        let mut all: Option<Term> = None;
+        for part in parts {
+            let value = match &part.null {
+                Some(null) => self.graph.node("Where", &[null, &empty, &part.value], None),
+                None => part.value.clone(),
+            };
+            let part = Term { value, null: None, literal: None, ..part.clone() };
+            all = Some(match &all {
+                Some(all) => self.strict("StringConcat", &[all, &part], false),
+                None => part,
+            });
+        }
+        all
+    }
+
     /// AND of three-valued logic.
     fn both(&mut self, a: &Term, b: &Term) -> Term {
         let value = {
@@ -332,7 +488,7 @@ impl Translator<'_> {
                 self.graph.node("And", &[&unknown, &not_false], None)
             })
         });
-        Term { value, null, kind: Some(Type::Boolean), nan: false, per_row: a.per_row || b.per_row }
+        Term { value, null, kind: Some(Type::Boolean), nan: false, per_row: a.per_row || b.per_row, literal: None }
     }
 
     /// OR of three-valued logic.
@@ -343,7 +499,7 @@ impl Translator<'_> {
         };
         let unknown = self.join(a.null.clone(), b.null.clone());
         let null = unknown.map(|unknown| self.present(&unknown, Some(&value)));
-        Term { value, null, kind: Some(Type::Boolean), nan: false, per_row: a.per_row || b.per_row }
+        Term { value, null, kind: Some(Type::Boolean), nan: false, per_row: a.per_row || b.per_row, literal: None }
     }
 
     fn unless(&mut self, term: Term, negated: bool) -> Term {
@@ -414,9 +570,32 @@ impl Translator<'_> {
                 let is_zero = self.graph.node("Equal", &[&a.value, &zero], None);
                 self.graph.node("Not", &[&is_zero], None)
             }
+            (Type::Integer, Type::Text) => self.graph.node("Cast", &[&a.value], Some(("to", STRING))),
+            (Type::Boolean, Type::Text) => {
+                let [yes, no] = ["true", "false"].map(|text| self.graph.constant(&Value::Text(text.to_owned())));
+                self.graph.node("Where", &[&a.value, &yes, &no], None)
+            }
+            (Type::Float, Type::Integer) => return Some(self.integer_of(a)),
             _ => return None,
         };
-        Some(Term { value, kind: Some(to), nan: false, ..a.clone() })
+        Some(Term { value, kind: Some(to), nan: false, literal: None, ..a.clone() })
+    }
+
+    /// The nearest integer, halves to even; NULL where there is none.
+    fn integer_of(&mut self, a: &Term) -> Term {
+        let rounded = self.graph.node("Round", &[&a.value], None);
+        // 2^63 is the first float that is too large; -2^63 still fits.
+        let least = self.graph.constant(&Value::Float(-9_223_372_036_854_775_808.0));
+        let beyond = self.graph.constant(&Value::Float(9_223_372_036_854_775_808.0));
+        let above = self.graph.node("GreaterOrEqual", &[&rounded, &least], None);
+        let below = self.graph.node("Less", &[&rounded, &beyond], None);
+        let fits = self.graph.node("And", &[&above, &below], None);
+        let zero = self.graph.constant(&Value::Float(0.0));
+        let kept = self.graph.node("Where", &[&fits, &rounded, &zero], None);
+        let value = self.graph.node("Cast", &[&kept], Some(("to", INT64)));
+        let none = self.graph.node("Not", &[&fits], None);
+        let null = self.join(a.null.clone(), Some(none));
+        Term { value, null, kind: Some(Type::Integer), nan: false, per_row: a.per_row, literal: None }
     }
 
     /// The first arm that holds, from the last to the first.
@@ -446,7 +625,7 @@ impl Translator<'_> {
     fn coalesce(&mut self, parts: Vec<Term>, kind: Type) -> Term {
         let mut parts = parts.into_iter().rev().map(|part| self.typed(part, kind)).collect::<Vec<_>>().into_iter();
         let last = parts.next();
-        let nothing = Term { value: String::new(), null: None, kind: None, nan: false, per_row: false };
+        let nothing = Term { value: String::new(), null: None, kind: None, nan: false, per_row: false, literal: None };
         let last = last.unwrap_or_else(|| self.typed(nothing, kind));
         parts.fold(last, |rest, part| match part.null.clone() {
             Some(null) => self.select(&null, &rest, &Term { null: None, ..part }),
@@ -466,7 +645,8 @@ impl Translator<'_> {
             (None, Some(no)) => Some(self.present(no, Some(condition))),
             (Some(yes), Some(no)) => Some(self.choose(condition, yes, no)),
         };
-        Term { value, null, kind: yes.kind, nan: yes.nan || no.nan, per_row: yes.per_row || no.per_row }
+        let per_row = yes.per_row || no.per_row;
+        Term { value, null, kind: yes.kind, nan: yes.nan || no.nan, per_row, literal: None }
     }
 
     /// Takes a flag where `condition` holds, else another: `Where` has no flags in every runtime.

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use trainyard_exact as exact;
 use trainyard_spec::{BinStrategy, BinsSpec, Impute};
 
-use crate::Error;
 use crate::categories::Encoding;
 use crate::numbers::Filled;
+use crate::{Encoder, Error};
 
 /// Bins no wider than this are joined with their neighbour.
 const NARROW: f64 = 1e-8;
@@ -109,6 +109,12 @@ impl Bins {
                 features.extend((0..self.width()).map(|place| f64::from(u8::from(place == slot))));
             }
         }
+    }
+
+    /// Says what becomes of each value, for a translation.
+    pub(crate) fn encoder(&self) -> Encoder<'_> {
+        let one_hot = (self.encode == Encoding::OneHot).then(|| self.width());
+        Encoder::Bins { fill: self.fill, edges: &self.edges, one_hot }
     }
 
     /// Says whether the stored edges can have come from a fit.

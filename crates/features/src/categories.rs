@@ -231,10 +231,14 @@ impl Category {
                 width: self.width(),
             },
             Encoding::Ordinal | Encoding::Native => {
-                let known = self.categories.iter().enumerate().map(|(at, text)| (text.as_str(), at as f64));
-                let rare = self.infrequent.iter().map(|text| (text.as_str(), self.code(Place::Rare)));
-                let unseen = self.code(Place::Unseen);
-                Encoder::Ordinal { codes: known.chain(rare).collect(), missing: self.code(missing), unseen }
+                let codes = (0..self.categories.len()).map(Place::Known);
+                let codes = codes.chain(self.infrequent.iter().map(|_| Place::Rare));
+                Encoder::Codes {
+                    values: self.categories.iter().chain(&self.infrequent).map(String::as_str).collect(),
+                    codes: codes.map(|place| vec![self.code(place)]).collect(),
+                    missing: vec![self.code(missing)],
+                    unseen: vec![self.code(Place::Unseen)],
+                }
             }
         }
     }

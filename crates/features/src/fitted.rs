@@ -270,7 +270,10 @@ impl TryFrom<Stored> for FittedFeatures {
             let settings = Settings { columns: &known, forbidden: &[], fitted: true };
             let expression = compile(&column.sql, &settings)
                 .map_err(|_| damaged(format!("the expression of `{}` does not compile", column.name)))?;
-            if expression.kind() != column.kind || expression.aggregates().len() != column.fitted.len() {
+            let learned = expression.aggregates().iter().zip(&column.fitted);
+            let is_learned = expression.aggregates().len() == column.fitted.len()
+                && learned.into_iter().all(|(by, value)| value.kind().is_none_or(|kind| kind == by.kind()));
+            if expression.kind() != column.kind || !is_learned {
                 return Err(damaged(format!("the expression of `{}` does not fit what it learned", column.name)));
             }
             known.push(Column { name: column.name.clone(), kind: column.kind });

@@ -34,7 +34,8 @@ pub use fitted::FittedFeatures;
 pub use plan::{Plan, plan};
 pub use targets::{Folds, Targets};
 pub use trainyard_expression::{Cell, Graph, Row, Type, Value, row_of};
-pub use view::{DerivedColumn, Encoder, FittedColumn};
+pub use view::{DerivedColumn, Divisor, Encoder, FittedColumn};
+pub use words::words;
 
 /// Holds the features of a table: one column of doubles each, NaN where missing.
 #[derive(Debug, Clone, PartialEq)]

@@ -135,13 +135,15 @@ impl Encoder {
         features.extend(self.features.iter().map(|means| means.at(level)));
     }
 
-    /// Says what becomes of each value, for a translation; closed where several classes give several features.
+    /// Says what becomes of each value, for a translation.
     pub(crate) fn encoder(&self) -> view::Encoder<'_> {
-        let [means] = self.features.as_slice() else { return view::Encoder::Closed };
-        let levels = self.category.categories.iter().enumerate();
-        let codes = levels.map(|(level, text)| (text.as_str(), means.at(Some(level)))).collect();
-        let missing = means.at(self.category.level(self.category.place_of(&Value::Null)));
-        view::Encoder::Ordinal { codes, missing, unseen: means.all }
+        let codes = |level: Option<usize>| self.features.iter().map(|means| means.at(level)).collect::<Vec<f64>>();
+        view::Encoder::Codes {
+            values: self.category.categories.iter().map(String::as_str).collect(),
+            codes: (0..self.category.categories.len()).map(|level| codes(Some(level))).collect(),
+            missing: codes(self.category.level(self.category.place_of(&Value::Null))),
+            unseen: codes(None),
+        }
     }
 
     /// Says whether what is stored can have come from a fit.
@@ -150,6 +152,7 @@ impl Encoder {
         let first = self.features.first().map_or(0, |means| means.of.len());
         self.category.is_sound()
             && self.category.encode == Encoding::Ordinal
+            && !self.features.is_empty()
             && (levels..=levels + 1).contains(&first)
             && self.features.iter().all(|means| means.of.len() == first)
     }

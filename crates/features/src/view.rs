@@ -1,6 +1,7 @@
 //! What was learned, laid open for a translation into another form.
 
 use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
 use trainyard_expression::{Bound, Type};
 
 use crate::fitted::Feature;
@@ -52,17 +53,52 @@ pub enum Encoder<'a> {
         /// The number of features.
         width: usize,
     },
-    /// One feature: a number for each value.
-    Ordinal {
-        /// The code of each known value.
-        codes: Vec<(&'a str, f64)>,
-        /// The code of a missing value, NaN where it stays missing.
-        missing: f64,
-        /// The code of any other.
-        unseen: f64,
+    /// A number for each value and feature. Values are as in `OneHot`.
+    Codes {
+        /// The known values.
+        values: Vec<&'a str>,
+        /// Their codes, one list a value with one code a feature.
+        codes: Vec<Vec<f64>>,
+        /// The codes of a missing value, NaN where it stays missing.
+        missing: Vec<f64>,
+        /// The codes of any other.
+        unseen: Vec<f64>,
     },
-    /// A transform that is not laid open.
-    Closed,
+    /// The bin of a number, which is the number of edges that are not above it, a missing number first replaced by `fill`.
+    Bins {
+        /// What replaces a missing value.
+        fill: Option<f64>,
+        /// Where a bin ends and the next begins, ascending.
+        edges: &'a [f64],
+        /// The number of features, of which that of the bin is 1, and of a number that stays missing the one behind the
+        /// last bin's where there is one. `None` for one feature: the bin itself, NaN where missing.
+        one_hot: Option<usize>,
+    },
+    /// The weights of the terms that stand in a text.
+    Text {
+        /// Whether the text is lowered before its words are found, as [`words`] does.
+        lowercase: bool,
+        /// The terms, one a feature: words with one blank between two.
+        terms: &'a [String],
+        /// What a count of each term is multiplied with.
+        weights: &'a [f64],
+        /// Whether a count n becomes 1 + ln n.
+        sublinear: bool,
+        /// What the features of a text are divided by.
+        divisor: Divisor,
+    },
+}
+
+/// What the features of a text are divided by, where that is not 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Divisor {
+    /// Nothing.
+    None,
+    /// The sum of their sizes.
+    L1,
+    /// The root of the sum of their squares.
+    L2,
 }
 
 impl FittedFeatures {
@@ -86,7 +122,8 @@ impl FittedFeatures {
                 }
                 Feature::Category(category) => category.encoder(),
                 Feature::Target(target) => target.encoder(),
-                Feature::Bins(_) | Feature::Text(_) => Encoder::Closed,
+                Feature::Bins(bins) => bins.encoder(),
+                Feature::Text(terms) => terms.encoder(),
             };
             let (features, rest) = names.split_at(feature.width().min(names.len()));
             names = rest;

@@ -12,7 +12,7 @@ use trainyard_exact as exact;
 use trainyard_expression::Value;
 use trainyard_spec::{Norm, TextFrequency, TfidfSpec};
 
-use crate::Error;
+use crate::{Divisor, Encoder, Error};
 
 /// The most terms that one column may become; every text has a number for each of them.
 const MOST_TERMS: usize = 10_000;
@@ -25,6 +25,13 @@ const CHUNK: usize = 1 << 10;
 /// What Python's `\b\w\w+\b` finds, whose `\w` takes no mark, unlike that of Unicode's annex 18.
 #[expect(clippy::unwrap_used, reason = "the pattern is fixed")]
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[\p{L}\p{N}_]{2,}").unwrap());
+
+/// Gives the words of a text in their order, with one blank between two, of the lowered text where that is wanted.
+pub fn words(text: &str, lowercase: bool) -> String {
+    let lower = if lowercase { Some(text.to_lowercase()) } else { None };
+    let text = lower.as_deref().unwrap_or(text);
+    WORD.find_iter(text).map(|word| word.as_str()).collect::<Vec<_>>().join(" ")
+}
 
 /// Maps one text column to the weights of the terms that stand in it.
 ///
@@ -46,15 +53,6 @@ pub(crate) struct Terms {
     /// What a count of each term is multiplied with.
     #[serde(with = "exact::json::list")]
     weights: Vec<f64>,
-}
-
-/// What the features of a text are divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Divisor {
-    None,
-    L1,
-    L2,
 }
 
 /// How often a term stands in the training rows.
@@ -158,10 +156,27 @@ impl Terms {
         }
     }
 
+    /// Says what becomes of each text, for a translation.
+    pub(crate) fn encoder(&self) -> Encoder<'_> {
+        Encoder::Text {
+            lowercase: self.lowercase,
+            terms: &self.terms,
+            weights: &self.weights,
+            sublinear: self.sublinear_tf,
+            divisor: self.norm,
+        }
+    }
+
     /// Says whether what is stored can have come from a fit.
     pub(crate) fn is_sound(&self) -> bool {
         let [least, most] = self.ngram_range;
-        self.terms.windows(2).all(|pair| pair[0] < pair[1])
+        let is_term = |term: &String| {
+            let count = term.split(' ').count();
+            words(term, false) == *term && (least as usize..=most as usize).contains(&count)
+        };
+        !self.terms.is_empty()
+            && self.terms.iter().all(is_term)
+            && self.terms.windows(2).all(|pair| pair[0] < pair[1])
             && self.terms.len() == self.weights.len()
             && self.weights.iter().all(|weight| weight.is_finite())
             && (1..=most).contains(&least)

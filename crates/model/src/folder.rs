@@ -7,6 +7,7 @@ use serde_json::json;
 use trainyard_data::Target;
 use trainyard_features::FittedFeatures;
 use trainyard_files::{Digest, Digester};
+use trainyard_spec::Task;
 
 use crate::model::learn_task;
 use crate::{Calibration, Error, Estimator, Link, Model, SeenRows};
@@ -72,9 +73,8 @@ impl Model {
         let file = |path: &str| folder.get(path).ok_or_else(|| Error::MissingFile { path: path.to_owned() });
         let damaged = |path: &str, what: String| Error::Damaged { path: path.to_owned(), what };
         let (model, signature, seen) = (file(MODEL)?, file(SIGNATURE)?, file(SEEN)?);
-        for (path, bytes) in [(MODEL, model), (SIGNATURE, signature)] {
-            check_format(path, bytes)?;
-        }
+        check_format(MODEL, model)?;
+        check_format(SIGNATURE, signature)?;
         let stated: serde_json::Value =
             serde_json::from_slice(signature).map_err(|error| damaged(SIGNATURE, error.to_string()))?;
         for (path, bytes) in [(MODEL, model), (SEEN, seen)] {
@@ -83,7 +83,26 @@ impl Model {
                 return Err(damaged(path, format!("its bytes are not those that {SIGNATURE} states")));
             }
         }
+        let read = Model::from_files(model, seen)?;
+        if read.signature(model, seen) != *signature {
+            return Err(damaged(SIGNATURE, format!("it is not the signature of {MODEL}")));
+        }
+        Ok(read)
+    }
+
+    /// Reads `model.json` and `seen_rows.bin` without the signature that proves them to be what was written.
+    ///
+    /// Whatever the bytes: what is read predicts without a panic.
+    ///
+    /// # Errors
+    /// A file of a later format, one that is cut, and one that contradicts itself.
+    pub fn from_files(model: &[u8], seen: &[u8]) -> Result<Model, Error> {
+        let damaged = |path: &str, what: String| Error::Damaged { path: path.to_owned(), what };
+        check_format(MODEL, model)?;
         let stored: Stored = serde_json::from_slice(model).map_err(|error| damaged(MODEL, error.to_string()))?;
+        if !has_its_classes(&stored.target) {
+            return Err(damaged(MODEL, "its target does not have the classes of its task".into()));
+        }
         let outputs = learn_task(&stored.target).outputs();
         if !stored.estimator.is_sound(&stored.features.categories(), outputs) {
             return Err(damaged(MODEL, "its estimator does not fit its features and target".into()));
@@ -92,7 +111,7 @@ impl Model {
             return Err(damaged(MODEL, "its calibration does not fit its target".into()));
         }
         let seen = SeenRows::from_bytes(seen).map_err(|what| damaged(SEEN, what.into()))?;
-        let read = Model {
+        Ok(Model {
             target: stored.target,
             features: stored.features,
             estimator: stored.estimator,
@@ -102,14 +121,11 @@ impl Model {
             estimator_name: stored.estimator_name,
             parameters: stored.parameters,
             seen,
-        };
-        if read.signature(model, &folder[SEEN]) != *signature {
-            return Err(damaged(SIGNATURE, format!("it is not the signature of {MODEL}")));
-        }
-        Ok(read)
+        })
     }
 
-    /// Gives the digest of a model folder: of its sorted paths and their bytes.
+    /// Gives the digest of a model folder: of its sorted paths and their bytes. A model's own is that of its native form,
+    /// which [`Model::to_folder`] gives: see `docs/design/0011-the-digest-of-a-model.md`.
     pub fn digest(folder: &BTreeMap<String, Vec<u8>>) -> Digest {
         let mut digester = Digester::new("trainyard model folder");
         for (path, bytes) in folder {
@@ -149,6 +165,16 @@ impl Model {
         let mut bytes = serde_json::to_vec_pretty(&signature).unwrap_or_default();
         bytes.push(b'\n');
         bytes
+    }
+}
+
+/// Says whether a target has as many classes as its task wants.
+fn has_its_classes(target: &Target) -> bool {
+    match (target.task, target.classes.as_deref()) {
+        (Task::Binary, Some(classes)) => classes.len() == 2,
+        (Task::Multiclass, Some(classes)) => classes.len() >= 2,
+        (Task::Regression, classes) => classes.is_none(),
+        (Task::Binary | Task::Multiclass, None) => false,
     }
 }
 

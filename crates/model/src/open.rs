@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow_array::{Array, RecordBatch};
 use serde_json::{Value as Json, json};
-use trainyard_features::{Type, Value};
+use trainyard_features::{Type, Value, words};
 
 use crate::card;
 use crate::mlmodel;
@@ -65,11 +65,10 @@ impl Trained {
         let features = &self.model.features;
         let rows = train.slice(0, train.num_rows().min(EXAMPLE_ROWS));
         let table = features.prepared(&rows)?;
-        let made = features.transform(&rows)?;
         let cell = |input: &Input, row: usize| match &input.source {
-            Source::Feature { feature, .. } => {
-                let place = made.names.iter().position(|name| name == feature);
-                place.map_or(Json::Null, |place| json!(made.columns[place][row]))
+            Source::Words { column, lowercase } => {
+                let text = table.column_by_name(column).and_then(|array| Value::of_array(array, row));
+                json!(if let Some(Value::Text(text)) = text { words(&text, *lowercase) } else { String::new() })
             }
             Source::Raw | Source::Derived { .. } => {
                 table.column_by_name(&input.name).map_or(Json::Null, |array| plain(array, input.kind, row))

@@ -122,6 +122,17 @@ fn dictionary(target: &str) -> Result<Option<String>, String> {
             }
             words.extend(YAML.lines().map(|word| format!("{word}\n")));
         }
+        "model" => {
+            let corpus = root().join("fuzz/corpus/model");
+            for entry in fs::read_dir(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))? {
+                let path = entry.map_err(|error| error.to_string())?.path();
+                let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                // What is no JSON is there because it is none.
+                if let Ok(model) = serde_json::from_slice::<Value>(&bytes) {
+                    keys(&model, &mut words);
+                }
+            }
+        }
         _ => return Ok(None),
     }
     let quoted = |word: &String| -> String {
@@ -194,6 +205,18 @@ fn schema_words(schema: &Value, words: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) => items.iter().for_each(|item| schema_words(item, words)),
+        _ => {}
+    }
+}
+
+/// Gathers the keys of a value, quoted as JSON has them.
+fn keys(value: &Value, words: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(entries) => {
+            words.extend(entries.keys().map(|key| format!("\"{key}\":")));
+            entries.values().for_each(|value| keys(value, words));
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, words)),
         _ => {}
     }
 }

@@ -4,7 +4,7 @@ use super::{Function, Special, function};
 use crate::kernel::numeric;
 use crate::meaning::Meaning;
 use crate::operation::{B, F, I, one, two};
-use crate::value::Type::{Boolean, Float, Integer};
+use crate::value::Type::{self, Boolean, Float, Integer};
 
 /// Declares a function of one float.
 fn of_float(
@@ -33,6 +33,10 @@ pub(super) fn all() -> Vec<Function> {
     all
 }
 
+fn decimals(kind: Type, cut: bool) -> Meaning {
+    Meaning::Decimals { kind, cut }
+}
+
 fn rounding() -> Vec<Function> {
     vec![
         function("abs", "abs(x)", "The number without its sign.", "abs(-2) → 2")
@@ -47,23 +51,23 @@ fn rounding() -> Vec<Function> {
             "Rounds to a number of decimals (0 without `digits`; negative ones round to tens, hundreds …), halves away from zero.",
             "round(2.345, 2) → 2.35",
         )
-        .on(&[Integer], Integer, one::<I, I>(|x| Ok(Some(x))))
-        .on(&[Float], Float, one::<F, F>(|x| Ok(Some(x.round()))))
-        .on(&[Integer, Integer], Integer, two::<I, I, I>(numeric::round_integer))
-        .on(&[Float, Integer], Float, two::<F, I, F>(|x, digits| Ok(Some(numeric::round_float(x, digits))))),
+        .on(&[Integer], Integer, Meaning::Same(Integer).of(one::<I, I>(|x| Ok(Some(x)))))
+        .on(&[Float], Float, Meaning::Round.of(one::<F, F>(|x| Ok(Some(x.round())))))
+        .on(&[Integer, Integer], Integer, decimals(Integer, false).of(two::<I, I, I>(numeric::round_integer)))
+        .on(&[Float, Integer], Float, decimals(Float, false).of(two::<F, I, F>(|x, digits| Ok(Some(numeric::round_float(x, digits)))))),
         function(
             "trunc",
             "trunc(x[, digits])",
             "Cuts off after a number of decimals (0 without `digits`).",
             "trunc(-2.7) → -2.0",
         )
-        .on(&[Integer], Integer, one::<I, I>(|x| Ok(Some(x))))
-        .on(&[Float], Float, one::<F, F>(|x| Ok(Some(x.trunc()))))
-        .on(&[Integer, Integer], Integer, two::<I, I, I>(|x, digits| Ok(Some(numeric::truncate_integer(x, digits)))))
-        .on(&[Float, Integer], Float, two::<F, I, F>(|x, digits| Ok(Some(numeric::truncate_float(x, digits))))),
+        .on(&[Integer], Integer, Meaning::Same(Integer).of(one::<I, I>(|x| Ok(Some(x)))))
+        .on(&[Float], Float, Meaning::Truncate.of(one::<F, F>(|x| Ok(Some(x.trunc())))))
+        .on(&[Integer, Integer], Integer, decimals(Integer, true).of(two::<I, I, I>(|x, digits| Ok(Some(numeric::truncate_integer(x, digits))))))
+        .on(&[Float, Integer], Float, decimals(Float, true).of(two::<F, I, F>(|x, digits| Ok(Some(numeric::truncate_float(x, digits)))))),
         function("sign", "sign(x)", "-1, 0 or 1; 0 for NaN.", "sign(-0.5) → -1")
-            .on(&[Integer], Integer, one::<I, I>(|x| Ok(Some(x.signum()))))
-            .on(&[Float], Integer, one::<F, I>(|x| Ok(Some(numeric::sign(x))))),
+            .on(&[Integer], Integer, Meaning::Sign(Integer).of(one::<I, I>(|x| Ok(Some(x.signum())))))
+            .on(&[Float], Integer, Meaning::Sign(Float).of(one::<F, I>(|x| Ok(Some(numeric::sign(x)))))),
         function(
             "mod",
             "mod(x, y)",
@@ -116,17 +120,33 @@ fn transcendental() -> Vec<Function> {
 }
 
 fn tests() -> Vec<Function> {
-    let test = |name, signature, summary, example, kernel: fn(f64) -> bool| {
-        function(name, signature, summary, example).on(&[Float], Boolean, one::<F, B>(move |x| Ok(Some(kernel(x)))))
+    let test = |name, signature, summary, example, meaning: Meaning, kernel: fn(f64) -> bool| {
+        let operation = meaning.of(one::<F, B>(move |x| Ok(Some(kernel(x)))));
+        function(name, signature, summary, example).on(&[Float], Boolean, operation)
     };
     vec![
-        test("isnan", "isnan(x)", "Whether the float is NaN.", "isnan(CAST('nan' AS DOUBLE)) → TRUE", f64::is_nan),
-        test("isinf", "isinf(x)", "Whether the float is infinite.", "isinf(1.0 / 0) → TRUE", f64::is_infinite),
+        test(
+            "isnan",
+            "isnan(x)",
+            "Whether the float is NaN.",
+            "isnan(CAST('nan' AS DOUBLE)) → TRUE",
+            Meaning::IsNan,
+            f64::is_nan,
+        ),
+        test(
+            "isinf",
+            "isinf(x)",
+            "Whether the float is infinite.",
+            "isinf(1.0 / 0) → TRUE",
+            Meaning::IsInfinite,
+            f64::is_infinite,
+        ),
         test(
             "isfinite",
             "isfinite(x)",
             "Whether the float is neither NaN nor infinite.",
             "isfinite(1.5) → TRUE",
+            Meaning::IsFinite,
             f64::is_finite,
         ),
     ]

@@ -90,7 +90,8 @@ pub(crate) fn sign(value: f64) -> i64 {
 static POWERS_OF_TEN: LazyLock<Vec<f64>> =
     LazyLock::new(|| (0..=308).map(|power| format!("1e{power}").parse().unwrap_or(f64::INFINITY)).collect());
 
-fn power_of_ten(power: u64) -> f64 {
+/// Gives 10 to a power, infinite beyond the range of doubles.
+pub(crate) fn power_of_ten(power: u64) -> f64 {
     usize::try_from(power).ok().and_then(|power| POWERS_OF_TEN.get(power)).copied().unwrap_or(f64::INFINITY)
 }
 

@@ -78,22 +78,18 @@ impl<'a> Columns<'a> {
         Cell { value, null: Some(null), kind }
     }
 
-    /// Makes features inputs of the graph, since what computes them has no translation.
-    pub(super) fn ready_made_features(&mut self, first: usize, names: &[String], column: &str) -> Vec<String> {
+    /// Makes the words of a column an input of the graph, since what finds them has no translation; `first` is the column's
+    /// first feature.
+    pub(super) fn words(&mut self, first: usize, column: &str, lowercase: bool) -> String {
         let place = self.raw.len() + self.derived.len() + first;
-        let mut inputs = Vec::with_capacity(names.len());
-        for (at, feature) in names.iter().enumerate() {
-            // A feature may be named like the column that it was made of.
-            let name = unused(feature, |name| {
-                self.raw.iter().any(|(column, _)| column == name)
-                    || self.derived.iter().any(|column| column.name == name)
-                    || names.iter().any(|other| other != feature && other == name)
-            });
-            let source = Source::Feature { feature: feature.clone(), column: column.to_owned() };
-            self.inputs.insert(place + at, Input { name: name.clone(), kind: Type::Float, source });
-            inputs.push(name);
-        }
-        inputs
+        let name = unused(&format!("words({column})"), |name| {
+            self.raw.iter().any(|(column, _)| column == name)
+                || self.derived.iter().any(|column| column.name == name)
+                || self.inputs.values().any(|input| input.name == name)
+        });
+        let source = Source::Words { column: column.to_owned(), lowercase };
+        self.inputs.insert(place, Input { name: name.clone(), kind: Type::Text, source });
+        name
     }
 
     /// Maps whole numbers or texts to whole numbers.

@@ -1,9 +1,9 @@
 //! Fitted transforms as nodes: columns become one matrix of doubles, a feature a column of it.
 
-use trainyard_features::{Cell, Encoder, FittedColumn, Graph, Type, Value};
+use trainyard_features::{Cell, Divisor, Encoder, FittedColumn, Graph, Type, Value};
 
 use super::columns::Columns;
-use super::graph::{Attribute, Element, Tensor};
+use super::graph::{Attribute, Builder, Element, Tensor};
 
 /// The features in the graph.
 pub(super) struct Matrix {
@@ -41,10 +41,19 @@ pub(super) fn matrix(fitted: &[FittedColumn<'_>], columns: &mut Columns<'_>) -> 
                 Encoder::OneHot { categories, missing, unseen, width } => {
                     blocks.push(one_hot(columns, column, categories, *missing, *unseen, *width));
                 }
-                Encoder::Ordinal { codes, missing, unseen } => {
-                    blocks.push(ordinal(columns, column, codes, *missing, *unseen));
+                Encoder::Codes { values, codes, missing, unseen } => {
+                    blocks.push(coded(columns, column, values, codes, missing, unseen));
                 }
-                Encoder::Closed => blocks.extend(columns.ready_made_features(first, features, column)),
+                Encoder::Bins { fill, edges, one_hot } => {
+                    let value = columns.numbers(column);
+                    infinite.push(columns.builder.add("IsInf", &[&value], &[]));
+                    blocks.push(bins(columns, &value, *fill, edges, *one_hot));
+                }
+                Encoder::Text { lowercase, terms, weights, sublinear, divisor } => {
+                    let words = columns.words(first, column, *lowercase);
+                    let counts = counted(&mut columns.builder, &words, terms);
+                    blocks.push(weighed(&mut columns.builder, &counts, weights, *sublinear, *divisor));
+                }
             }
         }
         first += features.len();
@@ -100,7 +109,7 @@ impl Numbers {
 }
 
 /// Replaces NaN in the columns of a matrix.
-pub(super) fn filled(builder: &mut super::graph::Builder, matrix: &str, fill: Vec<f64>) -> String {
+pub(super) fn filled(builder: &mut Builder, matrix: &str, fill: Vec<f64>) -> String {
     let missing = builder.add("IsNaN", &[matrix], &[]);
     let fill = builder.row(fill);
     builder.add("Where", &[&missing, &fill, matrix], &[])
@@ -136,41 +145,115 @@ fn one_hot(
     columns.builder.node("Cast", &[&is], Some(("to", Element::Double as i64)))
 }
 
-fn ordinal(columns: &mut Columns<'_>, name: &str, codes: &[(&str, f64)], missing: f64, unseen: f64) -> String {
-    let cell = category(columns, name, codes.iter().map(|(text, _)| *text));
-    let places: Vec<(&str, i64)> = codes.iter().zip(0..).map(|((text, _), place)| (*text, place)).collect();
-    let place = columns.encode(&cell, &places, codes.len() as i64);
-    let values: Vec<f64> = codes.iter().map(|(_, code)| *code).chain([unseen]).collect();
-    let values = columns.builder.tensor(Tensor::Double(values), &[codes.len() + 1]);
-    let code = columns.builder.add("Gather", &[&values, &place], &[]);
+fn coded(
+    columns: &mut Columns<'_>,
+    name: &str,
+    values: &[&str],
+    codes: &[Vec<f64>],
+    missing: &[f64],
+    unseen: &[f64],
+) -> String {
+    let cell = category(columns, name, values.iter().copied());
+    let places: Vec<(&str, i64)> = values.iter().copied().zip(0..).collect();
+    let place = columns.encode(&cell, &places, values.len() as i64);
+    let builder = &mut columns.builder;
+    let table: Vec<f64> = codes.iter().flatten().chain(unseen).copied().collect();
+    let code = if unseen.len() == 1 {
+        let table = builder.tensor(Tensor::Double(table), &[values.len() + 1]);
+        builder.add("Gather", &[&table, &place], &[])
+    } else {
+        let table = builder.tensor(Tensor::Double(table), &[values.len() + 1, unseen.len()]);
+        let code = builder.add("Gather", &[&table, &place], &[]);
+        let axis = builder.tensor(Tensor::Int64(vec![1]), &[1]);
+        builder.add("Squeeze", &[&code, &axis], &[])
+    };
     match &cell.null {
         Some(null) => {
-            let missing = columns.builder.constant(&Value::Float(missing));
-            columns.builder.add("Where", &[null, &missing, &code], &[])
+            let missing = match missing {
+                [missing] => builder.constant(&Value::Float(*missing)),
+                missing => builder.row(missing.to_vec()),
+            };
+            builder.add("Where", &[null, &missing, &code], &[])
         }
         None => code,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use trainyard_features::FittedFeatures;
+/// Counts the edges that are not above a value: its bin.
+fn bins(columns: &mut Columns<'_>, value: &str, fill: Option<f64>, edges: &[f64], one_hot: Option<usize>) -> String {
+    let builder = &mut columns.builder;
+    let value = fill.map_or_else(|| value.to_owned(), |fill| filled(builder, value, vec![fill]));
+    // No value that is not refused reaches infinity.
+    let row = builder.row(if edges.is_empty() { vec![f64::INFINITY] } else { edges.to_vec() });
+    let reaches = builder.add("GreaterOrEqual", &[&value, &row], &[]);
+    let reaches = builder.node("Cast", &[&reaches], Some(("to", Element::Int64 as i64)));
+    let axis = builder.tensor(Tensor::Int64(vec![1]), &[1]);
+    let bin = builder.add("ReduceSum", &[&reaches, &axis], &[("keepdims", Attribute::Int(1))]);
+    let missing = builder.add("IsNaN", &[&value], &[]);
+    let Some(width) = one_hot else {
+        let bin = builder.node("Cast", &[&bin], Some(("to", Element::Double as i64)));
+        let nan = builder.constant(&Value::Float(f64::NAN));
+        return builder.add("Where", &[&missing, &nan, &bin], &[]);
+    };
+    let behind = builder.constant(&Value::Integer(edges.len() as i64 + 1));
+    let place = builder.add("Where", &[&missing, &behind, &bin], &[]);
+    let places = columns.places(width);
+    let is = columns.builder.add("Equal", &[&place, &places], &[]);
+    columns.builder.node("Cast", &[&is], Some(("to", Element::Double as i64)))
+}
 
-    use super::*;
-    use crate::onnx::{Input, Source};
+/// Counts the terms in texts of words with one blank between two: doubles of shape `[rows, terms]`.
+fn counted(builder: &mut Builder, words: &str, terms: &[String]) -> String {
+    let pieces = builder.split(words);
+    let axis = builder.tensor(Tensor::Int64(vec![1]), &[1]);
+    let pieces = builder.add("Squeeze", &[&pieces, &axis], &[]);
+    // The pool holds the words of the terms, those of one word first; what follows from its order is the term's place.
+    let mut by_length: Vec<(usize, i64)> = terms.iter().map(|term| term.split(' ').count()).zip(0..).collect();
+    by_length.sort_unstable();
+    let (least, most) = (by_length[0].0, by_length[by_length.len() - 1].0);
+    let starts = (1..=most).map(|length| {
+        by_length.iter().take_while(|(words, _)| *words < length).map(|(words, _)| *words as i64).sum::<i64>()
+    });
+    let pool = by_length.iter().flat_map(|(_, term)| terms[*term as usize].split(' ')).map(str::to_owned);
+    let attributes = [
+        ("max_gram_length", Attribute::Int(most as i64)),
+        ("max_skip_count", Attribute::Int(0)),
+        ("min_gram_length", Attribute::Int(least as i64)),
+        ("mode", Attribute::Text("TF")),
+        ("ngram_counts", Attribute::Ints(starts.collect())),
+        ("ngram_indexes", Attribute::Ints(by_length.iter().map(|(_, term)| *term).collect())),
+        ("pool_strings", Attribute::Texts(pool.collect())),
+    ];
+    let counts = builder.add("TfIdfVectorizer", &[&pieces], &attributes);
+    builder.node("Cast", &[&counts], Some(("to", Element::Double as i64)))
+}
 
-    #[test]
-    fn the_features_of_a_closed_transform_go_in_ready_made() {
-        let text = r#"{"format": 1, "inputs": [{"name": "x", "kind": "float", "any_number": true}], "derived": [],
-            "features": [{"number": {"column": "x", "fill": null, "center": 0.0, "scale": 1.0}}]}"#;
-        let features = FittedFeatures::from_json(text).unwrap();
-        let mut columns = Columns::new(&features, &[]);
-        let open = features.columns();
-        let names = ["x".to_owned(), "x=b".to_owned()];
-        let closed = FittedColumn { column: "x", features: &names, encoder: Encoder::Closed };
-        matrix(&[open[0].clone(), closed], &mut columns).unwrap();
-        let input = |name: &str, source| Input { name: name.into(), kind: Type::Float, source };
-        let made = |feature: &str| Source::Feature { feature: feature.into(), column: "x".into() };
-        assert_eq!(columns.finish().0, [input("x", Source::Raw), input("x#2", made("x")), input("x=b", made("x=b"))]);
+/// Weighs counts of terms, and divides those of a text by their norm where that is not 0.
+fn weighed(builder: &mut Builder, counts: &str, weights: &[f64], sublinear: bool, divisor: Divisor) -> String {
+    let zero = builder.constant(&Value::Float(0.0));
+    let one = builder.constant(&Value::Float(1.0));
+    let mut weighed = counts.to_owned();
+    if sublinear {
+        let logarithm = builder.add("Log", &[counts], &[]);
+        let more = builder.add("Add", &[&logarithm, &one], &[]);
+        let is_there = builder.add("Greater", &[counts, &zero], &[]);
+        weighed = builder.add("Where", &[&is_there, &more, &zero], &[]);
     }
+    if weights.iter().any(|weight| *weight != 1.0) {
+        let weights = builder.row(weights.to_vec());
+        weighed = builder.add("Mul", &[&weighed, &weights], &[]);
+    }
+    let sizes = match divisor {
+        Divisor::None => return weighed,
+        Divisor::L1 => builder.add("Abs", &[&weighed], &[]),
+        Divisor::L2 => builder.add("Mul", &[&weighed, &weighed], &[]),
+    };
+    let axis = builder.tensor(Tensor::Int64(vec![1]), &[1]);
+    let mut norm = builder.add("ReduceSum", &[&sizes, &axis], &[("keepdims", Attribute::Int(1))]);
+    if divisor == Divisor::L2 {
+        norm = builder.add("Sqrt", &[&norm], &[]);
+    }
+    let is_zero = builder.add("Equal", &[&norm, &zero], &[]);
+    let norm = builder.add("Where", &[&is_zero, &one, &norm], &[]);
+    builder.add("Div", &[&weighed, &norm], &[])
 }

@@ -71,6 +71,7 @@ impl Tensor {
 pub(super) enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
+    Text(&'static str),
     Texts(Vec<String>),
     Tensor(Tensor),
 }
@@ -81,6 +82,7 @@ impl Attribute {
         match self {
             Attribute::Int(value) => start.integer(3, *value).integer(20, 2),
             Attribute::Ints(values) => start.integers(8, values).integer(20, 7),
+            Attribute::Text(value) => start.text(4, value).integer(20, 3),
             Attribute::Texts(values) => start.texts(9, values.iter().map(String::as_str)).integer(20, 8),
             Attribute::Tensor(tensor) => start.message(5, &tensor.message(&[tensor.len()])).integer(20, 4),
         }
@@ -134,6 +136,15 @@ impl Builder {
         self.nodes.push(node(&name));
         self.known.insert(key, name.clone());
         name
+    }
+
+    /// Adds the node that cuts texts of shape `[rows, 1]` at blanks and gives the pieces, empty behind a text's last one, of
+    /// shape `[rows, 1, most]`.
+    pub(super) fn split(&mut self, texts: &str) -> String {
+        let [pieces, counts] = ["pieces", "counts"].map(|output| self.free(output));
+        let node = Message::default().text(1, texts).text(2, &pieces).text(2, &counts).text(4, "StringSplit");
+        self.nodes.push(node);
+        pieces
     }
 
     /// Adds a node whose output is an output of the graph, of shape `[rows]` or `[rows, width]`.

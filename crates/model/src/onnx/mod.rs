@@ -47,12 +47,12 @@ pub enum Source {
         /// That part.
         part: String,
     },
-    /// A feature, ready-made, since its transform has no translation.
-    Feature {
-        /// The feature.
-        feature: String,
-        /// The column that is transformed.
+    /// The words of a text column with one blank between two, as [`trainyard_features::words`] gives them.
+    Words {
+        /// The column.
         column: String,
+        /// Whether the text is lowered before.
+        lowercase: bool,
     },
 }
 
@@ -62,7 +62,8 @@ impl Input {
         match &self.source {
             Source::Raw => None,
             Source::Derived { part } => Some(format!("`{part}` in `{}`", self.name)),
-            Source::Feature { feature, column } => Some(format!("the transform of `{column}` to `{feature}`")),
+            Source::Words { column, lowercase: true } => Some(format!("lowering `{column}` and cutting it into words")),
+            Source::Words { column, lowercase: false } => Some(format!("cutting `{column}` into words")),
         }
     }
 }
@@ -100,8 +101,8 @@ impl Model {
     /// Writes the model as an ONNX graph: features, estimator and calibration in one.
     ///
     /// Inputs are the raw columns, in the order of the table, each of shape `[rows, 1]`: text as strings, empty where
-    /// missing, all others as doubles, NaN where missing. A derived column whose SQL has no translation, and features whose
-    /// transform has none, are inputs after these. Outputs are `label` (strings, `[rows]`) and `probabilities` (doubles,
+    /// missing, all others as doubles, NaN where missing. A derived column whose SQL has no translation, and the words of a
+    /// column that becomes terms, are inputs after these. Outputs are `label` (strings, `[rows]`) and `probabilities` (doubles,
     /// `[rows, classes]`) or `prediction` (doubles, `[rows]`). A row that [`Model::predict`] refuses for an infinite feature
     /// gets NaN and an empty label. Equal models give equal bytes.
     ///

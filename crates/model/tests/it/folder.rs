@@ -140,3 +140,48 @@ fn the_signature_says_what_goes_in_and_out() {
     assert!(signature["inputs"].as_array().unwrap().contains(&tenure), "{signature}");
     assert_eq!(signature["outputs"], serde_json::json!([{"name": "probability", "type": "float", "of": "Yes"}]));
 }
+
+/// Reads a model whose file was edited by hand; no signature is asked for.
+fn edited(model: &Model, edit: impl Fn(&mut serde_json::Value)) -> Result<Model, Error> {
+    let folder = model.to_folder();
+    let mut stored: serde_json::Value = serde_json::from_slice(&folder["model.json"]).unwrap();
+    edit(&mut stored);
+    Model::from_files(stored.to_string().as_bytes(), &folder["seen_rows.bin"])
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_before_it_predicts() {
+    use serde_json::json;
+    let (model, _) = model();
+    assert_eq!(edited(&model, |_| ()).unwrap(), model);
+    let edits: [(&str, fn(&mut serde_json::Value)); 7] = [
+        ("three classes of two", |stored| stored["target"]["classes"] = json!(["a", "b", "c"])),
+        ("classes that are absent", |stored| stored["target"]["classes"] = json!(null)),
+        ("several classes of which there is one", |stored| {
+            stored["target"] = json!({"column": "Churn", "task": "multiclass", "classes": ["a"]});
+        }),
+        ("classes of a number", |stored| stored["target"]["task"] = json!("regression")),
+        ("a fitted value of another type", |stored| {
+            let derived = stored["features"]["derived"].as_array_mut().unwrap();
+            let fitted = derived.iter_mut().find(|column| !column["fitted"].as_array().unwrap().is_empty()).unwrap();
+            fitted["fitted"] = json!([{"text": "high"}]);
+        }),
+        ("a tree that leads nowhere", |stored| {
+            stored["estimator"]["ensembles"][0]["trees"][0]["left"][0] = json!(99_999)
+        }),
+        ("terms that are no words", |stored| {
+            stored["features"]["inputs"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({"name": "note", "kind": "text", "any_number": false}));
+            let text = json!({"column": "note", "lowercase": true, "ngram_range": [1, 1], "sublinear_tf": false, "norm": "l2",
+                "terms": ["two words"], "weights": [1.0]});
+            stored["features"]["format"] = json!(2);
+            stored["features"]["features"].as_array_mut().unwrap().push(json!({"text": text}));
+        }),
+    ];
+    for (what, edit) in edits {
+        let read = edited(&model, edit);
+        assert!(matches!(&read, Err(Error::Damaged { path, .. }) if path == "model.json"), "{what}: {read:?}");
+    }
+}

@@ -5,6 +5,7 @@
 mod calibrate;
 mod canary;
 mod comparison;
+mod corpus;
 mod decision;
 mod explain;
 mod folder;
@@ -12,6 +13,8 @@ mod given;
 mod held_out;
 mod judged;
 mod onnx;
+mod onnx_data;
+mod onnx_transforms;
 mod open;
 mod parameters;
 mod real;
