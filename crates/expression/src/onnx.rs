@@ -370,29 +370,31 @@ impl Translator<'_> {
     }
 
     /// The nearest whole float, halves away from zero.
+    ///
+    /// Where a runtime takes what is chosen first, `Where` may lose the sign of a zero: so a zero comes second.
     fn round(&mut self, value: &str) -> String {
-        let [zero, half, one] = [0.0, 0.5, 1.0].map(|float| self.graph.constant(&Value::Float(float)));
-        let size = self.graph.node("Abs", &[value], None);
-        let below = self.graph.node("Floor", &[&size], None);
-        // Adding a half and cutting off would send 0.49999999999999994 to 1; this difference is exact.
-        let rest = self.graph.node("Sub", &[&size, &below], None);
-        let is_up = self.graph.node("GreaterOrEqual", &[&rest, &half], None);
-        let above = self.graph.node("Add", &[&below, &one], None);
-        let rounded = self.graph.node("Where", &[&is_up, &above, &below], None);
-        let negative = self.graph.node("Neg", &[&rounded], None);
-        let is_negative = self.graph.node("Less", &[value, &zero], None);
-        let rounded = self.graph.node("Where", &[&is_negative, &negative, &rounded], None);
-        // What is whole stays, with the sign of its zero.
-        let is_whole = self.graph.node("Equal", &[&size, &below], None);
-        self.graph.node("Where", &[&is_whole, value, &rounded], None)
+        let [zero, half] = [0.0, 0.5].map(|float| self.graph.constant(&Value::Float(float)));
+        let below = self.graph.node("Floor", &[value], None);
+        let above = self.graph.node("Ceil", &[value], None);
+        // Adding a half and cutting off would send 0.49999999999999994 to 1; these differences are exact.
+        let [up, down] = [(value, below.as_str()), (above.as_str(), value)].map(|(greater, less)| {
+            let rest = self.graph.node("Sub", &[greater, less], None);
+            let is_over = self.graph.node("GreaterOrEqual", &[&rest, &half], None);
+            self.graph.node("Cast", &[&is_over], Some(("to", DOUBLE)))
+        });
+        let of_positive = self.graph.node("Add", &[&below, &up], None);
+        let of_negative = self.graph.node("Sub", &[&above, &down], None);
+        let is_positive = self.graph.node("Greater", &[value, &zero], None);
+        self.graph.node("Where", &[&is_positive, &of_positive, &of_negative], None)
     }
 
+    /// The whole float towards zero.
     fn truncate(&mut self, value: &str) -> String {
         let zero = self.graph.constant(&Value::Float(0.0));
-        let is_negative = self.graph.node("Less", &[value, &zero], None);
-        let up = self.graph.node("Ceil", &[value], None);
-        let down = self.graph.node("Floor", &[value], None);
-        self.graph.node("Where", &[&is_negative, &up, &down], None)
+        let is_positive = self.graph.node("Greater", &[value, &zero], None);
+        let below = self.graph.node("Floor", &[value], None);
+        let above = self.graph.node("Ceil", &[value], None);
+        self.graph.node("Where", &[&is_positive, &below, &above], None)
     }
 
     /// Rounds or cuts to decimals, with the operations of `kernel::numeric` in their order.
@@ -403,13 +405,15 @@ impl Translator<'_> {
         let whole = if cut { self.truncate(&scaled) } else { self.round(&scaled) };
         let result = self.graph.node(back, &[&whole, &power], None);
         let is_finite = self.is_finite(&result);
+        let is_beyond = self.graph.node("Not", &[&is_finite], None);
         if cut || digits >= 0 {
-            return self.graph.node("Where", &[&is_finite, &result, value], None);
+            return self.graph.node("Where", &[&is_beyond, value, &result], None);
         }
         let zero = self.graph.constant(&Value::Float(0.0));
-        let result = self.graph.node("Where", &[&is_finite, &result, &zero], None);
+        let result = self.graph.node("Where", &[&is_beyond, &zero, &result], None);
         let was_finite = self.is_finite(value);
-        self.graph.node("Where", &[&was_finite, &result, value], None)
+        let was_beyond = self.graph.node("Not", &[&was_finite], None);
+        self.graph.node("Where", &[&was_beyond, value, &result], None)
     }
 
     /// Rounds or cuts an integer to tens, hundreds …; 10 to the power of 19 is more than an integer holds.

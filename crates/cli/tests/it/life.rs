@@ -104,6 +104,29 @@ fn a_damaged_object_runs_its_step_again_and_nothing_else() {
 }
 
 #[test]
+fn a_model_file_that_was_altered_after_train_makes_evaluate_fail() {
+    let project = Project::new();
+    for step in &STEPS[..6] {
+        project.json(&["step", step, "--run", "by-hand"]);
+    }
+    let record: Value = serde_json::from_str(&project.read(".trainyard/cache/train/latest.json")).unwrap();
+    let files: Vec<&str> = record["output"]["artifacts"].as_object().unwrap().keys().map(String::as_str).collect();
+    let files: Vec<&str> = files.into_iter().filter(|artifact| artifact.starts_with("model/")).collect();
+    let native = ["model/model.json", "model/seen_rows.bin", "model/signature.json"];
+    assert!(native.iter().all(|file| files.contains(file)) && files.contains(&"model/model.onnx"), "{files:?}");
+    for file in files {
+        let object = record["output"]["artifacts"][file].as_str().unwrap();
+        let object = format!(".trainyard/objects/{}/{}", &object[..2], &object[2..]);
+        project.flip(&object);
+        let output = project.call(&["step", "evaluate", "--run", "by-hand"]);
+        assert_eq!(output.status.code(), Some(1), "{file}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("train"), "{file}: {}", text(&output.stderr));
+        project.flip(&object);
+    }
+    project.json(&["step", "evaluate", "--run", "by-hand"]);
+}
+
+#[test]
 fn strict_gates_refuse_with_exit_code_three() {
     let output = Project::new().call(&["run", "--env", "strict", "--json"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));

@@ -10,6 +10,7 @@ use trainyard_judges::{number, python};
 use trainyard_model::{OpenRequest, Trained};
 
 use crate::given::{CHURN, CHURN_FEATURES, MODELS, Project, churn, fifths};
+use crate::onnx::{feed, nasty};
 
 type Folder = BTreeMap<String, Vec<u8>>;
 
@@ -36,9 +37,19 @@ loaded = mlflow.pyfunc.load_model(data['folder'])
 described = Model.load(data['folder'])
 example = described.load_input_example(data['folder'])
 found = loaded.predict(example)
+# A frame of all rows, and the graph without MLflow.
+import numpy, onnxruntime, pandas
+session = onnxruntime.InferenceSession(data['folder'] + '/model.onnx', providers=['CPUExecutionProvider'])
+kinds = {i.name: object if i.type == 'tensor(string)' else numpy.float64 for i in session.get_inputs()}
+frame = pandas.DataFrame({name: numpy.array(data['all'][name], dtype=kind) for name, kind in kinds.items()})
+of_all = loaded.predict(frame)
+bare = session.run(None, {name: frame[name].to_numpy(kind).reshape(-1, 1) for name, kind in kinds.items()})
+for one, other in zip(of_all.values(), bare):
+    assert (one == other).all()
 answer = {
     'columns': list(example.columns), 'rows': len(example), 'flavors': sorted(described.flavors),
     'inputs': [i.name for i in described.signature.inputs], 'outputs': [o.name for o in described.signature.outputs],
+    'all': of_all['probabilities'].tolist(),
     'found': {name: value.tolist() for name, value in found.items()}, 'metadata': described.metadata,
 }
 ";
@@ -49,9 +60,17 @@ fn mlflow_loads_the_folder_and_predicts_its_example() {
     let table = synth::churn(900, 1);
     let features = CHURN_FEATURES.replace("columns:\n", "columns:\n  wordy: \"length(PaymentMethod)\"\n");
     let (rows, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
+    let transforms = "\
+groups:
+  - {numeric: [tenure, MonthlyCharges], bins: {n_bins: 6}}
+  - {categorical: [Contract, InternetService], encode: target}
+  - {text: PaymentMethod, tfidf: {ngram_range: [1, 2]}}
+";
+    let of_words = "lowering `PaymentMethod` and cutting it into words";
     for (features, metadata) in [
         (CHURN_FEATURES.to_owned(), json!(null)),
         (features, json!({"ready_made_inputs": {"wordy": "`length(PaymentMethod)` in `wordy`"}})),
+        (transforms.to_owned(), json!({"ready_made_inputs": {"words(PaymentMethod)": of_words}})),
     ] {
         let trained = Project::new(CHURN, &features, MODELS, &table).train(&rows, Some(&validation)).unwrap();
         let mut folder = trained.model.to_folder();
@@ -60,8 +79,14 @@ fn mlflow_loads_the_folder_and_predicts_its_example() {
         for (path, bytes) in &folder {
             fs::write(place.path().join(path), bytes).unwrap();
         }
-        let theirs = judge.run(LOAD, &json!({"folder": place.path()}));
         let graph = trained.model.to_onnx().unwrap();
+        let odd = nasty(&table);
+        let theirs =
+            judge.run(LOAD, &json!({"folder": place.path(), "all": feed(&trained.model, &graph, &odd)["rows"]}));
+        for (row, ours) in trained.model.predict(&odd).unwrap().iter().enumerate() {
+            let theirs = number(&theirs["all"][row][1]);
+            assert!((theirs - ours).abs() <= 1e-12, "row {row}: {ours}, MLflow has {theirs}");
+        }
         let inputs: Vec<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
         assert_eq!((&theirs["columns"], &theirs["inputs"]), (&json!(inputs), &json!(inputs)));
         assert_eq!(theirs["outputs"], json!(["label", "probabilities"]));
