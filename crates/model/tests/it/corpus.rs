@@ -32,7 +32,7 @@ groups: [{numeric: [tenure, MonthlyCharges], bins: {n_bins: 3}}, {categorical: [
 columns: {dark: \"CAST(pixel_3_3 / 4 AS INTEGER)\"}
 groups: [{categorical: [dark], encode: target}, {numeric: [pixel_4_4, pixel_2_3]}]
 ";
-    let of_odd = "groups: [{numeric: [x, i]}, {categorical: [s, p], encode: target}]\n";
+    let of_odd = "groups: [{numeric: [i]}, {categorical: [s, p], encode: target}]\n";
     let words = "groups: [{text: body, tfidf: {max_features: 6, ngram_range: [1, 2]}}, {numeric: [size]}]\n";
     let boosting = "{estimator: gradient_boosting, max_iter: 2, max_leaf_nodes: 3, min_samples_leaf: 5}";
     let forest = "{estimator: random_forest, n_estimators: 2, max_depth: 2}";
