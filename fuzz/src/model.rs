@@ -1,4 +1,5 @@
-//! `model.json` of a model's folder: of every estimator, transform and calibration, cut, altered, or of another version.
+//! `model.json` of a model's folder: of every estimator, transform and calibration, cut, altered, or of another
+//! version.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! Expressions as nodes of an ONNX graph.
 //!
-//! What is translated: arithmetic, comparison, boolean logic, CASE, IN, BETWEEN, COALESCE, NULLIF, greatest and least, casts
-//! among booleans and numbers and of booleans and integers to text, `abs`, `sign`, `ceil`, `floor`, `round`, `trunc`, `sqrt`,
-//! `exp`, `ln`, `pow`, `isnan`, `isinf` and `isfinite`, over booleans, integers, floats and (for equality, `||` and `concat`)
-//! text. A graph has no NULL and no errors, so that a value travels with the mask of its NULLs; an integer that overflows
-//! wraps around, `//` and `%` by an integer zero and a float that no integer is near give NULL, where [`Bound::evaluate`]
-//! fails.
+//! What is translated: arithmetic, comparison, boolean logic, CASE, IN, BETWEEN, COALESCE, NULLIF, greatest and least,
+//! casts among booleans and numbers and of booleans and integers to text, `abs`, `sign`, `ceil`, `floor`, `round`,
+//! `trunc`, `sqrt`, `exp`, `ln`, `pow`, `isnan`, `isinf` and `isfinite`, over booleans, integers, floats and (for
+//! equality, `||` and `concat`) text. A graph has no NULL and no errors, so that a value travels with the mask of its
+//! NULLs; an integer that overflows wraps around, `//` and `%` by an integer zero and a float that no integer is near
+//! give NULL, where [`Bound::evaluate`] fails.
 
 use std::sync::Arc;
 

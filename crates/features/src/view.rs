@@ -64,7 +64,8 @@ pub enum Encoder<'a> {
         /// The codes of any other.
         unseen: Vec<f64>,
     },
-    /// The bin of a number, which is the number of edges that are not above it, a missing number first replaced by `fill`.
+    /// The bin of a number, which is the number of edges that are not above it, a missing number first replaced by
+    /// `fill`.
     Bins {
         /// What replaces a missing value.
         fill: Option<f64>,

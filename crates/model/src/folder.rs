@@ -124,8 +124,8 @@ impl Model {
         })
     }
 
-    /// Gives the digest of a model folder: of its sorted paths and their bytes. A model's own is that of its native form,
-    /// which [`Model::to_folder`] gives: see `docs/design/0011-the-digest-of-a-model.md`.
+    /// Gives the digest of a model folder: of its sorted paths and their bytes. A model's own is that of its native
+    /// form, which [`Model::to_folder`] gives: see `docs/design/0011-the-digest-of-a-model.md`.
     pub fn digest(folder: &BTreeMap<String, Vec<u8>>) -> Digest {
         let mut digester = Digester::new("trainyard model folder");
         for (path, bytes) in folder {

@@ -38,6 +38,9 @@ fn decimals(kind: Type, cut: bool) -> Meaning {
 }
 
 fn rounding() -> Vec<Function> {
+    let rounded = |x, digits| Ok(Some(numeric::round_float(x, digits)));
+    let cut = |x, digits| Ok(Some(numeric::truncate_float(x, digits)));
+    let cut_integer = |x, digits| Ok(Some(numeric::truncate_integer(x, digits)));
     vec![
         function("abs", "abs(x)", "The number without its sign.", "abs(-2) → 2")
             .on(&[Integer], Integer, Meaning::Function("Abs", Integer).of(one::<I, I>(numeric::absolute)))
@@ -54,7 +57,7 @@ fn rounding() -> Vec<Function> {
         .on(&[Integer], Integer, Meaning::Same(Integer).of(one::<I, I>(|x| Ok(Some(x)))))
         .on(&[Float], Float, Meaning::Round.of(one::<F, F>(|x| Ok(Some(x.round())))))
         .on(&[Integer, Integer], Integer, decimals(Integer, false).of(two::<I, I, I>(numeric::round_integer)))
-        .on(&[Float, Integer], Float, decimals(Float, false).of(two::<F, I, F>(|x, digits| Ok(Some(numeric::round_float(x, digits)))))),
+        .on(&[Float, Integer], Float, decimals(Float, false).of(two::<F, I, F>(rounded))),
         function(
             "trunc",
             "trunc(x[, digits])",
@@ -63,8 +66,8 @@ fn rounding() -> Vec<Function> {
         )
         .on(&[Integer], Integer, Meaning::Same(Integer).of(one::<I, I>(|x| Ok(Some(x)))))
         .on(&[Float], Float, Meaning::Truncate.of(one::<F, F>(|x| Ok(Some(x.trunc())))))
-        .on(&[Integer, Integer], Integer, decimals(Integer, true).of(two::<I, I, I>(|x, digits| Ok(Some(numeric::truncate_integer(x, digits))))))
-        .on(&[Float, Integer], Float, decimals(Float, true).of(two::<F, I, F>(|x, digits| Ok(Some(numeric::truncate_float(x, digits)))))),
+        .on(&[Integer, Integer], Integer, decimals(Integer, true).of(two::<I, I, I>(cut_integer)))
+        .on(&[Float, Integer], Float, decimals(Float, true).of(two::<F, I, F>(cut))),
         function("sign", "sign(x)", "-1, 0 or 1; 0 for NaN.", "sign(-0.5) → -1")
             .on(&[Integer], Integer, Meaning::Sign(Integer).of(one::<I, I>(|x| Ok(Some(x.signum())))))
             .on(&[Float], Integer, Meaning::Sign(Float).of(one::<F, I>(|x| Ok(Some(numeric::sign(x)))))),

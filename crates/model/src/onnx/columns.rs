@@ -78,8 +78,8 @@ impl<'a> Columns<'a> {
         Cell { value, null: Some(null), kind }
     }
 
-    /// Makes the words of a column an input of the graph, since what finds them has no translation; `first` is the column's
-    /// first feature.
+    /// Makes the words of a column an input of the graph, since what finds them has no translation; `first` is the
+    /// column's first feature.
     pub(super) fn words(&mut self, first: usize, column: &str, lowercase: bool) -> String {
         let place = self.raw.len() + self.derived.len() + first;
         let name = unused(&format!("words({column})"), |name| {

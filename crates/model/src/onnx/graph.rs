@@ -138,8 +138,8 @@ impl Builder {
         name
     }
 
-    /// Adds the node that cuts texts of shape `[rows, 1]` at blanks and gives the pieces, empty behind a text's last one, of
-    /// shape `[rows, 1, most]`.
+    /// Adds the node that cuts texts of shape `[rows, 1]` at blanks and gives the pieces, empty behind a text's last
+    /// one, of shape `[rows, 1, most]`.
     pub(super) fn split(&mut self, texts: &str) -> String {
         let [pieces, counts] = ["pieces", "counts"].map(|output| self.free(output));
         let node = Message::default().text(1, texts).text(2, &pieces).text(2, &counts).text(4, "StringSplit");

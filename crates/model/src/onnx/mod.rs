@@ -101,10 +101,10 @@ impl Model {
     /// Writes the model as an ONNX graph: features, estimator and calibration in one.
     ///
     /// Inputs are the raw columns, in the order of the table, each of shape `[rows, 1]`: text as strings, empty where
-    /// missing, all others as doubles, NaN where missing. A derived column whose SQL has no translation, and the words of a
-    /// column that becomes terms, are inputs after these. Outputs are `label` (strings, `[rows]`) and `probabilities` (doubles,
-    /// `[rows, classes]`) or `prediction` (doubles, `[rows]`). A row that [`Model::predict`] refuses for an infinite feature
-    /// gets NaN and an empty label. Equal models give equal bytes.
+    /// missing, all others as doubles, NaN where missing. A derived column whose SQL has no translation, and the words
+    /// of a column that becomes terms, are inputs after these. Outputs are `label` (strings, `[rows]`) and
+    /// `probabilities` (doubles, `[rows, classes]`) or `prediction` (doubles, `[rows]`). A row that [`Model::predict`]
+    /// refuses for an infinite feature gets NaN and an empty label. Equal models give equal bytes.
     ///
     /// # Errors
     /// A model without features, and one that reads a column without a name.

@@ -24,7 +24,8 @@ columns: {total: \"round(tenure * MonthlyCharges, 1)\", high: \"MonthlyCharges >
 groups: [{numeric: [tenure, total, high], impute: median, scale: standard}, {categorical: [Contract], encode: one_hot}]
 ";
     let bins = "\
-groups: [{numeric: [tenure, MonthlyCharges], bins: {n_bins: 3}}, {categorical: [Contract, SeniorCitizen], encode: ordinal, min_frequency: 30},
+groups: [{numeric: [tenure, MonthlyCharges], bins: {n_bins: 3}},
+  {categorical: [Contract, SeniorCitizen], encode: ordinal, min_frequency: 30},
   {numeric: [TotalCharges], impute: mean, bins: {n_bins: 4, encode: ordinal}}]
 ";
     let by_target = "groups: [{categorical: [Contract, PaymentMethod], encode: target}]\n";

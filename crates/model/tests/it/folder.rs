@@ -141,6 +141,9 @@ fn the_signature_says_what_goes_in_and_out() {
     assert_eq!(signature["outputs"], serde_json::json!([{"name": "probability", "type": "float", "of": "Yes"}]));
 }
 
+/// A change of the stored model.
+type Edit = fn(&mut serde_json::Value);
+
 /// Reads a model whose file was edited by hand; no signature is asked for.
 fn edited(model: &Model, edit: impl Fn(&mut serde_json::Value)) -> Result<Model, Error> {
     let folder = model.to_folder();
@@ -154,7 +157,7 @@ fn what_contradicts_itself_is_refused_before_it_predicts() {
     use serde_json::json;
     let (model, _) = model();
     assert_eq!(edited(&model, |_| ()).unwrap(), model);
-    let edits: [(&str, fn(&mut serde_json::Value)); 7] = [
+    let edits: [(&str, Edit); 7] = [
         ("three classes of two", |stored| stored["target"]["classes"] = json!(["a", "b", "c"])),
         ("classes that are absent", |stored| stored["target"]["classes"] = json!(null)),
         ("several classes of which there is one", |stored| {
