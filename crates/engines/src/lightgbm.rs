@@ -1,7 +1,7 @@
 //! LightGBM's text format, read into trees.
 //!
-//! A value goes left where it is `<=` the threshold, in doubles, or a code of the split's set of categories; then a missing
-//! one goes right. Otherwise a missing value is what the split's missing type says
+//! A value goes left where it is `<=` the threshold, in doubles, or a code of the split's set of categories; then a
+//! missing one goes right. Otherwise a missing value is what the split's missing type says
 //! (`include/LightGBM/tree.h`, `NumericalDecision`): 0 where the column had none in training, else on the default side.
 
 use std::collections::BTreeMap;

@@ -210,8 +210,8 @@ impl FittedFeatures {
         self.features.iter().map(of).max().unwrap_or(FIRST)
     }
 
-    /// Gives, for each feature that is left to splits by sets, the number of its categories, at most 255: its values are
-    /// their codes, from 0, NaN where there is none. `None` for features that are numbers.
+    /// Gives, for each feature that is left to splits by sets, the number of its categories, at most 255: its values
+    /// are their codes, from 0, NaN where there is none. `None` for features that are numbers.
     pub fn categories(&self) -> Vec<Option<usize>> {
         let of = |feature: &Feature| match feature {
             Feature::Category(category) if category.encode == Encoding::Native => vec![Some(category.categories.len())],

@@ -29,8 +29,8 @@ const PARALLEL_CELLS: usize = 100_000;
 /// The bin of `x` is the number of edges below `x`: `x <= edges[b]` exactly when its bin is at most `b`, so that a tree
 /// grown on bins and one that compares doubles agree on every row. Infinities are ordinary extreme values.
 ///
-/// In a column of categories each code is its own bin, with edges half-way between; a cell that holds no code of the fit
-/// counts as missing.
+/// In a column of categories each code is its own bin, with edges half-way between; a cell that holds no code of the
+/// fit counts as missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binning {
     columns: Vec<Edges>,

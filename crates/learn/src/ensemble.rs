@@ -68,8 +68,8 @@ impl Tree {
         Tree::with_sets(nodes, &[])
     }
 
-    /// Makes a tree of its nodes and of the sets whose numbers they hold; the tree numbers them anew, in the order of its
-    /// nodes.
+    /// Makes a tree of its nodes and of the sets whose numbers they hold; the tree numbers them anew, in the order of
+    /// its nodes.
     ///
     /// # Errors
     /// As [`Tree::new`]; a set that does not exist, that is empty, or that a leaf has.
@@ -145,8 +145,8 @@ impl TreeEnsemble {
     /// Makes an ensemble over `features` columns.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when a tree looks at a column that is not there, or when one column is split both by thresholds
-    /// and by sets of categories.
+    /// [`Error::Damaged`] when a tree looks at a column that is not there, or when one column is split both by
+    /// thresholds and by sets of categories.
     pub fn new(features: usize, base: f64, trees: Vec<Tree>) -> Result<TreeEnsemble, Error> {
         let nodes = || trees.iter().flat_map(Tree::nodes).filter(|node| !node.is_leaf());
         if nodes().any(|node| node.feature as usize >= features) {

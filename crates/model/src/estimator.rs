@@ -196,8 +196,8 @@ impl Estimator {
         sums
     }
 
-    /// Says whether the estimator fits features of so many `categories` (`None` of numbers), gives `outputs` values a row
-    /// and holds finite numbers.
+    /// Says whether the estimator fits features of so many `categories` (`None` of numbers), gives `outputs` values a
+    /// row and holds finite numbers.
     pub(crate) fn is_sound(&self, categories: &[Option<usize>], outputs: usize) -> bool {
         let features = categories.len();
         // A set holds codes that its feature has.

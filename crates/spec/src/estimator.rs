@@ -18,7 +18,6 @@ const LIBRARY: &str = "scikit-learn";
 
 /// An estimator with its parameters.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a project has a handful, and a box would hide the fields from patterns")]
 pub enum EstimatorSpec {
     /// A logistic regression.
     LogisticRegression(LogisticSpec),
@@ -225,8 +224,8 @@ record! {
         grow_policy: Option<Located<GrowPolicy>> = optional(choice()).unlisted(),
         /// How much the rows of a class count: balanced, or a weight for some classes; for classification.
         class_weight: Option<Located<ClassWeight>> = optional(Weights).unlisted(),
-        /// What a category's second derivatives are taken to have more where `encode: native` orders categories, and the
-        /// fewest rows that a category needs for that, 10 where it is left out.
+        /// What a category's second derivatives are taken to have more where `encode: native` orders categories, and
+        /// the fewest rows that a category needs for that, 10 where it is left out.
         cat_smooth: Option<Located<f64>> = optional(number().at_least(0.0).of("LightGBM")).unlisted(),
         /// The further L2 penalty on leaves below a split of ordered categories, 10 where it is left out.
         cat_l2: Option<Located<f64>> = optional(number().at_least(0.0).of("LightGBM")).unlisted(),

@@ -28,8 +28,8 @@ pub enum Monotonic {
 /// Says how a column of categories is split; the names and defaults are LightGBM's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CategoryParameters {
-    /// What is added to a category's sum of hessians where categories are ordered, and the fewest rows that a category of
-    /// the node must have to be ordered; at least 0.
+    /// What is added to a category's sum of hessians where categories are ordered, and the fewest rows that a category
+    /// of the node must have to be ordered; at least 0.
     pub cat_smooth: f64,
     /// What is added to the L2 penalty where a split was chosen among ordered categories; at least 0.
     pub cat_l2: f64,

@@ -16,9 +16,9 @@ struct Group<'b> {
 impl Rules<'_> {
     /// Finds the two sets of categories of greatest gain; `bins` has one a code, and that of missing values last.
     ///
-    /// As LightGBM: where the node has few categories, each is held against all others. Otherwise those with enough rows
-    /// are ordered by gradient over hessian, and groups are taken from both ends of that order. Ties go to the lower end,
-    /// then to fewer categories.
+    /// As LightGBM: where the node has few categories, each is held against all others. Otherwise those with enough
+    /// rows are ordered by gradient over hessian, and groups are taken from both ends of that order. Ties go to the
+    /// lower end, then to fewer categories.
     pub(super) fn best_of_categories(
         &self,
         column: usize,
@@ -56,8 +56,8 @@ impl Rules<'_> {
         let others = group == [missing];
         let goes_left = |bin: usize| group.contains(&bin) != others;
         let left = if others { [total[0] - sums[0], total[1].wrapping_sub(sums[1])] } else { sums };
-        // Without missing rows there is nothing to learn: they follow the larger side, and so do categories that the node
-        // did not see.
+        // Without missing rows there is nothing to learn: they follow the larger side, and so do categories that the
+        // node did not see.
         let missing_left =
             if has_missing { missing_in != others } else { self.scale.count(left) * 2 > self.scale.count(total) };
         let codes = (0..missing).filter(|bin| if rows(*bin) > 0 { goes_left(*bin) } else { missing_left });

@@ -11,8 +11,8 @@ use trainyard_random::{Key, Stream};
 use crate::data::{Table, json, json_columns};
 use crate::objectives::largest_difference;
 
-/// Makes a table of two uniform columns and three of categories: few, some of them missing, and very many; targets are 0
-/// or 1. Gives the columns of categories, too.
+/// Makes a table of two uniform columns and three of categories: few, some of them missing, and very many; targets are
+/// 0 or 1. Gives the columns of categories, too.
 pub(crate) fn synthetic(rows: usize, seed: u64) -> (Table, Vec<usize>) {
     let key = Key::new(seed, "learn/tests/categories");
     let mut columns = vec![Vec::with_capacity(rows); 5];
@@ -75,7 +75,8 @@ fn drawn(draw: &mut Stream) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     (cells, targets, weights)
 }
 
-/// Gives the greatest gain of a split of `cells`, of those groups of categories and missing values that `allowed` takes.
+/// Gives the greatest gain of a split of `cells`, of those groups of categories and missing values that `allowed`
+/// takes.
 fn best_gain(cells: &[f64], targets: &[f64], weights: &[f64], l2: f64, allowed: impl Fn(u32) -> bool) -> f64 {
     let total: f64 = weights.iter().sum();
     let mean = targets.iter().zip(weights).map(|(target, weight)| target * weight).sum::<f64>() / total;
@@ -180,7 +181,9 @@ params = dict(data["parameters"], objective="regression", learning_rate=0.1, ver
 model = lgb.train(params, lgb.Dataset(X, y, params=params, categorical_feature=data["categorical"]), data["trees"])
 trees = [t["tree_structure"] for t in model.dump_model()["tree_info"]]
 def kinds(node):
-    return [node["decision_type"]] + kinds(node["left_child"]) + kinds(node["right_child"]) if "left_child" in node else []
+    if "left_child" not in node:
+        return []
+    return [node["decision_type"]] + kinds(node["left_child"]) + kinds(node["right_child"])
 sets = sum(kinds(tree).count("==") for tree in trees)
 answer = dict(margins=[float(v) for v in model.predict(X, raw_score=True)], sets=sets)
 "#;
@@ -209,8 +212,8 @@ fn splits_are_those_of_lightgbm() {
     let usual = json!({"cat_smooth": 10.0, "cat_l2": 10.0, "max_cat_threshold": 32, "min_data_per_group": 100});
     let other = json!({"cat_smooth": 30.0, "cat_l2": 1.0, "max_cat_threshold": 3, "min_data_per_group": 20});
     // LightGBM counts the categories of a column, not those of a node, to tell whether they are few.
-    // Where it finds no split on a column, it looks at that column in no node below; penalties make that happen in deeper
-    // trees.
+    // Where it finds no split on a column, it looks at that column in no node below; penalties make that happen in
+    // deeper trees.
     let cases = [(2, 1, &usual), (15, 1, &usual), (2, 1, &other), (8, 1, &other), (2, 255, &usual), (15, 255, &usual)];
     for (leaves, most_alone, lightgbm) in cases {
         let mut parameters = lightgbm.clone();

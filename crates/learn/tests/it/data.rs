@@ -47,8 +47,8 @@ impl Table {
         }
     }
 
-    /// Reads all columns: texts become codes in their order, `?` a missing cell; the target is 1 where it is `positive`.
-    /// Gives the columns of codes, too.
+    /// Reads all columns: texts become codes in their order, `?` a missing cell; the target is 1 where it is
+    /// `positive`. Gives the columns of codes, too.
     pub(crate) fn read_mixed(path: &Path, target: &str, positive: &str) -> (Table, Vec<usize>) {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).expect("the data is there");
         let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();

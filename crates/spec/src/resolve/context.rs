@@ -167,7 +167,8 @@ pub(super) fn check_repeats(model: &ModelSpec, split: &SplitSpec, errors: &mut V
     }
 }
 
-/// Refuses estimators that cannot split the categories which the features leave to them, and directions of such columns.
+/// Refuses estimators that cannot split the categories which the features leave to them, and directions of such
+/// columns.
 pub(super) fn check_categories(features: &FeatureSpec, model: &ModelSpec, errors: &mut Vec<Error>) {
     let Some((column, encode)) = features.native_columns().next() else { return };
     let baseline = Located::new(model.baseline.name().to_owned(), model.baseline.origin.clone());
