@@ -8,6 +8,7 @@ use trainyard_random::Key;
 
 use crate::Matrix;
 use crate::categories::code_of;
+use crate::spread::Spread;
 
 /// The bin of a missing value (NaN), whatever the number of value bins.
 pub(crate) const MISSING: u8 = u8::MAX;
@@ -37,6 +38,7 @@ pub struct Binning {
     /// The columns of categories, in increasing order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     categorical: Vec<usize>,
+    spreads: Vec<Spread>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,15 +70,20 @@ impl Binning {
         let max_bins = max_bins.clamp(2, 255);
         let sample = sample(matrix.rows());
         let fit = |(index, column): (usize, &&[f64])| {
-            let is_categorical = is_categorical(index);
-            Edges(if is_categorical { code_edges(column) } else { edges(column, sample.as_deref(), max_bins) })
+            if is_categorical(index) {
+                return (Edges(code_edges(column)), Spread::default());
+            }
+            let (edges, spread) = edges(column, sample.as_deref(), max_bins);
+            (Edges(edges), spread)
         };
-        let columns = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+        let fitted: Vec<(Edges, Spread)> = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
             matrix.columns().iter().enumerate().map(fit).collect()
         } else {
             matrix.columns().par_iter().enumerate().map(fit).collect()
         };
-        Binning { columns, categorical: (0..matrix.columns().len()).filter(|index| is_categorical(*index)).collect() }
+        let (columns, spreads): (Vec<Edges>, Vec<Spread>) = fitted.into_iter().unzip();
+        let categorical = (0..columns.len()).filter(|index| is_categorical(*index)).collect();
+        Binning { columns, categorical, spreads }
     }
 
     /// Bins every row of `matrix`.
@@ -121,6 +128,16 @@ impl Binning {
     /// Says whether a column holds categories.
     pub fn is_categorical(&self, column: usize) -> bool {
         self.categorical.binary_search(&column).is_ok()
+    }
+
+    /// Gives where a column's values lie within its bins.
+    pub(crate) fn spread(&self, column: usize) -> &Spread {
+        &self.spreads[column]
+    }
+
+    /// Gives the share of `rows` that a fit on them looked at.
+    pub(crate) fn looked_at(rows: usize) -> f64 {
+        SAMPLE.min(rows) as f64 / rows.max(1) as f64
     }
 }
 
@@ -201,8 +218,8 @@ fn sample(rows: usize) -> Option<Vec<usize>> {
     Some((0..SAMPLE).map(draw).collect())
 }
 
-/// Gives the edges of one column.
-fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> Vec<f64> {
+/// Gives the edges of one column, and where its values lie between them.
+fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> (Vec<f64>, Spread) {
     let present = |value: &f64| !value.is_nan();
     let mut order: Vec<u64> = match sample {
         None => column.iter().copied().filter(present).map(sortable).collect(),
@@ -216,11 +233,13 @@ fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> Vec<f64> 
             _ => distinct.push((value, 1)),
         }
     }
-    if distinct.len() <= max_bins {
+    let edges = if distinct.len() <= max_bins {
         distinct.windows(2).map(|pair| between(pair[0].0, pair[1].0)).collect()
     } else {
         quantile_edges(&distinct, max_bins)
-    }
+    };
+    let spread = Spread::new(&distinct, &edges);
+    (edges, spread)
 }
 
 /// Gives the edges between the codes of a column of categories.

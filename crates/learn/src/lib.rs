@@ -19,6 +19,7 @@ mod matrix;
 pub mod metrics;
 mod objective;
 mod shap;
+mod spread;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Monotonic, Validation, boost};

@@ -1,10 +1,14 @@
 //! Growth of one tree, depth first.
 
+mod random;
+
 use std::mem;
 use std::ops::Range;
 
+use rayon::prelude::*;
 use trainyard_random::Stream;
 
+use self::random::Batch;
 use super::parameters::{ForestParameters, Splitter};
 use super::rows::{Drawn, Rows};
 use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
@@ -26,12 +30,17 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(matrix: &BinnedMatrix, binning: &'a Binning) -> Table<'a> {
+    /// Copies the bins of all rows, or of those of `order` in that order.
+    pub(crate) fn new(matrix: &BinnedMatrix, binning: &'a Binning, order: Option<&[u32]>) -> Table<'a> {
         let column = |column: usize| {
             let shift = column % BLOCK * 8;
-            matrix.blocks[column / BLOCK].iter().map(|word| (word >> shift) as u8).collect()
+            let words = &matrix.blocks[column / BLOCK];
+            match order {
+                None => words.iter().map(|word| (word >> shift) as u8).collect(),
+                Some(order) => order.iter().map(|&row| (words[row as usize] >> shift) as u8).collect(),
+            }
         };
-        Table { columns: (0..matrix.columns).map(column).collect(), binning }
+        Table { columns: (0..matrix.columns).into_par_iter().map(column).collect(), binning }
     }
 }
 
@@ -58,14 +67,18 @@ struct Open {
 }
 
 /// A split of a node.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Split {
     score: f64,
+    /// What splits are chosen by: the score, or less.
+    worth: f64,
     column: usize,
     bin: u8,
     /// Whether that is every value, so that only missing values go right.
     all_values: bool,
     missing_left: bool,
+    /// Whether a cell of the node is missing.
+    saw_missing: bool,
 }
 
 /// Grows the trees of one thread; keeps its working space from tree to tree, and nothing else.
@@ -89,6 +102,8 @@ pub(crate) struct Grower<'a> {
     left: Vec<i64>,
     right: Vec<i64>,
     spare: Vec<Vec<i64>>,
+    /// The working space of thresholds that are drawn.
+    batch: Batch,
 }
 
 impl<'a> Grower<'a> {
@@ -108,15 +123,17 @@ impl<'a> Grower<'a> {
             left: vec![0; rows.stride],
             right: vec![0; rows.stride],
             spare: Vec::new(),
+            batch: Batch::default(),
         }
     }
 
     /// Grows a tree on the rows that were drawn, with the draws of `stream`.
-    pub(crate) fn grow(&mut self, drawn: &Drawn, mut stream: Stream) -> Grown {
+    pub(crate) fn grow(&mut self, drawn: &Drawn<'_>, mut stream: Stream) -> Grown {
         // The draws of a tree may not depend on the trees that this thread grew before.
         self.order.clear();
         self.order.extend(0..self.table.columns.len());
-        self.partition.clone_from(&drawn.rows);
+        self.partition.clear();
+        self.partition.extend_from_slice(&drawn.rows);
         self.scratch.resize(drawn.rows.len(), 0);
         let words = drawn.rows.iter().map(|&row| drawn.pairs[row as usize][0]);
         let weight = self.rows.weight(words.fold(0, i64::wrapping_add));
@@ -131,15 +148,22 @@ impl<'a> Grower<'a> {
         grown.push();
         let mut open = vec![Open { node: 0, depth: 0, rows: 0..drawn.rows.len(), histogram: None }];
         while let Some(mut leaf) = open.pop() {
-            let found = if self.may_split(&leaf) { self.split(&mut leaf, drawn, &mut stream) } else { None };
+            let found = match self.parameters.splitter {
+                _ if !self.may_split(&leaf) => None,
+                Splitter::Best => self.split(&mut leaf, drawn, &mut stream),
+                Splitter::Random => self.split_at_random(&mut leaf, drawn, &mut stream),
+            };
             let Some((mut split, gain)) = found else {
                 self.spare.extend(leaf.histogram);
                 self.finish(&mut grown, leaf.node, leaf.rows, drawn);
                 continue;
             };
-            let (middle, saw_missing) = self.cut(leaf.rows.clone(), &split);
+            let middle = match self.parameters.splitter {
+                Splitter::Best => self.cut(leaf.rows.clone(), &split),
+                Splitter::Random => self.cut_at_random(leaf.rows.clone(), &split),
+            };
             let (lefts, rights) = (leaf.rows.start..middle, middle..leaf.rows.end);
-            if !saw_missing {
+            if !split.saw_missing {
                 // There is nothing to learn: they follow the larger side.
                 split.missing_left = lefts.len() > rights.len();
             }
@@ -159,11 +183,24 @@ impl<'a> Grower<'a> {
 
     fn may_split(&self, leaf: &Open) -> bool {
         let rows = leaf.rows.len();
-        let mut targets = self.partition[leaf.rows.clone()].iter().map(|&row| self.rows.targets[row as usize]);
         rows >= self.parameters.min_samples_split
             && rows / 2 >= self.parameters.min_samples_leaf
             && self.parameters.max_depth.is_none_or(|most| leaf.depth < most)
-            && targets.next().is_some_and(|first| targets.any(|target| target != first))
+            && self.is_mixed(&leaf.rows)
+    }
+
+    /// Says whether the targets of some rows differ.
+    fn is_mixed(&self, range: &Range<usize>) -> bool {
+        if let Some(ones_from) = self.rows.ones_from {
+            return !matches!(self.ones(range, ones_from), ones if ones == 0 || ones == range.len());
+        }
+        let mut targets = self.partition[range.clone()].iter().map(|&row| self.rows.targets[row as usize]);
+        targets.next().is_some_and(|first| targets.any(|target| target != first))
+    }
+
+    /// Counts the rows of class 1, which come after those of class 0.
+    fn ones(&self, range: &Range<usize>, ones_from: usize) -> usize {
+        range.len() - self.partition[range.clone()].partition_point(|&row| (row as usize) < ones_from)
     }
 
     /// Says whether the sums of all columns are worth keeping: bins cost less than rows.
@@ -172,21 +209,12 @@ impl<'a> Grower<'a> {
     }
 
     /// Finds the split of highest score among drawn columns, of equal ones the first; gives it and what it gains.
-    fn split(&mut self, leaf: &mut Open, drawn: &Drawn, stream: &mut Stream) -> Option<(Split, f64)> {
+    fn split(&mut self, leaf: &mut Open, drawn: &Drawn<'_>, stream: &mut Stream) -> Option<(Split, f64)> {
         let stride = self.rows.stride;
-        let mut total = vec![0i64; stride];
         if leaf.histogram.is_none() {
             self.gather(leaf.rows.clone(), drawn);
-            for (index, pair) in self.pairs.iter().enumerate() {
-                total[0] = total[0].wrapping_add(pair[0]);
-                total[if stride == 2 { 1 } else { self.slots[index] }] += pair[1];
-            }
-            if self.keeps_histogram(leaf.rows.len()) {
-                leaf.histogram = Some(self.all_columns(leaf.rows.clone()));
-            }
-        } else if let Some(first) = leaf.histogram.as_ref().and_then(|histogram| histogram.get(..BINS * stride)) {
-            first.chunks_exact(stride).for_each(|bin| add(&mut total, bin));
         }
+        let total = self.total(leaf);
         let columns = self.table.columns.len();
         let (mut best, mut varies) = (None, false);
         for visited in 0..columns {
@@ -203,7 +231,7 @@ impl<'a> Grower<'a> {
                 Some(histogram) => {
                     let bins = &histogram[column * BINS * stride..(column + 1) * BINS * stride];
                     self.find_occupied(column, bins);
-                    self.consider(column, bins, &total, stream, &mut best)
+                    self.consider(column, bins, &total, &mut best)
                 }
                 None => {
                     let mut bins = mem::take(&mut self.single);
@@ -213,7 +241,7 @@ impl<'a> Grower<'a> {
                     } else {
                         self.find_occupied(column, &bins);
                     }
-                    let varies = self.consider(column, &bins, &total, stream, &mut best);
+                    let varies = self.consider(column, &bins, &total, &mut best);
                     for bin in self.occupied.iter().copied().chain([MISSING]) {
                         bins[usize::from(bin) * stride..][..stride].fill(0);
                     }
@@ -226,15 +254,26 @@ impl<'a> Grower<'a> {
         best.map(|split: Split| (split, (split.score - self.rows.score(&total)).max(0.0)))
     }
 
+    /// Sums up the gathered rows of a node, or its histogram; makes that where it is worth keeping.
+    fn total(&mut self, leaf: &mut Open) -> Vec<i64> {
+        let stride = self.rows.stride;
+        let mut total = vec![0i64; stride];
+        if let Some(first) = leaf.histogram.as_ref().and_then(|histogram| histogram.get(..BINS * stride)) {
+            first.chunks_exact(stride).for_each(|bin| add(&mut total, bin));
+            return total;
+        }
+        for (index, pair) in self.pairs.iter().enumerate() {
+            total[0] = total[0].wrapping_add(pair[0]);
+            total[if stride == 2 { 1 } else { self.slots[index] }] += pair[1];
+        }
+        if self.keeps_histogram(leaf.rows.len()) {
+            leaf.histogram = Some(self.all_columns(leaf.rows.clone()));
+        }
+        total
+    }
+
     /// Scores the splits of one column against `best`; says whether the column holds more than one value.
-    fn consider(
-        &mut self,
-        column: usize,
-        bins: &[i64],
-        total: &[i64],
-        stream: &mut Stream,
-        best: &mut Option<Split>,
-    ) -> bool {
+    fn consider(&mut self, column: usize, bins: &[i64], total: &[i64], best: &mut Option<Split>) -> bool {
         let stride = self.rows.stride;
         let sums = |bin: u8| &bins[usize::from(bin) * stride..][..stride];
         let missing = sums(MISSING);
@@ -243,11 +282,6 @@ impl<'a> Grower<'a> {
         if low == high && !has_missing {
             return false;
         }
-        // Where cells are missing, all values to the left and missing ones to the right is a split too.
-        let drawn = match self.parameters.splitter {
-            Splitter::Best => None,
-            Splitter::Random => Some(low + stream.below(u64::from(high - low) + u64::from(has_missing)) as u8),
-        };
         for missing_left in [false, true] {
             if missing_left && !has_missing {
                 break;
@@ -258,18 +292,13 @@ impl<'a> Grower<'a> {
             }
             for (place, &bin) in self.occupied.iter().enumerate() {
                 let next = self.occupied.get(place + 1).copied();
+                // Where cells are missing, all values to the left and missing ones to the right is a split too.
                 if next.is_none() && (missing_left || !has_missing) {
                     break;
                 }
                 add(&mut self.left, sums(bin));
-                let threshold = match (drawn, next) {
-                    (Some(drawn), Some(next)) if next <= drawn => continue,
-                    (Some(drawn), _) if drawn < bin => break,
-                    (Some(drawn), _) => drawn,
-                    // Half-way between the neighbours in this node, as CART has it.
-                    (None, Some(next)) => ((u16::from(bin) + u16::from(next) - 1) / 2) as u8,
-                    (None, None) => bin,
-                };
+                // Half-way between the neighbours in this node, as CART has it.
+                let threshold = next.map_or(bin, |next| ((u16::from(bin) + u16::from(next) - 1) / 2) as u8);
                 let left_rows = self.rows.count(self.left[0]);
                 let right_rows = self.rows.count(total[0]) - left_rows;
                 if left_rows < self.parameters.min_samples_leaf {
@@ -284,8 +313,10 @@ impl<'a> Grower<'a> {
                     .zip(&self.left)
                     .for_each(|((right, total), left)| *right = total.wrapping_sub(*left));
                 let score = self.rows.score(&self.left) + self.rows.score(&self.right);
-                if best.is_none_or(|best| score > best.score) {
-                    *best = Some(Split { score, column, bin: threshold, all_values: next.is_none(), missing_left });
+                if best.is_none_or(|best| score > best.worth) {
+                    let (bin, all_values) = (threshold, next.is_none());
+                    let saw_missing = has_missing;
+                    *best = Some(Split { score, worth: score, column, bin, all_values, missing_left, saw_missing });
                 }
             }
         }
@@ -293,7 +324,7 @@ impl<'a> Grower<'a> {
     }
 
     /// Copies what the rows of a node add, once for all its columns.
-    fn gather(&mut self, range: Range<usize>, drawn: &Drawn) {
+    fn gather(&mut self, range: Range<usize>, drawn: &Drawn<'_>) {
         let rows = &self.partition[range];
         self.pairs.clear();
         self.pairs.extend(rows.iter().map(|&row| drawn.pairs[row as usize]));
@@ -342,7 +373,7 @@ impl<'a> Grower<'a> {
         depth: usize,
         lefts: &Range<usize>,
         rights: &Range<usize>,
-        drawn: &Drawn,
+        drawn: &Drawn<'_>,
     ) -> [Option<Vec<i64>>; 2] {
         let Some(mut large) = parent else { return [None, None] };
         let is_last = self.parameters.max_depth.is_some_and(|most| depth >= most);
@@ -383,20 +414,24 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// Reorders the rows of a node by `split`; gives where its right rows begin, and whether a cell was missing.
-    fn cut(&mut self, range: Range<usize>, split: &Split) -> (usize, bool) {
+    /// Reorders the rows of a node by `split`; gives where its right rows begin.
+    fn cut(&mut self, range: Range<usize>, split: &Split) -> usize {
         let column = &self.table.columns[split.column];
         let rows = &mut self.partition[range.clone()];
         let scratch = &mut self.scratch[range.clone()];
-        let saw_missing = rows.iter().any(|&row| column[row as usize] == MISSING);
         let lefts = cut_chunk(rows, scratch, |row| goes_left(column[row as usize], split.bin, split.missing_left));
         let rights = rows.len() - lefts;
         rows[lefts..].copy_from_slice(&scratch[..rights]);
-        (range.start + lefts, saw_missing)
+        range.start + lefts
     }
 
     /// Averages the targets of a leaf in the order of its rows.
-    fn finish(&self, grown: &mut Grown, node: usize, range: Range<usize>, drawn: &Drawn) {
+    fn finish(&self, grown: &mut Grown, node: usize, range: Range<usize>, drawn: &Drawn<'_>) {
+        if let Some(ones_from) = self.rows.ones_from {
+            grown.values[node] = self.ones(&range, ones_from) as f64 / range.len() as f64;
+            grown.nodes[node].rows = range.len() as u64;
+            return;
+        }
         let rows = &self.partition[range];
         let outputs = grown.outputs;
         let values = &mut grown.values[node * outputs..(node + 1) * outputs];

@@ -16,7 +16,7 @@ use trainyard_random::Key;
 pub use self::parameters::{Criterion, ForestParameters, MaxFeatures, Splitter};
 
 use self::grow::{Grower, Grown, Table};
-use self::rows::{Drawn, Rows};
+use self::rows::{Drawn, Rows, in_order_of_class};
 use crate::ensemble::TreeEnsemble;
 use crate::{BinnedMatrix, Binning, Error, Matrix, metrics};
 
@@ -100,9 +100,16 @@ pub fn grow_forest(
     }
     crate::error::check_targets(OPERATION, targets, train.rows(), parameters.criterion.classes())?;
     crate::error::check_weights(OPERATION, weights, train.rows())?;
-    let rows = Rows::new(targets, weights, parameters.criterion);
+    // Where rows are no more than counted their order is free.
+    let order = (parameters.counts_rows() && weights.is_none()).then(|| in_order_of_class(targets));
+    let ordered: Option<Vec<f64>> =
+        order.as_ref().map(|order| order.iter().map(|&row| targets[row as usize]).collect());
+    let rows = match &ordered {
+        Some(targets) => Rows::of_ordered_classes(targets),
+        None => Rows::new(targets, weights, parameters.criterion),
+    };
     check_classes(&rows, parameters.criterion)?;
-    let table = Table::new(train, binning);
+    let table = Table::new(train, binning, order.as_deref());
     let key = Key::new(parameters.seed, "learn/forest");
     let done = AtomicUsize::new(0);
     let grow = |grower: &mut Grower<'_>, tree: usize| {

@@ -36,8 +36,8 @@ impl Criterion {
 pub enum Splitter {
     /// The best of all thresholds: a random forest.
     Best,
-    /// One that is drawn between the node's least and greatest bin, each edge as likely as the next, where scikit-learn
-    /// draws a value: extremely randomised trees.
+    /// The edge that a value falls to which is drawn evenly between the node's least and greatest value: extremely
+    /// randomised trees. Where cells are missing, all values to one side and missing ones to the other is looked at too.
     Random,
 }
 
@@ -121,6 +121,11 @@ impl ForestParameters {
     /// Gives the defaults of extremely randomised trees (Geurts, Ernst and Wehenkel, 2006).
     pub fn extra_trees(criterion: Criterion) -> ForestParameters {
         ForestParameters { splitter: Splitter::Random, bootstrap: false, ..ForestParameters::random_forest(criterion) }
+    }
+
+    /// Says whether all that a split asks of rows without weights is how many of each of two classes there are.
+    pub(crate) fn counts_rows(&self) -> bool {
+        self.splitter == Splitter::Random && !self.bootstrap && self.criterion == Criterion::Gini { classes: 2 }
     }
 
     /// Refuses values outside their range, and what needs a bootstrap without one.

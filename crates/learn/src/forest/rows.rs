@@ -1,5 +1,7 @@
 //! What each training row adds to a histogram, in integers.
 
+use std::borrow::Cow;
+
 use trainyard_exact::power_of_two;
 use trainyard_random::Key;
 
@@ -29,6 +31,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) weights: Option<Vec<f64>>,
     /// What a row adds to the first word and to its other word.
     pairs: Vec<[i64; 2]>,
+    /// The first row of class 1 where all those of class 0 come before it and every row counts as one.
+    pub(crate) ones_from: Option<usize>,
     weight_mask: i64,
     count_shift: u32,
     /// What a score over a weight is worth as impurity.
@@ -61,6 +65,7 @@ impl<'a> Rows<'a> {
         };
         Rows {
             targets,
+            ones_from: None,
             outputs: criterion.outputs(),
             stride: 1 + criterion.outputs(),
             present: (0..rows as u32).filter(|&row| weight(row as usize) > 0.0).collect(),
@@ -77,10 +82,22 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Takes rows as [`in_order_of_class`] gives them, so that a node's rows of each class lie together.
+    pub(crate) fn of_ordered_classes(targets: &'a [f64]) -> Rows<'a> {
+        let rows = Rows::new(targets, None, Criterion::Gini { classes: 2 });
+        Rows { ones_from: Some(targets.partition_point(|target| *target == 0.0)), ..rows }
+    }
+
     /// Gives the number of rows in the first word of a sum, each counted once.
     #[inline]
     pub(crate) fn count(&self, word: i64) -> usize {
         (word as u64 >> self.count_shift) as usize
+    }
+
+    /// Gives the first word of the sum of `count` rows without weights, each once.
+    #[inline]
+    pub(crate) fn word(&self, count: usize) -> i64 {
+        (count as i64).wrapping_mul((1u64 << self.count_shift) as i64 | 1)
     }
 
     /// Gives the weight in the first word of a sum.
@@ -106,20 +123,21 @@ impl<'a> Rows<'a> {
 
 /// Holds the rows that one tree sees.
 #[derive(Debug)]
-pub(crate) struct Drawn {
+pub(crate) struct Drawn<'a> {
     /// In increasing order, each once.
-    pub(crate) rows: Vec<u32>,
+    pub(crate) rows: Cow<'a, [u32]>,
     /// How often each row of the table was drawn; empty where all are there once.
     times: Vec<u32>,
     /// What each row of the table adds to a histogram, as often as it was drawn.
-    pub(crate) pairs: Vec<[i64; 2]>,
+    pub(crate) pairs: Cow<'a, [[i64; 2]]>,
 }
 
-impl Drawn {
+impl<'a> Drawn<'a> {
     /// Draws rows that weigh anything with replacement, or takes all of those.
-    pub(crate) fn new(rows: &Rows<'_>, parameters: &ForestParameters, key: &Key) -> Drawn {
+    pub(crate) fn new(rows: &'a Rows<'_>, parameters: &ForestParameters, key: &Key) -> Drawn<'a> {
         if !parameters.bootstrap {
-            return Drawn { rows: rows.present.clone(), times: Vec::new(), pairs: rows.pairs.clone() };
+            let (rows, pairs) = (rows.present.as_slice(), rows.pairs.as_slice());
+            return Drawn { rows: rows.into(), times: Vec::new(), pairs: pairs.into() };
         }
         let wanted = (rows.present.len() as f64 * parameters.max_samples.unwrap_or(1.0)).round().max(1.0) as usize;
         let mut times = vec![0u32; rows.pairs.len()];
@@ -131,14 +149,21 @@ impl Drawn {
             let (times, count) = (i64::from(times), pair[0] & !rows.weight_mask);
             [count | ((pair[0] & rows.weight_mask) * times), pair[1] * times]
         };
-        let pairs = rows.pairs.iter().zip(&times).map(pair).collect();
-        Drawn { rows: rows.present.iter().copied().filter(|&row| times[row as usize] > 0).collect(), times, pairs }
+        let pairs: Vec<[i64; 2]> = rows.pairs.iter().zip(&times).map(pair).collect();
+        let rows: Vec<u32> = rows.present.iter().copied().filter(|&row| times[row as usize] > 0).collect();
+        Drawn { rows: rows.into(), times, pairs: pairs.into() }
     }
 
     /// Says how often a row is there.
     pub(crate) fn times(&self, row: usize) -> u32 {
         self.times.get(row).copied().unwrap_or(1)
     }
+}
+
+/// Gives the rows of class 0 and then those of class 1.
+pub(crate) fn in_order_of_class(targets: &[f64]) -> Vec<u32> {
+    let of = |class: f64| (0u32..).zip(targets).filter(move |(_, target)| **target == class).map(|(row, _)| row);
+    of(0.0).chain(of(1.0)).collect()
 }
 
 /// Brings the largest weight between 1 and 2 by a power of two, which rounds nothing.
