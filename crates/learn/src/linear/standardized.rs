@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::symmetric::{Symmetric, dot, shifted_dot};
+use crate::error::LARGEST;
 use crate::matrix::check_finite;
 use crate::{Error, Matrix};
 
@@ -52,16 +53,19 @@ impl<'a> Standardized<'a> {
         let total: f64 = weights.map_or(matrix.rows() as f64, |weights| weights.iter().sum());
         // A column stays in the cache from its check to its squares.
         let measure = |(column, values): (usize, &&[f64])| {
-            check_finite(operation, column, values)?;
-            let first = values.first().copied().unwrap_or(0.0);
-            // A constant column must become exactly 0, not the rounding of its mean.
+            let Sweep { sum, least, greatest } = Sweep::over(values);
+            // A sum of cells within bounds is NaN when one of them is.
+            if sum.is_nan() || least < -LARGEST || greatest > LARGEST {
+                check_finite(operation, column, values)?;
+            }
             let mean = match weights {
                 _ if !centred => 0.0,
-                _ if values.iter().all(|&value| value == first) => first,
-                None => sum(values) / total,
+                // A constant column must become exactly 0, not the rounding of its mean.
+                _ if least >= greatest => values.first().copied().unwrap_or(0.0),
+                None => sum / total,
                 Some(weights) => values.iter().zip(weights).map(|(value, weight)| value * (weight / total)).sum(),
             };
-            let largest = largest_distance(values, mean);
+            let largest = f64::max((greatest - mean).abs(), (least - mean).abs());
             let scale = if largest > 1e-100 { largest } else { 1.0 };
             Ok(Measures { mean, scale, square: sum_of_squares(values, mean, 1.0 / scale) })
         };
@@ -226,25 +230,34 @@ fn add_four(terms: [(&[f64], f64, f64); 4], sums: &mut [f64]) {
 /// Sums that run side by side.
 const LANES: usize = 8;
 
-fn sum(values: &[f64]) -> f64 {
-    let mut sums = [0.0; LANES];
-    let runs = values.chunks_exact(LANES);
-    let rest: f64 = runs.remainder().iter().sum();
-    for run in runs {
-        sums.iter_mut().zip(run).for_each(|(sum, value)| *sum += value);
-    }
-    sums.iter().sum::<f64>() + rest
+/// What one look at a column tells.
+struct Sweep {
+    sum: f64,
+    least: f64,
+    greatest: f64,
 }
 
-fn largest_distance(values: &[f64], mean: f64) -> f64 {
-    let mut largest = [0.0f64; LANES];
-    for run in values.chunks(LANES) {
-        for (largest, value) in largest.iter_mut().zip(run) {
-            let distance = (value - mean).abs();
-            *largest = if distance > *largest { distance } else { *largest };
+impl Sweep {
+    fn over(values: &[f64]) -> Sweep {
+        let (mut sums, mut least, mut greatest) = ([0.0; LANES], [f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        let (runs, rest) = values.as_chunks::<LANES>();
+        for run in runs {
+            for lane in 0..LANES {
+                let value = run[lane];
+                sums[lane] += value;
+                least[lane] = if value < least[lane] { value } else { least[lane] };
+                greatest[lane] = if value > greatest[lane] { value } else { greatest[lane] };
+            }
+        }
+        let ends = |start: f64, pick: fn(f64, f64) -> f64, lanes: [f64; LANES]| {
+            lanes.iter().chain(rest).copied().fold(start, pick)
+        };
+        Sweep {
+            sum: sums.iter().sum::<f64>() + rest.iter().sum::<f64>(),
+            least: ends(f64::INFINITY, f64::min, least),
+            greatest: ends(f64::NEG_INFINITY, f64::max, greatest),
         }
     }
-    largest.into_iter().fold(0.0, f64::max)
 }
 
 fn sum_of_squares(values: &[f64], mean: f64, inverse: f64) -> f64 {
