@@ -268,7 +268,7 @@ impl Grower<'_> {
                 return;
             }
             let score = self.rows.score(left) + self.rows.score(right);
-            // What few rows gain grows with their number.
+            // At the value itself fewer rows are cut off than at the edge, and what few rows gain grows with their number.
             let worth = if share < 1.0 { whole + share * (score - whole) } else { score };
             if best.is_none_or(|best| worth > best.worth) {
                 let all_values = bin == extent.high;
