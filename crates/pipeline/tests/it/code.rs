@@ -111,7 +111,7 @@ fn what_is_compiled_in_counts_and_what_only_tests_use_does_not() {
     fs::write(&font, [&fs::read(&font).unwrap()[..], b" "].concat()).unwrap();
     let with_font = of_crates(folder.path(), &lock);
     let mut found = changed(&before, &with_font);
-    for above in ["trainyard-cli", "trainyard-pipeline", "trainyard-xtask", "xtask"] {
+    for above in ["trainyard-cli", "trainyard-pipeline", "trainyard-stages", "trainyard-xtask", "xtask"] {
         found.remove(above);
     }
     assert_eq!(found, names(&["trainyard-model"]));
