@@ -118,13 +118,14 @@ impl Kept {
         Kept { state: Mutex::new(KeptState { expected, idle: Vec::new() }) }
     }
 
-    /// Takes a process that holds the rows, where one is idle; what is in it waits for nobody else.
-    fn take(&self, engine: Engine) -> Option<Session> {
+    /// Takes a process that holds the rows, and so many of those held out, where one is idle; what is in it waits for
+    /// nobody else.
+    fn take(&self, engine: Engine, held_rows: usize) -> Option<Session> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = state.expected.iter().position(|of| *of == engine) {
             state.expected.swap_remove(at);
         }
-        let at = state.idle.iter().position(|session| session.engine == engine)?;
+        let at = state.idle.iter().position(|idle| idle.engine == engine && idle.held_rows == held_rows)?;
         Some(state.idle.swap_remove(at))
     }
 
@@ -206,11 +207,12 @@ impl Engines {
     pub fn fit(&self, request: &FitRequest<'_>, progress: &dyn Fn(Heard) -> bool) -> Result<Fit, Error> {
         let engine = request.engine;
         let library = self.library(engine)?;
-        let kept = request.kept.and_then(|kept| kept.take(engine));
+        let held_rows = request.early_stopping.map_or(0, |stopping| stopping.held.targets.len());
+        let kept = request.kept.and_then(|kept| kept.take(engine, held_rows));
         let is_fresh = kept.is_none();
         let mut session = match kept {
             Some(session) => session,
-            None => self.start(engine, request.threads)?,
+            None => Session { held_rows, ..self.start(engine, request.threads)? },
         };
         let native = session.fit(library, request, is_fresh, progress)?;
         if let Some(kept) = request.kept {
@@ -284,6 +286,8 @@ impl Drop for Running {
 #[derive(Debug)]
 struct Session {
     engine: Engine,
+    /// The rows that say when to stop and that the process holds.
+    held_rows: usize,
     // Before the pipes: the child does not see their end.
     child: Running,
     stdin: BufWriter<ChildStdin>,
@@ -309,7 +313,7 @@ impl Session {
         };
         thread::Builder::new().name("engine".to_owned()).spawn(listener)?;
         let words = thread::Builder::new().name("engine words".to_owned()).spawn(move || last_words(&mut stderr))?;
-        Ok(Session { engine, child, stdin: BufWriter::new(stdin), frames, words: Some(words) })
+        Ok(Session { engine, held_rows: 0, child, stdin: BufWriter::new(stdin), frames, words: Some(words) })
     }
 
     /// Asks for a fit and listens until the model is there.

@@ -140,7 +140,9 @@ impl Session {
         let failed = |status| checked(status, functions.last_error);
         let parameter = |of: &str| ask.parameters.iter().find(|(name, _)| name == of).map(|(_, value)| value.as_str());
         let threads = parameter("nthread").unwrap_or("1");
-        let made = Made::by(ask, weights, FREE);
+        // `approx` bins anew by what a fit draws and weighs.
+        let bins_anew = ask.parameters.iter().any(|(name, value)| name == "tree_method" && value == "approx");
+        let made = Made::by(ask, weights, if bins_anew { &[] } else { FREE });
         if let Some(old) = self.data.take_if(|data| data.made != made) {
             for handle in [Some(old.train), old.held].into_iter().flatten() {
                 // SAFETY: the handle was made by the library and is used no more; its boosters are gone.

@@ -59,6 +59,7 @@ fn fits_that_share_a_process_give_the_bytes_of_fits_that_do_not() {
                 &[("subsample", "0.7"), ("colsample_bytree", "0.5"), ("min_child_weight", "5")],
                 &[("max_bin", "15")],
                 &[("tree_method", "approx")],
+                &[("tree_method", "approx"), ("subsample", "0.5")],
                 &[("colsample_bylevel", "0.5"), ("colsample_bynode", "0.5"), ("max_delta_step", "1")],
                 &[("grow_policy", "lossguide"), ("max_leaves", "9"), ("reg_alpha", "0.1")],
                 &[("tree_method", "exact")],
@@ -77,11 +78,11 @@ fn fits_that_share_a_process_give_the_bytes_of_fits_that_do_not() {
         }
         let folder = tempfile::tempdir().unwrap();
         let (engines, lines) = counted(folder.path());
-        let fits = 3 * sets.len();
+        let fits = 4 * sets.len();
         let kept = Kept::expecting(vec![engine; fits]);
         for (index, own) in sets.iter().enumerate() {
             let own = owned(own);
-            for is_weighted in [false, true, false] {
+            for (is_weighted, stops) in [(false, false), (true, true), (true, false), (false, true)] {
                 let rows =
                     FitRows { matrix: &matrix, targets: &targets, weights: is_weighted.then_some(weights.as_slice()) };
                 let held = FitRows {
@@ -89,15 +90,16 @@ fn fits_that_share_a_process_give_the_bytes_of_fits_that_do_not() {
                     targets: &held_targets,
                     weights: is_weighted.then_some(held_weights.as_slice()),
                 };
-                let early_stopping = Some(EarlyStopping { held, patience: 3 });
+                let early_stopping = stops.then_some(EarlyStopping { held, patience: 3 });
                 let plain = request(engine, Task::Binary, &matrix, &targets);
                 let alone = FitRequest { parameters: &own, rows, early_stopping, ..plain };
                 let shared = FitRequest { kept: Some(&kept), ..alone };
                 let (alone, shared) = (engines.fit(&alone, &on).unwrap(), engines.fit(&shared, &on).unwrap());
-                assert!(alone == shared, "{engine:?} {own:?} weighted {is_weighted} ({index})");
+                assert!(alone == shared, "{engine:?} {own:?} weighted {is_weighted} stops {stops} ({index})");
             }
         }
-        assert_eq!(processes(&lines).len(), fits + 1, "one for all that share, one for each that does not");
+        let words = "two for all that share, with rows held out and without, one for each that does not";
+        assert_eq!(processes(&lines).len(), fits + 2, "{words}");
     }
 }
 
