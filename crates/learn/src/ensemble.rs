@@ -1,5 +1,6 @@
 //! Trees that were grown: prediction, importance, and their stored form.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use rayon::prelude::*;
@@ -153,10 +154,9 @@ impl TreeEnsemble {
             return Err(Error::Damaged { what: "a tree looks at a column that is not there" });
         }
         if trees.iter().any(|tree| !tree.sets.is_empty()) {
-            let mut has_sets = vec![None; features];
-            if nodes()
-                .any(|node| *has_sets[node.feature as usize].get_or_insert(node.set.is_some()) != node.set.is_some())
-            {
+            // The number of columns may be any that a file tells.
+            let mut has_sets = BTreeMap::new();
+            if nodes().any(|node| *has_sets.entry(node.feature).or_insert(node.set.is_some()) != node.set.is_some()) {
                 return Err(Error::Damaged { what: "a column is split by thresholds and by sets of categories" });
             }
         }

@@ -33,7 +33,7 @@ pub struct CategoryParameters {
     pub cat_smooth: f64,
     /// What is added to the L2 penalty where a split was chosen among ordered categories; at least 0.
     pub cat_l2: f64,
-    /// The most categories on the listed side of a split; at least 1.
+    /// The most categories that a split tells from all others; at least 1.
     pub max_cat_threshold: usize,
     /// The fewest rows by which one split of ordered categories differs from the next; at least 1.
     pub min_data_per_group: usize,

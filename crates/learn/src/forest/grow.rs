@@ -489,7 +489,8 @@ impl Grown {
 
     fn split(&mut self, node: usize, split: &Split, binning: &Binning, gain: f64) -> [usize; 2] {
         let children = [self.push(), self.push()];
-        self.bins[node] = split.bin;
+        // Values that the node did not see go with all others.
+        self.bins[node] = if split.all_values { MISSING - 1 } else { split.bin };
         let parent = &mut self.nodes[node];
         parent.feature = split.column as u32;
         [parent.left, parent.right] = children.map(|child| child as u32);

@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 
-use trainyard_exact::halfway;
+use trainyard_exact::{halfway, power_of_two};
 
 use super::binary::log_loss_term;
 use super::errors::{deviance_of, explained, pinball, share_of_target, squared_log_error};
@@ -10,6 +10,9 @@ use super::multiclass::{most_likely, row_brier, row_log_loss};
 use super::weighted::{KappaWeights, WeightedConfusion};
 use super::{Further, Metric, Task};
 use crate::binning::sortable;
+
+/// The exponent of two from which a sum of weights is brought near 1.
+const FAR: i32 = 256;
 
 /// How terms are added.
 pub(super) trait Adding {
@@ -173,6 +176,13 @@ impl Weighed {
         if total.is_nan() || total <= 0.0 {
             return vec![f64::NAN; metrics.len()];
         }
+        let exponent = (total.to_bits() >> 52) as i32 - 1023;
+        if exponent.abs() > FAR {
+            // The product of two such weights may be no double.
+            let scale = power_of_two(-exponent.clamp(-1022, 1022));
+            let scaled: Vec<f64> = weights.iter().map(|weight| weight * scale).collect();
+            return self.values::<A>(metrics, &scaled);
+        }
         let confusion = LazyCell::new(|| self.confusion(weights));
         metrics.iter().map(|metric| self.value::<A>(*metric, weights, total, &confusion)).collect()
     }
@@ -297,10 +307,18 @@ impl Weighed {
                 counting().fold(0.0, |most, ((target, prediction), _)| f64::max(most, (target - prediction).abs()))
             }
             Further::ExplainedVariance => {
-                let shift = self.mean_of::<A>(weights, total, |target, prediction| target - prediction);
-                let residual = self.mean_of::<A>(weights, total, |target, prediction| {
-                    (target - prediction - shift) * (target - prediction - shift)
-                });
+                let errors: Vec<f64> = self
+                    .targets
+                    .iter()
+                    .zip(&self.predictions)
+                    .map(|(target, prediction)| target - prediction)
+                    .collect();
+                let residual = match middle::<A>(&errors, |row| weights[row], |row| weights[row] > 0.0) {
+                    Some(shift) => self.mean_of::<A>(weights, total, |target, prediction| {
+                        (target - prediction - shift) * (target - prediction - shift)
+                    }),
+                    None => 0.0,
+                };
                 match self.centre::<A>(weights) {
                     Some(centre) => {
                         let spread = self.mean_of::<A>(weights, total, |target, _| square(target, centre));

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use trainyard_judges::number;
 use trainyard_learn::{
-    Binning, BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Objective, TreeExplainer, Validation,
-    boost, metrics, permutation_importance, sigmoid, stratified_folds,
+    Binning, BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Objective, TreeEnsemble, TreeExplainer,
+    Validation, boost, metrics, permutation_importance, sigmoid, stratified_folds,
 };
 use trainyard_random::{Key, Stream};
 
@@ -326,6 +326,8 @@ fn limits_of_a_tree_are_kept() {
         ..BoostingParameters::default()
     };
     let (_, fit) = fit(&table, &categorical, &parameters, Objective::SquaredError);
+    // A file may tell any number of columns.
+    TreeEnsemble::new(usize::MAX, 0.0, fit.ensemble().trees().to_vec()).expect("an ensemble");
     for tree in fit.ensemble().trees() {
         let leaves: Vec<_> = tree.nodes().iter().filter(|node| node.is_leaf()).collect();
         assert!((2..=9).contains(&leaves.len()) && leaves.iter().all(|leaf| leaf.rows >= 60));

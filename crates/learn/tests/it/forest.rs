@@ -377,6 +377,28 @@ fn out_of_bag_rows_are_those_that_a_tree_did_not_see() {
 }
 
 #[test]
+fn out_of_bag_rows_go_the_way_of_the_stored_trees() {
+    // Many missing cells and few rows: nodes hold one value and missing ones, and other rows hold higher values.
+    let rows = 120_u32;
+    let columns: Vec<Vec<f64>> = (1..4)
+        .map(|step| (0..rows).map(|row| if row % 3 == 0 { f64::NAN } else { f64::from(row * step * 7 % 11) }).collect())
+        .collect();
+    let table = Table { columns, targets: (0..rows).map(|row| f64::from(row * 31 % 17)).collect() };
+    let forest = ForestParameters::random_forest(Criterion::SquaredError);
+    let trees = ForestParameters::extra_trees(Criterion::SquaredError);
+    for (kind, seed) in [(forest, 0..20), (trees, 0..20)]
+        .into_iter()
+        .flat_map(|(kind, seeds)| seeds.map(move |seed| (kind.clone(), seed)))
+    {
+        let parameters = ForestParameters { n_estimators: 1, oob_score: true, bootstrap: true, seed, ..kind };
+        let fit = fit(&table, &parameters);
+        let (all, out) = (fit.predict(&table.matrix()), fit.out_of_bag.expect("it was asked for"));
+        let pairs = all[0].iter().zip(&out.predictions[0]).filter(|(_, out)| !out.is_nan());
+        pairs.for_each(|(all, out)| assert_eq!(all, out, "seed {seed} of {:?}", parameters.splitter));
+    }
+}
+
+#[test]
 fn weights_count_as_copies() {
     for criterion in [BINARY, Criterion::Gini { classes: 3 }, Criterion::SquaredError] {
         let table = table(900, 8, criterion);

@@ -482,6 +482,31 @@ fn a_weighted_calibration_error_weighs_the_gaps() {
 }
 
 #[test]
+fn weights_of_any_size_and_equal_errors_count_as_they_are() {
+    let scored =
+        Scored { task: Task::Binary, targets: &[0.0, 1.0], predictions: &[0.1, 0.9], weights: None, threshold: 0.5 };
+    for size in [1e-320, 1e-170, 1e160, 1e307] {
+        let weights = [size, size];
+        let scored = Scored { weights: Some(&weights), ..scored };
+        for name in ["roc_auc", "average_precision", "roc_auc_weighted", "accuracy"] {
+            let value = scored.metric(name).expect("a metric");
+            assert!((value - 1.0).abs() < 1e-12, "{name} of weights {size:e}: {value}");
+        }
+    }
+    for rows in [3, 6, 12, 24] {
+        let (targets, predictions, weights) = (vec![0.0; rows], vec![-0.1; rows], vec![1.0; rows]);
+        let scored = Scored {
+            task: Task::Regression,
+            targets: &targets,
+            predictions: &predictions,
+            weights: Some(&weights),
+            threshold: 0.5,
+        };
+        assert_eq!(scored.metric("explained_variance").expect("a metric"), 1.0, "{rows} rows");
+    }
+}
+
+#[test]
 fn bad_input_of_scores_is_a_typed_error() {
     let scored =
         Scored { task: Task::Binary, targets: &[1.0, 0.0], predictions: &[0.5, 0.6], weights: None, threshold: 0.5 };
