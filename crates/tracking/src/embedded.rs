@@ -148,11 +148,13 @@ impl EmbeddedStore {
 
 impl Drop for EmbeddedStore {
     /// Leaves a short log as it is, for the next to read: putting its pages into the file and removing it takes four waits
-    /// for the disk.
+    /// for the disk. Who only looked leaves a long one too.
     fn drop(&mut self) {
-        if open::log_bytes(&self.path) <= KEPT_LOG {
+        let connection = self.lock();
+        let only_looked = connection.query_row("PRAGMA query_only", [], |row| row.get::<_, bool>(0)).unwrap_or(false);
+        if only_looked || open::log_bytes(&self.path) <= KEPT_LOG {
             // Where that can't be set, SQLite does the whole work.
-            let _ = open::keep_log(&self.lock());
+            let _ = open::keep_log(&connection);
         }
     }
 }
