@@ -116,6 +116,17 @@ pub fn slices(model: &Model, request: &SliceRequest<'_>) -> Result<Vec<Slice>, E
     Ok(found)
 }
 
+impl SliceKind {
+    /// Gives its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            SliceKind::Value => "value",
+            SliceKind::Range => "range",
+            SliceKind::Rest => "rest",
+        }
+    }
+}
+
 /// Gives the worst slice by a metric: of those with enough rows and a value, of equal ones the first.
 pub fn worst<'s>(slices: &'s [Slice], metric: &str) -> Option<(&'s Slice, f64)> {
     let higher = metric_higher_is_better(metric).unwrap_or(true);
@@ -148,6 +159,8 @@ pub fn slice_table(sets: &[(String, Vec<Slice>)]) -> Result<RecordBatch, Error> 
         ("set", texts(each.iter().map(|(set, ..)| set.as_str()).collect())),
         ("column", texts(each.iter().map(|(_, slice, ..)| slice.column.as_str()).collect())),
         ("slice", texts(each.iter().map(|(_, slice, ..)| slice.slice.as_str()).collect())),
+        // A value may be called as the rest is.
+        ("kind", texts(each.iter().map(|(_, slice, ..)| slice.kind.name()).collect())),
         ("rows", Arc::new(each.iter().map(|(_, slice, ..)| slice.rows as i64).collect::<Int64Array>())),
         ("metric", texts(each.iter().map(|(_, _, metric, _)| metric.as_str()).collect())),
         ("value", Arc::new(each.iter().map(|(.., value)| *value).collect::<Float64Array>())),
