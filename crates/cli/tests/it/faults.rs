@@ -1,6 +1,7 @@
 //! Memory that is exhausted, permission that is lost half-way, a tracking file of a later version: the end is clear, what
 //! is told is true, and the run goes on when that is over.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -33,8 +34,8 @@ fn limits(project: &Project) -> impl Iterator<Item = u64> + use<> {
 fn exhausted_memory_is_named_with_the_step_and_the_run_goes_on_with_more() {
     let roomy = Project::with_rows(20_000);
     let whole = candidate(&roomy.run());
-    let mut in_a_step = 0;
-    let mut ended_well = |kib: u64| {
+    let in_a_step = Cell::new(0);
+    let ended_well = |kib: u64| {
         let project = Project::with_rows(20_000);
         let output = limited(&project, kib, &["run", "--threads", "2"]);
         if output.status.success() {
@@ -45,7 +46,7 @@ fn exhausted_memory_is_named_with_the_step_and_the_run_goes_on_with_more() {
         let runs = project.json(&["runs", "list"]);
         // Threads that can't be started are told by the engine.
         if said.contains("error[memory/exhausted]") && said.contains(" in step ") {
-            in_a_step += 1;
+            in_a_step.set(in_a_step.get() + 1);
             assert_eq!(runs["runs"][0]["state"], "CRASHED", "{kib} KiB: {runs}");
             let run = runs["runs"][0]["run"].as_str().unwrap();
             assert!(said.contains(&format!("trainyard resume {run}")), "{kib} KiB: {said}");
@@ -58,7 +59,11 @@ fn exhausted_memory_is_named_with_the_step_and_the_run_goes_on_with_more() {
     for step in 1..=8 {
         ended_well(enough - enough * step / 40);
     }
-    assert!(in_a_step > 0, "the memory was never exhausted in a step");
+    // Threads take their space by chance: where all limits missed the steps, those between are tried.
+    for step in (1..=48).take_while(|_| in_a_step.get() == 0) {
+        ended_well(enough - enough * step / 200);
+    }
+    assert!(in_a_step.get() > 0, "the memory was never exhausted in a step");
 }
 
 #[test]
