@@ -25,17 +25,7 @@ pub(crate) fn arranged(root: i64, nodes: usize, at: impl Fn(i64) -> Result<Forei
     let (mut made, mut sets, mut known) = (Vec::new(), Vec::new(), 1);
     while let Some(foreign) = waiting.pop_front() {
         made.push(match at(foreign)? {
-            Foreign::Leaf { value, rows } => Node {
-                threshold: 0.0,
-                value,
-                gain: 0.0,
-                rows,
-                feature: 0,
-                left: 0,
-                right: 0,
-                missing_left: false,
-                set: None,
-            },
+            Foreign::Leaf { value, rows } => Node::leaf(value, rows),
             Foreign::Split { feature, goes_left, missing_left, gain, rows, children } => {
                 let left = known as u32;
                 known += 2;

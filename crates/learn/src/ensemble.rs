@@ -54,6 +54,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Makes a leaf.
+    pub fn leaf(value: f64, rows: u64) -> Node {
+        Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false, set: None }
+    }
+
     /// Says whether the node is a leaf.
     pub fn is_leaf(&self) -> bool {
         self.left == 0

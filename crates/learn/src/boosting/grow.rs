@@ -290,17 +290,7 @@ fn goes_left(bin: u8, highest: u8, missing_left: bool) -> bool {
 
 impl Grown {
     fn push(&mut self, rows: u64) -> usize {
-        self.nodes.push(Node {
-            threshold: 0.0,
-            value: 0.0,
-            gain: 0.0,
-            rows,
-            feature: 0,
-            left: 0,
-            right: 0,
-            missing_left: false,
-            set: None,
-        });
+        self.nodes.push(Node::leaf(0.0, rows));
         self.cuts.push(Cut::Bins { highest: 0, all_values: false });
         self.nodes.len() - 1
     }

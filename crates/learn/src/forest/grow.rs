@@ -471,17 +471,7 @@ fn goes_left(bin: u8, highest: u8, missing_left: bool) -> bool {
 
 impl Grown {
     fn push(&mut self) -> usize {
-        self.nodes.push(Node {
-            threshold: 0.0,
-            value: 0.0,
-            gain: 0.0,
-            rows: 0,
-            feature: 0,
-            left: 0,
-            right: 0,
-            missing_left: false,
-            set: None,
-        });
+        self.nodes.push(Node::leaf(0.0, 0));
         self.bins.push(0);
         self.values.resize(self.values.len() + self.outputs, 0.0);
         self.nodes.len() - 1

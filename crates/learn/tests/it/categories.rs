@@ -8,7 +8,7 @@ use trainyard_learn::{
 };
 use trainyard_random::{Key, Stream};
 
-use crate::data::{Table, json, json_columns};
+use crate::data::{LIGHTGBM_NODES, Table, json, json_columns};
 use crate::objectives::largest_difference;
 
 /// Makes a table of two uniform columns and three of categories: few, some of them missing, and very many; targets are
@@ -364,23 +364,6 @@ import numpy as np, lightgbm as lgb
 X, y = np.array(data["columns"], dtype=float).T, np.array(data["targets"])
 params = dict(objective="regression", num_leaves=15, verbose=-1, num_threads=1, deterministic=True, min_data_in_bin=1)
 model = lgb.train(params, lgb.Dataset(X, y, params=params, categorical_feature=data["categorical"]), 20)
-def nodes(root):
-    flat = []
-    def visit(node):
-        at = len(flat)
-        if "left_child" not in node:
-            flat.append(dict(value=node["leaf_value"], rows=node.get("leaf_count", 1)))
-            return at
-        flat.append(dict(feature=node["split_feature"], rows=node["internal_count"], missing_left=node["default_left"]))
-        if node["decision_type"] == "==":
-            flat[at].update(set=[int(code) for code in node["threshold"].split("||")], missing_left=False)
-        else:
-            flat[at].update(threshold=node["threshold"])
-        flat[at]["left"] = visit(node["left_child"])
-        flat[at]["right"] = visit(node["right_child"])
-        return at
-    visit(root)
-    return flat
 trees = [nodes(tree["tree_structure"]) for tree in model.dump_model()["tree_info"]]
 answer = dict(trees=trees, contributions=model.predict(X[:300], pred_contrib=True).tolist())
 "#;
@@ -406,7 +389,7 @@ fn contributions_are_those_of_lightgbm() {
     let request = json!({
         "columns": json_columns(&table.columns), "targets": json(&table.targets), "categorical": categorical,
     });
-    let answer = judge.run(CONTRIBUTIONS, &request);
+    let answer = judge.run(&[LIGHTGBM_NODES, CONTRIBUTIONS].concat(), &request);
     let trees: Value = answer["trees"].as_array().expect("trees").iter().map(stored).collect();
     let ensemble: trainyard_learn::TreeEnsemble =
         serde_json::from_value(json!({"features": 5, "base": 0.0, "trees": trees})).expect("an ensemble");

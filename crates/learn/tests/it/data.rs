@@ -8,6 +8,28 @@ use trainyard_judges::json_number;
 use trainyard_learn::Matrix;
 use trainyard_random::Key;
 
+/// Python: lists the nodes of a tree as `dump_model` of LightGBM gives it, children after their parent.
+pub(crate) const LIGHTGBM_NODES: &str = r#"
+def nodes(root):
+    flat = []
+    def visit(node):
+        at = len(flat)
+        if "left_child" not in node:
+            flat.append(dict(value=node["leaf_value"], rows=node.get("leaf_count", 1)))
+            return at
+        flat.append(dict(feature=node["split_feature"], rows=node["internal_count"], missing_left=node["default_left"]))
+        if node["decision_type"] == "==":
+            flat[at].update(set=[int(code) for code in node["threshold"].split("||")], missing_left=False)
+        else:
+            assert node["decision_type"] == "<="
+            flat[at].update(threshold=node["threshold"])
+        flat[at]["left"] = visit(node["left_child"])
+        flat[at]["right"] = visit(node["right_child"])
+        return at
+    visit(root)
+    return flat
+"#;
+
 /// Columns of doubles and a target.
 pub(crate) struct Table {
     pub(crate) columns: Vec<Vec<f64>>,

@@ -12,7 +12,7 @@ use trainyard_learn::{
 use trainyard_random::{Key, Stream};
 
 use crate::boosting::fit;
-use crate::data::{Table, json, json_columns, with_threads};
+use crate::data::{LIGHTGBM_NODES, Table, json, json_columns, with_threads};
 
 const LIGHTGBM: &str = r#"
 import numpy as np, lightgbm as lgb
@@ -20,21 +20,6 @@ X, y = np.array(data["columns"]).T, np.array(data["targets"])
 params = dict(objective="regression", num_leaves=data["leaves"], max_depth=data["depth"], learning_rate=0.2,
               min_child_samples=5, verbose=-1, num_threads=1, deterministic=True)
 model = lgb.train(params, lgb.Dataset(X, y), 30)
-def nodes(root):
-    flat = []
-    def visit(node):
-        at = len(flat)
-        if "left_child" not in node:
-            flat.append(dict(value=node["leaf_value"], rows=node.get("leaf_count", 1)))
-            return at
-        assert node["decision_type"] == "<="
-        flat.append(dict(threshold=node["threshold"], feature=node["split_feature"], rows=node["internal_count"],
-                         missing_left=node["default_left"]))
-        flat[at]["left"] = visit(node["left_child"])
-        flat[at]["right"] = visit(node["right_child"])
-        return at
-    visit(root)
-    return flat
 trees = [nodes(tree["tree_structure"]) for tree in model.dump_model()["tree_info"]]
 answer = dict(trees=trees, contributions=model.predict(np.array(data["rows"]).T, pred_contrib=True).tolist())
 "#;
@@ -50,12 +35,8 @@ found = permutation_importance(model, X, y, scoring="neg_root_mean_squared_error
 answer = dict(means=found.importances_mean, deviations=found.importances_std)
 "#;
 
-fn leaf(value: f64, rows: u64) -> Node {
-    Node { threshold: 0.0, value, gain: 0.0, rows, feature: 0, left: 0, right: 0, missing_left: false, set: None }
-}
-
 fn split(feature: u32, threshold: f64, rows: u64, left: u32, right: u32) -> Node {
-    Node { threshold, feature, left, right, ..leaf(0.0, rows) }
+    Node { threshold, feature, left, right, ..Node::leaf(0.0, rows) }
 }
 
 /// Says which columns of random trees hold categories.
@@ -95,7 +76,7 @@ fn random_nodes(
 ) -> u32 {
     let at = nodes.len();
     if depth == 0 || rows < 2 || draw.uniform() < 0.15 {
-        nodes.push(leaf(draw.uniform() * 4.0 - 2.0, rows));
+        nodes.push(Node::leaf(draw.uniform() * 4.0 - 2.0, rows));
         return at as u32;
     }
     // Now and then no training row goes left.
@@ -256,9 +237,9 @@ fn chains_of_a_hundred_splits_are_explained() {
         let chain = |at: u32| {
             let rows = 100_000 - 900 * u64::from(at / 2);
             if at == 200 {
-                leaf(3.0, rows)
+                Node::leaf(3.0, rows)
             } else if at % 2 == 1 {
-                leaf(f64::from(at % 7) - 3.0, 900)
+                Node::leaf(f64::from(at % 7) - 3.0, 900)
             } else {
                 split(at / 2 % features as u32, f64::from(at) / 250.0, rows, at + 1, at + 2)
             }
@@ -277,7 +258,7 @@ fn chains_of_a_hundred_splits_are_explained() {
 
 #[test]
 fn a_root_that_is_a_leaf_is_expected() {
-    let ensemble = ensemble(2, 0.5, vec![vec![leaf(2.0, 0)], vec![leaf(-0.25, 9)]]);
+    let ensemble = ensemble(2, 0.5, vec![vec![Node::leaf(2.0, 0)], vec![Node::leaf(-0.25, 9)]]);
     let columns = vec![vec![1.0; 300], vec![f64::NAN; 300]];
     let contributions = explained(&ensemble, &Matrix::of(&columns, 300));
     assert_eq!((contributions.rows(), contributions.features()), (300, 2));
@@ -359,12 +340,15 @@ fn trees_without_shares_are_refused() {
         other => panic!("{other:?}"),
     };
     let rows = "a split of a tree has no rows, or others than its children";
-    assert_eq!(what(vec![split(0, 0.5, 0, 1, 2), leaf(1.0, 0), leaf(2.0, 0)]), rows);
-    assert_eq!(what(vec![split(0, 0.5, 9, 1, 2), leaf(1.0, 4), leaf(2.0, 4)]), rows);
-    assert_eq!(what(vec![split(0, 0.5, 9, 1, 2), leaf(1.0, u64::MAX), leaf(2.0, 10)]), rows);
-    assert_eq!(what(vec![split(0, 0.5, 8, 1, 1), leaf(1.0, 4)]), "a node of a tree has two parents");
-    assert_eq!(what(vec![split(0, f64::NAN, 8, 1, 2), leaf(1.0, 4), leaf(1.0, 4)]), "a threshold of a tree is NaN");
-    assert_eq!(what(vec![leaf(f64::INFINITY, 4)]), "the value of a tree's leaf is not finite");
+    assert_eq!(what(vec![split(0, 0.5, 0, 1, 2), Node::leaf(1.0, 0), Node::leaf(2.0, 0)]), rows);
+    assert_eq!(what(vec![split(0, 0.5, 9, 1, 2), Node::leaf(1.0, 4), Node::leaf(2.0, 4)]), rows);
+    assert_eq!(what(vec![split(0, 0.5, 9, 1, 2), Node::leaf(1.0, u64::MAX), Node::leaf(2.0, 10)]), rows);
+    assert_eq!(what(vec![split(0, 0.5, 8, 1, 1), Node::leaf(1.0, 4)]), "a node of a tree has two parents");
+    assert_eq!(
+        what(vec![split(0, f64::NAN, 8, 1, 2), Node::leaf(1.0, 4), Node::leaf(1.0, 4)]),
+        "a threshold of a tree is NaN"
+    );
+    assert_eq!(what(vec![Node::leaf(f64::INFINITY, 4)]), "the value of a tree's leaf is not finite");
     let explainer = TreeExplainer::new(&random_ensemble(1, 3, 1, 3)).expect("an explainer");
     let columns = explainer.contributions(&Matrix::new(vec![&[1.0], &[2.0]], 1));
     assert_eq!(columns, Err(Error::Columns { operation: "explanation", expected: 3, got: 2 }));
@@ -378,7 +362,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn theirs(nodes: &Value) -> Vec<Node> {
     let node = |node: &Value| {
         let rows = node["rows"].as_u64().expect("a count");
-        let Some(feature) = node["feature"].as_u64() else { return leaf(number(&node["value"]), rows) };
+        let Some(feature) = node["feature"].as_u64() else { return Node::leaf(number(&node["value"]), rows) };
         let [left, right] = ["left", "right"].map(|side| node[side].as_u64().expect("a child") as u32);
         let missing_left = node["missing_left"].as_bool().expect("a side");
         Node { missing_left, ..split(feature as u32, number(&node["threshold"]), rows, left, right) }
@@ -404,7 +388,7 @@ fn contributions_are_those_of_lightgbm() {
             "columns": json_columns(&table.columns), "targets": json(&table.targets), "rows": json_columns(&rows),
             "leaves": leaves, "depth": depth,
         });
-        let answer = judge.run(LIGHTGBM, &request);
+        let answer = judge.run(&[LIGHTGBM_NODES, LIGHTGBM].concat(), &request);
         let trees = answer["trees"].as_array().expect("trees").iter().map(theirs).collect();
         let contributions = explained(&ensemble(10, 0.0, trees), &Matrix::of(&rows, 500));
         for (row, theirs) in answer["contributions"].as_array().expect("rows").iter().enumerate() {
