@@ -4,8 +4,8 @@ use trainyard_diagnostics::count;
 
 use super::font::Font;
 use super::picture::{Align, Picture};
-use super::scale::Scale;
-use super::tone::{AXIS, FAINT, GRID, INK, SERIES};
+use super::scale::{Frame, Scale};
+use super::tone::{AXIS, FAINT, INK, SERIES};
 use super::{MARGIN, SMALL, TITLE};
 
 const WIDTH: usize = 720;
@@ -23,19 +23,11 @@ pub fn learning_curve(name: &str, train_loss: &[f64], validation_loss: &[f64]) -
     let words = format!("{}, {} iterations", small.cut(name, 420.0), count(iterations as u64));
     picture.text(SMALL, &words, MARGIN as f32, 74.0, Align::Left, FAINT);
     let losses = Scale::over(train_loss.iter().chain(validation_loss).copied());
-    let steps = Scale::over([1.0, iterations.max(2) as f64].into_iter());
-    let x = |iteration: f64| left as f64 + steps.place(iteration) * WIDTH as f64;
-    let y = |loss: f64| bottom as f64 - losses.place(loss) * HEIGHT as f64;
-    for mark in steps.marks.iter().filter(|mark| mark.fract() == 0.0) {
-        let at = x(*mark).round() as usize;
-        picture.fill(at, top, at + 1, bottom, GRID);
-        picture.text(SMALL, &steps.written(*mark), at as f32, (bottom + 22) as f32, Align::Middle, FAINT);
-    }
-    for mark in &losses.marks {
-        let at = y(*mark).round() as usize;
-        picture.fill(left, at, right, at + 1, GRID);
-        picture.text(SMALL, &losses.written(*mark), (left - 10) as f32, at as f32, Align::Right, FAINT);
-    }
+    let mut steps = Scale::over([1.0, iterations.max(2) as f64].into_iter());
+    // Half an iteration is none.
+    steps.marks.retain(|mark| mark.fract() == 0.0);
+    let frame = Frame { left, top, right, bottom };
+    frame.draw_marks(&mut picture, &steps, &losses);
     picture.fill(left, top, left + 1, bottom + 1, AXIS);
     picture.fill(left, bottom, right, bottom + 1, AXIS);
     picture.text(SMALL, "iteration", (left + WIDTH / 2) as f32, (bottom + 52) as f32, Align::Middle, FAINT);
@@ -43,7 +35,9 @@ pub fn learning_curve(name: &str, train_loss: &[f64], validation_loss: &[f64]) -
     let lines = [("training rows", train_loss), ("validation rows", validation_loss)];
     let mut legend = left;
     for ((words, values), tone) in lines.into_iter().zip(SERIES).filter(|((_, values), _)| !values.is_empty()) {
-        let point = |(step, loss): (usize, &f64)| loss.is_finite().then(|| (x((step + 1) as f64), y(*loss)));
+        let point = |(step, loss): (usize, &f64)| {
+            loss.is_finite().then(|| (frame.x(&steps, (step + 1) as f64), frame.y(&losses, *loss)))
+        };
         let points: Vec<Option<(f64, f64)>> = values.iter().enumerate().map(point).collect();
         for ends in points.windows(2) {
             if let [Some(from), Some(to)] = ends {

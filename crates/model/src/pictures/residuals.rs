@@ -4,8 +4,8 @@ use trainyard_diagnostics::count;
 
 use super::font::Font;
 use super::picture::{Align, Picture};
-use super::scale::Scale;
-use super::tone::{AXIS, BAR, FAINT, GRID, HIGH, INK};
+use super::scale::{Frame, Scale};
+use super::tone::{AXIS, BAR, FAINT, HIGH, INK};
 use super::{MARGIN, SMALL, TITLE};
 
 /// The most rows that are drawn as dots.
@@ -41,23 +41,13 @@ pub fn residuals(targets: &[f64], predictions: &[f64]) -> Picture {
         words.push_str(&format!("; {} without a finite number", count((rows.len() - finite.len()) as u64)));
     }
     picture.text(SMALL, &words, MARGIN as f32, 74.0, Align::Left, FAINT);
-    let x = |value: f64| left as f64 + made.place(value) * WIDTH as f64;
-    let y = |value: f64| bottom as f64 - misses.place(value) * HEIGHT as f64;
-    for mark in &made.marks {
-        let at = x(*mark).round() as usize;
-        picture.fill(at, top, at + 1, bottom, GRID);
-        picture.text(SMALL, &made.written(*mark), at as f32, (bottom + 22) as f32, Align::Middle, FAINT);
-    }
-    for mark in &misses.marks {
-        let at = y(*mark).round() as usize;
-        picture.fill(left, at, right, at + 1, GRID);
-        picture.text(SMALL, &misses.written(*mark), (left - 10) as f32, at as f32, Align::Right, FAINT);
-    }
+    let frame = Frame { left, top, right, bottom };
+    frame.draw_marks(&mut picture, &made, &misses);
     for (value, miss) in finite.iter().step_by(step) {
-        let at = (x(*value), y(*miss));
+        let at = (frame.x(&made, *value), frame.y(&misses, *miss));
         picture.line(at, at, 4.0, BAR);
     }
-    let zero = y(0.0).round() as usize;
+    let zero = frame.y(&misses, 0.0).round() as usize;
     picture.fill(left, zero, right, zero + 2, HIGH);
     let mut counts = [0_usize; BARS];
     for (_, miss) in &finite {

@@ -1,5 +1,8 @@
 //! Axes of any numbers: where marks stand and what is written beside them.
 
+use super::SMALL;
+use super::picture::{Align, Picture};
+use super::tone::{FAINT, GRID};
 use crate::report::significant;
 
 /// Holds the marks of an axis, and the span that it shows.
@@ -36,6 +39,40 @@ impl Scale {
         // A mark that is zero but for rounding is zero.
         let mark = if mark.abs() < (self.most - self.least) * 1e-9 { 0.0 } else { mark };
         significant(mark, 4)
+    }
+}
+
+/// Where two axes span a picture, in pixels.
+pub(super) struct Frame {
+    pub(super) left: usize,
+    pub(super) top: usize,
+    pub(super) right: usize,
+    pub(super) bottom: usize,
+}
+
+impl Frame {
+    /// Gives where a value lies on the axis across.
+    pub(super) fn x(&self, scale: &Scale, value: f64) -> f64 {
+        self.left as f64 + scale.place(value) * (self.right - self.left) as f64
+    }
+
+    /// Gives where a value lies on the axis upwards.
+    pub(super) fn y(&self, scale: &Scale, value: f64) -> f64 {
+        self.bottom as f64 - scale.place(value) * (self.bottom - self.top) as f64
+    }
+
+    /// Draws a grid of the marks of both axes, and writes the marks beside it.
+    pub(super) fn draw_marks(&self, picture: &mut Picture, across: &Scale, upwards: &Scale) {
+        for mark in &across.marks {
+            let at = self.x(across, *mark).round() as usize;
+            picture.fill(at, self.top, at + 1, self.bottom, GRID);
+            picture.text(SMALL, &across.written(*mark), at as f32, (self.bottom + 22) as f32, Align::Middle, FAINT);
+        }
+        for mark in &upwards.marks {
+            let at = self.y(upwards, *mark).round() as usize;
+            picture.fill(self.left, at, self.right, at + 1, GRID);
+            picture.text(SMALL, &upwards.written(*mark), (self.left - 10) as f32, at as f32, Align::Right, FAINT);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Step for Gate {
         // A replay judges what was measured then, not what this machine measures now.
         let mut measured: BTreeMap<String, f64> = BTreeMap::new();
         for step in ["train", "evaluate"] {
-            let here = scope.output(if step == "train" { "train" } else { "evaluate" });
+            let here = scope.output(step);
             let output = self.0.recorded(step).map(|record| &record.output).or(here);
             measured.extend(output.map(|output| output.measurements.clone()).unwrap_or_default());
         }
@@ -88,10 +88,11 @@ impl Step for Gate {
         for gate in self.0.resolved.project.gates.iter() {
             let (metric, limit) = (gate.metric.value.as_str(), gate.limit.value);
             let found = if gate.of_worst_slice { worst(&slices, metric) } else { None };
-            let value = match (gate.of_worst_slice, found) {
-                (true, found) => found.map_or(f64::NAN, |(_, value)| value),
-                (false, _) => metrics.get(metric).or_else(|| measured.get(metric)).copied().unwrap_or(f64::NAN),
+            let value = match gate.of_worst_slice {
+                true => found.map(|(_, value)| value),
+                false => metrics.get(metric).or_else(|| measured.get(metric)).copied(),
             };
+            let value = value.unwrap_or(f64::NAN);
             let name = gate.name();
             // An undefined value passes no gate.
             let (sign, passed) = match gate.bound {
