@@ -1,6 +1,7 @@
 //! Doubles to at most 255 value bins and one bin for missing values.
 
 use std::hint::select_unpredictable;
+use std::mem;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,6 @@ use crate::spread::Spread;
 
 /// The bin of a missing value (NaN), whatever the number of value bins.
 pub(crate) const MISSING: u8 = u8::MAX;
-
-/// The number of columns whose bins share one word.
-pub(crate) const BLOCK: usize = 8;
 
 /// The most rows that edges are fitted on; more are sampled, as LightGBM and scikit-learn do.
 const SAMPLE: usize = 200_000;
@@ -45,12 +43,11 @@ pub struct Binning {
 #[serde(transparent)]
 struct Edges(#[serde(with = "trainyard_exact::json::list")] Vec<f64>);
 
-/// Holds the bins of every row, eight columns in a word.
+/// Holds the bins of every row, a byte each, column after column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BinnedMatrix {
-    pub(crate) blocks: Vec<Vec<u64>>,
-    pub(crate) columns: usize,
-    pub(crate) rows: usize,
+    columns: Vec<Vec<u8>>,
+    rows: usize,
 }
 
 impl Binning {
@@ -92,27 +89,16 @@ impl Binning {
     /// Panics when the number of columns is not that of the fit.
     pub fn apply(&self, matrix: &Matrix<'_>) -> BinnedMatrix {
         assert_eq!(matrix.columns().len(), self.columns.len(), "a binning is applied to the columns of its fit");
-        let blocks = self.columns.len().div_ceil(BLOCK);
-        let bin = |block: usize| {
-            let first = block * BLOCK;
-            let mut words = vec![0; matrix.rows()];
-            for (slot, (edges, values)) in
-                self.columns[first..].iter().zip(&matrix.columns()[first..]).take(BLOCK).enumerate()
-            {
-                if self.is_categorical(first + slot) {
-                    edges.bin_codes(values, slot * 8, &mut words);
-                } else {
-                    edges.bin(values, slot * 8, &mut words);
-                }
-            }
-            words
+        let bin = |(index, values): (usize, &&[f64])| {
+            let edges = &self.columns[index];
+            if self.is_categorical(index) { edges.bins_of_codes(values) } else { edges.bins(values) }
         };
-        let blocks = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
-            (0..blocks).map(bin).collect()
+        let columns = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
+            matrix.columns().iter().enumerate().map(bin).collect()
         } else {
-            (0..blocks).into_par_iter().map(bin).collect()
+            matrix.columns().par_iter().enumerate().map(bin).collect()
         };
-        BinnedMatrix { blocks, columns: self.columns.len(), rows: matrix.rows() }
+        BinnedMatrix { columns, rows: matrix.rows() }
     }
 
     /// Gives the number of columns.
@@ -149,7 +135,12 @@ impl BinnedMatrix {
 
     /// Gives the number of columns.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.columns.len()
+    }
+
+    /// Gives the bins of a column, row after row.
+    pub(crate) fn column(&self, column: usize) -> &[u8] {
+        &self.columns[column]
     }
 
     /// Gives the bin of a cell; 255 is the bin of missing values.
@@ -157,13 +148,13 @@ impl BinnedMatrix {
     /// # Panics
     /// Panics outside the matrix.
     pub fn bin(&self, row: usize, column: usize) -> u8 {
-        (self.blocks[column / BLOCK][row] >> (column % BLOCK * 8)) as u8
+        self.columns[column][row]
     }
 }
 
 impl Edges {
-    /// Writes the bin of each value into its byte of each word.
-    fn bin(&self, values: &[f64], shift: usize, words: &mut [u64]) {
+    /// Gives the bin of each value.
+    fn bins(&self, values: &[f64]) -> Vec<u8> {
         // Padded with +∞, below which no value lies, so that every search takes the same steps without a branch.
         let mut padded = [f64::INFINITY; 256];
         padded[..self.0.len()].copy_from_slice(&self.0);
@@ -179,28 +170,25 @@ impl Edges {
             }
             bins
         };
-        let write = |words: &mut [u64], bins: [usize; LANES], values: &[f64]| {
-            for ((word, bin), value) in words.iter_mut().zip(bins).zip(values) {
-                let bin = if value.is_nan() { MISSING } else { bin as u8 };
-                *word |= u64::from(bin) << shift;
-            }
+        let mut all = Vec::with_capacity(values.len());
+        let mut push = |bins: [usize; LANES], values: &[f64]| {
+            let bins = bins.iter().zip(values);
+            all.extend(bins.map(|(bin, value)| if value.is_nan() { MISSING } else { *bin as u8 }));
         };
         let (whole, rest) = values.as_chunks::<LANES>();
-        let (words, last_words) = words.split_at_mut(whole.len() * LANES);
-        for (values, words) in whole.iter().zip(words.chunks_exact_mut(LANES)) {
-            write(words, search(values), values);
+        for values in whole {
+            push(search(values), values);
         }
         let mut padded_rest = [0.0; LANES];
         padded_rest[..rest.len()].copy_from_slice(rest);
-        write(last_words, search(&padded_rest), rest);
+        push(search(&padded_rest), rest);
+        all
     }
 
-    /// Writes the code of each cell, as [`Edges::bin`] does.
-    fn bin_codes(&self, cells: &[f64], shift: usize, words: &mut [u64]) {
-        for (word, cell) in words.iter_mut().zip(cells) {
-            let code = code_of(*cell).filter(|code| usize::from(*code) <= self.0.len());
-            *word |= u64::from(code.unwrap_or(MISSING)) << shift;
-        }
+    /// Gives the code of each cell as its bin.
+    fn bins_of_codes(&self, cells: &[f64]) -> Vec<u8> {
+        let code = |cell: &f64| code_of(*cell).filter(|code| usize::from(*code) <= self.0.len());
+        cells.iter().map(|cell| code(cell).unwrap_or(MISSING)).collect()
     }
 }
 
@@ -225,7 +213,7 @@ fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> (Vec<f64>
         None => column.iter().copied().filter(present).map(sortable).collect(),
         Some(rows) => rows.iter().map(|&row| column[row]).filter(present).map(sortable).collect(),
     };
-    order.sort_unstable();
+    radix_sort(&mut order);
     let mut distinct: Vec<(f64, usize)> = Vec::new();
     for value in order.into_iter().map(unsortable) {
         match distinct.last_mut() {
@@ -240,6 +228,42 @@ fn edges(column: &[f64], sample: Option<&[usize]>, max_bins: usize) -> (Vec<f64>
     };
     let spread = Spread::new(&distinct, &edges);
     (edges, spread)
+}
+
+/// Keys below this number are sorted by comparison.
+const FEW_KEYS: usize = 1 << 12;
+
+/// Sorts keys byte after byte, the lowest first; a byte that all keys share is left out, as are most of numbers that were
+/// read with few digits or as floats of 32 bits.
+fn radix_sort(keys: &mut Vec<u64>) {
+    if keys.len() < FEW_KEYS {
+        return keys.sort_unstable();
+    }
+    let byte = |key: u64, place: usize| usize::from((key >> (8 * place)) as u8);
+    let mut counts = [[0usize; 256]; 8];
+    for key in keys.iter() {
+        for (place, counts) in counts.iter_mut().enumerate() {
+            counts[byte(*key, place)] += 1;
+        }
+    }
+    let mut sorted = vec![0; keys.len()];
+    for (place, counts) in counts.iter().enumerate() {
+        if counts.contains(&keys.len()) {
+            continue;
+        }
+        let mut next = [0; 256];
+        let mut before = 0;
+        for (next, count) in next.iter_mut().zip(counts) {
+            *next = before;
+            before += count;
+        }
+        for key in keys.iter() {
+            let next = &mut next[byte(*key, place)];
+            sorted[*next] = *key;
+            *next += 1;
+        }
+        mem::swap(keys, &mut sorted);
+    }
 }
 
 /// Gives the edges between the codes of a column of categories.
@@ -309,6 +333,20 @@ mod tests {
         assert_eq!(fit(&[f64::NAN; 3], 255), [0.0; 0]);
         assert_eq!(fit(&[7.0; 3], 255), [0.0; 0]);
         assert_eq!(fit(&[-0.0, 0.0], 255), [0.0; 0]);
+    }
+
+    #[test]
+    fn many_keys_are_sorted_as_few_are() {
+        let key = Key::new(1, "test");
+        let shifts = [0, 29, 56, 63];
+        for shift in shifts {
+            let mut keys: Vec<u64> =
+                (0..2 * FEW_KEYS as u64).map(|place| key.at(place) >> shift << (shift / 2)).collect();
+            let mut wanted = keys.clone();
+            wanted.sort_unstable();
+            radix_sort(&mut keys);
+            assert_eq!(keys, wanted, "shift {shift}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Only `cargo xtask bench` starts it, beside `benches/peers/learn.py`, which makes the data and knows the same stages. Both
 //! tell the seconds of the work alone, without reading the data, and how good the result is.
 
+mod limits;
 mod numbers;
 mod row;
 
@@ -19,7 +20,8 @@ use trainyard_learn::{
 
 use crate::numbers::Numbers;
 
-const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, or stages row MODEL CSV";
+const HELP: &str =
+    "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, or stages row MODEL CSV, or stages machine";
 /// The threads of every stage but `row`.
 const THREADS: usize = 2;
 /// The fits of `folds`, and into how many parts the rows are cut.
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().map_err(words_of);
     let told = pool.and_then(|pool| match words.as_slice() {
+        ["machine"] => pool.install(limits::machine),
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
         [stage, data] => pool.install(|| run(stage, Path::new(data))),
         _ => Err(HELP.to_owned()),
@@ -57,10 +60,10 @@ fn words_of(error: impl std::fmt::Display) -> String {
 fn run(stage: &str, data: &Path) -> Told {
     let numbers = Numbers::read(data)?;
     match stage {
-        "boosting" => boosting(&numbers),
+        "boosting" => boosting(numbers),
         "folds" => folds(&numbers),
-        "random_forest" => forest(&numbers, &ForestParameters::random_forest(Criterion::Gini { classes: 2 })),
-        "extra_trees" => forest(&numbers, &ForestParameters::extra_trees(Criterion::Gini { classes: 2 })),
+        "random_forest" => forest(numbers, &ForestParameters::random_forest(Criterion::Gini { classes: 2 })),
+        "extra_trees" => forest(numbers, &ForestParameters::extra_trees(Criterion::Gini { classes: 2 })),
         "shap" => shap(&numbers),
         "logistic" => logistic(&numbers),
         _ => Err(HELP.to_owned()),
@@ -72,8 +75,8 @@ fn deep() -> BoostingParameters {
     BoostingParameters { max_leaf_nodes: 63, max_depth: Some(6), ..BoostingParameters::default() }
 }
 
-fn boosting(numbers: &Numbers) -> Told {
-    let (train, test) = numbers.cut(0.8);
+fn boosting(mut train: Numbers) -> Told {
+    let test = train.split_off(0.8);
     let started = Instant::now();
     let parameters = deep();
     let binning = Binning::fit(&train.matrix(), parameters.max_bins);
@@ -84,7 +87,8 @@ fn boosting(numbers: &Numbers) -> Told {
     let seconds = started.elapsed().as_secs_f64();
     let margins = fit.ensemble().predict_margin(&test.matrix());
     let auc = metrics::roc_auc(test.targets(), &margins).map_err(words_of)?;
-    Ok(json!({"seconds": seconds, "quality": auc}))
+    let additions = limits::boosting_additions(fit.ensemble(), train.columns());
+    Ok(json!({"seconds": seconds, "quality": auc, "additions": additions}))
 }
 
 /// Fits 100 small models, each on four fifths of the rows; what is binned of a fold serves every fit of it.
@@ -100,20 +104,25 @@ fn folds(numbers: &Numbers) -> Told {
             (train, held, binning, binned)
         })
         .collect();
-    let fit = |number: usize| -> Result<f64, String> {
+    let fit = |number: usize| -> Result<(f64, u64), String> {
         let (train, held, binning, binned) = &parts[number % FOLDS];
         let objective = Objective::BinaryLogLoss;
         let fit = boost(binned, binning, train.targets(), None, &parameters, objective, None, &|_, _, _| true)
             .map_err(words_of)?;
-        metrics::roc_auc(held.targets(), &fit.ensemble().predict_margin(&held.matrix())).map_err(words_of)
+        let margins = fit.ensemble().predict_margin(&held.matrix());
+        let auc = metrics::roc_auc(held.targets(), &margins).map_err(words_of)?;
+        Ok((auc, limits::boosting_additions(fit.ensemble(), train.columns())))
     };
-    let scores = (0..FITS).into_par_iter().map(fit).collect::<Result<Vec<f64>, String>>()?;
+    let scores = (0..FITS).into_par_iter().map(fit).collect::<Result<Vec<(f64, u64)>, String>>()?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(json!({"seconds": seconds, "quality": scores.iter().sum::<f64>() / FITS as f64}))
+    let quality = scores.iter().map(|(auc, _)| auc).sum::<f64>() / FITS as f64;
+    Ok(
+        json!({"seconds": seconds, "quality": quality, "additions": scores.iter().map(|(_, of_fit)| of_fit).sum::<u64>()}),
+    )
 }
 
-fn forest(numbers: &Numbers, usual: &ForestParameters) -> Told {
-    let (train, test) = numbers.cut(0.5);
+fn forest(mut train: Numbers, usual: &ForestParameters) -> Told {
+    let test = train.split_off(0.5);
     let started = Instant::now();
     let parameters = ForestParameters { max_depth: Some(10), ..usual.clone() };
     let binning = Binning::fit(&train.matrix(), 255);
@@ -121,7 +130,9 @@ fn forest(numbers: &Numbers, usual: &ForestParameters) -> Told {
     let fit = grow_forest(&binned, &binning, train.targets(), None, &parameters, &|_, _| true).map_err(words_of)?;
     let seconds = started.elapsed().as_secs_f64();
     let auc = metrics::roc_auc(test.targets(), &fit.predict(&test.matrix())[0]).map_err(words_of)?;
-    Ok(json!({"seconds": seconds, "quality": auc}))
+    // Each split tries the square root of the columns.
+    let additions = limits::forest_additions(&fit.ensembles[0], train.columns().isqrt());
+    Ok(json!({"seconds": seconds, "quality": auc, "additions": additions}))
 }
 
 /// Explains every row; the quality is by how much a row's contributions may miss its margin.
@@ -140,7 +151,8 @@ fn shap(numbers: &Numbers) -> Told {
     let margins = fit.ensemble().predict_margin(&matrix);
     let miss = |(row, margin): (usize, &f64)| (contributions.row(row).iter().sum::<f64>() - margin).abs();
     let misses = margins.iter().enumerate().map(miss);
-    Ok(json!({"seconds": seconds, "quality": misses.fold(0.0, f64::max)}))
+    let additions = limits::contributions_of_a_row(fit.ensemble()) * margins.len() as u64;
+    Ok(json!({"seconds": seconds, "quality": misses.fold(0.0, f64::max), "additions": additions}))
 }
 
 /// Fits a logistic regression; the quality is the mean of what it makes small.
@@ -153,5 +165,7 @@ fn logistic(numbers: &Numbers) -> Told {
     let probabilities: Vec<f64> = model.predict(&matrix).into_iter().map(sigmoid).collect();
     let loss = metrics::log_loss(targets, &probabilities).map_err(words_of)?;
     let penalty: f64 = model.coefficients.iter().map(|value| value * value).sum::<f64>() / 2.0;
-    Ok(json!({"seconds": seconds, "quality": loss + penalty / targets.len() as f64}))
+    // The table is read once before the first iteration and once in each.
+    let bytes = (model.iterations + 1) * targets.len() * numbers.columns() * size_of::<f64>();
+    Ok(json!({"seconds": seconds, "quality": loss + penalty / targets.len() as f64, "bytes": bytes}))
 }

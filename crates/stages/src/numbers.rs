@@ -32,14 +32,24 @@ impl Numbers {
         Matrix::of(&self.columns, self.targets.len())
     }
 
+    /// Gives the number of columns of features.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
     pub(crate) fn targets(&self) -> &[f64] {
         &self.targets
     }
 
-    /// Gives the first rows and the others.
-    pub(crate) fn cut(&self, share: f64) -> (Numbers, Numbers) {
+    /// Keeps the first rows; gives the others.
+    pub(crate) fn split_off(&mut self, share: f64) -> Numbers {
         let first = (self.targets.len() as f64 * share).round() as usize;
-        (self.rows(|row| row < first), self.rows(|row| row >= first))
+        let split_off = |column: &mut Vec<f64>| {
+            let others = column.split_off(first);
+            column.shrink_to_fit();
+            others
+        };
+        Numbers { columns: self.columns.iter_mut().map(split_off).collect(), targets: split_off(&mut self.targets) }
     }
 
     /// Gives the rows that are not of a fold, and those that are: each fold has every so many-th row.

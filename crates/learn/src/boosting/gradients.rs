@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use trainyard_exact::power_of_two;
 
+use super::logistic::{LANES, Logistic};
 use crate::objective::{Objective, softmax};
 
 /// Rows whose loss is summed one after another; a constant, so that sums are the same at any thread count.
@@ -14,8 +15,11 @@ const FOLD: usize = 512;
 /// The bits of a quantised gradient.
 const GRADIENT_BITS: i32 = 30;
 
-/// A sum over rows, or one row: the quantised gradient, and hessian and number of rows in one word.
+/// A sum over rows: the quantised gradient, and hessian and number of rows in one word.
 pub(crate) type Sums = [i64; 2];
+
+/// The quantised gradient and hessian of one row.
+pub(crate) type Pair = [i32; 2];
 
 /// Knows what the integers stand for.
 ///
@@ -38,10 +42,10 @@ impl Scale {
         Scale { count_shift: 64 - count_bits, hessian_bits, gradient_unit: 1.0, hessian_unit: 1.0 }
     }
 
-    /// Gives what one row adds to the second word of [`Sums`].
+    /// Gives what a row of this pair adds.
     #[inline]
-    fn one_row(&self) -> i64 {
-        (1u64 << self.count_shift) as i64
+    pub(crate) fn of_row(&self, [gradient, hessian]: Pair) -> Sums {
+        [i64::from(gradient), i64::from(hessian) | (1u64 << self.count_shift) as i64]
     }
 
     /// Gives the number of rows in a sum.
@@ -61,7 +65,7 @@ impl Scale {
 #[derive(Debug)]
 pub(crate) struct Gradients {
     pub(crate) margins: Vec<f64>,
-    pub(crate) pairs: Vec<Sums>,
+    pub(crate) pairs: Vec<Pair>,
     pub(crate) scale: Scale,
     exact: Vec<[f64; 2]>,
 }
@@ -138,9 +142,8 @@ impl Gradients {
         let hessian_scale = scale_for(chunks.iter().fold(0.0, |max, chunk| chunk.hessian.max(max)), hessian_bits);
         self.scale.gradient_unit = 1.0 / gradient_scale;
         self.scale.hessian_unit = 1.0 / hessian_scale;
-        let one_row = self.scale.one_row();
-        let quantise = |(pair, exact): (&mut Sums, &[f64; 2])| {
-            *pair = [nearest(exact[0] * gradient_scale), nearest(exact[1] * hessian_scale) | one_row];
+        let quantise = |(pair, exact): (&mut Pair, &[f64; 2])| {
+            *pair = [nearest(exact[0] * gradient_scale), nearest(exact[1] * hessian_scale)];
         };
         if self.is_large() {
             self.pairs.par_iter_mut().zip(&self.exact).with_min_len(CHUNK).for_each(quantise);
@@ -250,35 +253,38 @@ fn derive(
     weights: Option<&[f64]>,
     exact: &mut [[f64; 2]],
 ) -> Chunk {
-    let rows = margins.iter().zip(targets).zip(exact);
     let mut chunk = Chunk { loss: 0.0, gradient: 0.0, hessian: 0.0 };
     match (loss, weights) {
         (SingleLoss::Log, None) => {
-            let (mut product, mut factors) = (1.0, 0);
-            for ((&margin, &target), exact) in rows {
-                let logistic = Logistic::at(margin, target);
-                *exact = [logistic.gradient, logistic.hessian];
-                chunk.note(*exact);
-                chunk.loss += logistic.linear;
-                product *= logistic.factor;
-                factors += 1;
-                if factors == FOLD {
-                    chunk.loss += libm::log(product);
-                    (product, factors) = (1.0, 0);
+            let mut sums = LogLoss::default();
+            for ((margins, targets), exact) in
+                margins.chunks(LANES).zip(targets.chunks(LANES)).zip(exact.chunks_mut(LANES))
+            {
+                let rows = Logistic::at(&padded(margins), &padded(targets));
+                for (lane, exact) in exact.iter_mut().enumerate() {
+                    *exact = [rows.gradients[lane], rows.hessians[lane]];
+                }
+                if margins.len() == LANES {
+                    sums.add(&rows);
+                } else {
+                    sums.add_first(&rows, margins.len());
                 }
             }
-            chunk.loss += libm::log(product);
+            chunk = sums.finish();
         }
         (SingleLoss::Log, Some(weights)) => {
-            for (((&margin, &target), exact), &weight) in rows.zip(weights) {
-                let logistic = Logistic::at(margin, target);
-                *exact = [logistic.gradient * weight, logistic.hessian * weight];
-                chunk.note(*exact);
-                chunk.loss += (logistic.linear + libm::log(logistic.factor)) * weight;
+            let rows = margins.chunks(LANES).zip(targets.chunks(LANES)).zip(exact.chunks_mut(LANES));
+            for (((margins, targets), exact), weights) in rows.zip(weights.chunks(LANES)) {
+                let rows = Logistic::at(&padded(margins), &padded(targets));
+                for (lane, (exact, weight)) in exact.iter_mut().zip(weights).enumerate() {
+                    *exact = [rows.gradients[lane] * weight, rows.hessians[lane] * weight];
+                    chunk.note(*exact);
+                    chunk.loss += (rows.linear[lane] + libm::log(rows.factors[lane])) * weight;
+                }
             }
         }
         (SingleLoss::Squared, weights) => {
-            for (row, ((&margin, &target), exact)) in rows.enumerate() {
+            for (row, ((&margin, &target), exact)) in margins.iter().zip(targets).zip(exact).enumerate() {
                 let weight = weights.map_or(1.0, |weights| weights[row]);
                 let residual = margin - target;
                 *exact = [residual * weight, weight];
@@ -287,7 +293,7 @@ fn derive(
             }
         }
         (SingleLoss::Linear { below, above }, weights) => {
-            for (row, ((&margin, &target), exact)) in rows.enumerate() {
+            for (row, ((&margin, &target), exact)) in margins.iter().zip(targets).zip(exact).enumerate() {
                 let weight = weights.map_or(1.0, |weights| weights[row]);
                 let slope = if margin > target { above } else { -below };
                 // There is no curvature: 1 makes a step as long as the mean slope, which says where to split.
@@ -297,7 +303,7 @@ fn derive(
             }
         }
         (SingleLoss::Poisson, weights) => {
-            for (row, ((&margin, &target), exact)) in rows.enumerate() {
+            for (row, ((&margin, &target), exact)) in margins.iter().zip(targets).zip(exact).enumerate() {
                 let weight = weights.map_or(1.0, |weights| weights[row]);
                 let value = libm::exp(margin);
                 *exact = [(value - target) * weight, value * weight];
@@ -318,28 +324,71 @@ impl Chunk {
     }
 }
 
-/// What the log loss says about a row: its loss is `linear + log(factor)`.
-struct Logistic {
-    gradient: f64,
-    hessian: f64,
-    linear: f64,
-    factor: f64,
+/// Repeats the last of fewer than [`LANES`] values.
+#[inline(always)]
+fn padded(values: &[f64]) -> [f64; LANES] {
+    match values.first_chunk() {
+        Some(values) => *values,
+        None => std::array::from_fn(|lane| values[lane.min(values.len() - 1)]),
+    }
 }
 
-impl Logistic {
-    #[inline]
-    fn at(margin: f64, target: f64) -> Logistic {
-        let tail = libm::exp(-margin.abs());
-        let factor = 1.0 + tail;
-        let large = 1.0 / factor;
-        let small = tail * large;
-        let (positive, negative) = if margin >= 0.0 { (large, small) } else { (small, large) };
-        let is_positive = target > 0.5;
-        Logistic {
-            gradient: if is_positive { -negative } else { positive },
-            hessian: large * small,
-            linear: if is_positive { (-margin).max(0.0) } else { margin.max(0.0) },
-            factor,
+/// The log losses of a chunk's rows, lane by lane: what is added up in each does not wait for the others.
+struct LogLoss {
+    linear: [f64; LANES],
+    /// The product of the factors whose logarithms are not yet in `folded`.
+    product: [f64; LANES],
+    factors: usize,
+    folded: f64,
+    gradient: [f64; LANES],
+    hessian: [f64; LANES],
+}
+
+impl Default for LogLoss {
+    fn default() -> LogLoss {
+        let zeros = [0.0; LANES];
+        LogLoss { linear: zeros, product: [1.0; LANES], factors: 0, folded: 0.0, gradient: zeros, hessian: zeros }
+    }
+}
+
+impl LogLoss {
+    #[inline(always)]
+    fn add(&mut self, rows: &Logistic) {
+        for lane in 0..LANES {
+            self.linear[lane] += rows.linear[lane];
+            self.product[lane] *= rows.factors[lane];
+            let (size, hessian) = (rows.gradients[lane].abs(), rows.hessians[lane]);
+            self.gradient[lane] = if size > self.gradient[lane] { size } else { self.gradient[lane] };
+            self.hessian[lane] = if hessian > self.hessian[lane] { hessian } else { self.hessian[lane] };
+        }
+        self.factors += LANES;
+        if self.factors == FOLD {
+            self.fold();
+        }
+    }
+
+    /// Adds the first `count` rows, the last of a chunk.
+    fn add_first(&mut self, rows: &Logistic, count: usize) {
+        let mut known = Logistic { linear: [0.0; LANES], factors: [1.0; LANES], ..*rows };
+        known.linear[..count].copy_from_slice(&rows.linear[..count]);
+        known.factors[..count].copy_from_slice(&rows.factors[..count]);
+        // The others repeat the last row, so that the largest gradient is the same.
+        self.add(&known);
+    }
+
+    fn fold(&mut self) {
+        self.folded += libm::log(self.product.iter().product());
+        (self.product, self.factors) = ([1.0; LANES], 0);
+    }
+
+    fn finish(mut self) -> Chunk {
+        self.fold();
+        let largest =
+            |lanes: [f64; LANES]| lanes.into_iter().fold(0.0, |max: f64, value| if value > max { value } else { max });
+        Chunk {
+            loss: self.linear.iter().sum::<f64>() + self.folded,
+            gradient: largest(self.gradient),
+            hessian: largest(self.hessian),
         }
     }
 }
@@ -352,8 +401,8 @@ pub(crate) fn scale_for(largest: f64, bits: i32) -> f64 {
 
 /// Rounds to the nearest integer, ties to even, for sizes up to 2^31; one addition on any machine.
 #[inline]
-pub(crate) fn nearest(value: f64) -> i64 {
-    i64::from((value + 6_755_399_441_055_744.0).to_bits() as i32)
+pub(crate) fn nearest(value: f64) -> i32 {
+    (value + 6_755_399_441_055_744.0).to_bits() as i32
 }
 
 #[cfg(test)]
@@ -383,7 +432,8 @@ mod tests {
             let mut scale = Scale::new(rows);
             scale.hessian_unit = 1.0;
             let largest = (1i64 << scale.hessian_bits) * rows as i64;
-            let all = [0, (scale.one_row() as u64).wrapping_mul(rows as u64).wrapping_add(largest as u64) as i64];
+            let [_, one_row] = scale.of_row([0, 0]);
+            let all = [0, (one_row as u64).wrapping_mul(rows as u64).wrapping_add(largest as u64) as i64];
             assert_eq!(scale.count(all), rows as u64);
             assert_eq!(scale.hessian(all), largest as f64);
         }

@@ -11,12 +11,15 @@ use super::parameters::{BoostingParameters, GrowPolicy};
 use super::partition::Partition;
 use super::quantile;
 use super::split::{Bounds, Cut, Rules, Split};
-use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
+use crate::binning::{BinnedMatrix, Binning, MISSING};
 use crate::ensemble::{Node, Tree, set_number};
 use crate::{CategorySet, Error};
 
-/// Rows that one thread gathers faster than several.
+/// Rows that one thread sums faster than several.
 const PARALLEL_ROWS: usize = 1 << 15;
+
+/// Rows that one thread sums at a time.
+const SUMMED_ROWS: usize = 1 << 13;
 
 /// Grows the trees of one fit; keeps its working space from tree to tree.
 pub(crate) struct Grower<'a> {
@@ -24,8 +27,7 @@ pub(crate) struct Grower<'a> {
     binning: &'a Binning,
     parameters: &'a BoostingParameters,
     partition: Partition,
-    gathered: Vec<Sums>,
-    scratch: Box<Scratch>,
+    scratch: Scratch,
     spare: Vec<Vec<Sums>>,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Grown {
 
 /// A leaf that may still be split.
 struct Leaf {
-    /// What is greatest in the leaf that is split next.
+    /// See [`Grower::priority`].
     priority: f64,
     node: usize,
     depth: usize,
@@ -84,8 +86,7 @@ impl<'a> Grower<'a> {
             binning,
             parameters,
             partition: Partition::default(),
-            gathered: Vec::new(),
-            scratch: histogram::new_scratch(),
+            scratch: Scratch::new(),
             spare: Vec::new(),
         }
     }
@@ -114,12 +115,18 @@ impl<'a> Grower<'a> {
         let mut grown = Grown { nodes: Vec::new(), cuts: Vec::new(), leaves: Vec::new() };
         grown.push(scale.count(total));
         let mut open = BinaryHeap::new();
+        let mut root = None;
         if self.may_split(total, 0, &rules) {
             let mut histogram = self.new_histogram(layout);
             self.fill(layout, &mut histogram, all.clone(), gradients);
-            self.offer(layout, &rules, (0, 0, all.clone()), total, Bounds::NONE, histogram, &mut open, &mut grown);
-        } else {
-            grown.leaves.push((0, all));
+            root = rules.best(layout, &histogram, total, Bounds::NONE).map(|split| (split, histogram));
+        }
+        match root {
+            Some((split, histogram)) => {
+                let (priority, rows, bounds) = (self.priority(&split, 0), all, Bounds::NONE);
+                open.push(Leaf { priority, node: 0, depth: 0, rows, bounds, split, total, histogram });
+            }
+            None => grown.leaves.push((0, all)),
         }
         // A tree of one leaf adds nothing: the base already is the best constant.
         let mut totals = vec![([0, total[1]], Bounds::NONE, 0.0)];
@@ -152,12 +159,20 @@ impl<'a> Grower<'a> {
             let mut large = leaf.histogram;
             histogram::subtract(&mut large, &small);
             let histograms = if smaller == 0 { [small, large] } else { [large, small] };
-            for (((place, total, bounds), may), histogram) in sides.into_iter().zip(may).zip(histograms) {
-                if may {
-                    self.offer(layout, &rules, place, total, bounds, histogram, &mut open, &mut grown);
-                } else {
-                    self.spare.push(histogram);
-                    grown.leaves.push((place.0, place.2));
+            let candidate = |side: usize| may[side].then_some((&*histograms[side], sides[side].1, sides[side].2));
+            let splits = rules.best_of_both(layout, [candidate(0), candidate(1)]);
+            for ((((node, depth, rows), total, bounds), split), histogram) in
+                sides.into_iter().zip(splits).zip(histograms)
+            {
+                match split {
+                    Some(split) => {
+                        let priority = self.priority(&split, depth);
+                        open.push(Leaf { priority, node, depth, rows, bounds, split, total, histogram });
+                    }
+                    None => {
+                        self.spare.push(histogram);
+                        grown.leaves.push((node, rows));
+                    }
                 }
             }
         }
@@ -205,31 +220,11 @@ impl<'a> Grower<'a> {
         rules.scale.count(total) >= 2 * rules.min_rows && self.parameters.max_depth.is_none_or(|most| depth < most)
     }
 
-    /// Puts a leaf on the heap if a split of it gains anything.
-    #[expect(clippy::too_many_arguments, reason = "the state of a growing tree, used in one place")]
-    fn offer(
-        &mut self,
-        layout: &Layout<'_>,
-        rules: &Rules<'_>,
-        (node, depth, rows): (usize, usize, std::ops::Range<usize>),
-        total: Sums,
-        bounds: Bounds,
-        histogram: Vec<Sums>,
-        open: &mut BinaryHeap<Leaf>,
-        grown: &mut Grown,
-    ) {
-        match rules.best(layout, &histogram, total, bounds) {
-            Some(split) => {
-                let priority = match self.parameters.grow_policy {
-                    GrowPolicy::Lossguide => split.gain,
-                    GrowPolicy::Depthwise => -(depth as f64),
-                };
-                open.push(Leaf { priority, node, depth, rows, bounds, split, total, histogram });
-            }
-            None => {
-                self.spare.push(histogram);
-                grown.leaves.push((node, rows));
-            }
+    /// Gives what is greatest in the leaf that is split next.
+    fn priority(&self, split: &Split, depth: usize) -> f64 {
+        match self.parameters.grow_policy {
+            GrowPolicy::Lossguide => split.gain,
+            GrowPolicy::Depthwise => -(depth as f64),
         }
     }
 
@@ -247,26 +242,13 @@ impl<'a> Grower<'a> {
         range: std::ops::Range<usize>,
         gradients: &Gradients,
     ) {
-        let rows = &self.partition.rows()[range];
-        if rows.len() == gradients.pairs.len() {
-            layout.fill(histogram, rows, &gradients.pairs, &mut self.scratch);
-        } else {
-            self.gathered.resize(rows.len(), [0; 2]);
-            let gather = |(pair, row): (&mut Sums, &u32)| *pair = gradients.pairs[*row as usize];
-            if rows.len() < PARALLEL_ROWS || rayon::current_num_threads() == 1 {
-                self.gathered.iter_mut().zip(rows).for_each(gather);
-            } else {
-                self.gathered.par_iter_mut().zip(rows).with_min_len(PARALLEL_ROWS / 4).for_each(gather);
-            }
-            layout.fill(histogram, rows, &self.gathered, &mut self.scratch);
-        }
+        layout.fill(histogram, &self.partition.rows()[range], gradients, &mut self.scratch);
     }
 
     /// Reorders the rows of a leaf by `split`; gives the number that goes left.
     fn cut(&mut self, range: std::ops::Range<usize>, split: &Split) -> usize {
-        let words = &self.matrix.blocks[split.column / BLOCK];
-        let shift = split.column % BLOCK * 8;
-        let bin = |row: u32| (words[row as usize] >> shift) as u8;
+        let bins = self.matrix.column(split.column);
+        let bin = |row: u32| bins[row as usize];
         match split.cut {
             Cut::Bins { highest, .. } => {
                 self.partition.cut(range, |row| goes_left(bin(row), highest, split.missing_left))
@@ -276,10 +258,15 @@ impl<'a> Grower<'a> {
     }
 
     fn total(&self, gradients: &Gradients) -> Sums {
-        self.partition.rows().iter().fold([0, 0], |total, &row| {
-            let pair = gradients.pairs[row as usize];
-            [total[0] + pair[0], total[1].wrapping_add(pair[1])]
-        })
+        let add = |total: Sums, pair: Sums| [total[0] + pair[0], total[1].wrapping_add(pair[1])];
+        let of_row = |row: u32| gradients.scale.of_row(gradients.pairs[row as usize]);
+        let sum = |rows: &[u32]| rows.iter().fold([0, 0], |total, &row| add(total, of_row(row)));
+        let rows = self.partition.rows();
+        if rows.len() < PARALLEL_ROWS {
+            sum(rows)
+        } else {
+            rows.par_chunks(SUMMED_ROWS).map(sum).reduce(|| [0, 0], add)
+        }
     }
 }
 

@@ -4,23 +4,30 @@ use std::mem;
 
 use rayon::prelude::*;
 
-use super::gradients::Sums;
-use super::lanes::{Lane, Lanes, fold};
-use crate::binning::{BLOCK, MISSING};
+use super::gradients::{Gradients, Pair, Scale, Sums};
+use super::lanes::{BLOCK, Lane, Lanes, fold};
+use crate::binning::MISSING;
 
 /// Cells of work below which one thread is faster than several.
-const PARALLEL_CELLS: usize = 1 << 19;
+const PARALLEL_CELLS: usize = 1 << 18;
 
-/// The fewest rows worth a thread of their own.
-const PARALLEL_ROWS: usize = 1 << 15;
+/// The fewest rows worth histograms of their own, which are cleared before and added up afterwards.
+const PARALLEL_ROWS: usize = 1 << 12;
 
-/// One full-width histogram a lane of a block, so that a byte can never index outside.
-pub(crate) type Scratch = [[Sums; 256]; BLOCK];
+/// Words of a row that are read together: half a line of the cache.
+const GROUP: usize = 4;
+
+/// Rows that are gathered before they are counted. Gathering alone, the processor waits for many rows at once; what is
+/// gathered and the histograms of a block stay in its nearest cache.
+const GATHERED: usize = 512;
+
+/// One full-width histogram a lane, block after block of a group, so that a byte can never index outside.
+pub(crate) type Scratch = Vec<[[Sums; 256]; BLOCK]>;
 
 /// Knows which columns a tree looks at and where each one's bins lie in a histogram.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
-    lanes: &'a Lanes<'a>,
+    lanes: &'a Lanes,
     /// In increasing order of their index.
     pub(crate) columns: Vec<Column>,
     blocks: Vec<Block>,
@@ -39,7 +46,6 @@ pub(crate) struct Column {
 #[derive(Debug)]
 struct Block {
     index: usize,
-    first: usize,
     length: usize,
     lanes: Vec<usize>,
     /// Where the histogram of each column begins, after that of the block; a column that is not chosen has none.
@@ -48,11 +54,11 @@ struct Block {
 
 impl<'a> Layout<'a> {
     /// Lays out the columns for which `chosen` holds.
-    pub(crate) fn new(lanes: &'a Lanes<'a>, chosen: impl Fn(usize) -> bool) -> Layout<'a> {
+    pub(crate) fn new(lanes: &'a Lanes, chosen: impl Fn(usize) -> bool) -> Layout<'a> {
         let mut layout = Layout { lanes, columns: Vec::new(), blocks: Vec::new(), length: 0 };
         for (index, members) in lanes.lanes.chunks(BLOCK).enumerate() {
             let first = layout.length;
-            let mut block = Block { index, first, length: 0, lanes: Vec::new(), places: Vec::new() };
+            let mut block = Block { index, length: 0, lanes: Vec::new(), places: Vec::new() };
             for (slot, lane) in members.iter().enumerate() {
                 let mut place = |index: usize, value_bins: usize| {
                     chosen(index).then(|| {
@@ -79,38 +85,32 @@ impl<'a> Layout<'a> {
         layout
     }
 
-    /// Fills `histogram` from `rows`, whose pairs are `pairs` in the same order.
-    pub(crate) fn fill(&self, histogram: &mut [Sums], rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
+    /// Fills `histogram` from `rows`, of which each adds its gradient and hessian.
+    pub(crate) fn fill(&self, histogram: &mut [Sums], rows: &[u32], gradients: &Gradients, scratch: &mut Scratch) {
         let threads = rayon::current_num_threads();
+        let mut groups = Vec::with_capacity(self.blocks.len().div_ceil(GROUP));
+        let mut rest = histogram;
+        for blocks in self.blocks.chunks(GROUP) {
+            let (region, after) = rest.split_at_mut(blocks.iter().map(|block| block.length).sum());
+            groups.push((Group { lanes: self.lanes, blocks, pairs: &gradients.pairs, scale: gradients.scale }, region));
+            rest = after;
+        }
         if threads == 1 || rows.len() * self.lanes.lanes.len() < PARALLEL_CELLS {
-            for block in &self.blocks {
-                let region = &mut histogram[block.first..block.first + block.length];
-                block.fill(region, self.lanes, rows, pairs, scratch);
-            }
+            groups.into_iter().for_each(|(group, region)| group.fill(region, rows, scratch));
             return;
         }
         // Integer sums are the same however rows are shared out, so the number of parts may follow the threads.
-        let parts = (2 * threads).div_ceil(self.blocks.len()).min(rows.len() / PARALLEL_ROWS).max(1);
-        let part_rows = rows.len().div_ceil(parts);
-        let mut regions = Vec::with_capacity(self.blocks.len());
-        let mut rest = histogram;
-        for block in &self.blocks {
-            let (region, after) = rest.split_at_mut(block.length);
-            regions.push((block, region));
-            rest = after;
-        }
-        regions.into_par_iter().for_each(|(block, region)| {
-            let partial = |(rows, pairs): (&[u32], &[Sums])| {
-                let mut sums = vec![[0; 2]; block.length];
-                block.fill(&mut sums, self.lanes, rows, pairs, &mut new_scratch());
+        let parts = (2 * threads).div_ceil(groups.len()).min(rows.len() / PARALLEL_ROWS).max(1);
+        groups.into_par_iter().for_each(|(group, region)| {
+            if parts == 1 {
+                return group.fill(region, rows, &mut Scratch::new());
+            }
+            let partial = |rows: &[u32]| {
+                let mut sums = vec![[0; 2]; region.len()];
+                group.fill(&mut sums, rows, &mut Scratch::new());
                 sums
             };
-            if parts == 1 {
-                block.fill(region, self.lanes, rows, pairs, &mut new_scratch());
-                return;
-            }
-            let partials: Vec<Vec<Sums>> =
-                rows.par_chunks(part_rows).zip(pairs.par_chunks(part_rows)).map(partial).collect();
+            let partials: Vec<Vec<Sums>> = rows.par_chunks(rows.len().div_ceil(parts)).map(partial).collect();
             region.fill([0; 2]);
             for sums in partials {
                 for (total, part) in region.iter_mut().zip(sums) {
@@ -122,11 +122,6 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Makes zeroed working space; every use leaves it zeroed.
-pub(crate) fn new_scratch() -> Box<Scratch> {
-    Box::new([[[0; 2]; 256]; BLOCK])
-}
-
 /// Turns a parent's histogram into that of one child, given that of the other.
 pub(crate) fn subtract(parent: &mut [Sums], child: &[Sums]) {
     for (total, part) in parent.iter_mut().zip(child) {
@@ -135,19 +130,73 @@ pub(crate) fn subtract(parent: &mut [Sums], child: &[Sums]) {
     }
 }
 
-impl Block {
-    fn fill(&self, region: &mut [Sums], lanes: &Lanes<'_>, rows: &[u32], pairs: &[Sums], scratch: &mut Scratch) {
-        let task = Task { words: &lanes.blocks[self.index], rows, pairs };
-        match self.lanes.len() {
-            1 => task.run::<1>(&self.lanes, scratch),
-            2 => task.run::<2>(&self.lanes, scratch),
-            3 => task.run::<3>(&self.lanes, scratch),
-            4 => task.run::<4>(&self.lanes, scratch),
-            5 => task.run::<5>(&self.lanes, scratch),
-            6 => task.run::<6>(&self.lanes, scratch),
-            7 => task.run::<7>(&self.lanes, scratch),
-            _ => task.run::<8>(&self.lanes, scratch),
+/// The blocks whose words are read together, and what each row adds.
+struct Group<'a> {
+    lanes: &'a Lanes,
+    blocks: &'a [Block],
+    pairs: &'a [Pair],
+    scale: Scale,
+}
+
+impl Group<'_> {
+    fn fill(&self, region: &mut [Sums], rows: &[u32], scratch: &mut Scratch) {
+        if scratch.len() < self.blocks.len() {
+            scratch.resize(self.blocks.len(), [[[0; 2]; 256]; BLOCK]);
         }
+        let mut words = [[0; GATHERED]; GROUP];
+        let mut pairs = [[0; 2]; GATHERED];
+        for rows in rows.chunks(GATHERED) {
+            let pairs = &mut pairs[..rows.len()];
+            match self.blocks.len() {
+                1 => self.gather::<1>(rows, &mut words, pairs),
+                2 => self.gather::<2>(rows, &mut words, pairs),
+                3 => self.gather::<3>(rows, &mut words, pairs),
+                _ => self.gather::<GROUP>(rows, &mut words, pairs),
+            }
+            for ((block, words), scratch) in self.blocks.iter().zip(&words).zip(scratch.iter_mut()) {
+                block.add(words, pairs, scratch);
+            }
+        }
+        let mut rest = region;
+        for (block, scratch) in self.blocks.iter().zip(scratch) {
+            let (region, after) = rest.split_at_mut(block.length);
+            block.collect(self.lanes, region, scratch);
+            rest = after;
+        }
+    }
+
+    /// Copies words and pairs of `rows` to where they lie one after another.
+    fn gather<const WORDS: usize>(&self, rows: &[u32], words: &mut [[u64; GATHERED]; GROUP], pairs: &mut [Sums]) {
+        let mut indices = [0; WORDS];
+        indices.iter_mut().zip(self.blocks).for_each(|(index, block)| *index = block.index);
+        for (place, (pair, &row)) in pairs.iter_mut().zip(rows).enumerate() {
+            let row = row as usize;
+            let of_row = self.lanes.of_row(row);
+            for (words, index) in words.iter_mut().zip(indices) {
+                words[place] = of_row[index];
+            }
+            *pair = self.scale.of_row(self.pairs[row]);
+        }
+    }
+}
+
+impl Block {
+    /// Adds each pair to the histograms of its word's lanes.
+    fn add(&self, words: &[u64], pairs: &[Sums], scratch: &mut [[Sums; 256]; BLOCK]) {
+        match self.lanes.len() {
+            1 => add::<1>(&self.lanes, words, pairs, scratch),
+            2 => add::<2>(&self.lanes, words, pairs, scratch),
+            3 => add::<3>(&self.lanes, words, pairs, scratch),
+            4 => add::<4>(&self.lanes, words, pairs, scratch),
+            5 => add::<5>(&self.lanes, words, pairs, scratch),
+            6 => add::<6>(&self.lanes, words, pairs, scratch),
+            7 => add::<7>(&self.lanes, words, pairs, scratch),
+            _ => add::<BLOCK>(&self.lanes, words, pairs, scratch),
+        }
+    }
+
+    /// Moves what was counted to the block's part of a histogram, which leaves zeros.
+    fn collect(&self, lanes: &Lanes, region: &mut [Sums], scratch: &mut [[Sums; 256]; BLOCK]) {
         let mut places = self.places.iter();
         for (full, slot) in scratch.iter_mut().zip(&self.lanes) {
             match &lanes.lanes[self.index * BLOCK + slot] {
@@ -168,42 +217,29 @@ impl Block {
     }
 }
 
-/// One pass over the rows of a node for the lanes of one block.
-struct Task<'a> {
-    words: &'a [u64],
-    rows: &'a [u32],
-    pairs: &'a [Sums],
+fn add<const LANES: usize>(slots: &[usize], words: &[u64], pairs: &[Sums], scratch: &mut [[Sums; 256]; BLOCK]) {
+    let Some((scratch, _)) = scratch.split_first_chunk_mut::<LANES>() else { return };
+    let mut shifts = [0; LANES];
+    shifts.iter_mut().zip(slots).for_each(|(shift, slot)| *shift = 8 * *slot as u32);
+    // Two copies of one loop: with constant shifts where the lanes lie side by side.
+    if slots.iter().enumerate().all(|(place, slot)| place == *slot) {
+        add_lanes(words, pairs, |place| 8 * place as u32, scratch);
+    } else {
+        add_lanes(words, pairs, |place| shifts[place], scratch);
+    }
 }
 
-impl Task<'_> {
-    fn run<const LANES: usize>(&self, slots: &[usize], scratch: &mut Scratch) {
-        let Some((scratch, _)) = scratch.split_first_chunk_mut::<LANES>() else { return };
-        let mut shifts = [0; LANES];
-        shifts.iter_mut().zip(slots).for_each(|(shift, slot)| *shift = 8 * *slot as u32);
-        let all_rows = self.rows.len() == self.words.len();
-        let adjacent = slots.iter().enumerate().all(|(place, slot)| place == *slot);
-        let gathered = self.rows.iter().map(|&row| self.words[row as usize]);
-        // Four copies of one loop: with constant shifts, and without the look-up where every row takes part.
-        match (all_rows, adjacent) {
-            (true, true) => self.add(self.words.iter().copied(), |place| 8 * place as u32, scratch),
-            (false, true) => self.add(gathered, |place| 8 * place as u32, scratch),
-            (true, false) => self.add(self.words.iter().copied(), |place| shifts[place], scratch),
-            (false, false) => self.add(gathered, |place| shifts[place], scratch),
-        }
-    }
-
-    #[inline(always)]
-    fn add<const LANES: usize>(
-        &self,
-        words: impl Iterator<Item = u64>,
-        shift: impl Fn(usize) -> u32,
-        scratch: &mut [[Sums; 256]; LANES],
-    ) {
-        for (word, &[gradient, hessian]) in words.zip(self.pairs) {
-            for (place, sums) in scratch.iter_mut().enumerate() {
-                let sums = &mut sums[usize::from((word >> shift(place)) as u8)];
-                *sums = [sums[0].wrapping_add(gradient), sums[1].wrapping_add(hessian)];
-            }
+#[inline(always)]
+fn add_lanes<const LANES: usize>(
+    words: &[u64],
+    pairs: &[Sums],
+    shift: impl Fn(usize) -> u32,
+    scratch: &mut [[Sums; 256]; LANES],
+) {
+    for (word, &[gradient, hessian]) in words.iter().zip(pairs) {
+        for (place, sums) in scratch.iter_mut().enumerate() {
+            let sums = &mut sums[usize::from((word >> shift(place)) as u8)];
+            *sums = [sums[0].wrapping_add(gradient), sums[1].wrapping_add(hessian)];
         }
     }
 }

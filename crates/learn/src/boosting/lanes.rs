@@ -3,21 +3,33 @@
 //! A flag (two bins) needs one bit, so eight of them, as one-hot encoding makes, are counted by one addition to a joint
 //! histogram of 256 codes, from which the histogram of each is folded out. Sums are integers, so the result is the same.
 
-use std::borrow::Cow;
-
 use rayon::prelude::*;
 
 use super::gradients::Sums;
-use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
+use crate::binning::{BinnedMatrix, Binning, MISSING};
+
+/// The lanes of a word.
+pub(crate) const BLOCK: usize = 8;
+
+/// The bytes of a line of the cache.
+const LINE: usize = 64;
+
+/// Rows that are packed by one thread at a time.
+const PACKED_ROWS: usize = 1 << 14;
 
 /// The most bits of a column that shares its byte; beyond, sharing would not spare a byte.
 const NARROW_BITS: u32 = 4;
 
-/// Holds the rows of a fit, eight lanes in a word.
+/// Holds the rows of a fit one after another, eight lanes in a word: a leaf's rows are scattered, and what is read of each
+/// lies together.
 #[derive(Debug)]
-pub(crate) struct Lanes<'a> {
+pub(crate) struct Lanes {
     pub(crate) lanes: Vec<Lane>,
-    pub(crate) blocks: Cow<'a, [Vec<u64>]>,
+    words: Vec<u64>,
+    /// Where the first row begins: at the begin of a line of the cache, so that few rows lie in two.
+    first: usize,
+    /// The words of a row.
+    width: usize,
 }
 
 /// What a byte holds: one column's bin, or the states of several narrow columns.
@@ -37,69 +49,82 @@ pub(crate) struct Field {
     bits: u32,
 }
 
-impl Lanes<'_> {
-    /// Packs the columns of `matrix`; those with a single state are left out, since nothing can split on them.
-    pub(crate) fn new<'a>(matrix: &'a BinnedMatrix, binning: &Binning) -> Lanes<'a> {
-        let fields: Vec<Field> =
-            (0..matrix.columns()).into_par_iter().map(|index| field(matrix, binning, index)).collect();
-        let is_narrow = |field: &&Field| field.bits <= NARROW_BITS;
-        let (mut lanes, mut shared, mut used) = (Vec::new(), Vec::new(), 0);
-        for field in fields.iter().filter(is_narrow).filter(|field| field.bits > 0) {
-            if used + field.bits > 8 {
-                lanes.push(Lane::Shared(std::mem::take(&mut shared)));
-                used = 0;
+impl Lanes {
+    /// Packs the columns of `matrix`; where narrow ones share a byte, those with a single state are left out, since nothing
+    /// can split on them.
+    pub(crate) fn new(matrix: &BinnedMatrix, binning: &Binning) -> Lanes {
+        let lanes = choose(matrix, binning);
+        let width = lanes.len().div_ceil(BLOCK);
+        let mut words = vec![0u64; matrix.rows() * width + LINE / size_of::<u64>()];
+        let first = words.as_ptr().align_offset(LINE).min(LINE / size_of::<u64>());
+        let pack = |(chunk, words): (usize, &mut [u64])| {
+            for (place, lane) in lanes.iter().enumerate() {
+                let words = words.iter_mut().skip(place / BLOCK).step_by(width);
+                lane.pack(matrix, chunk * PACKED_ROWS, words, (place % BLOCK * 8) as u32);
             }
-            used += field.bits;
-            shared.push(*field);
-        }
-        if !shared.is_empty() {
-            lanes.push(Lane::Shared(shared));
-        }
-        let column = |field: &Field| Lane::Column { index: field.index, value_bins: field.value_bins };
-        if lanes.len() >= fields.iter().filter(is_narrow).count() {
-            // Sharing spares nothing, so the bins serve as they are.
-            return Lanes { lanes: fields.iter().map(column).collect(), blocks: Cow::Borrowed(&matrix.blocks) };
-        }
-        lanes.extend(fields.iter().filter(|field| !is_narrow(field)).map(column));
-        let pack = |lanes: &[Lane]| {
-            let mut words = vec![0; matrix.rows()];
-            for (slot, lane) in lanes.iter().enumerate() {
-                lane.pack(matrix, slot as u32 * 8, &mut words);
-            }
-            words
         };
-        let blocks = lanes.par_chunks(BLOCK).map(pack).collect();
-        Lanes { lanes, blocks: Cow::Owned(blocks) }
+        if width > 0 {
+            words[first..][..matrix.rows() * width].par_chunks_mut(PACKED_ROWS * width).enumerate().for_each(pack);
+        }
+        Lanes { lanes, words, first, width }
     }
+
+    /// Gives the words of a row.
+    #[inline]
+    pub(crate) fn of_row(&self, row: usize) -> &[u64] {
+        &self.words[self.first + row * self.width..][..self.width]
+    }
+}
+
+/// Chooses what each byte holds.
+fn choose(matrix: &BinnedMatrix, binning: &Binning) -> Vec<Lane> {
+    let fields: Vec<Field> = (0..matrix.columns()).into_par_iter().map(|index| field(matrix, binning, index)).collect();
+    let is_narrow = |field: &&Field| field.bits <= NARROW_BITS;
+    let (mut lanes, mut shared, mut used) = (Vec::new(), Vec::new(), 0);
+    for field in fields.iter().filter(is_narrow).filter(|field| field.bits > 0) {
+        if used + field.bits > 8 {
+            lanes.push(Lane::Shared(std::mem::take(&mut shared)));
+            used = 0;
+        }
+        used += field.bits;
+        shared.push(*field);
+    }
+    if !shared.is_empty() {
+        lanes.push(Lane::Shared(shared));
+    }
+    let column = |field: &Field| Lane::Column { index: field.index, value_bins: field.value_bins };
+    if lanes.len() >= fields.iter().filter(is_narrow).count() {
+        // Sharing spares nothing, so the bins serve as they are.
+        return fields.iter().map(column).collect();
+    }
+    lanes.extend(fields.iter().filter(|field| !is_narrow(field)).map(column));
+    lanes
 }
 
 /// Measures a column: its states and whether any row is missing.
 fn field(matrix: &BinnedMatrix, binning: &Binning, index: usize) -> Field {
     let value_bins = binning.edges(index).len() + 1;
-    let has_missing = bins(matrix, index).any(|bin| bin == MISSING);
+    let has_missing = matrix.column(index).contains(&MISSING);
     let states = value_bins + usize::from(has_missing);
     Field { index, value_bins, has_missing, bits: states.next_power_of_two().trailing_zeros() }
 }
 
-fn bins(matrix: &BinnedMatrix, index: usize) -> impl Iterator<Item = u8> {
-    matrix.blocks[index / BLOCK].iter().map(move |word| (word >> (index % BLOCK * 8)) as u8)
-}
-
 impl Lane {
-    /// Writes the lane's byte into its place of each word.
-    fn pack(&self, matrix: &BinnedMatrix, shift: u32, words: &mut [u64]) {
+    /// Writes the lane's byte of the rows from `first` on into its place of each word.
+    fn pack<'a>(&self, matrix: &BinnedMatrix, first: usize, words: impl Iterator<Item = &'a mut u64>, shift: u32) {
         match self {
             Lane::Column { index, .. } => {
-                words.iter_mut().zip(bins(matrix, *index)).for_each(|(word, bin)| *word |= u64::from(bin) << shift);
+                words.zip(&matrix.column(*index)[first..]).for_each(|(word, bin)| *word |= u64::from(*bin) << shift);
             }
             Lane::Shared(fields) => {
-                let mut shift = shift;
-                for field in fields {
-                    let missing = field.value_bins as u64;
-                    for (word, bin) in words.iter_mut().zip(bins(matrix, field.index)) {
-                        *word |= if bin == MISSING { missing } else { u64::from(bin) } << shift;
+                for (row, word) in (first..).zip(words) {
+                    let mut shift = shift;
+                    for field in fields {
+                        let bin = matrix.bin(row, field.index);
+                        let state = if bin == MISSING { field.value_bins as u64 } else { u64::from(bin) };
+                        *word |= state << shift;
+                        shift += field.bits;
                     }
-                    shift += field.bits;
                 }
             }
         }
@@ -165,7 +190,7 @@ mod tests {
             let Lane::Shared(fields) = lane else { continue };
             let mut joint = [[0; 2]; 256];
             for row in 0..rows {
-                let code = (lanes.blocks[place / BLOCK][row] >> (place % BLOCK * 8)) as u8;
+                let code = (lanes.of_row(row)[place / BLOCK] >> (place % BLOCK * 8)) as u8;
                 joint[usize::from(code)] = add(joint[usize::from(code)], [row as i64, 1]);
             }
             fold(fields, &mut joint, |field, sums| {

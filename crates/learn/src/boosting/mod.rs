@@ -8,6 +8,7 @@ pub(crate) mod gradients;
 mod grow;
 mod histogram;
 mod lanes;
+mod logistic;
 mod parameters;
 pub(crate) mod partition;
 mod quantile;

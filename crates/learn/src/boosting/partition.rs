@@ -17,6 +17,7 @@ const CHUNK: usize = 1 << 13;
 pub(crate) struct Partition {
     rows: Vec<u32>,
     scratch: Vec<u32>,
+    joined: Vec<u32>,
 }
 
 impl Partition {
@@ -25,6 +26,7 @@ impl Partition {
         self.rows.clear();
         self.rows.extend(rows);
         self.scratch.resize(self.rows.len(), 0);
+        self.joined.resize(self.rows.len(), 0);
     }
 
     pub(crate) fn rows(&self) -> &[u32] {
@@ -34,7 +36,7 @@ impl Partition {
     /// Brings the rows of `range` that go left to its front, keeping their order; gives their number.
     pub(crate) fn cut(&mut self, range: Range<usize>, goes_left: impl Fn(u32) -> bool + Sync) -> usize {
         let rows = &mut self.rows[range.clone()];
-        let scratch = &mut self.scratch[range];
+        let scratch = &mut self.scratch[range.clone()];
         if rows.len() < PARALLEL_ROWS || rayon::current_num_threads() == 1 {
             let lefts = cut_chunk(rows, scratch, goes_left);
             let rights = rows.len() - lefts;
@@ -45,7 +47,7 @@ impl Partition {
         let lefts: Vec<usize> = chunks.map(|(rows, scratch)| cut_chunk(rows, scratch, &goes_left)).collect();
         let all_lefts: usize = lefts.iter().sum();
         // Lefts wait at the front of each chunk of `rows`, rights at the front of each chunk of `scratch`.
-        let mut joined = vec![0; rows.len()];
+        let joined = &mut self.joined[range];
         let (mut left_rest, mut right_rest) = joined.split_at_mut(all_lefts);
         let mut moves = Vec::with_capacity(2 * lefts.len());
         for ((rows, scratch), &count) in rows.chunks(CHUNK).zip(scratch.chunks(CHUNK)).zip(&lefts) {
@@ -56,7 +58,8 @@ impl Partition {
             (left_rest, right_rest) = (left_after, right_after);
         }
         moves.into_par_iter().for_each(|(to, from)| to.copy_from_slice(from));
-        rows.copy_from_slice(&joined);
+        let copies = rows.par_chunks_mut(CHUNK).zip(joined.par_chunks(CHUNK));
+        copies.for_each(|(rows, joined)| rows.copy_from_slice(joined));
         all_lefts
     }
 

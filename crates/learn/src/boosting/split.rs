@@ -10,6 +10,9 @@ use crate::{Binning, CategorySet};
 /// Bins of a node below which one thread is faster than several.
 const PARALLEL_BINS: usize = 16_384;
 
+/// Bins of a node below which one thread looks at both children.
+const PARALLEL_CHILDREN: usize = 4_096;
+
 /// A gain below this share of the children's scores is rounding, not structure.
 const NOISE: f64 = 1e-12;
 
@@ -60,6 +63,32 @@ pub(crate) enum Cut {
     Bins { highest: u8, all_values: bool },
     /// These bins, that of missing values included.
     Set(CategorySet),
+}
+
+/// The best splits of some columns.
+#[derive(Default)]
+struct Best {
+    of_values: Option<Found>,
+    of_categories: Option<Split>,
+}
+
+/// A split of a column of values, before its gain is known.
+struct Found {
+    /// The score of both children.
+    score: f64,
+    column: usize,
+    highest: u8,
+    all_values: bool,
+    missing_left: bool,
+    left: Sums,
+}
+
+/// Gives the greater of two, the first of equal ones.
+fn first_of_greatest<T>(first: Option<T>, second: Option<T>, size: impl Fn(&T) -> f64) -> Option<T> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(if size(&second) > size(&first) { second } else { first }),
+        (first, second) => first.or(second),
+    }
 }
 
 impl<'a> Rules<'a> {
@@ -125,37 +154,81 @@ impl<'a> Rules<'a> {
         self.monotonic.and_then(|directions| directions.get(column)).copied().unwrap_or_default()
     }
 
+    /// Finds the best split of each of two nodes, as [`Rules::best`] does; none of one that is absent.
+    pub(crate) fn best_of_both(
+        &self,
+        layout: &Layout<'_>,
+        nodes: [Option<(&[Sums], Sums, Bounds)>; 2],
+    ) -> [Option<Split>; 2] {
+        let best = |node: Option<(&[Sums], Sums, Bounds)>| {
+            node.and_then(|(histogram, total, bounds)| self.best(layout, histogram, total, bounds))
+        };
+        let [left, right] = nodes;
+        if layout.length < PARALLEL_CHILDREN || rayon::current_num_threads() == 1 {
+            return [best(left), best(right)];
+        }
+        let (left, right) = rayon::join(|| best(left), || best(right));
+        [left, right]
+    }
+
     /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
     pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
-        let of = |column: &Column| {
+        let is_plain = self.monotonic.is_none() && self.l1 == 0.0;
+        let look = |mut best: Best, column: &Column| {
             let bins = &histogram[column.first..column.first + column.value_bins + 1];
             if self.binning.is_categorical(column.index) {
-                self.best_of_categories(column.index, bins, total, bounds)
+                let split = self.best_of_categories(column.index, bins, total, bounds);
+                best.of_categories = first_of_greatest(best.of_categories, split, |split| split.gain);
+            } else if is_plain {
+                self.scan::<true>(column.index, bins, total, bounds, &mut best.of_values);
             } else {
-                self.best_of_column(column.index, bins, total, bounds)
+                self.scan::<false>(column.index, bins, total, bounds, &mut best.of_values);
             }
+            best
         };
         // A later column must be strictly better, so the order of columns decides ties, never that of threads.
-        let better = |best: Option<Split>, other: Option<Split>| match (best, other) {
-            (Some(best), Some(other)) => Some(if other.gain > best.gain { other } else { best }),
-            (best, other) => best.or(other),
+        let or = |best: Best, later: Best| Best {
+            of_values: first_of_greatest(best.of_values, later.of_values, |found| found.score),
+            of_categories: first_of_greatest(best.of_categories, later.of_categories, |split| split.gain),
         };
-        if layout.length < PARALLEL_BINS || rayon::current_num_threads() == 1 {
-            layout.columns.iter().map(of).fold(None, better)
+        let best = if layout.length < PARALLEL_BINS || rayon::current_num_threads() == 1 {
+            layout.columns.iter().fold(Best::default(), look)
         } else {
-            layout.columns.par_iter().with_min_len(16).map(of).reduce(|| None, better)
+            layout.columns.par_iter().with_min_len(16).fold(Best::default, look).reduce(Best::default, or)
+        };
+        let of_values = best.of_values.and_then(|found| {
+            let gain = self.gain(found.score, total, bounds)?;
+            let Found { column, highest, all_values, missing_left, left, .. } = found;
+            Some(Split { gain, column, cut: Cut::Bins { highest, all_values }, missing_left, left, l2: 0.0 })
+        });
+        match (of_values, best.of_categories) {
+            (Some(first), Some(second)) if second.column < first.column => {
+                first_of_greatest(Some(second), Some(first), |split| split.gain)
+            }
+            (first, second) => first_of_greatest(first, second, |split| split.gain),
         }
     }
 
-    fn best_of_column(&self, column: usize, bins: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
-        let (missing, values) = bins.split_last()?;
+    /// Looks at every split of a column of values; keeps in `best` one that is better. `PLAIN` where no column has a
+    /// direction and there is no L1 penalty.
+    fn scan<const PLAIN: bool>(
+        &self,
+        column: usize,
+        bins: &[Sums],
+        total: Sums,
+        bounds: Bounds,
+        best: &mut Option<Found>,
+    ) {
+        let Some((missing, values)) = bins.split_last() else { return };
         let rows = self.scale.count(total);
         let has_missing = self.scale.count(*missing) > 0;
         if !has_missing && values.len() < 2 {
-            return None;
+            return;
         }
-        let direction = self.direction(column);
-        let mut best: Option<(f64, usize, bool, Sums)> = None;
+        let direction = if PLAIN { Monotonic::Free } else { self.direction(column) };
+        let mut highest = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
+        // The bin, whether missing rows go left, and the sums of the left side.
+        let mut found: Option<(usize, bool, Sums)> = None;
         // With missing rows the last value bin is a split too: values to the left, missing to the right.
         let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
         for (missing_left, end) in [(false, ends[0]), (true, ends[1])] {
@@ -187,27 +260,31 @@ impl<'a> Rules<'a> {
                 if left_hessian <= 0.0 || right_hessian <= 0.0 {
                     continue;
                 }
-                let score = if self.monotonic.is_none() {
+                let score = if PLAIN {
+                    let (left_gradient, right_gradient) = (left[0] as f64, right[0] as f64);
+                    left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian
+                } else if self.monotonic.is_none() {
                     let (left_gradient, right_gradient) = (self.gradient(left), self.gradient(right));
                     left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian
                 } else {
                     let Some(score) = self.bounded_score([left, right], direction, bounds) else { continue };
                     score
                 };
-                let is_better =
-                    best.is_none_or(|(highest, lowest, _, _)| score > highest || (score == highest && bin < lowest));
-                if is_better {
-                    best = Some((score, bin, missing_left, left));
+                if score < highest {
+                    continue;
+                }
+                if score > highest || found.is_some_and(|(lowest, ..)| bin < lowest) {
+                    highest = score;
+                    found = Some((bin, missing_left, left));
                 }
             }
         }
-        let (score, bin, missing_left, left) = best?;
-        let gain = self.gain(score, total, bounds)?;
-        // Without missing rows there is nothing to learn: they follow the larger side.
-        let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
-        let all_values = has_missing && !missing_left && bin + 1 == values.len();
-        let cut = Cut::Bins { highest: bin as u8, all_values };
-        Some(Split { gain, column, cut, missing_left, left, l2: 0.0 })
+        if let Some((bin, missing_left, left)) = found {
+            // Without missing rows there is nothing to learn: they follow the larger side.
+            let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
+            let all_values = has_missing && !missing_left && bin + 1 == values.len();
+            *best = Some(Found { score: highest, column, highest: bin as u8, all_values, missing_left, left });
+        }
     }
 
     /// Gives what the score of two children is above that of their node; `None` where it is not.

@@ -2,6 +2,7 @@
 
 mod random;
 
+use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ use trainyard_random::Stream;
 use self::random::Batch;
 use super::parameters::{ForestParameters, Splitter};
 use super::rows::{Drawn, Rows};
-use crate::binning::{BLOCK, BinnedMatrix, Binning, MISSING};
+use crate::binning::{BinnedMatrix, Binning, MISSING};
 use crate::boosting::partition::cut_chunk;
 use crate::ensemble::{Node, Tree};
 use crate::{Criterion, Error};
@@ -25,22 +26,21 @@ const FEW_ROWS: usize = 128;
 /// Holds the bins column by column: a node reads few columns, and of those every byte.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
-    columns: Vec<Vec<u8>>,
+    columns: Vec<Cow<'a, [u8]>>,
     binning: &'a Binning,
 }
 
 impl<'a> Table<'a> {
-    /// Copies the bins of all rows, or of those of `order` in that order.
-    pub(crate) fn new(matrix: &BinnedMatrix, binning: &'a Binning, order: Option<&[u32]>) -> Table<'a> {
+    /// Shows the bins of all rows, or copies those of `order` in that order.
+    pub(crate) fn new(matrix: &'a BinnedMatrix, binning: &'a Binning, order: Option<&[u32]>) -> Table<'a> {
         let column = |column: usize| {
-            let shift = column % BLOCK * 8;
-            let words = &matrix.blocks[column / BLOCK];
+            let bins = matrix.column(column);
             match order {
-                None => words.iter().map(|word| (word >> shift) as u8).collect(),
-                Some(order) => order.iter().map(|&row| (words[row as usize] >> shift) as u8).collect(),
+                None => Cow::Borrowed(bins),
+                Some(order) => Cow::Owned(order.iter().map(|&row| bins[row as usize]).collect()),
             }
         };
-        Table { columns: (0..matrix.columns).into_par_iter().map(column).collect(), binning }
+        Table { columns: (0..matrix.columns()).into_par_iter().map(column).collect(), binning }
     }
 }
 

@@ -55,11 +55,11 @@ impl<'a> Rows<'a> {
         let largest = (0..rows).map(|row| deviation(row).abs()).fold(0.0, f64::max);
         let value_scale = scale_for(largest, BITS);
         let pair = |row: usize| {
-            let units = nearest(weight(row) * weight_scale).max(i64::from(weight(row) > 0.0));
+            let units = i64::from(nearest(weight(row) * weight_scale)).max(i64::from(weight(row) > 0.0));
             let value = match criterion {
                 Criterion::Gini { classes: 2 } => units * i64::from(targets[row] == 1.0),
                 Criterion::Gini { .. } => units,
-                Criterion::SquaredError => nearest(deviation(row) * value_scale),
+                Criterion::SquaredError => i64::from(nearest(deviation(row) * value_scale)),
             };
             [units | (1u64 << count_shift) as i64, value]
         };

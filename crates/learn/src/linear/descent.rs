@@ -74,10 +74,9 @@ pub(super) trait Loss {
     }
 }
 
-/// Descends by Newton's method.
-pub(super) fn newton(problem: &impl Loss, mut point: Vec<f64>, limits: &Limits) -> Course {
+/// Descends by Newton's method from a point with this value.
+pub(super) fn newton(problem: &impl Loss, mut point: Vec<f64>, mut value: Value, limits: &Limits) -> Course {
     let places = problem.places();
-    let mut value = problem.at(&point);
     let mut iterations = 0;
     let mut stalled = false;
     while iterations < limits.max_iter && !stalled && largest(&value.slope) > limits.tol * BEYOND {
@@ -96,14 +95,14 @@ pub(super) fn newton(problem: &impl Loss, mut point: Vec<f64>, limits: &Limits) 
     Course::end(point, largest(&value.slope), iterations, limits)
 }
 
-/// Descends by L-BFGS, from what `preconditioner` takes the second derivatives to be.
+/// Descends by L-BFGS from a point with this value, and from what `preconditioner` takes the second derivatives to be.
 pub(super) fn limited_memory(
     problem: &impl Loss,
     preconditioner: &Preconditioner,
     mut point: Vec<f64>,
+    mut value: Value,
     limits: &Limits,
 ) -> Course {
-    let mut value = problem.at(&point);
     let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
     let mut iterations = 0;
     while iterations < limits.max_iter && largest(&value.slope) > limits.tol * SLOWLY_BEYOND {

@@ -89,7 +89,9 @@ pub fn elastic_net(
         square: if square > 0.0 { square } else { 1.0 },
     };
     let limits = Limits { max_iter: parameters.max_iter, tol: parameters.tol };
-    let course = proximal_newton(&problem, vec![0.0; columns.columns()], &limits);
+    let start = vec![0.0; columns.columns()];
+    let value = problem.at(&start);
+    let course = proximal_newton(&problem, start, value, &limits);
     let solution: Vec<f64> = course.point.iter().map(|value| value * unit).collect();
     let (coefficients, intercept) = columns.restore(&solution, mean);
     let model = LinearModel { coefficients, intercept, converged: course.converged, iterations: course.iterations };

@@ -91,28 +91,34 @@ pub fn logistic_regression(
     parameters.check()?;
     check_targets(OPERATION, targets, matrix.rows(), Some(2))?;
     check_weights(OPERATION, weights, matrix.rows())?;
-    let columns = Standardized::new(OPERATION, matrix, weights, parameters.fit_intercept)?;
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let total: f64 = (0..targets.len()).map(weight).sum();
     let positive: f64 = targets.iter().enumerate().map(|(row, target)| target * weight(row)).sum();
-    if positive <= 0.0 || positive >= total {
+    let has_classes = positive > 0.0 && positive < total;
+    let has_intercept = parameters.fit_intercept;
+    // Where no column has a coefficient every row has the same margin, so that the slope there takes no look of its own.
+    let margin = if has_intercept && has_classes { libm::log(positive / (total - positive)) } else { 0.0 };
+    let rows: Vec<Row> = (0..targets.len()).map(|row| Row::at(margin, targets[row], weight(row))).collect();
+    let slopes: Vec<f64> = rows.iter().map(|row| row.slope).collect();
+    let columns = Standardized::along(OPERATION, matrix, weights, has_intercept, Some(&slopes))?;
+    if !has_classes {
         return Err(Error::OneClass { operation: OPERATION, class: if positive > 0.0 { 1.0 } else { 0.0 } });
     }
-    let has_intercept = parameters.fit_intercept;
     let penalties = parameters.penalties(&columns.scales, total);
     let problem = Problem { columns: &columns, targets, weights, total, penalties, has_intercept };
-    let mut start = vec![0.0; columns.columns() + 1];
-    if has_intercept {
-        start[columns.columns()] = libm::log(positive / (total - positive));
-    }
+    let mut start = vec![0.0; columns.columns()];
+    start.push(margin);
+    let mut slope = columns.products.clone();
+    slope.push(slopes.iter().sum());
+    let value = problem.mean(Value { loss: rows.iter().map(|row| row.loss).sum(), slope }, &start);
     let course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
-        proximal_newton(&problem, start, &parameters.limits())
+        proximal_newton(&problem, start, value, &parameters.limits())
     } else if start.len() <= NEWTON_PLACES {
-        newton(&problem, start, &parameters.limits())
+        newton(&problem, start, value, &parameters.limits())
     } else {
         // Every probability is taken to be one half.
         let preconditioner = Preconditioner::new(&columns, 0.25, &problem.penalties.square, has_intercept);
-        limited_memory(&problem, &preconditioner, start, &parameters.limits())
+        limited_memory(&problem, &preconditioner, start, value, &parameters.limits())
     };
     let (solution, intercept) = course.point.split_at(columns.columns());
     let (coefficients, intercept) = columns.restore(solution, intercept.iter().sum());
@@ -130,9 +136,43 @@ struct Problem<'a> {
     has_intercept: bool,
 }
 
+/// What a row adds to the loss and to the slope of its margin.
+struct Row {
+    loss: f64,
+    slope: f64,
+}
+
+impl Row {
+    fn at(margin: f64, target: f64, weight: f64) -> Row {
+        let is_positive = target > 0.5;
+        let (positive, negative) = shares(margin);
+        let linear = if is_positive { (-margin).max(0.0) } else { margin.max(0.0) };
+        Row {
+            loss: (linear + libm::log1p(libm::exp(-margin.abs()))) * weight,
+            slope: if is_positive { -negative } else { positive } * weight,
+        }
+    }
+}
+
 impl Problem<'_> {
     fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    /// Turns the sums of what rows add at a point into loss and slope there.
+    fn mean(&self, mut value: Value, point: &[f64]) -> Value {
+        value.loss /= self.total;
+        value.slope.iter_mut().for_each(|slope| *slope /= self.total);
+        for ((slope, value_at), penalty) in value.slope.iter_mut().zip(point).zip(&self.penalties.square) {
+            value.loss += 0.5 * penalty * value_at * value_at;
+            *slope += penalty * value_at;
+        }
+        if !self.has_intercept
+            && let Some(slope) = value.slope.last_mut()
+        {
+            *slope = 0.0;
+        }
+        value
     }
 }
 
@@ -146,12 +186,9 @@ impl Loss for Problem<'_> {
                 let slopes = &mut slopes[..rows.len()];
                 self.columns.add_terms(rows.clone(), point, slopes);
                 for (slope, row) in slopes.iter_mut().zip(rows.clone()) {
-                    let (weight, margin) = (self.weight(row), *slope);
-                    let is_positive = self.targets[row] > 0.5;
-                    let (positive, negative) = shares(margin);
-                    *slope = if is_positive { -negative } else { positive } * weight;
-                    let linear = if is_positive { (-margin).max(0.0) } else { margin.max(0.0) };
-                    value.loss += (linear + libm::log1p(libm::exp(-margin.abs()))) * weight;
+                    let of_row = Row::at(*slope, self.targets[row], self.weight(row));
+                    *slope = of_row.slope;
+                    value.loss += of_row.loss;
                 }
                 self.columns.add_products(rows, slopes, &mut value.slope);
                 value.slope[size] += slopes.iter().sum::<f64>();
@@ -162,16 +199,7 @@ impl Loss for Problem<'_> {
             value.loss += part.loss;
             value.slope.iter_mut().zip(part.slope).for_each(|(sum, part)| *sum += part);
         }
-        value.loss /= self.total;
-        value.slope.iter_mut().for_each(|slope| *slope /= self.total);
-        for ((slope, value_at), penalty) in value.slope.iter_mut().zip(point).zip(&self.penalties.square) {
-            value.loss += 0.5 * penalty * value_at * value_at;
-            *slope += penalty * value_at;
-        }
-        if !self.has_intercept {
-            value.slope[size] = 0.0;
-        }
-        value
+        self.mean(value, point)
     }
 
     fn curvature(&self, point: &[f64], places: &[usize]) -> Symmetric {

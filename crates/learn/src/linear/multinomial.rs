@@ -49,16 +49,17 @@ pub fn multinomial_regression(
     for (point, weight) in start.chunks_exact_mut(size).zip(&of_class).filter(|_| has_intercept) {
         point[size - 1] = libm::log(weight / total);
     }
+    let value = problem.at(&start);
     let mut course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
-        proximal_newton(&problem, start, &parameters.limits())
+        proximal_newton(&problem, start, value, &parameters.limits())
     } else if start.len() <= NEWTON_PLACES {
-        newton(&problem, start, &parameters.limits())
+        newton(&problem, start, value, &parameters.limits())
     } else {
         // Every class is taken to be as likely as the others.
         let share = 1.0 / classes as f64;
         let bend = share * (1.0 - share);
         let preconditioner = Preconditioner::new(&columns, bend, &problem.penalties.square, has_intercept);
-        limited_memory(&problem, &preconditioner, start, &parameters.limits())
+        limited_memory(&problem, &preconditioner, start, value, &parameters.limits())
     };
     let is_free = |place: usize| problem.penalties.linear[place] == 0.0 && problem.penalties.square[place] == 0.0;
     for place in (0..size - 1).filter(|place| is_free(*place)) {

@@ -29,10 +29,14 @@ pub(super) trait Penalised: Loss {
 /// Descends by a proximal Newton's method: each iteration finds the lowest point of the penalty and of the loss's parabola.
 ///
 /// Only what is not 0, or falls from there, moves: the second derivatives of other places are never looked at. Where more
-/// than 1,024 places would move, those of the steepest fall do.
-pub(super) fn proximal_newton(problem: &impl Penalised, mut point: Vec<f64>, limits: &Limits) -> Course {
+/// than 1,024 places would move, those of the steepest fall do. It begins at a point with this value.
+pub(super) fn proximal_newton(
+    problem: &impl Penalised,
+    mut point: Vec<f64>,
+    mut value: Value,
+    limits: &Limits,
+) -> Course {
     let places = problem.places();
-    let mut value = problem.at(&point);
     let mut iterations = 0;
     loop {
         let steepness = all_steepness(problem, &places, &point, &value);

@@ -31,12 +31,15 @@ pub(crate) struct Standardized<'a> {
     pub(crate) scales: Vec<f64>,
     /// The sum of squares of each standardized column.
     pub(crate) squares: Vec<f64>,
+    /// The product of each standardized column with the values that it was measured along; 0 without them.
+    pub(crate) products: Vec<f64>,
 }
 
 struct Measures {
     mean: f64,
     scale: f64,
     square: f64,
+    product: f64,
 }
 
 impl<'a> Standardized<'a> {
@@ -49,6 +52,20 @@ impl<'a> Standardized<'a> {
         matrix: &'a Matrix<'a>,
         weights: Option<&[f64]>,
         centred: bool,
+    ) -> Result<Standardized<'a>, Error> {
+        Standardized::along(operation, matrix, weights, centred, None)
+    }
+
+    /// Measures the columns as [`Standardized::new`] does, and with them their products with `along`, a value a row.
+    ///
+    /// # Errors
+    /// Those of [`Standardized::new`].
+    pub(crate) fn along(
+        operation: &'static str,
+        matrix: &'a Matrix<'a>,
+        weights: Option<&[f64]>,
+        centred: bool,
+        along: Option<&[f64]>,
     ) -> Result<Standardized<'a>, Error> {
         let total: f64 = weights.map_or(matrix.rows() as f64, |weights| weights.iter().sum());
         // A column stays in the cache from its check to its squares.
@@ -67,7 +84,9 @@ impl<'a> Standardized<'a> {
             };
             let largest = f64::max((greatest - mean).abs(), (least - mean).abs());
             let scale = if largest > 1e-100 { largest } else { 1.0 };
-            Ok(Measures { mean, scale, square: sum_of_squares(values, mean, 1.0 / scale) })
+            let square = sum_of_squares(values, mean, 1.0 / scale);
+            let product = along.map_or(0.0, |along| shifted_dot(along, values, mean) / scale);
+            Ok(Measures { mean, scale, square, product })
         };
         let measured: Result<Vec<Measures>, Error> = if matrix.rows() * matrix.columns().len() < PARALLEL_CELLS {
             matrix.columns().iter().enumerate().map(measure).collect()
@@ -82,6 +101,7 @@ impl<'a> Standardized<'a> {
             means: measured.iter().map(|of| of.mean).collect(),
             scales: measured.iter().map(|of| of.scale).collect(),
             squares: measured.iter().map(|of| of.square).collect(),
+            products: measured.iter().map(|of| of.product).collect(),
         })
     }
 
@@ -146,18 +166,15 @@ impl<'a> Standardized<'a> {
             let cells = &self.matrix.columns()[column][rows.clone()];
             (cells, self.means[column], coefficient / self.scales[column])
         };
-        let mut terms =
-            coefficients[..self.columns()].iter().enumerate().filter(|(_, coefficient)| **coefficient != 0.0).map(term);
-        // Four columns at once keep the memory busier than one after another.
-        while let Some(first) = terms.next() {
-            match [terms.next(), terms.next(), terms.next()] {
-                [Some(second), Some(third), Some(fourth)] => add_four([first, second, third, fourth], sums),
-                rest => {
-                    for (cells, mean, factor) in [Some(first)].into_iter().chain(rest).flatten() {
-                        sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += (cell - mean) * factor);
-                    }
-                }
-            }
+        let used = coefficients[..self.columns()].iter().enumerate().filter(|(_, coefficient)| **coefficient != 0.0);
+        let terms: Vec<(&[f64], f64, f64)> = used.map(term).collect();
+        // Several columns at once keep the memory busier than one after another.
+        let (many, rest) = terms.as_chunks::<SIDE_BY_SIDE>();
+        for terms in many {
+            add_side_by_side(terms, sums);
+        }
+        for (cells, mean, factor) in rest {
+            sums.iter_mut().zip(*cells).for_each(|(sum, cell)| *sum += (cell - mean) * factor);
         }
     }
 
@@ -217,18 +234,28 @@ impl<'a> Standardized<'a> {
     }
 }
 
-/// Adds the terms of four columns, each with its mean and its factor, in their order.
-fn add_four(terms: [(&[f64], f64, f64); 4], sums: &mut [f64]) {
-    let [(first, mean_1, factor_1), (second, mean_2, factor_2), (third, mean_3, factor_3), (fourth, mean_4, factor_4)] =
-        terms;
-    for ((((sum, first), second), third), fourth) in sums.iter_mut().zip(first).zip(second).zip(third).zip(fourth) {
-        let three = *sum + (first - mean_1) * factor_1 + (second - mean_2) * factor_2 + (third - mean_3) * factor_3;
-        *sum = three + (fourth - mean_4) * factor_4;
+/// Adds the terms of several columns, each with its mean and its factor, in their order.
+fn add_side_by_side(terms: &[(&[f64], f64, f64); SIDE_BY_SIDE], sums: &mut [f64]) {
+    // Runs of cells whose number the compiler knows.
+    let (runs, rest) = sums.as_chunks_mut::<LANES>();
+    let of_columns = terms.map(|(cells, _, _)| cells.as_chunks::<LANES>());
+    for (place, run) in runs.iter_mut().enumerate() {
+        for ((cells, _), (_, mean, factor)) in of_columns.iter().zip(terms) {
+            for (sum, cell) in run.iter_mut().zip(&cells[place]) {
+                *sum += (cell - mean) * factor;
+            }
+        }
+    }
+    for ((_, cells), (_, mean, factor)) in of_columns.iter().zip(terms) {
+        rest.iter_mut().zip(*cells).for_each(|(sum, cell)| *sum += (cell - mean) * factor);
     }
 }
 
 /// Sums that run side by side.
 const LANES: usize = 8;
+
+/// Columns that are read side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// What one look at a column tells.
 struct Sweep {

@@ -25,7 +25,12 @@ struct Stage {
     goal: f64,
     /// What the quality is.
     quality: &'static str,
+    /// What is added up, where additions are what cannot be left out.
+    additions: &'static str,
 }
+
+/// The words of a stage that is measured beside a second library.
+const THE_SAME: &str = "the same";
 
 const STAGES: [Stage; 8] = [
     Stage {
@@ -36,15 +41,17 @@ const STAGES: [Stage; 8] = [
         library: "LightGBM",
         goal: 1.5,
         quality: "roc_auc on 250,000 other rows",
+        additions: "additions to histograms",
     },
     Stage {
-        words: "the same",
+        words: THE_SAME,
         data: Some("particles"),
         ours: "boosting",
         peer: &["boosting", "--engine", "xgboost"],
         library: "XGBoost",
         goal: 1.5,
         quality: "roc_auc on 250,000 other rows",
+        additions: "additions to histograms",
     },
     Stage {
         words: "100 fits on folds of 4,225 customers, 100 trees each",
@@ -54,6 +61,7 @@ const STAGES: [Stage; 8] = [
         library: "LightGBM",
         goal: 3.0,
         quality: "mean roc_auc",
+        additions: "additions to histograms",
     },
     Stage {
         words: "random forest, 100,000 × 20, 100 trees of depth 10",
@@ -63,6 +71,7 @@ const STAGES: [Stage; 8] = [
         library: "scikit-learn",
         goal: 5.0,
         quality: "roc_auc on 100,000 other rows",
+        additions: "cells of tried columns",
     },
     Stage {
         words: "extra trees, 100,000 × 20, 100 trees of depth 10",
@@ -72,6 +81,7 @@ const STAGES: [Stage; 8] = [
         library: "scikit-learn",
         goal: 5.0,
         quality: "roc_auc on 100,000 other rows",
+        additions: "cells of tried columns",
     },
     Stage {
         words: "contributions of 28 features to 100,000 rows, 100 trees of depth 6",
@@ -81,6 +91,7 @@ const STAGES: [Stage; 8] = [
         library: "LightGBM's `pred_contrib`",
         goal: 2.0,
         quality: "what a row's sum misses of its margin at most",
+        additions: "contributions of a leaf to a column",
     },
     Stage {
         words: "logistic regression, 100,000 × 500",
@@ -90,6 +101,7 @@ const STAGES: [Stage; 8] = [
         library: "scikit-learn's lbfgs",
         goal: 2.0,
         quality: "mean objective, the lower the better",
+        additions: "",
     },
     Stage {
         words: "one customer from raw values, the 95th percentile of 10,000, 1 thread",
@@ -99,6 +111,7 @@ const STAGES: [Stage; 8] = [
         library: "scikit-learn's pipeline with LightGBM",
         goal: 12.0,
         quality: "mean probability",
+        additions: "",
     },
 ];
 
@@ -109,6 +122,8 @@ pub(super) fn measured(places: &Places) -> Result<String, String> {
         "| work | beside | seconds | peer's seconds | ratio | goal | MiB | peer's MiB | quality | peer's quality |\n\
         |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
             .to_owned();
+    let machine = take(places.stages().arg("machine"))?;
+    let mut limits = limits_head(&machine);
     for stage in &STAGES {
         let peer = |words: &[&str], data: &Path| {
             let mut command = places.learn();
@@ -128,8 +143,41 @@ pub(super) fn measured(places: &Places) -> Result<String, String> {
             }
         };
         line(&mut table, stage, &ours, &theirs);
+        if stage.words != THE_SAME {
+            limits_line(&mut limits, stage, &machine, &ours);
+        }
     }
-    Ok(table)
+    Ok(format!("{table}\n{limits}"))
+}
+
+/// Tells what the machine does in a second, above the table of limits.
+fn limits_head(machine: &Taken) -> String {
+    let billions = |name: &str| machine.result[name].as_f64().unwrap_or(f64::NAN) / 1e9;
+    format!(
+        "In a program that does nothing else, both threads together add {:.2} billion times a second to cells of small \
+        histograms, and read {:.1} GB a second from memory.\n\n\
+        | work | what cannot be left out | the machine's best, s | ours, s | share of the best |\n|---|---|---:|---:|---:|\n",
+        billions("additions_per_second"),
+        billions("bytes_per_second"),
+    )
+}
+
+/// Tells how long what a stage cannot do without would take alone.
+fn limits_line(table: &mut String, stage: &Stage, machine: &Taken, ours: &[Taken]) {
+    let seconds = Spread::of(ours.iter().filter_map(|taken| taken.result["seconds"].as_f64())).median;
+    let needed = |name: &str| ours.first().and_then(|taken| taken.result[name].as_f64());
+    let rate = |name: &str| machine.result[name].as_f64().unwrap_or(f64::NAN);
+    let (what, least) = match (needed("additions"), needed("bytes")) {
+        (Some(additions), _) => {
+            (format!("{:.2} billion {}", additions / 1e9, stage.additions), additions / rate("additions_per_second"))
+        }
+        (None, Some(bytes)) => {
+            (format!("{:.1} GB of memory, read once an iteration", bytes / 1e9), bytes / rate("bytes_per_second"))
+        }
+        (None, None) => return,
+    };
+    let _ =
+        writeln!(table, "| {} | {what} | {least:.2} | {seconds:.2} | {:.0} % |", stage.words, 100.0 * least / seconds);
 }
 
 fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Taken]) {

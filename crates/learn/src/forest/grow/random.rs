@@ -352,7 +352,8 @@ mod tests {
         ];
         let matrix = Matrix::of(&columns, rows);
         let binning = Binning::fit(&matrix, 200);
-        let table = Table::new(&binning.apply(&matrix), &binning, None);
+        let binned = binning.apply(&matrix);
+        let table = Table::new(&binned, &binning, None);
         let weights: Vec<f64> = (0..rows).map(|row| 0.5 + uniform(4, row)).collect();
         let ordered: Vec<f64> = (0..rows).map(|row| f64::from(u8::from(row >= 300))).collect();
         let values: Vec<f64> = (0..rows).map(|row| curve(row) + uniform(5, row)).collect();
