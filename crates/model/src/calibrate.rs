@@ -247,7 +247,8 @@ impl Fit<'_> {
                 Some(calibration) => calibration.probabilities(held.scores.clone()),
                 None => self.model.estimator.predictions_of(held.scores.clone()),
             };
-            let found = choose_threshold(&held.targets, &probabilities, rule).map_err(|error| self.failed(error))?;
+            let found = choose_threshold(&held.targets, &probabilities, held.weights.as_deref(), rule);
+            let found = found.map_err(|error| self.failed(error))?;
             self.model.threshold = found.threshold;
             report.threshold = Some(found.threshold);
             report.rule = Some(words_of(&spec.threshold.value));

@@ -103,6 +103,10 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    let rounded = format!("{value:.*e}", digits.saturating_sub(1)).parse::<f64>().unwrap_or(value);
-    rounded.to_string()
+    rounded(value, digits).to_string()
+}
+
+/// Gives the number of so many significant digits that is nearest, at least one.
+pub(crate) fn rounded(value: f64, digits: usize) -> f64 {
+    format!("{value:.*e}", digits.saturating_sub(1)).parse::<f64>().unwrap_or(value)
 }

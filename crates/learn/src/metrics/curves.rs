@@ -1,8 +1,9 @@
 //! Curves as data.
 
-use super::ranking::Ranking;
+use super::ranking::{Cut, cuts};
 use super::{Predictions, Task, check};
 use crate::Error;
+use crate::error::check_weights;
 
 /// A point of the ROC curve: what happens when predictions of at least `threshold` are positive.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,78 +39,76 @@ pub struct DetPoint {
 }
 
 /// Gives the detection error tradeoff from the lowest threshold to the highest, one point a distinct prediction: from the
-/// last point that misses no positive to the first that takes a negative for one.
+/// last point that misses no positive to the last that takes no negative for one, where there is such a point. With `weights` rows count by them.
 ///
 /// Martin and others: "The DET curve in assessment of detection task performance", 1997.
 ///
 /// # Errors
 /// As [`roc`], and one class alone.
-pub fn det(targets: &[f64], predictions: &[f64]) -> Result<Vec<DetPoint>, Error> {
+pub fn det(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Result<Vec<DetPoint>, Error> {
     let operation = "det";
-    check(operation, Task::Binary, targets, predictions, Predictions::Finite)?;
-    let ranking = Ranking::new(targets, predictions);
-    if ranking.negatives == 0 || ranking.positives == 0 {
-        return Err(Error::OneClass { operation, class: if ranking.positives == 0 { 0.0 } else { 1.0 } });
+    let (cuts, all) = cut(operation, targets, predictions, weights)?;
+    if all.negatives == 0.0 || all.positives == 0.0 {
+        return Err(Error::OneClass { operation, class: if all.positives == 0.0 { 0.0 } else { 1.0 } });
     }
-    let (mut negatives, mut positives) = (0, 0);
-    // From the highest threshold down: false positives rise and false negatives fall.
-    let fallen = ranking.levels.iter().rev().map(|level| {
-        negatives += level.negatives;
-        positives += level.positives;
-        (level.prediction, negatives, ranking.positives - positives)
-    });
-    let fallen: Vec<(f64, u64, u64)> = fallen.collect();
-    let least = fallen.first().map_or(0, |(_, wrong, _)| *wrong);
-    let first = fallen.iter().rposition(|(_, wrong, _)| *wrong == least).unwrap_or(0);
-    let last = fallen.iter().position(|(_, _, missed)| *missed == 0).unwrap_or(first).max(first);
-    let point = |(threshold, wrong, missed): &(f64, u64, u64)| DetPoint {
-        threshold: *threshold,
-        false_positive_rate: *wrong as f64 / ranking.negatives as f64,
-        false_negative_rate: *missed as f64 / ranking.positives as f64,
+    let first = cuts.iter().rposition(|cut| cut.negatives == 0.0).unwrap_or(0);
+    let last = cuts.iter().position(|cut| cut.positives == all.positives).unwrap_or(first).max(first);
+    let point = |cut: &Cut| DetPoint {
+        threshold: cut.threshold,
+        false_positive_rate: cut.negatives / all.negatives,
+        false_negative_rate: (all.positives - cut.positives) / all.positives,
     };
-    Ok(fallen[first..=last].iter().rev().map(point).collect())
+    Ok(cuts[first..=last].iter().rev().map(point).collect())
 }
 
-/// Gives the ROC curve from the highest threshold to the lowest: (0, 0) to (1, 1), one point a distinct prediction.
+/// Gives the ROC curve from the highest threshold to the lowest: (0, 0) to (1, 1), one point a distinct prediction. With
+/// `weights` rows count by them, and those of weight 0 make no point.
 ///
 /// # Errors
-/// No rows, lengths that differ, targets other than 0 and 1, predictions that are not finite.
-pub fn roc(targets: &[f64], predictions: &[f64]) -> Result<Vec<RocPoint>, Error> {
-    check("roc", Task::Binary, targets, predictions, Predictions::Finite)?;
-    let ranking = Ranking::new(targets, predictions);
-    let rate = |part: u64, whole: u64| if whole == 0 { f64::NAN } else { part as f64 / whole as f64 };
-    let (mut negatives, mut positives) = (0, 0);
-    let mut point = |threshold, more_negatives, more_positives| {
-        negatives += more_negatives;
-        positives += more_positives;
-        RocPoint {
-            threshold,
-            false_positive_rate: rate(negatives, ranking.negatives),
-            true_positive_rate: rate(positives, ranking.positives),
-        }
+/// No rows, lengths that differ, targets other than 0 and 1, predictions that are not finite, weights that are negative
+/// or all zero.
+pub fn roc(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Result<Vec<RocPoint>, Error> {
+    let (cuts, all) = cut("roc", targets, predictions, weights)?;
+    let rate = |part: f64, whole: f64| if whole == 0.0 { f64::NAN } else { part / whole };
+    let point = |cut: &Cut| RocPoint {
+        threshold: cut.threshold,
+        false_positive_rate: rate(cut.negatives, all.negatives),
+        true_positive_rate: rate(cut.positives, all.positives),
     };
-    let mut points = vec![point(f64::INFINITY, 0, 0)];
-    points.extend(ranking.levels.iter().rev().map(|level| point(level.prediction, level.negatives, level.positives)));
-    Ok(points)
+    let nothing = Cut { threshold: f64::INFINITY, negatives: 0.0, positives: 0.0 };
+    Ok(std::iter::once(&nothing).chain(&cuts).map(point).collect())
 }
 
 /// Gives the precision-recall curve from the lowest threshold to the highest, one point a distinct prediction, then
-/// (precision 1, recall 0).
+/// (precision 1, recall 0). With `weights` rows count by them, and those of weight 0 make no point.
 ///
 /// # Errors
 /// As [`roc`].
-pub fn precision_recall(targets: &[f64], predictions: &[f64]) -> Result<Vec<PrecisionRecallPoint>, Error> {
-    check("precision_recall", Task::Binary, targets, predictions, Predictions::Finite)?;
-    let ranking = Ranking::new(targets, predictions);
-    let mut points = vec![PrecisionRecallPoint { threshold: f64::INFINITY, precision: 1.0, recall: 0.0 }];
-    let (mut predicted, mut found) = (0, 0);
-    for level in ranking.levels.iter().rev() {
-        predicted += level.negatives + level.positives;
-        found += level.positives;
-        let recall = if ranking.positives == 0 { 1.0 } else { found as f64 / ranking.positives as f64 };
-        let precision = found as f64 / predicted as f64;
-        points.push(PrecisionRecallPoint { threshold: level.prediction, precision, recall });
-    }
-    points.reverse();
-    Ok(points)
+pub fn precision_recall(
+    targets: &[f64],
+    predictions: &[f64],
+    weights: Option<&[f64]>,
+) -> Result<Vec<PrecisionRecallPoint>, Error> {
+    let (cuts, all) = cut("precision_recall", targets, predictions, weights)?;
+    let point = |cut: &Cut| PrecisionRecallPoint {
+        threshold: cut.threshold,
+        precision: cut.positives / (cut.negatives + cut.positives),
+        recall: if all.positives == 0.0 { 1.0 } else { cut.positives / all.positives },
+    };
+    let nothing = PrecisionRecallPoint { threshold: f64::INFINITY, precision: 1.0, recall: 0.0 };
+    Ok(cuts.iter().rev().map(point).chain([nothing]).collect())
+}
+
+/// Checks the rows, and gives what each threshold cuts off and the last of it: all rows.
+fn cut(
+    operation: &'static str,
+    targets: &[f64],
+    predictions: &[f64],
+    weights: Option<&[f64]>,
+) -> Result<(Vec<Cut>, Cut), Error> {
+    check(operation, Task::Binary, targets, predictions, Predictions::Finite)?;
+    check_weights(operation, weights, targets.len())?;
+    let cuts = cuts(targets, predictions, weights);
+    let all = *cuts.last().ok_or(Error::Empty { operation })?;
+    Ok((cuts, all))
 }

@@ -30,7 +30,7 @@ pub use self::errors::{
     d2_absolute_error, d2_pinball, d2_tweedie, explained_variance, hinge_loss, max_error,
     mean_absolute_percentage_error, mean_squared_log_error, pinball_loss, tweedie_deviance,
 };
-pub use self::multiclass::{class_confusion, most_likely};
+pub use self::multiclass::most_likely;
 pub use self::ranking::{dcg, ndcg};
 pub use self::regression::{mae, median_absolute_error, r2, rmse};
 pub use self::scored::Scored;

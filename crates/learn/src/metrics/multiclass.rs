@@ -2,24 +2,14 @@
 
 use trainyard_exact::sum;
 
+use super::Metric;
 use super::binary::{f1_of, log_loss_term, precision_of, recall_of};
 use super::ranking::Ranking;
-use super::{Metric, Predictions, Task, check};
-use crate::Error;
 
 /// Gives the class that is most likely, of equal ones the first.
 pub fn most_likely(probabilities: &[f64]) -> usize {
     let better = |best: usize, class: usize| if probabilities[class] > probabilities[best] { class } else { best };
     (0..probabilities.len()).fold(0, better)
-}
-
-/// Counts rows by truth (outer) and prediction (inner), in the order of the classes.
-///
-/// # Errors
-/// No rows, not one prediction a row and class, targets that are no class, predictions that are no probabilities.
-pub fn class_confusion(targets: &[f64], predictions: &[f64], classes: usize) -> Result<Vec<Vec<u64>>, Error> {
-    check("confusion", Task::Multiclass { classes }, targets, predictions, Predictions::Probabilities)?;
-    Ok(Confusion::new(classes, cells(targets, predictions, classes).map(|cell| (cell, 1))).rows())
 }
 
 /// Gives the cell of the confusion of each row: truth times the number of classes, plus prediction.
@@ -56,10 +46,6 @@ impl Confusion {
         let mut counts = vec![0; classes * classes];
         cells.for_each(|(cell, count)| counts[cell] += count);
         Confusion { classes, counts }
-    }
-
-    fn rows(&self) -> Vec<Vec<u64>> {
-        self.counts.chunks_exact(self.classes.max(1)).map(<[u64]>::to_vec).collect()
     }
 
     pub(super) fn accuracy(&self) -> f64 {

@@ -1,6 +1,6 @@
 //! Rows sorted by their prediction.
 
-use trainyard_exact::{mean, sum};
+use trainyard_exact::{mean, power_of_two, sum};
 
 use super::{Predictions, Task, check};
 use crate::Error;
@@ -92,6 +92,45 @@ fn gain(rows: &[(f64, f64)], most: usize) -> f64 {
         rank += level.len();
         discounts * (sum(level.iter().map(|(_, target)| *target)) / level.len() as f64)
     }))
+}
+
+/// What is predicted positive from one threshold on: the weight of its rows by class.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) threshold: f64,
+    pub(super) negatives: f64,
+    pub(super) positives: f64,
+}
+
+/// Gives what each distinct prediction cuts off as a threshold, from the highest down; the last one has all rows.
+///
+/// Rows count by their weight; those of weight 0 are no rows. Of equal weights each counts 1, and all others are scaled by
+/// a power of two, so that their products stay inside the range. Whole weights give what as many equal rows would.
+pub(super) fn cuts(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Vec<Cut> {
+    let weights = weights.filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
+    let Some(weights) = weights else {
+        let ranking = Ranking::new(targets, predictions);
+        let fall = |(negatives, positives): &mut (u64, u64), level: &Level| {
+            *negatives += level.negatives;
+            *positives += level.positives;
+            Some(Cut { threshold: level.prediction, negatives: *negatives as f64, positives: *positives as f64 })
+        };
+        return ranking.levels.iter().rev().scan((0, 0), fall).collect();
+    };
+    let total: f64 = weights.iter().sum();
+    let scale = power_of_two(1023 - (total.to_bits() >> 52) as i32);
+    let mut rows: Vec<usize> = (0..targets.len()).filter(|row| weights[*row] > 0.0).collect();
+    // By weight too, so that sums do not depend on the order of the rows.
+    rows.sort_unstable_by_key(|&row| (std::cmp::Reverse(sortable(predictions[row])), sortable(weights[row])));
+    let (mut negatives, mut positives) = (0.0, 0.0);
+    let level = |rows: &[usize]| {
+        for &row in rows {
+            let sum = if targets[row] > 0.5 { &mut positives } else { &mut negatives };
+            *sum += weights[row] * scale;
+        }
+        Cut { threshold: predictions[rows[0]], negatives, positives }
+    };
+    rows.chunk_by(|a, b| sortable(predictions[*a]) == sortable(predictions[*b])).map(level).collect()
 }
 
 /// Counts the classes at each distinct prediction.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use trainyard_exact::sum;
+
 use super::bootstrap::{Interval, Paired, intervals, paired};
+use super::multiclass::most_likely;
 use super::weighed::{Exact, Weighed};
 use super::{Metric, Predictions, Task, all, check};
 use crate::Error;
@@ -85,6 +88,29 @@ impl Scored<'_> {
         self.check("paired bootstrap")?;
         other.check("paired bootstrap")?;
         paired(self, &other, name, metric, resamples, seed)
+    }
+
+    /// Adds up rows by truth (outer) and predicted class (inner), in the order of the classes: their number, or their
+    /// weight. Nothing for numbers.
+    ///
+    /// # Errors
+    /// As [`Scored::metric`].
+    pub fn confusion(&self) -> Result<Vec<Vec<f64>>, Error> {
+        self.check("confusion")?;
+        let Some(classes) = self.task.classes() else { return Ok(Vec::new()) };
+        let predicted = |row: usize| match self.task {
+            Task::Multiclass { .. } => most_likely(&self.predictions[row * classes..][..classes]),
+            _ => usize::from(self.predictions[row] >= self.threshold),
+        };
+        let cell = |row: usize| (self.targets[row] as usize * classes + predicted(row), self.weight(row));
+        let mut rows: Vec<(usize, f64)> = (0..self.targets.len()).map(cell).collect();
+        rows.sort_unstable_by_key(|(cell, _)| *cell);
+        let mut sums = vec![vec![0.0; classes]; classes];
+        for rows in rows.chunk_by(|a, b| a.0 == b.0) {
+            let cell = rows[0].0;
+            sums[cell / classes][cell % classes] = sum(rows.iter().map(|(_, weight)| *weight));
+        }
+        Ok(sums)
     }
 
     /// Gives the metrics of every report and those of `more` that are none of them, each once.

@@ -1,9 +1,9 @@
 //! Thresholds chosen from scores and what happened.
 
-use super::binary::share;
-use super::ranking::{Level, Ranking};
+use super::ranking::{Cut, cuts};
 use super::{Predictions, Task, check};
 use crate::Error;
+use crate::error::check_weights;
 
 /// Says by what a decision threshold is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,38 +36,45 @@ pub struct Threshold {
 /// Of candidates with the same F1, or with the same precision where recall is bounded, it takes that of higher recall;
 /// of those with the same recall where precision is bounded, that of higher precision. Two candidates that agree in both
 /// are one. Candidates are compared exactly, by their counts. `targets` are 0 and 1; `scores` are margins or
-/// probabilities, one a row. What the chosen threshold shows here flatters it: measure it on other rows.
+/// probabilities, one a row. With `weights` rows count by them, and those of weight 0 are no candidates. What the chosen
+/// threshold shows here flatters it: measure it on other rows.
 ///
 /// # Errors
-/// No rows, lengths that differ, targets other than 0 and 1, scores that are not finite, a bound outside 0 to 1 or a
-/// fixed threshold that is NaN; without positives [`Error::OneClass`], except for a fixed threshold;
-/// [`Error::Unreachable`] when no candidate has the precision, with the best that one has.
-pub fn choose_threshold(targets: &[f64], scores: &[f64], rule: ThresholdRule) -> Result<Threshold, Error> {
+/// No rows, lengths that differ, targets other than 0 and 1, scores that are not finite, weights that are negative or all
+/// zero, a bound outside 0 to 1 or a fixed threshold that is NaN; without positives [`Error::OneClass`], except for a
+/// fixed threshold; [`Error::Unreachable`] when no candidate has the precision, with the best that one has.
+pub fn choose_threshold(
+    targets: &[f64],
+    scores: &[f64],
+    weights: Option<&[f64]>,
+    rule: ThresholdRule,
+) -> Result<Threshold, Error> {
     let operation = "a decision threshold";
     check(operation, Task::Binary, targets, scores, Predictions::Finite)?;
-    let ranking = Ranking::new(targets, scores);
-    let nothing = Counts { threshold: f64::INFINITY, predicted: 0, found: 0, positives: ranking.positives };
-    let fall = |last: &mut Counts, level: &Level| {
-        last.threshold = level.prediction;
-        last.predicted += level.negatives + level.positives;
-        last.found += level.positives;
-        Some(*last)
-    };
+    check_weights(operation, weights, targets.len())?;
+    let cuts = cuts(targets, scores, weights);
+    let positives = cuts.last().map_or(0.0, |cut| cut.positives);
+    let nothing = Counts { threshold: f64::INFINITY, predicted: 0.0, found: 0.0, positives };
     // From the highest threshold down, so that recall rises and the last of equals has the highest.
-    let candidates = ranking.levels.iter().rev().scan(nothing, fall);
+    let mut candidates = cuts.iter().map(|cut: &Cut| Counts {
+        threshold: cut.threshold,
+        predicted: cut.negatives + cut.positives,
+        found: cut.positives,
+        positives,
+    });
     match rule {
         ThresholdRule::Fixed(threshold) if threshold.is_nan() => {
             return Err(Error::Parameter { name: "threshold", value: threshold, allowed: "a number" });
         }
         ThresholdRule::Fixed(threshold) => {
-            let at = candidates.take_while(|at| at.threshold >= threshold).last().unwrap_or(nothing);
+            let at = candidates.by_ref().take_while(|at| at.threshold >= threshold).last().unwrap_or(nothing);
             return Ok(Counts { threshold, ..at }.measured());
         }
         ThresholdRule::MaxF1 => {}
         ThresholdRule::PrecisionAtLeast(bound) => check_share("precision_at_least", bound)?,
         ThresholdRule::RecallAtLeast(bound) => check_share("recall_at_least", bound)?,
     }
-    if ranking.positives == 0 {
+    if positives == 0.0 {
         return Err(Error::OneClass { operation, class: 0.0 });
     }
     let mut best = nothing;
@@ -86,7 +93,7 @@ pub fn choose_threshold(targets: &[f64], scores: &[f64], rule: ThresholdRule) ->
         }
     }
     match rule {
-        ThresholdRule::PrecisionAtLeast(bound) if best.found == 0 => {
+        ThresholdRule::PrecisionAtLeast(bound) if best.found == 0.0 => {
             Err(Error::Unreachable { what: "precision", bound, best: highest })
         }
         _ => Ok(best.measured()),
@@ -97,16 +104,16 @@ fn check_share(name: &'static str, value: f64) -> Result<(), Error> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(Error::Parameter { name, value, allowed: "from 0 to 1" }) }
 }
 
-/// What a candidate does.
+/// What a candidate does; rows count by their weight.
 #[derive(Debug, Clone, Copy)]
 struct Counts {
     threshold: f64,
     /// The rows predicted positive.
-    predicted: u64,
+    predicted: f64,
     /// The positives among them.
-    found: u64,
+    found: f64,
     /// All positives.
-    positives: u64,
+    positives: f64,
 }
 
 impl Counts {
@@ -119,12 +126,12 @@ impl Counts {
     }
 
     fn f1_is_at_least(&self, other: &Counts) -> bool {
-        let whole = |of: &Counts| u128::from(of.predicted + of.positives);
-        u128::from(self.found) * whole(other) >= u128::from(other.found) * whole(self)
+        let whole = |of: &Counts| of.predicted + of.positives;
+        is_at_least((self.found, whole(other)), (other.found, whole(self)))
     }
 
     fn precision_is_at_least(&self, other: &Counts) -> bool {
-        u128::from(self.found) * u128::from(other.predicted) >= u128::from(other.found) * u128::from(self.predicted)
+        is_at_least((self.found, other.predicted), (other.found, self.predicted))
     }
 
     fn measured(self) -> Threshold {
@@ -132,7 +139,20 @@ impl Counts {
             threshold: self.threshold,
             precision: self.precision(),
             recall: self.recall(),
-            f1: share(2 * self.found, self.predicted + self.positives),
+            f1: share(2.0 * self.found, self.predicted + self.positives),
         }
     }
+}
+
+/// Compares two products as they are before rounding.
+fn is_at_least(left: (f64, f64), right: (f64, f64)) -> bool {
+    let (near_left, near_right) = (left.0 * left.1, right.0 * right.1);
+    if near_left != near_right {
+        return near_left > near_right;
+    }
+    libm::fma(left.0, left.1, -near_left) >= libm::fma(right.0, right.1, -near_right)
+}
+
+fn share(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole }
 }

@@ -51,7 +51,7 @@ fn calibration_metrics_are_scikit_learns() {
     let answers = judge.run(JUDGE, &request);
     for (index, (y, p, bins)) in cases.iter().enumerate() {
         for (name, placed) in [("uniform", CalibrationBins::Uniform), ("quantile", CalibrationBins::Quantile)] {
-            let ours = calibration_curve(y, p, *bins, placed).expect("a curve");
+            let ours = calibration_curve(y, p, None, *bins, placed).expect("a curve");
             assert_eq!(ours.iter().map(|point| point.rows).sum::<u64>(), y.len() as u64);
             let shares: Vec<f64> = ours.iter().map(|point| point.positive_share).collect();
             let means: Vec<f64> = ours.iter().map(|point| point.mean_prediction).collect();
@@ -78,7 +78,7 @@ fn the_error_of_calibration_is_the_gap_by_rows() {
 
 #[test]
 fn bad_input_of_calibration_metrics_is_a_typed_error() {
-    let curve = |y: &[f64], p: &[f64], bins| calibration_curve(y, p, bins, CalibrationBins::Quantile);
+    let curve = |y: &[f64], p: &[f64], bins| calibration_curve(y, p, None, bins, CalibrationBins::Quantile);
     assert!(matches!(curve(&[], &[], 5), Err(Error::Empty { .. })));
     assert!(matches!(curve(&[1.0], &[0.5], 0), Err(Error::Parameter { name: "bins", .. })));
     assert!(matches!(curve(&[1.0, 0.0], &[0.5, 1.5], 5), Err(Error::Prediction { row: 1, .. })));

@@ -186,7 +186,7 @@ fn metrics_of_many_rows() {
         let (y, p) = (&table.targets, &table.columns[1]);
         let mut all = metrics::binary(y, p, 0.5).expect("metrics");
         all.extend(metrics::regression(y, p).expect("metrics"));
-        let curve = metrics::roc(y, p).expect("a curve");
+        let curve = metrics::roc(y, p, None).expect("a curve");
         (
             bits(&all.into_values().collect::<Vec<f64>>()),
             bits(&curve.iter().map(|point| point.threshold).collect::<Vec<f64>>()),

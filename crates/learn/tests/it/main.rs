@@ -19,4 +19,5 @@ mod shap;
 mod sparse;
 mod stored;
 mod thresholds;
+mod weighted_curves;
 mod weighted_scores;

@@ -94,12 +94,12 @@ fn binary_metrics_are_scikit_learns() {
             assert_eq!(alone.to_bits(), value.to_bits(), "case {index}, {name}");
         }
         assert_eq!(json!(metrics::confusion(y, p, *threshold).expect("counts")), answer["confusion"], "case {index}");
-        let roc = metrics::roc(y, p).expect("a curve");
+        let roc = metrics::roc(y, p, None).expect("a curve");
         let column = |of: &dyn Fn(&metrics::RocPoint) -> f64| roc.iter().map(of).collect::<Vec<f64>>();
         agree_all("fpr", &column(&|point| point.false_positive_rate), &answer["fpr"]);
         agree_all("tpr", &column(&|point| point.true_positive_rate), &answer["tpr"]);
         agree_all("roc threshold", &column(&|point| point.threshold), &answer["at"]);
-        let curve = metrics::precision_recall(y, p).expect("a curve");
+        let curve = metrics::precision_recall(y, p, None).expect("a curve");
         let column = |of: &dyn Fn(&metrics::PrecisionRecallPoint) -> f64| curve.iter().map(of).collect::<Vec<f64>>();
         agree_all("precision", &column(&|point| point.precision), &answer["curve_precision"]);
         agree_all("recall", &column(&|point| point.recall), &answer["curve_recall"]);

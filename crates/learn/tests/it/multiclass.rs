@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use trainyard_judges::number;
-use trainyard_learn::metrics::{self, Task};
+use trainyard_learn::metrics::{self, Scored, Task};
 use trainyard_learn::{
     Binning, BoostingFit, BoostingParameters, Error, LinearModel, LogisticParameters, Matrix, Objective, Validation,
     boost, multinomial_regression, softmax, stratified_folds,
@@ -123,8 +123,10 @@ fn metrics_agree_with_scikit_learn() {
                 assert!((ours - theirs).abs() <= 1e-12 * theirs.abs().max(1.0), "{name}: {ours} {theirs}");
             }
         }
-        let confusion = metrics::class_confusion(y, p, *classes).expect("counts");
-        assert_eq!(json!(confusion), theirs["confusion"]);
+        let scored = Scored { task, targets: y, predictions: p, weights: None, threshold: 0.5 };
+        let counts: Vec<Vec<u64>> =
+            scored.confusion().expect("counts").iter().map(|row| row.iter().map(|of| *of as u64).collect()).collect();
+        assert_eq!(json!(counts), theirs["confusion"]);
     }
 }
 

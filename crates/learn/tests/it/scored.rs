@@ -318,7 +318,7 @@ fn ranks_and_margins_are_scikit_learns() {
             }
         }
         let binary: Vec<f64> = y.iter().map(|y| f64::from(*y > 0.0)).collect();
-        let det = metrics::det(&binary, s).expect("a curve");
+        let det = metrics::det(&binary, s, None).expect("a curve");
         for (threshold, [wrong, missed]) in det_of(answer) {
             let point = det.iter().find(|point| point.threshold == threshold).expect("a point");
             let (wrong, missed) = (point.false_positive_rate - wrong, point.false_negative_rate - missed);
@@ -520,7 +520,7 @@ fn bad_input_of_scores_is_a_typed_error() {
     assert!(matches!(metrics::ndcg(&[-1.0], &[1.0], &[1], None, None), Err(Error::NegativeTarget { .. })));
     assert!(matches!(metrics::dcg(&[1.0], &[1.0], &[1], Some(0), None), Err(Error::Parameter { name: "most", .. })));
     assert!(matches!(metrics::ndcg(&[1.0], &[1.0], &[], None, None), Err(Error::Length { input: "groups", .. })));
-    assert!(matches!(metrics::det(&[1.0], &[1.0]), Err(Error::OneClass { .. })));
+    assert!(matches!(metrics::det(&[1.0], &[1.0], None), Err(Error::OneClass { .. })));
     assert!(matches!(metrics::hinge_loss(&[2.0], &[1.0], None), Err(Error::Target { .. })));
     assert!(metrics::d2_tweedie(&[2.0; 3], &[1.0; 3], 1.0, None).expect("a share").is_nan());
 }

@@ -58,7 +58,7 @@ fn thresholds_are_the_best_of_all() {
             let better = |a: &&Threshold, b: &&Threshold| key(a).partial_cmp(&key(b)).expect("numbers");
             tried.iter().filter(|at| keep(at)).max_by(better).copied()
         };
-        let choose = |rule| choose_threshold(&y, &p, rule);
+        let choose = |rule| choose_threshold(&y, &p, None, rule);
         let by_f1 = best(&|_| true, &|at| [at.f1, at.recall]);
         assert_eq!(choose(ThresholdRule::MaxF1).ok(), by_f1, "seed {seed}");
         for bound in [0.0, 0.25, 0.5, 0.6, 0.8, 0.95, 1.0] {
@@ -86,7 +86,7 @@ fn thresholds_are_the_best_of_all() {
 #[test]
 fn a_precision_out_of_reach_names_the_best() {
     let rule = ThresholdRule::PrecisionAtLeast(0.9);
-    let error = choose_threshold(&[0.0, 1.0, 1.0, 0.0], &[0.9, 0.8, 0.7, 0.1], rule).expect_err("an error");
+    let error = choose_threshold(&[0.0, 1.0, 1.0, 0.0], &[0.9, 0.8, 0.7, 0.1], None, rule).expect_err("an error");
     assert_eq!(error, Error::Unreachable { what: "precision", bound: 0.9, best: 2.0 / 3.0 });
     assert_eq!(error.code(), "learn/unreachable-bound");
     assert!(error.to_string().contains("0.6666666666666666"), "{error}");
@@ -94,7 +94,7 @@ fn a_precision_out_of_reach_names_the_best() {
 
 #[test]
 fn bad_input_of_thresholds_and_of_delong_is_a_typed_error() {
-    let choose = |y: &[f64], p: &[f64], rule| choose_threshold(y, p, rule);
+    let choose = |y: &[f64], p: &[f64], rule| choose_threshold(y, p, None, rule);
     assert!(matches!(choose(&[], &[], ThresholdRule::MaxF1), Err(Error::Empty { .. })));
     assert!(matches!(choose(&[0.0], &[0.5], ThresholdRule::MaxF1), Err(Error::OneClass { .. })));
     assert!(choose(&[0.0], &[0.5], ThresholdRule::Fixed(0.5)).is_ok());

@@ -3,7 +3,7 @@
 use super::font::Font;
 use super::picture::{Align, Picture};
 use super::tone::{FAINT, INK, ON_STRONG, PALE, STRONG};
-use super::{LABEL, LARGE, MARGIN, SMALL, TITLE, percent};
+use super::{LABEL, LARGE, MARGIN, SMALL, TITLE, amount, percent};
 
 /// The most classes that a picture shows.
 const MOST_CLASSES: usize = 30;
@@ -12,9 +12,10 @@ const LEAST_WIDTH: usize = 420;
 
 /// Draws how many rows of each class were predicted as each, with their share of the actual class.
 ///
-/// `counts[actual][predicted]` in the order of `classes`, which is that of [`trainyard_learn::metrics::class_confusion`].
-/// Beyond 30 classes only the first are shown, and the subtitle says so.
-pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Picture {
+/// `counts[actual][predicted]` in the order of `classes`, as [`trainyard_learn::metrics::Scored::confusion`] gives them:
+/// numbers of rows, or their weight, whose column the subtitle names then. Beyond 30 classes only the first are shown, and
+/// the subtitle says so.
+pub fn confusion_matrix(counts: &[Vec<f64>], classes: &[String], weight: Option<&str>) -> Picture {
     let (small, label) = (Font::new(SMALL), Font::new(LABEL));
     let shown = classes.len().min(MOST_CLASSES);
     // The picture grows with the classes, and their cells shrink.
@@ -29,14 +30,11 @@ pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Picture {
     let top = 150;
     let (right, bottom) = (left + shown * cell, top + shown * cell);
     let mut picture = Picture::new(right.max(left + LEAST_WIDTH) + MARGIN, bottom + MARGIN, "Confusion matrix");
-    let rows: u64 = counts.iter().flatten().sum();
-    let correct: u64 = counts.iter().enumerate().filter_map(|(class, row)| row.get(class)).sum();
+    let rows: f64 = counts.iter().flatten().sum();
+    let correct: f64 = counts.iter().enumerate().filter_map(|(class, row)| row.get(class)).sum();
     picture.text(TITLE, "Confusion matrix", MARGIN as f32, 40.0, Align::Left, INK);
-    let mut subtitle = format!(
-        "{} of {} rows predicted correctly",
-        trainyard_diagnostics::count(correct),
-        trainyard_diagnostics::count(rows)
-    );
+    let unit = weight.map_or("rows".to_owned(), |column| format!("by {}", small.cut(column, 120.0)));
+    let mut subtitle = format!("{} of {} {unit} predicted correctly", amount(correct), amount(rows));
     if shown < classes.len() {
         subtitle.push_str(&format!("; the first {shown} of {} classes", classes.len()));
     }
@@ -51,9 +49,9 @@ pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Picture {
         picture.text(LABEL, &label.cut(name, names), (left - 12) as f32, top as f32 + middle, Align::Right, INK);
     }
     for (actual, row) in counts.iter().take(shown).enumerate() {
-        let of_class: u64 = row.iter().sum();
+        let of_class: f64 = row.iter().sum();
         for (predicted, &count) in row.iter().take(shown).enumerate() {
-            let share = if of_class > 0 { count as f64 / of_class as f64 } else { 0.0 };
+            let share = if of_class > 0.0 { count / of_class } else { 0.0 };
             let (x, y) = (left + predicted * cell, top + actual * cell);
             picture.fill(x + 1, y + 1, x + cell - 1, y + cell - 1, PALE.towards(STRONG, share));
             let (strong, soft) = match share {
@@ -62,7 +60,7 @@ pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Picture {
                 _ => (INK, FAINT),
             };
             let (center, middle) = ((x + cell / 2) as f32, (y + cell / 2) as f32);
-            let number = trainyard_diagnostics::count(count);
+            let number = amount(count);
             let fits = |size: f32| Font::new(size).width(&number) < cell as f32 - 24.0;
             let size = if cell > 100 && fits(LARGE) {
                 LARGE
@@ -77,7 +75,7 @@ pub fn confusion_matrix(counts: &[Vec<u64>], classes: &[String]) -> Picture {
             }
             picture.text(size, &number, center, middle - 14.0, Align::Middle, strong);
             let name = small.cut(&classes[actual], cell as f32 - 100.0);
-            let share = if of_class > 0 { format!("{} of {name}", percent(share, true)) } else { "–".into() };
+            let share = if of_class > 0.0 { format!("{} of {name}", percent(share, true)) } else { "–".into() };
             picture.text(SMALL, &share, center, middle + 26.0, Align::Middle, soft);
         }
     }

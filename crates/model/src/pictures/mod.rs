@@ -33,6 +33,15 @@ const TOP: usize = 20;
 
 const MARGIN: usize = 32;
 
+/// Writes a number of rows, or their weight.
+fn amount(rows: f64) -> String {
+    match rows {
+        rows if rows >= 1e15 => format!("{:e}", crate::report::rounded(rows, 4)),
+        rows if rows >= 1e3 || rows.fract() == 0.0 => trainyard_diagnostics::count(rows.round() as u64),
+        rows => crate::report::significant(rows, 4),
+    }
+}
+
 fn percent(share: f64, with_tenths: bool) -> String {
     if with_tenths { format!("{:.1} %", share * 100.0) } else { format!("{:.0} %", share * 100.0) }
 }
@@ -44,10 +53,10 @@ mod tests {
     #[test]
     fn pictures_are_the_same_each_time_and_differ_where_numbers_do() {
         let classes = ["No".to_owned(), "Yes".to_owned()];
-        let of = |last: u64| confusion_matrix(&[vec![900, 100], vec![50, last]], &classes);
-        let picture = of(50);
-        assert_eq!(of(50), picture);
-        assert_ne!(of(51), picture);
+        let of = |last: f64| confusion_matrix(&[vec![900.0, 100.0], vec![50.0, last]], &classes, None);
+        let picture = of(50.0);
+        assert_eq!(of(50.0), picture);
+        assert_ne!(of(51.0), picture);
         // Frozen: another value is another set of bytes for every model that is trained.
         assert_eq!(crc(&picture.to_png(Theme::Light)), 1_991_524_332);
     }
@@ -58,7 +67,7 @@ mod tests {
             let targets: Vec<f64> = (0..200).map(|row| f64::from(u8::from(row % 3 == class % 3))).collect();
             let probabilities: Vec<f64> =
                 (0..200).map(|row| f64::from(row * (class as i32 + 3) % 101) / 101.0).collect();
-            crate::Curves::of(&format!("class {class}"), &targets, &probabilities).unwrap()
+            crate::Curves::of(&format!("class {class}"), &targets, &probabilities, None).unwrap()
         };
         for classes in [0, 1, 3, 12] {
             let all: Vec<_> = (0..classes).map(of).collect();
@@ -76,9 +85,11 @@ mod tests {
             is_whole(&feature_importance(&importance));
         }
         for classes in [0, 1, 2, 3, 8, 20, 31, 200] {
-            let counts = vec![vec![7; classes]; classes];
+            let counts = vec![vec![7.0; classes]; classes];
             let names: Vec<String> = (0..classes).map(|class| "x".repeat(class * 9)).collect();
-            is_whole(&confusion_matrix(&counts, &names));
+            is_whole(&confusion_matrix(&counts, &names, None));
+            is_whole(&confusion_matrix(&vec![vec![1e-300; classes]; classes], &names, Some("weight")));
+            is_whole(&confusion_matrix(&vec![vec![f64::MAX; classes]; classes], &names, Some("客")));
         }
     }
 
@@ -94,6 +105,14 @@ mod tests {
         }
         let many: Vec<f64> = (0..5001).map(f64::from).collect();
         is_whole(&residuals(&many, &many));
+    }
+
+    #[test]
+    fn a_weighted_matrix_says_by_what() {
+        let classes = ["No".to_owned(), "Yes".to_owned()];
+        let of = |by| confusion_matrix(&[vec![900.25, 100.0], vec![0.1 + 0.2, 1234.5]], &classes, by).to_svg();
+        assert!(of(Some("seen")) != of(None) && of(Some("seen")) != of(Some("here")));
+        assert_eq!([0.1 + 0.2, 900.25, 1234.5, 7.0, 1e20].map(amount), ["0.3", "900.2", "1,235", "7", "1e20"]);
     }
 
     #[test]

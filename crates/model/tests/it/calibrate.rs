@@ -107,7 +107,7 @@ fn thresholds_follow_their_rule_on_rows_that_the_model_has_not_seen() {
             let project = churn(&models(&format!("{calibration}threshold: {rule}")), &table);
             let model = calibrated(&project, &train, Some(&validation)).unwrap().model;
             let predictions = model.predict(&validation).unwrap();
-            let found = choose_threshold(&project.targets(&validation), &predictions, expected).unwrap();
+            let found = choose_threshold(&project.targets(&validation), &predictions, None, expected).unwrap();
             assert_eq!(model.threshold.to_bits(), found.threshold.to_bits(), "{rule} {calibration}");
             assert!(model.seen.in_table(&validation).unwrap().into_iter().all(|seen| seen));
             // Without a validation share the held-out scores of train decide.
@@ -123,6 +123,36 @@ fn thresholds_follow_their_rule_on_rows_that_the_model_has_not_seen() {
             assert_eq!(found.model.calibration.is_some(), !calibration.is_empty());
         }
     }
+}
+
+#[test]
+fn thresholds_count_rows_by_their_weight() {
+    let table = customers();
+    let weights: Vec<f64> = (0..table.num_rows()).map(|row| [0.0, 0.25, 1.0, 7.5][row % 7 % 4]).collect();
+    let weights = arrow_array::Float64Array::from(weights);
+    let table = RecordBatch::try_from_iter(
+        table
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .zip(table.columns().to_vec())
+            .chain([("seen".to_owned(), std::sync::Arc::new(weights) as arrow_array::ArrayRef)]),
+    )
+    .unwrap();
+    let (train, validation) = (fifths(&table, &[0, 1, 2]), fifths(&table, &[3]));
+    let project = crate::given::CHURN.replace("  types:", "  weight: seen\n  types:");
+    let spec = models("calibrate: {folds: prefit}\nthreshold: max_f1");
+    let project = Project::new(&project, crate::given::CHURN_FEATURES, &spec, &table);
+    let found = calibrated(&project, &train, Some(&validation)).unwrap();
+    let predictions = found.model.predict(&validation).unwrap();
+    let weights = trainyard_data::weights(&validation, &project.resolved.project.data).unwrap().unwrap();
+    let choose =
+        |weights| choose_threshold(&project.targets(&validation), &predictions, weights, ThresholdRule::MaxF1).unwrap();
+    let expected = choose(Some(&weights));
+    assert_ne!(expected.threshold, choose(None).threshold, "the weights would not matter");
+    assert_eq!(found.model.threshold.to_bits(), expected.threshold.to_bits());
+    assert_eq!(found.report.at_threshold, Some([expected.precision, expected.recall, expected.f1]));
 }
 
 #[test]

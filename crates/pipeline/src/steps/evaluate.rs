@@ -10,7 +10,7 @@ use trainyard_data::slices::Slicing;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_features::row_of;
 use trainyard_files::Digest;
-use trainyard_learn::metrics::{self, Task};
+use trainyard_learn::metrics::{Scored, Task};
 use trainyard_model::{Curves, Measures, Model, Slice, SliceRequest, of_task, pictures, slice_table, slices, worst};
 
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, log_picture, model_reads, to_json};
@@ -128,7 +128,7 @@ impl Step for Evaluate {
                 let classes = target.classes.iter().flatten().enumerate();
                 let absent = classes.filter(|(class, _)| targets.iter().all(|target| *target as usize != *class));
                 absent.for_each(|(_, class)| scope.warn(class_absent(class)));
-                self.pictures(scope, &mut output, &model, &targets, &predictions)?;
+                self.pictures(scope, &mut output, &model, &scored)?;
                 output.measurements.insert("latency_p95_ms".to_owned(), latency(&model, &table)?);
             }
             let mut set =
@@ -144,7 +144,7 @@ impl Step for Evaluate {
                     probabilities["before"] = json!(measure(&before)?);
                 }
                 set["probabilities"] = probabilities;
-                let found = curves_of(&model, &targets, &predictions)?;
+                let found = curves_of(&model, &scored)?;
                 if name == "reference" {
                     log_picture(scope, &mut output, "curves", &pictures::curves(&found))?;
                 }
@@ -202,28 +202,15 @@ impl Evaluate {
         found.map_or((wanted.to_owned(), f64::NAN), |(name, value)| (name.clone(), value.as_f64().unwrap_or(f64::NAN)))
     }
 
-    fn pictures(
-        &self,
-        scope: &Scope,
-        output: &mut Output,
-        model: &Model,
-        targets: &[f64],
-        predictions: &[f64],
-    ) -> Result<(), Failure> {
+    fn pictures(&self, scope: &Scope, output: &mut Output, model: &Model, scored: &Scored<'_>) -> Result<(), Failure> {
         log_picture(scope, output, "feature_importance", &pictures::feature_importance(&model.importance()))?;
-        let counts = match model.task() {
-            Task::Binary => {
-                let counts = metrics::confusion(targets, predictions, model.threshold);
-                counts.map(|counts| counts.map(|row| row.to_vec()).to_vec())
-            }
-            Task::Multiclass { classes } => metrics::class_confusion(targets, predictions, classes),
-            Task::Regression => Ok(Vec::new()),
-        };
-        if let (Some(classes), Ok(counts)) = (&model.target.classes, counts) {
-            log_picture(scope, output, "confusion_matrix", &pictures::confusion_matrix(&counts, classes))?;
+        if let Some(classes) = &model.target.classes {
+            let counts = scored.confusion().map_err(|error| error.diagnostic())?;
+            let weight = self.0.resolved.project.data.weight.as_ref().map(|column| column.value.as_str());
+            log_picture(scope, output, "confusion_matrix", &pictures::confusion_matrix(&counts, classes, weight))?;
         }
         if model.task() == Task::Regression {
-            log_picture(scope, output, "residuals", &pictures::residuals(targets, predictions))?;
+            log_picture(scope, output, "residuals", &pictures::residuals(scored.targets, scored.predictions))?;
         }
         Ok(())
     }
@@ -264,10 +251,11 @@ fn store_slices(
 }
 
 /// Gives the curves of the positive class, or of each of several.
-fn curves_of(model: &Model, targets: &[f64], predictions: &[f64]) -> Result<Vec<Curves>, Failure> {
+fn curves_of(model: &Model, scored: &Scored<'_>) -> Result<Vec<Curves>, Failure> {
+    let Scored { targets, predictions, weights, .. } = *scored;
     let classes = model.target.classes.as_deref().unwrap_or_default();
     let of = |class: &str, targets: &[f64], probabilities: &[f64]| {
-        Curves::of(class, targets, probabilities).map_err(|error| Failure::from(error.diagnostic()))
+        Curves::of(class, targets, probabilities, weights).map_err(|error| Failure::from(error.diagnostic()))
     };
     if let Some(positive) = model.target.positive() {
         return Ok(vec![of(positive, targets, predictions)?]);
