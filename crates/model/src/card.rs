@@ -1,9 +1,12 @@
 //! The model card: what a reader has to know of a model before using it.
 
+mod judged;
+
 use std::fmt::Write as _;
 
 use trainyard_diagnostics::count;
 
+pub use self::judged::{Judged, card_with};
 use crate::report::significant;
 use crate::{CalibrationReport, CandidateReport, ChosenBy, Model, NoGraph, OnnxModel, OpenRequest, Trained};
 
@@ -119,12 +122,7 @@ fn metrics(trained: &Trained, request: &OpenRequest<'_>) -> String {
             format!("It was chosen by `{}` on out-of-fold predictions of the training rows", report.metric)
         }
     };
-    let mut text = format!(
-        "\n## Metrics\n\n{how}. The baseline is `{}`. How the model does on the reference test, with intervals and beside \
-         the baseline and the model in production, is told by the run that made it: those rows are held out until it is \
-         finished, and so are not in this folder.\n",
-        request.baseline
-    );
+    let mut text = format!("\n## Metrics\n\n{how}. The baseline is `{}`.\n", request.baseline);
     if let Some(weight) = request.weight {
         _ = write!(text, "\nRows count by their {}, in metrics too.\n", code(weight));
     }

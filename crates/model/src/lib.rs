@@ -35,6 +35,7 @@ mod slices;
 mod train;
 
 pub use calibrate::{Calibrated, Calibration, CalibrationReport, Measures, calibrate};
+pub use card::{Judged, card_with};
 pub use compare::{CompareRequest, Comparison, Incumbent, Measured, compare};
 pub use cross_validation::{FoldFit, FoldFits, fit_fold};
 pub use curves::Curves;

@@ -92,6 +92,45 @@ fn weights_reach_every_metric_and_the_report_says_so() {
 }
 
 #[test]
+fn the_card_of_a_model_tells_how_it_was_judged() {
+    let project = Project::new();
+    project.edit(PROJECT, "promote:", "evaluate: {slices: [Contract, tenure]}\npromote:");
+    let run = project.run();
+    let copy = project.path("copy");
+    let export = project.call(&["models", "export", "churn-predictor@challenger", "--output", copy.to_str().unwrap()]);
+    assert_eq!(export.status.code(), Some(0), "{}", text(&export.stderr));
+    let card = std::fs::read_to_string(copy.join("model_card.md")).unwrap();
+    assert!(card.contains("# A model of `Churn`") && card.contains("## Limits"), "{card}");
+    let judged = &card[card.find("### The reference test").unwrap()..card.find("### The optional test").unwrap()];
+    assert!(judged.contains("400 rows.") && card.contains("### The optional test `new_customers`"), "{card}");
+    let reference = &run["metrics"]["reference"];
+    let six = |value: &Value| format!("{:.5e}", value.as_f64().unwrap()).parse::<f64>().unwrap();
+    for (metric, value) in reference.as_object().unwrap() {
+        let line = judged.lines().find(|line| line.starts_with(&format!("| `{metric}` | {} | ", six(value))));
+        let cells = line.unwrap_or_else(|| panic!("{metric} {value}\n{judged}")).split(" | ").collect::<Vec<_>>();
+        assert!(cells[2].contains(" to ") && cells.len() == 4, "{cells:?}");
+    }
+    let worst = &run["slices"]["sets"]["reference"]["worst"];
+    let named =
+        format!("The worst slice is `{}`: `roc_auc` {} on", worst["slice"].as_str().unwrap(), six(&worst["value"]));
+    assert!(judged.contains(&named) && judged.contains("| `Contract = Two year` |"), "{named}\n{judged}");
+    // The same evaluation from the cache leaves the same card, and another one leaves another, of the same model.
+    let card_of = |run: &Value| {
+        let shown = project.json(&["runs", "show", run["run"].as_str().unwrap()]);
+        let files = shown["artifacts"].as_array().unwrap().iter();
+        files.clone().find(|file| file["path"] == "model/model_card.md").unwrap()["digest"].clone()
+    };
+    let again = project.run();
+    assert_eq!((steps(&again, "cached").contains(&"evaluate".to_owned()), card_of(&again)), (true, card_of(&run)));
+    project.edit(PROJECT, "[Contract, tenure]", "[Contract]");
+    let other = project.run();
+    assert_eq!(candidate(&other), candidate(&run));
+    assert_ne!(card_of(&other), card_of(&run));
+    let replay = project.json(&["verify", run["run"].as_str().unwrap()]);
+    assert_eq!(replay["identical"], json!(true), "{replay}");
+}
+
+#[test]
 fn repeated_folds_tell_the_number_of_fits_and_leave_the_model() {
     let (once, thrice) = (Project::new(), Project::new());
     thrice.edit(MODEL, "{folds: 5}", "{folds: 3, repeats: 3}");

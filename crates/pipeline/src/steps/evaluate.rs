@@ -11,12 +11,18 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_features::row_of;
 use trainyard_files::Digest;
 use trainyard_learn::metrics::{Scored, Task};
-use trainyard_model::{Curves, Measures, Model, Slice, SliceRequest, of_task, pictures, slice_table, slices, worst};
+use trainyard_model::{
+    Curves, Judged, Measures, Model, Slice, SliceRequest, card_with, of_task, pictures, slice_table, slices, worst,
+};
 
 use super::context::{Context, MODEL_FILES, RESAMPLES, count, log_picture, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::report::figure;
+
+/// The model's card. What it says of rows that the model never saw is written here, where that is known; the model's digest
+/// is of its native files alone.
+const CARD: &str = "model/model_card.md";
 
 /// How many rows are predicted one at a time to measure latency.
 const TIMED_ROWS: usize = 300;
@@ -59,6 +65,7 @@ impl Step for Evaluate {
         let mut reads = vec![Read::new("ingest", "target")];
         reads.extend(sets.into_iter().map(|(_, artifact)| Read::new("split", artifact)));
         reads.extend(model_reads(self.0.last_fit()));
+        reads.push(Read::new(self.0.last_fit(), CARD));
         reads.extend(model_reads("baseline"));
         if self.0.slices().is_some() {
             // Values and borders of slices are those of the training rows, in every test set the same.
@@ -82,7 +89,8 @@ impl Step for Evaluate {
         let more = self.0.resolved.further_metrics();
         let slicings = self.slicings(scope)?;
         let mut output = Output::default();
-        let mut sliced = Vec::new();
+        let mut sliced: Vec<(String, Vec<Slice>)> = Vec::new();
+        let mut judged = Vec::new();
         let (mut shown, mut curves) = (serde_json::Map::new(), serde_json::Map::new());
         for (name, artifact) in self.sets() {
             let table = self.0.table(scope, "split", &artifact)?;
@@ -118,6 +126,14 @@ impl Step for Evaluate {
             }
             let intervals: BTreeMap<String, [f64; 2]> =
                 intervals.into_iter().map(|(name, found)| (name, [found.low, found.high])).collect();
+            judged.push(Judged {
+                optional: (name != "reference").then(|| name.clone()),
+                rows: table.num_rows(),
+                metrics: values.clone(),
+                intervals: intervals.clone(),
+                baseline: beside.clone(),
+                slices: sliced.last().filter(|(of, _)| *of == name).map(|(_, found)| found.clone()).unwrap_or_default(),
+            });
             for (metric, value) in &values {
                 output.logged.metrics.push((format!("{name}_{metric}"), 0, *value));
             }
@@ -167,6 +183,7 @@ impl Step for Evaluate {
         if let Some(spec) = self.0.slices() {
             store_slices(scope, &mut output, &spec.metric.value, &sliced)?;
         }
+        self.complete_card(scope, &mut output, &judged)?;
         self.refresh(&mut output);
         Ok(output)
     }
@@ -190,6 +207,18 @@ impl Evaluate {
         let Some(spec) = self.0.slices() else { return Ok(Vec::new()) };
         let train = self.0.table(scope, "split", "train")?;
         Ok(Slicing::learn(spec, &train).map_err(|error| error.diagnostic())?)
+    }
+
+    /// Writes into the model's card how the model was judged.
+    fn complete_card(&self, scope: &Scope, output: &mut Output, judged: &[Judged]) -> Result<(), Failure> {
+        let card = scope.read(self.0.last_fit(), CARD)?;
+        let metric = self.0.slices().map_or("", |spec| spec.metric.value.as_str());
+        let weight = self.0.resolved.project.data.weight.as_ref().map(|column| column.value.as_str());
+        let card = card_with(&String::from_utf8_lossy(&card), judged, metric, weight, RESAMPLES);
+        let file = scope.store(card.as_bytes())?;
+        output.artifacts.insert("card".to_owned(), file);
+        output.logged.files.insert(CARD.to_owned(), file);
+        Ok(())
     }
 
     /// Gives the metric that decides, else the first.
