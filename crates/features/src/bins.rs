@@ -5,6 +5,7 @@ use trainyard_exact as exact;
 use trainyard_spec::{BinStrategy, BinsSpec, Impute};
 
 use crate::categories::Encoding;
+use crate::clusters::{borders, edge_of};
 use crate::numbers::Filled;
 use crate::{Encoder, Error};
 
@@ -48,8 +49,9 @@ impl Bins {
         let edges = match spec.strategy {
             // A column that is constant, or that has no value at all, is one bin.
             _ if least >= most => Vec::new(),
-            BinStrategy::Uniform => uniform(least, most, bins),
-            BinStrategy::Quantile => quantiles(&values, bins),
+            BinStrategy::Uniform => (1..bins).map(|edge| edge_of(least, most, edge, bins)).collect(),
+            BinStrategy::Quantile => wide(quantiles(&values, bins)),
+            BinStrategy::Kmeans => wide([vec![least], borders(&values, bins), vec![most]].concat()),
         };
         let encode = Encoding::of(spec.encode);
         let has_missing = encode == Encoding::OneHot && missing > 0;
@@ -141,15 +143,7 @@ impl Bins {
     }
 }
 
-/// Gives the inner edges of bins of equal width, rounded as NumPy's `linspace` rounds them.
-fn uniform(least: f64, most: f64, bins: usize) -> Vec<f64> {
-    let (range, bins) = (most - least, bins as f64);
-    let step = range / bins;
-    let offset = |edge: f64| if step == 0.0 { edge / bins * range } else { edge * step };
-    (1..bins as usize).map(|edge| offset(edge as f64) + least).collect()
-}
-
-/// Gives the inner edges of bins of equally many values, which are sorted; narrow bins are left out.
+/// Gives the edges of bins of equally many values, which are sorted, with both ends.
 ///
 /// Definition 2 of Hyndman and Fan ("Sample Quantiles in Statistical Packages", 1996): a step of the distribution
 /// function, and in the middle of two steps where a level falls between them. Levels are rounded as NumPy rounds them.
@@ -166,7 +160,11 @@ fn quantiles(sorted: &[f64], bins: usize) -> Vec<f64> {
         let (lower, upper) = (at(place as usize), at(place as usize + 1));
         if place.fract() == 0.0 { upper - (upper - lower) * 0.5 } else { upper }
     };
-    let edges: Vec<f64> = (0..=bins).map(edge).collect();
+    (0..=bins).map(edge).collect()
+}
+
+/// Gives the inner edges; narrow bins are left out.
+fn wide(edges: Vec<f64>) -> Vec<f64> {
     let wide = edges.windows(2).filter(|pair| pair[1] - pair[0] > NARROW).map(|pair| pair[1]);
     let mut kept: Vec<f64> = wide.collect();
     kept.pop();

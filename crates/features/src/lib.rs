@@ -16,6 +16,7 @@
 
 mod bins;
 mod categories;
+mod clusters;
 mod columns;
 mod derived;
 mod error;

@@ -122,6 +122,8 @@ named! {
         Uniform = "uniform",
         /// Bins of equally many training rows.
         Quantile = "quantile",
+        /// Bins halfway between the centres of clusters of the training rows' numbers.
+        Kmeans = "kmeans",
     }
 }
 

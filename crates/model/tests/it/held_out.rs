@@ -111,7 +111,7 @@ fn features(stream: &mut Stream) -> serde_json::Value {
         categorical["min_frequency"] = json!(1 + stream.below(20));
         categorical["categorical"] = json!(["color"]);
     }
-    let strategy = one_of(stream, &["uniform", "quantile"]);
+    let strategy = one_of(stream, &["uniform", "quantile", "kmeans"]);
     let bins = json!({"numeric": ["amount", "size"], "impute": impute, "bins": {"strategy": strategy}});
     let tfidf = json!({"ngram_range": [1, 1 + stream.below(2)], "max_features": 1 + stream.below(4)});
     let text = json!({"text": "color", "tfidf": tfidf});

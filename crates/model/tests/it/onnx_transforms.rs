@@ -35,6 +35,8 @@ fn bins() {
     for bins in [
         "{n_bins: 4}",
         "{n_bins: 7, strategy: uniform}",
+        "{n_bins: 6, strategy: kmeans}",
+        "{n_bins: 4, strategy: kmeans, encode: ordinal}",
         "{n_bins: 5, encode: ordinal}",
         "{n_bins: 200, encode: one_hot, strategy: quantile}",
     ] {
