@@ -4,6 +4,7 @@ mod floor;
 mod learning;
 mod measure;
 mod places;
+mod quality;
 mod tables;
 
 use std::fs;
@@ -15,7 +16,7 @@ use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 6] = ["version", "cached", "cold", "where", "rows", "learning"];
+const USUAL: [&str; 7] = ["version", "cached", "cold", "where", "rows", "learning", "quality"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -37,6 +38,7 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
                 call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
                 learning::measured(&places)?
             }
+            "quality" => quality::measured(&places)?,
             _ => rows(&places, &[10_000_000])?,
         };
         say(&table);

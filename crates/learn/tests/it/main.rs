@@ -14,6 +14,7 @@ mod linear;
 mod metrics;
 mod multiclass;
 mod objectives;
+mod quality;
 mod scored;
 mod shap;
 mod sparse;
