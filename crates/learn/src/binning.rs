@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainyard_random::Key;
 
+use crate::Error;
 use crate::Matrix;
 use crate::categories::code_of;
 use crate::spread::Spread;
@@ -30,13 +31,61 @@ const PARALLEL_CELLS: usize = 100_000;
 ///
 /// In a column of categories each code is its own bin, with edges half-way between; a cell that holds no code of the
 /// fit counts as missing.
+///
+/// One that is read back is refused where its bins do not increase or do not fit one another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredBinning")]
 pub struct Binning {
     columns: Vec<Edges>,
     /// The columns of categories, in increasing order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     categorical: Vec<usize>,
     spreads: Vec<Spread>,
+}
+
+/// A binning as it is read, before anything of it is believed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredBinning {
+    columns: Vec<Edges>,
+    #[serde(default)]
+    categorical: Vec<usize>,
+    spreads: Vec<Spread>,
+}
+
+impl TryFrom<StoredBinning> for Binning {
+    type Error = Error;
+
+    fn try_from(stored: StoredBinning) -> Result<Binning, Error> {
+        let StoredBinning { columns, categorical, spreads } = stored;
+        let damaged = |what| Err(Error::Damaged { what });
+        if columns.len() != spreads.len() {
+            return damaged("a binning does not know where the values of each column lie");
+        }
+        // The last bin of all is that of missing values.
+        if columns.iter().any(|edges| edges.0.len() >= usize::from(MISSING)) {
+            return damaged("a column has more than 255 bins");
+        }
+        let is_edge = |edge: &f64| *edge < f64::INFINITY;
+        let increases = |edges: &[f64]| edges.iter().all(is_edge) && edges.windows(2).all(|pair| pair[0] < pair[1]);
+        if !columns.iter().all(|edges| increases(&edges.0)) {
+            return damaged("the edges of a column's bins do not increase");
+        }
+        let is_there = categorical.last().is_none_or(|last| *last < columns.len());
+        if !is_there || categorical.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return damaged("the columns of categories are not in order, or not there");
+        }
+        for (index, (edges, spread)) in columns.iter().zip(&spreads).enumerate() {
+            if categorical.binary_search(&index).is_ok() {
+                if edges.0.iter().zip(0..).any(|(edge, code)| *edge != f64::from(code) + 0.5) {
+                    return damaged("the bins of categories are not one for each code");
+                }
+            } else if !spread.is_of(edges.0.len() + 1) {
+                return damaged("what is known of a column's values does not fit its bins");
+            }
+        }
+        Ok(Binning { columns, categorical, spreads })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -238,6 +238,9 @@ impl Error {
             Error::Parameter { name: "early_stopping", .. } => {
                 diagnostic.help("set `early_stopping: false`, or hand in validation rows")
             }
+            Error::Parameter { name: "columns of categories", .. } => {
+                diagnostic.help("encode the categories as numbers, or leave them to `gradient_boosting`")
+            }
             Error::Parameter { name, allowed, .. } => diagnostic.help(format!("set `{name}` to a value {allowed}")),
             Error::UnknownMetric { name, known } => match trainyard_diagnostics::nearest(name, known.iter().copied()) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

@@ -79,6 +79,15 @@ impl Spread {
         Threshold { bin: low + inner.partition_point(|middle| *middle <= value) as u8, share: f64::min(below, above) }
     }
 
+    /// Says whether it can have been measured in so many bins.
+    pub(crate) fn is_of(&self, bins: usize) -> bool {
+        let is_number = |value: &f64| !value.is_nan();
+        self.middles.len() == bins
+            && self.middles.iter().all(is_number)
+            && self.lowest.is_sound(|outer, inner| outer <= inner)
+            && self.highest.is_sound(|outer, inner| outer >= inner)
+    }
+
     /// Says whether a bin is the first or the last.
     pub(crate) fn is_outermost(&self, bin: u8) -> bool {
         bin == 0 || usize::from(bin) + 1 == self.middles.len()
@@ -99,6 +108,15 @@ impl Tail {
         }
         tail.values.extend(innermost);
         tail
+    }
+
+    /// Says whether there are as many values as rows ask for, in order.
+    fn is_sound(&self, in_order: impl Fn(f64, f64) -> bool) -> bool {
+        // Ranks 0, 1, 3, 7 below the number of rows, and the innermost.
+        let kept = self.rows.checked_ilog2().map_or(0, |doublings| doublings as usize + 2);
+        self.values.len() == kept
+            && self.values.iter().all(|value| !value.is_nan())
+            && self.values.windows(2).all(|pair| in_order(pair[0], pair[1]))
     }
 
     /// Gives about the outermost value of `rows` of the bin's rows: that of its rank's expectation, were they drawn by chance.

@@ -83,7 +83,8 @@ impl ForestFit {
 /// row and thread, besides a byte a cell.
 ///
 /// # Errors
-/// No rows, lengths or columns that differ, targets that are not finite (or no class), a class without rows (also where
+/// No rows, lengths or columns that differ, a binning with columns of categories, which a forest would take for numbers,
+/// targets that are not finite (or no class), a class without rows (also where
 /// there is one class alone), weights that are negative or all zero, parameters outside their range,
 /// [`Error::Stopped`].
 pub fn grow_forest(
@@ -97,6 +98,11 @@ pub fn grow_forest(
     parameters.check()?;
     if train.columns() != binning.columns() {
         return Err(Error::Columns { operation: OPERATION, expected: binning.columns(), got: train.columns() });
+    }
+    let categorical = (0..binning.columns()).filter(|column| binning.is_categorical(*column)).count();
+    if categorical > 0 {
+        let allowed = "0 for a forest, which splits numbers alone";
+        return Err(Error::Parameter { name: "columns of categories", value: categorical as f64, allowed });
     }
     crate::error::check_targets(OPERATION, targets, train.rows(), parameters.criterion.classes())?;
     crate::error::check_weights(OPERATION, weights, train.rows())?;

@@ -528,6 +528,11 @@ fn bad_input_is_a_typed_error() {
     assert!(matches!(run(&halves, None, &usual), Err(Error::Target { row: 0, .. })));
     let empty = Table { columns: vec![Vec::new()], targets: Vec::new() };
     assert!(matches!(run(&empty, None, &usual), Err(Error::Empty { .. })));
+    // Codes of categories are no numbers to be ordered.
+    let mixed = Binning::fit_mixed(&table.matrix(), 255, |column| column == 1);
+    let taken = grow_forest(&mixed.apply(&table.matrix()), &mixed, &table.targets, None, &usual, &|_, _| true);
+    let Err(refused @ Error::Parameter { name: "columns of categories", .. }) = taken else { panic!("{taken:?}") };
+    assert!(refused.to_string().contains("must be 0 for a forest"), "{refused}");
     let binning = Binning::fit(&table.matrix(), 255);
     let stopped = grow_forest(&binning.apply(&table.matrix()), &binning, &table.targets, None, &usual, &|_, _| false);
     assert!(matches!(stopped, Err(Error::Stopped { .. })));

@@ -95,3 +95,46 @@ fn a_tree_without_sets_is_written_as_ever() {
     let text = serde_json::to_string(&ensemble).expect("JSON") + &serde_json::to_string(&binning).expect("JSON");
     assert!(!text.contains("sets") && !text.contains("categorical"), "{text}");
 }
+
+#[test]
+fn a_damaged_binning_is_refused() {
+    let (table, categorical) = crate::categories::synthetic(2_000, 7);
+    let (binning, _) =
+        crate::categories::fit(&table, &categorical, &BoostingParameters::default(), Objective::BinaryLogLoss);
+    let whole = serde_json::to_value(&binning).expect("JSON");
+    assert_eq!(serde_json::from_value::<Binning>(whole.clone()).expect("a binning"), binning);
+    let damaged = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = whole.clone();
+        change(&mut value);
+        serde_json::from_value::<Binning>(value).expect_err("a damaged binning").to_string()
+    };
+    let (edges, spread, order) = ("edges of a column's bins do not increase", "does not fit its bins", "not in order");
+    assert!(damaged(&|value| value["columns"][0][3] = value["columns"][0][2].clone()).contains(edges));
+    assert!(damaged(&|value| value["columns"][0][3] = "nan".into()).contains(edges));
+    assert!(damaged(&|value| value["columns"][0][253] = "inf".into()).contains(edges));
+    let many: Vec<f64> = (0..255).map(f64::from).collect();
+    assert!(damaged(&|value| value["columns"][0] = many.clone().into()).contains("more than 255 bins"));
+    assert!(damaged(&|value| _ = value["columns"].as_array_mut().expect("columns").pop()).contains("each column"));
+    assert!(damaged(&|value| value["categorical"] = serde_json::json!([2, 1])).contains(order));
+    assert!(damaged(&|value| value["categorical"] = serde_json::json!([1, 1])).contains(order));
+    assert!(damaged(&|value| value["categorical"] = serde_json::json!([5])).contains(order));
+    assert!(damaged(&|value| value["columns"][1][0] = 0.25.into()).contains("one for each code"));
+    assert!(damaged(&|value| value["categorical"] = serde_json::json!([1])).contains(spread));
+    assert!(damaged(&|value| _ = value["columns"][0].as_array_mut().expect("edges").pop()).contains(spread));
+    for tail in ["lowest", "highest"] {
+        assert!(damaged(&|value| value["spreads"][0][tail]["rows"] = 0.into()).contains(spread));
+        assert!(damaged(&|value| value["spreads"][0][tail]["rows"] = u64::MAX.into()).contains(spread));
+        assert!(damaged(&|value| value["spreads"][0][tail]["values"][0] = "nan".into()).contains(spread));
+        let turned = |value: &mut serde_json::Value| {
+            value["spreads"][0][tail]["values"].as_array_mut().expect("values").reverse();
+        };
+        assert!(damaged(&turned).contains(spread));
+    }
+    assert!(damaged(&|value| value["extra"] = 1.into()).contains("extra"));
+    // What has no values at all, infinite ones or one alone comes back.
+    let odd = [vec![f64::NAN; 4], vec![f64::NEG_INFINITY, f64::INFINITY, 0.0, f64::NAN], vec![1.0; 4]];
+    let matrix = trainyard_learn::Matrix::of(&odd, 4);
+    let binning = Binning::fit(&matrix, 255);
+    let text = serde_json::to_string(&binning).expect("JSON");
+    assert_eq!(serde_json::from_str::<Binning>(&text).expect("a binning"), binning);
+}
