@@ -1,10 +1,14 @@
 //! Brings an engine with the machine's own `pip`.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use crate::client::ended_within;
 use crate::find::{RECORD, Record, in_folder, library};
 use crate::{Engine, Error, Library, Places};
 
@@ -31,14 +35,56 @@ pub fn add(engine: Engine, places: &Places) -> Result<Library, Error> {
     added
 }
 
-/// Gives what the first `pip` that works says of itself, `pip 25.0 from … (python 3.12)`; nothing where there is none.
-pub fn pip() -> Option<String> {
-    PIPS.iter().find_map(|pip| {
-        let (program, arguments) = pip.split_first()?;
-        let output = Command::new(program).args(arguments).arg("--version").stdin(Stdio::null()).output().ok()?;
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        (output.status.success() && !said.is_empty()).then_some(said)
-    })
+/// What is known of the machine's `pip`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pip {
+    /// What the first that works says of itself: `pip 25.0 from … (python 3.12)`.
+    Says(String),
+    /// There is one, and it did not answer in time.
+    Silent,
+    /// There is none that works.
+    Absent,
+}
+
+/// Asks the ways in which `pip` is called, one after the other, each for no longer than `patience`.
+pub fn pip(patience: Duration) -> Pip {
+    let mut is_silent = false;
+    for pip in PIPS {
+        match asked(pip, patience) {
+            Ok(said) if !said.is_empty() => return Pip::Says(said),
+            Err(error) if error.kind() == ErrorKind::TimedOut => is_silent = true,
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if is_silent { Pip::Silent } else { Pip::Absent }
+}
+
+/// Gives what one way says of its version; nothing where it fails.
+fn asked(pip: &[&str], patience: Duration) -> std::io::Result<String> {
+    let started = Instant::now();
+    let (program, arguments) = pip.split_first().unwrap_or((&"pip", &[]));
+    let mut command = Command::new(program);
+    command.args(arguments).arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let (sender, said) = channel();
+    let stdout = child.stdout.take();
+    // On a thread of its own, since whoever else holds the pipe may never close it.
+    let reader = move || {
+        let mut text = Vec::new();
+        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut text));
+        let _ = sender.send(read.map(|_| text));
+    };
+    let answer = thread::Builder::new().name("pip".to_owned()).spawn(reader).and_then(|_| {
+        let text = said.recv_timeout(patience).map_err(|_| ErrorKind::TimedOut)??;
+        let status =
+            ended_within(patience.saturating_sub(started.elapsed()), &mut child)?.ok_or(ErrorKind::TimedOut)?;
+        Ok(if status.success() { String::from_utf8_lossy(&text).trim().to_owned() } else { String::new() })
+    });
+    if answer.is_err() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    answer
 }
 
 fn install(engine: Engine, target: &Path) -> Result<(), Error> {

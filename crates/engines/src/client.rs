@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{Matrix, TreeEnsemble};
@@ -21,6 +21,9 @@ const LINES: usize = 8;
 
 /// How long a silent child is waited for before the listener is asked again whether to go on.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a child whose pipe is at its end is waited for. A large one needs a while to give its memory back.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The program that a child runs.
 #[derive(Debug, Clone)]
@@ -418,11 +421,18 @@ impl Session {
             };
             match heard {
                 Ok(wanted) => Ok(wanted),
-                // It ends by itself: its pipe is at its end.
+                // Its pipe is at its end, so that it is about to end by itself; one that is not is ended.
                 Err(Error::Died { .. }) => {
-                    let status = child.0.wait().map_err(start)?;
+                    let how = match ended_within(GRACE, &mut child.0).map_err(start)? {
+                        Some(status) => how(status),
+                        None => {
+                            let _ = child.0.kill();
+                            child.0.wait().map_err(start)?;
+                            "stopped answering, went on running and was ended".to_owned()
+                        }
+                    };
                     let words = words.take().and_then(|words| words.join().ok()).unwrap_or_default();
-                    Err(Error::Died { engine, how: how(status), words })
+                    Err(Error::Died { engine, how, words })
                 }
                 Err(error) => {
                     // Also ends the telling, which may wait for a child that does not listen.
@@ -431,6 +441,17 @@ impl Session {
                 }
             }
         })
+    }
+}
+
+/// Waits for a child that may end at any moment; none where it has not.
+pub(crate) fn ended_within(patience: Duration, child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    loop {
+        match child.try_wait()? {
+            None if started.elapsed() < patience => thread::sleep(PAUSE / 10),
+            ended => return Ok(ended),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod protocol;
 mod worker;
 mod xgboost;
 
-pub use add::{add, pip};
+pub use add::{Pip, add, pip};
 pub use client::{EarlyStopping, Engines, Fit, FitRequest, FitRows, Heard, Kept, Worker};
 pub use error::Error;
 pub use find::{Library, Places};

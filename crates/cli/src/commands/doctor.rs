@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 use trainyard_diagnostics::Fault;
-use trainyard_engines::{Engine, Engines, Error, pip};
+use trainyard_engines::{Engine, Engines, Error, Pip, pip};
 use trainyard_pipeline::{Finding, Health, Request, examine, is_project};
 
 use super::in_project;
@@ -17,6 +18,9 @@ use crate::table::{Side, clean, count, counted, pad};
 
 /// How long a library may take to be loaded.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long each way to call `pip` may take to tell its version.
+const PATIENCE_WITH_PIP: Duration = Duration::from_secs(5);
 
 /// The free memory, in bytes, below which little can be trained.
 const LITTLE: u64 = 500_000_000;
@@ -116,13 +120,14 @@ fn memory() -> Finding {
     };
     let (total, mut free) = (total * 1024, free * 1024);
     let mut what = format!("{} free of {}", gigabytes(free), gigabytes(total));
-    let group = group_limit().filter(|limit| *limit < total);
-    let own = getrlimit(Resource::As).current;
-    for (limit, of) in [(group, "its group's limit"), (own, "its own limit")] {
-        if let Some(limit) = limit {
-            free = free.min(limit);
-            what.push_str(&format!("; {of} is {}", gigabytes(limit)));
-        }
+    if let Some(group) = group(Path::new("/sys/fs/cgroup")).filter(|group| group.limit < total) {
+        let left = group.limit.saturating_sub(group.used);
+        free = free.min(left);
+        what.push_str(&format!("; {} free of its group's limit of {}", gigabytes(left), gigabytes(group.limit)));
+    }
+    if let Some(limit) = getrlimit(Resource::As).current {
+        free = free.min(limit);
+        what.push_str(&format!("; its own limit is {}", gigabytes(limit)));
     }
     if free < LITTLE {
         return Finding::ill("memory", Health::Warning, what, "end other programs, or raise the limits");
@@ -130,16 +135,36 @@ fn memory() -> Finding {
     Finding::well("memory", what)
 }
 
-/// Gives the limit of the control group that this process is in, in bytes.
-fn group_limit() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let files = [format!("/sys/fs/cgroup{}/memory.max", group.trim_end_matches('/')), OLD_LIMIT.to_owned()];
-    files.into_iter().find_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
+/// The memory of a control group, in bytes.
+#[derive(Debug, PartialEq)]
+struct Group {
+    limit: u64,
+    /// What its processes hold. Files that were read and can be let go are none of it.
+    used: u64,
 }
 
-/// Where the first version of control groups states the limit.
-const OLD_LIMIT: &str = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+/// The files of both versions of control groups that tell a limit and what is in use, and the line of `memory.stat` that
+/// tells what of it can be let go.
+const GROUP_FILES: [[&str; 3]; 2] = [
+    ["memory.max", "memory.current", "inactive_file"],
+    ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"],
+];
+
+/// Gives the memory of the control group that this process is in; none where it has no limit.
+fn group(root: &Path) -> Option<Group> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    let [new, old] = GROUP_FILES;
+    group_in(&root.join(own.trim_start_matches('/')), new).or_else(|| group_in(&root.join("memory"), old))
+}
+
+fn group_in(folder: &Path, [limit, used, can_go]: [&str; 3]) -> Option<Group> {
+    let number = |file: &str| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
+    let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    let can_go = stat.lines().find_map(|line| line.strip_prefix(can_go)?.trim().parse::<u64>().ok());
+    let used = number(used).unwrap_or(0).saturating_sub(can_go.unwrap_or(0));
+    Some(Group { limit: number(limit)?, used })
+}
 
 fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
@@ -176,9 +201,13 @@ fn project(request: &Request, is_named: bool) -> (Area, BTreeSet<Engine>) {
 fn engines(engines: &Engines, asked: &BTreeSet<Engine>) -> Area {
     let mut findings: Vec<Finding> =
         Engine::ALL.into_iter().map(|engine| of_engine(engines, engine, asked.contains(&engine))).collect();
-    findings.push(match pip() {
-        Some(said) => Finding::well("pip", said),
-        None => Finding::ill("pip", Health::Absent, "none: engines cannot be added", "install Python with pip"),
+    findings.push(match pip(PATIENCE_WITH_PIP) {
+        Pip::Says(said) => Finding::well("pip", said),
+        Pip::Silent => {
+            let what = format!("it did not answer within {} seconds", PATIENCE_WITH_PIP.as_secs());
+            Finding::ill("pip", Health::Warning, what, "look what keeps it: `pip --version`")
+        }
+        Pip::Absent => Finding::ill("pip", Health::Absent, "none: engines cannot be added", "install Python with pip"),
     });
     Area { title: "engines".to_owned(), findings }
 }
@@ -206,5 +235,29 @@ fn of_engine(engines: &Engines, engine: Engine, is_asked: bool) -> Finding {
             Finding::ill(name, health, format!("it did not load within {} seconds", PATIENCE.as_secs()), mend)
         }
         error => Finding::of(name, health, &error.diagnostic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_group_holds_is_not_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        let [new, old] = GROUP_FILES;
+        assert_eq!(group_in(folder.path(), new), None);
+        write("memory.max", "max\n");
+        assert_eq!(group_in(folder.path(), new), None);
+        write("memory.max", "4000\n");
+        assert_eq!(group_in(folder.path(), new), Some(Group { limit: 4000, used: 0 }));
+        write("memory.current", "3000\n");
+        assert_eq!(group_in(folder.path(), new), Some(Group { limit: 4000, used: 3000 }));
+        write("memory.stat", "anon 1500\ninactive_anon 7\ninactive_file 1000\ntotal_inactive_file 900\n");
+        assert_eq!(group_in(folder.path(), new), Some(Group { limit: 4000, used: 2000 }));
+        write("memory.limit_in_bytes", "8000\n");
+        write("memory.usage_in_bytes", "1000\n");
+        assert_eq!(group_in(folder.path(), old), Some(Group { limit: 8000, used: 100 }));
     }
 }

@@ -257,3 +257,24 @@ fn leftovers_of_dead_runs_are_named_and_fail_nothing() {
     let mend = finding(&document, "runs")["mend"].as_str().unwrap();
     assert!(mend.starts_with(&format!("`trainyard resume {run} --project ")), "{mend}");
 }
+
+#[test]
+fn a_pip_that_does_not_answer_is_not_waited_for() {
+    let project = Project::new();
+    let folder = project.path("silent");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["pip", "pip3", "python3"] {
+        let path = folder.join(name);
+        // The one it starts keeps the pipe when it is gone.
+        fs::write(&path, "#!/bin/sh\nsleep 60 &\nwait\n").unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let paths = std::env::join_paths([folder, "/usr/bin".into(), "/bin".into()]).unwrap();
+    let output = command(&project, &["doctor", "--json"]).env("PATH", paths).output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let pip = finding(&document, "pip");
+    assert_eq!(
+        (pip["health"].as_str(), pip["what"].as_str()),
+        (Some("warning"), Some("it did not answer within 5 seconds"))
+    );
+}

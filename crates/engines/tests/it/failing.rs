@@ -77,6 +77,14 @@ fn a_library_that_ends_the_process_has_not_fitted() {
 }
 
 #[test]
+fn a_process_that_goes_on_without_a_pipe_is_ended() {
+    let act = r#"fprintf(stderr, "no more of this\n"); for (int f = 0; f < 1000; f++) if (f != 2) close(f); for (;;) pause()"#;
+    let Some(Error::Died { how, words, .. }) = failure(act, "") else { return };
+    assert_eq!(how, "stopped answering, went on running and was ended");
+    assert_eq!(words, "no more of this");
+}
+
+#[test]
 fn a_killed_process_is_told() {
     let Some(Error::Died { how, .. }) = failure("kill(getpid(), SIGKILL)", "") else { return };
     assert!(how.starts_with("was killed by signal 9"), "{how}");
