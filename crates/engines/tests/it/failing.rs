@@ -11,10 +11,12 @@ use crate::{Table, engines_of, judged_engines, on, owned, request};
 
 /// A LightGBM whose training does `act`; the rest does as little as can be.
 const FAKE: &str = r#"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 const char* LGBM_GetLastError(void) { return "the fake has its reasons"; }
 int LGBM_DatasetCreateFromMat(const void* d, int t, int r, int c, int m, const char* p, void* f, void** out) {
@@ -78,7 +80,13 @@ fn a_library_that_ends_the_process_has_not_fitted() {
 
 #[test]
 fn a_process_that_goes_on_without_a_pipe_is_ended() {
-    let act = r#"fprintf(stderr, "no more of this\n"); for (int f = 0; f < 1000; f++) if (f != 2) close(f); for (;;) pause()"#;
+    // Every pipe but what it hears and its words becomes a file in which all is lost.
+    let act = r#"
+        struct stat of;
+        int lost = open("/dev/null", O_RDWR);
+        for (int f = 1; f < 1000; f++) if (f != 2 && !fstat(f, &of) && S_ISFIFO(of.st_mode)) dup2(lost, f);
+        fprintf(stderr, "no more of this\n");
+        for (;;) pause()"#;
     let Some(Error::Died { how, words, .. }) = failure(act, "") else { return };
     assert_eq!(how, "stopped answering, went on running and was ended");
     assert_eq!(words, "no more of this");

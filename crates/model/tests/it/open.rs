@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_data::synth;
 use trainyard_judges::{number, python};
-use trainyard_model::{OpenRequest, Trained};
+use trainyard_model::{Judged, OpenRequest, Slice, SliceKind, Trained, card_with};
 
 use crate::given::{CHURN, CHURN_FEATURES, MODELS, Project, churn, fifths};
 use crate::onnx::{feed, nasty};
@@ -162,6 +162,45 @@ fn the_card_says_what_a_reader_must_know() {
     ] {
         assert!(card.contains(words), "{words}\nis not in\n{card}");
     }
+}
+
+#[test]
+fn what_has_no_value_is_a_dash_in_the_card() {
+    let slice = |name: &str, value: Option<f64>, counts: bool| Slice {
+        column: "Con|tract".into(),
+        slice: name.into(),
+        kind: SliceKind::Value,
+        rows: 1_234,
+        counts,
+        metrics: value.map(|value| ("roc_auc".to_owned(), value)).into_iter().collect(),
+        intervals: BTreeMap::new(),
+        absent: BTreeMap::new(),
+    };
+    let judged = |slices: Vec<Slice>| Judged {
+        optional: Some("`new`".into()),
+        rows: 20_000,
+        metrics: BTreeMap::from([("f1".to_owned(), 0.5), ("roc_auc".to_owned(), f64::NAN)]),
+        intervals: BTreeMap::from([("f1".to_owned(), [0.41234, 0.6]), ("roc_auc".to_owned(), [f64::NAN, 1.0])]),
+        baseline: BTreeMap::from([("f1".to_owned(), 0.25)]),
+        slices,
+    };
+    let card = |slices| card_with("# A model\n", &[judged(slices)], "roc_auc", Some("seen"), 1_000);
+    let plain = card(Vec::new());
+    for words in [
+        "# A model\n\n## Rows that decided nothing\n",
+        "95 % of 1,000 draws of the rows. Rows count by their `seen`.",
+        "### The optional test `` `new` ``\n\n20,000 rows.",
+        "| `f1` | 0.5 | 0.412 to 0.6 | 0.25 |\n| `roc_auc` | – | – | – |\n",
+    ] {
+        assert!(plain.contains(words), "{words}\nis not in\n{plain}");
+    }
+    assert!(!plain.contains("lice"), "{plain}");
+    // One with few rows may be lower and is not the worst.
+    let sliced = card(vec![slice("a", Some(0.7), true), slice("b", Some(0.2), false), slice("c", None, true)]);
+    let named = "The worst slice is `Con\\|tract = a`: `roc_auc` 0.7 on 1,234 rows, 95 % interval –.";
+    assert!(sliced.contains(named), "{sliced}");
+    assert!(sliced.contains("| `Con\\|tract = c` | 1,234 | – |\n"), "{sliced}");
+    assert!(card(vec![slice("b", Some(0.2), false)]).contains("No slice has rows enough and a value of `roc_auc`"));
 }
 
 #[test]
