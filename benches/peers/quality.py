@@ -18,7 +18,9 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 FOLDS = 5
 # What both sides are told; everything else is either side's default.
-PARAMETERS = dict(num_leaves=31, learning_rate=0.1, min_child_samples=20, min_child_weight=1e-3, reg_lambda=0.0, max_bin=255)
+PARAMETERS = dict(
+    num_leaves=31, learning_rate=0.1, min_child_samples=20, min_child_weight=1e-3, reg_lambda=0.0, max_bin=255
+)
 TREES = 100
 
 
@@ -88,8 +90,8 @@ def measured(name, shared):
         folds.append(fold_of.tolist())
         scores.append([score(rows, y, categorical, classes, fold_of == fold) for fold in range(FOLDS)])
     return dict(
-        columns=rows.T.tolist(), targets=y.tolist(), categorical=categorical, classes=classes, folds=folds, scores=scores,
-        trees=TREES, parameters=PARAMETERS,
+        columns=rows.T.tolist(), targets=y.tolist(), categorical=categorical, classes=classes,
+        folds=folds, scores=scores, trees=TREES, parameters=PARAMETERS,
     )
 
 

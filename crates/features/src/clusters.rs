@@ -11,12 +11,13 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Gives where the clusters of sorted values meet, ascending: halfway between neighbouring centres.
 ///
-/// Lloyd's algorithm ("Least squares quantization in PCM", 1982) from the centres of bins of equal width, as scikit-learn's
-/// `KMeans(init=…, n_init=1)`: a value that is as far from two centres belongs to the first of them, and a centre without
-/// values goes to the value that is farthest from its own. Where several centres are without values at once, the order in
-/// which scikit-learn moves them depends on the machine; here they are moved in their order to the farthest values, of
-/// equal ones to the least. Values that are no more different than clusters wanted are a cluster each, where scikit-learn
-/// keeps centres between which nothing lies. Values are finite, at least two differ, and their range is finite.
+/// Lloyd's algorithm ("Least squares quantization in PCM", 1982) from the centres of bins of equal width, as
+/// scikit-learn's `KMeans(init=…, n_init=1)`: a value that is as far from two centres belongs to the first of them, and
+/// a centre without values goes to the value that is farthest from its own. Where several centres are without values at
+/// once, the order in which scikit-learn moves them depends on the machine; here they are moved in their order to the
+/// farthest values, of equal ones to the least. Values that are no more different than clusters wanted are a cluster
+/// each, where scikit-learn keeps centres between which nothing lies. Values are finite, at least two differ, and their
+/// range is finite.
 pub(crate) fn borders(sorted: &[f64], clusters: usize) -> Vec<f64> {
     let mut distinct: Vec<f64> = sorted.to_vec();
     distinct.dedup();
@@ -107,8 +108,8 @@ impl Values {
         let mut order: Vec<usize> = (0..centers.len()).collect();
         order.sort_by(|a, b| centers[*a].total_cmp(&centers[*b]));
         order.dedup_by(|b, a| centers[*a] == centers[*b]);
-        // The squared distance but for the square of the value; rounded as scikit-learn rounds it, which decides where a
-        // value lies in the middle.
+        // The squared distance but for the square of the value; rounded as scikit-learn rounds it, which decides where
+        // a value lies in the middle.
         let far = |value: f64, center: f64| center * center - 2.0 * (value * center);
         let mut segments = Vec::with_capacity(order.len());
         let mut from = 0;

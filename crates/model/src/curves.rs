@@ -19,10 +19,11 @@ pub struct Curves {
     pub roc: Vec<[Option<f64>; 3]>,
     /// `[threshold, precision, recall]`, from the lowest threshold up.
     pub precision_recall: Vec<[Option<f64>; 3]>,
-    /// `[share of rows, share of positives among them found, lift]`, rows by falling probability and counting by weight.
+    /// `[share of rows, share of positives among them found, lift]`, rows by falling probability and counting by
+    /// weight.
     pub lift: Vec<[Option<f64>; 3]>,
-    /// `[mean probability, share of positives, rows]` of ten bins of equal width; empty ones are left out. Both means count
-    /// rows by weight; `rows` is their number.
+    /// `[mean probability, share of positives, rows]` of ten bins of equal width; empty ones are left out. Both means
+    /// count rows by weight; `rows` is their number.
     pub calibration: Vec<[Option<f64>; 3]>,
 }
 

@@ -143,8 +143,8 @@ struct Group {
     used: u64,
 }
 
-/// The files of both versions of control groups that tell a limit and what is in use, and the line of `memory.stat` that
-/// tells what of it can be let go.
+/// The files of both versions of control groups that tell a limit and what is in use, and the line of `memory.stat`
+/// that tells what of it can be let go.
 const GROUP_FILES: [[&str; 3]; 2] = [
     ["memory.max", "memory.current", "inactive_file"],
     ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"],

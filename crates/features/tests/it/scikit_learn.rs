@@ -196,8 +196,8 @@ fn bins_are_those_of_scikit_learn() {
                     if ["tiny", "almost constant"].contains(&name) && strategy != "uniform" && encode == "one_hot" {
                         continue;
                     }
-                    // With more bins than values scikit-learn keeps centres without any, and where several centres have none
-                    // at once it moves them in an order of the machine.
+                    // With more bins than values scikit-learn keeps centres without any, and where several centres have
+                    // none at once it moves them in an order of the machine.
                     let is_defined = match name {
                         "integers" => n_bins <= 5,
                         "skewed" => n_bins <= 10,

@@ -83,10 +83,9 @@ impl ForestFit {
 /// row and thread, besides a byte a cell.
 ///
 /// # Errors
-/// No rows, lengths or columns that differ, a binning with columns of categories, which a forest would take for numbers,
-/// targets that are not finite (or no class), a class without rows (also where
-/// there is one class alone), weights that are negative or all zero, parameters outside their range,
-/// [`Error::Stopped`].
+/// No rows, lengths or columns that differ, a binning with columns of categories, which a forest would take for
+/// numbers, targets that are not finite (or no class), a class without rows (also where there is one class alone),
+/// weights that are negative or all zero, parameters outside their range, [`Error::Stopped`].
 pub fn grow_forest(
     train: &BinnedMatrix,
     binning: &Binning,

@@ -29,12 +29,13 @@ pub struct CalibrationPoint {
 /// Gives the calibration curve, from the lowest bin to the highest; bins without rows are left out.
 ///
 /// As scikit-learn's `calibration_curve` (Niculescu-Mizil and Caruana: "Predicting good probabilities with supervised
-/// learning", 2005, section 4): a prediction on the edge of two bins belongs to the lower one. With `weights` both means
-/// of a bin count rows by them, and those of weight 0 are no rows; quantiles are of the other rows, each counting once.
+/// learning", 2005, section 4): a prediction on the edge of two bins belongs to the lower one. With `weights` both
+/// means of a bin count rows by them, and those of weight 0 are no rows; quantiles are of the other rows, each counting
+/// once.
 ///
 /// # Errors
-/// No bins, no rows, lengths that differ, targets other than 0 and 1, predictions outside 0 to 1, weights that are negative
-/// or all zero.
+/// No bins, no rows, lengths that differ, targets other than 0 and 1, predictions outside 0 to 1, weights that are
+/// negative or all zero.
 pub fn calibration_curve(
     targets: &[f64],
     predictions: &[f64],

@@ -39,7 +39,8 @@ pub struct DetPoint {
 }
 
 /// Gives the detection error tradeoff from the lowest threshold to the highest, one point a distinct prediction: from the
-/// last point that misses no positive to the last that takes no negative for one, where there is such a point. With `weights` rows count by them.
+/// last point that misses no positive to the last that takes no negative for one, where there is such a point. With
+/// `weights` rows count by them.
 ///
 /// Martin and others: "The DET curve in assessment of detection task performance", 1997.
 ///
@@ -61,8 +62,8 @@ pub fn det(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Res
     Ok(cuts[first..=last].iter().rev().map(point).collect())
 }
 
-/// Gives the ROC curve from the highest threshold to the lowest: (0, 0) to (1, 1), one point a distinct prediction. With
-/// `weights` rows count by them, and those of weight 0 make no point.
+/// Gives the ROC curve from the highest threshold to the lowest: (0, 0) to (1, 1), one point a distinct prediction.
+/// With `weights` rows count by them, and those of weight 0 make no point.
 ///
 /// # Errors
 /// No rows, lengths that differ, targets other than 0 and 1, predictions that are not finite, weights that are negative

@@ -104,8 +104,8 @@ pub(super) struct Cut {
 
 /// Gives what each distinct prediction cuts off as a threshold, from the highest down; the last one has all rows.
 ///
-/// Rows count by their weight; those of weight 0 are no rows. Of equal weights each counts 1, and all others are scaled by
-/// a power of two, so that their products stay inside the range. Whole weights give what as many equal rows would.
+/// Rows count by their weight; those of weight 0 are no rows. Of equal weights each counts 1, and all others are scaled
+/// by a power of two, so that their products stay inside the range. Whole weights give what as many equal rows would.
 pub(super) fn cuts(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Vec<Cut> {
     let weights = weights.filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
     let Some(weights) = weights else {

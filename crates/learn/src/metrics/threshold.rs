@@ -36,13 +36,13 @@ pub struct Threshold {
 /// Of candidates with the same F1, or with the same precision where recall is bounded, it takes that of higher recall;
 /// of those with the same recall where precision is bounded, that of higher precision. Two candidates that agree in both
 /// are one. Candidates are compared exactly, by their counts. `targets` are 0 and 1; `scores` are margins or
-/// probabilities, one a row. With `weights` rows count by them, and those of weight 0 are no candidates. What the chosen
-/// threshold shows here flatters it: measure it on other rows.
+/// probabilities, one a row. With `weights` rows count by them, and those of weight 0 are no candidates. What the
+/// chosen threshold shows here flatters it: measure it on other rows.
 ///
 /// # Errors
-/// No rows, lengths that differ, targets other than 0 and 1, scores that are not finite, weights that are negative or all
-/// zero, a bound outside 0 to 1 or a fixed threshold that is NaN; without positives [`Error::OneClass`], except for a
-/// fixed threshold; [`Error::Unreachable`] when no candidate has the precision, with the best that one has.
+/// No rows, lengths that differ, targets other than 0 and 1, scores that are not finite, weights that are negative or
+/// all zero, a bound outside 0 to 1 or a fixed threshold that is NaN; without positives [`Error::OneClass`], except for
+/// a fixed threshold; [`Error::Unreachable`] when no candidate has the precision, with the best that one has.
 pub fn choose_threshold(
     targets: &[f64],
     scores: &[f64],

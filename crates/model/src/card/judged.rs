@@ -25,15 +25,15 @@ pub struct Judged {
     pub slices: Vec<Slice>,
 }
 
-/// Adds to a model card how the model does on each test set: metrics with intervals beside the baseline, and slices with the
-/// worst one by `metric` named.
+/// Adds to a model card how the model does on each test set: metrics with intervals beside the baseline, and slices
+/// with the worst one by `metric` named.
 ///
-/// `weight` is the column that rows count by, where there is one, and `resamples` how often rows were drawn for an interval.
-/// Equal results give equal bytes.
+/// `weight` is the column that rows count by, where there is one, and `resamples` how often rows were drawn for an
+/// interval. Equal results give equal bytes.
 pub fn card_with(card: &str, judged: &[Judged], metric: &str, weight: Option<&str>, resamples: usize) -> String {
     let mut text = format!(
-        "{card}\n## Rows that decided nothing\n\nThe finished model, with its calibration and its threshold. Intervals hold 95 % \
-         of {} draws of the rows.",
+        "{card}\n## Rows that decided nothing\n\nThe finished model, with its calibration and its threshold. Intervals hold \
+         95 % of {} draws of the rows.",
         count(resamples as u64)
     );
     if let Some(weight) = weight {

@@ -12,9 +12,9 @@ const LEAST_WIDTH: usize = 420;
 
 /// Draws how many rows of each class were predicted as each, with their share of the actual class.
 ///
-/// `counts[actual][predicted]` in the order of `classes`, as [`trainyard_learn::metrics::Scored::confusion`] gives them:
-/// numbers of rows, or their weight, whose column the subtitle names then. Beyond 30 classes only the first are shown, and
-/// the subtitle says so.
+/// `counts[actual][predicted]` in the order of `classes`, as [`trainyard_learn::metrics::Scored::confusion`] gives
+/// them: numbers of rows, or their weight, whose column the subtitle names then. Beyond 30 classes only the first are
+/// shown, and the subtitle says so.
 pub fn confusion_matrix(counts: &[Vec<f64>], classes: &[String], weight: Option<&str>) -> Picture {
     let (small, label) = (Font::new(SMALL), Font::new(LABEL));
     let shown = classes.len().min(MOST_CLASSES);

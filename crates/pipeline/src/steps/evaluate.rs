@@ -20,8 +20,8 @@ use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::report::figure;
 
-/// The model's card. What it says of rows that the model never saw is written here, where that is known; the model's digest
-/// is of its native files alone.
+/// The model's card. What it says of rows that the model never saw is written here, where that is known; the model's
+/// digest is of its native files alone.
 const CARD: &str = "model/model_card.md";
 
 /// How many rows are predicted one at a time to measure latency.
