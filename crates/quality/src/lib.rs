@@ -1,0 +1,9 @@
+//! Judges tables: what they hold, whether they are what their owner expects, whether they moved.
+//!
+//! Each judgement reads a table that `data` has read, and gives a value whose bytes depend on the table alone.
+//!
+//! Never: reads a clock; draws a random number; changes a table; a floating sum whose order depends on threads.
+
+mod error;
+
+pub use error::Error;

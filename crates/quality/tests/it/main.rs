@@ -1,0 +1,1 @@
+//! Judgements of tables, beside the tools that the field judges them with.
