@@ -6,7 +6,10 @@ use trainyard_diagnostics::Diagnostic;
 
 /// Says what is wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Error {}
+pub enum Error {
+    /// A suite of expectations.
+    Expectations(crate::expectations::Error),
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,6 +22,8 @@ impl std::error::Error for Error {}
 impl Error {
     /// Says it to the user.
     pub fn diagnostic(&self) -> Diagnostic {
-        match *self {}
+        match self {
+            Error::Expectations(error) => error.diagnostic(),
+        }
     }
 }

@@ -5,5 +5,6 @@
 //! Never: reads a clock; draws a random number; changes a table; a floating sum whose order depends on threads.
 
 mod error;
+pub mod expectations;
 
 pub use error::Error;

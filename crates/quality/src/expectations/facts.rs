@@ -1,0 +1,154 @@
+//! What several expectations need to know of one column, each found once.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use arrow_array::Array;
+use trainyard_exact::{ExactSum, Spread};
+
+use super::table::Column;
+use super::value::{Cell, Class, Key};
+
+/// The group of a missing cell.
+pub(crate) const NO_GROUP: u32 = u32::MAX;
+
+/// Holds the distinct values of a column.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    /// The group of each row; [`NO_GROUP`] where the cell is missing.
+    pub(crate) of_row: Vec<u32>,
+    /// The first row of each group.
+    pub(crate) first: Vec<u32>,
+    /// The rows of each group.
+    pub(crate) counts: Vec<u64>,
+}
+
+/// Holds a column and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) column: &'a Column,
+    missing: OnceLock<usize>,
+    groups: OnceLock<Groups>,
+    numbers: OnceLock<Option<Vec<f64>>>,
+    sorted: OnceLock<Vec<f64>>,
+    class: OnceLock<Option<Class>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(column: &'a Column) -> Facts<'a> {
+        Facts {
+            column,
+            missing: OnceLock::new(),
+            groups: OnceLock::new(),
+            numbers: OnceLock::new(),
+            sorted: OnceLock::new(),
+            class: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.column.len()
+    }
+
+    pub(crate) fn missing(&self) -> usize {
+        *self.missing.get_or_init(|| (0..self.rows()).filter(|row| self.column.is_missing(*row)).count())
+    }
+
+    /// Gives the class that all cells have; `None` where they are of several. An empty column is of no class, too.
+    pub(crate) fn class(&self) -> Option<Class> {
+        *self.class.get_or_init(|| match self.column {
+            Column::Bool(_) | Column::Int(_) | Column::Float(_) => Some(Class::Number),
+            Column::Text(_) => Some(Class::Text),
+            Column::Date(_) | Column::Moment(_) => Some(Class::Moment),
+            Column::Mixed(_) => {
+                let mut cells = self.cells();
+                let first = cells.next().map(|(_, cell)| cell.class())?;
+                cells.all(|(_, cell)| cell.class() == first).then_some(first)
+            }
+        })
+    }
+
+    /// Gives the cells that are not missing, with their rows.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, Cell<'a>)> {
+        let column = self.column;
+        (0..column.len()).map(move |row| (row, column.cell(row))).filter(|(_, cell)| !cell.is_missing())
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        self.groups.get_or_init(|| {
+            let mut groups = Groups { of_row: vec![NO_GROUP; self.rows()], first: Vec::new(), counts: Vec::new() };
+            let mut known: HashMap<Key<'_>, u32> = HashMap::new();
+            for (row, cell) in self.cells() {
+                let group = *known.entry(cell.key()).or_insert_with(|| {
+                    groups.first.push(row as u32);
+                    groups.counts.push(0);
+                    groups.first.len() as u32 - 1
+                });
+                groups.of_row[row] = group;
+                groups.counts[group as usize] += 1;
+            }
+            groups
+        })
+    }
+
+    /// Gives the distinct cells in their order, each with the number of its rows.
+    pub(crate) fn distinct(&self) -> Vec<(Cell<'a>, u64)> {
+        let groups = self.groups();
+        let mut cells: Vec<_> = groups
+            .first
+            .iter()
+            .zip(&groups.counts)
+            .map(|(row, count)| (self.column.cell(*row as usize), *count))
+            .collect();
+        cells.sort_by(|(left, _), (right, _)| left.order(*right));
+        cells
+    }
+
+    /// Gives the cells that are not missing as numbers, in the order of the rows; `None` where one is no number.
+    pub(crate) fn numbers(&self) -> Option<&[f64]> {
+        let numbers = self.numbers.get_or_init(|| match self.column {
+            Column::Float(array) if array.nulls().is_none() => {
+                Some(array.values().iter().copied().filter(|value| !value.is_nan()).collect())
+            }
+            _ => self.cells().map(|(_, cell)| cell.number()).collect(),
+        });
+        numbers.as_deref()
+    }
+
+    /// Gives the numbers in ascending order.
+    pub(crate) fn sorted(&self) -> Option<&[f64]> {
+        let numbers = self.numbers()?;
+        Some(self.sorted.get_or_init(|| {
+            let mut sorted = numbers.to_vec();
+            sorted.sort_unstable_by(f64::total_cmp);
+            sorted
+        }))
+    }
+
+    pub(crate) fn sum(&self) -> Option<f64> {
+        let mut sum = ExactSum::default();
+        self.numbers()?.iter().for_each(|value| sum.add(*value));
+        Some(sum.total())
+    }
+
+    /// Gives mean and sample deviation; the deviation needs two numbers.
+    pub(crate) fn spread(&self) -> Option<(Option<f64>, Option<f64>)> {
+        let numbers = self.numbers()?;
+        let spread = Spread::of(numbers);
+        let mean = trainyard_exact::mean(numbers);
+        Some((mean, spread.and_then(|spread| spread.sample_variance()).map(f64::sqrt)))
+    }
+
+    /// Gives the least and the greatest cell; the error is two classes that can't be compared.
+    pub(crate) fn extremes(&self) -> Result<Option<(Cell<'a>, Cell<'a>)>, (Class, Class)> {
+        let mut found: Option<(Cell<'a>, Cell<'a>)> = None;
+        for (_, cell) in self.cells() {
+            let (least, greatest) = found.unwrap_or((cell, cell));
+            let unlike = || (least.class(), cell.class());
+            let below = cell.compare(least).ok_or_else(unlike)?.is_lt();
+            let above = cell.compare(greatest).ok_or_else(unlike)?.is_gt();
+            found = Some((if below { cell } else { least }, if above { cell } else { greatest }));
+        }
+        Ok(found)
+    }
+}

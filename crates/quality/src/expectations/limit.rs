@@ -1,0 +1,104 @@
+//! Bounds of values: numbers, texts, dates and parameters.
+
+use std::cmp::Ordering;
+
+use super::condition::unlike;
+use super::dateutil;
+use super::judge::Options;
+use super::parameter::{self, Parameter};
+use super::suite::Expectation;
+use super::value::{Cell, Class, Value};
+
+/// Holds one bound.
+#[derive(Debug, Clone)]
+enum Limit {
+    Value(Value),
+    Moment(i64),
+}
+
+/// Holds the bounds of an expectation.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    least: Option<Limit>,
+    most: Option<Limit>,
+    strict_min: bool,
+    strict_max: bool,
+}
+
+/// Gives a number, which may be a parameter.
+pub(crate) fn number(value: &Value, options: &Options) -> Result<f64, String> {
+    match parameter::expression(value) {
+        Some(expression) => match parameter::evaluate(expression, options.now)? {
+            Parameter::Number(number) => Ok(number),
+            _ => Err(format!("{expression:?} is no number")),
+        },
+        None => value.as_number().ok_or_else(|| format!("{} is no number", value.to_json())),
+    }
+}
+
+fn limit(expectation: &Expectation, name: &str, of_moments: bool, options: &Options) -> Result<Option<Limit>, String> {
+    let Some(value) = expectation.argument(name) else {
+        return Ok(None);
+    };
+    if let Some(expression) = parameter::expression(value) {
+        return Ok(Some(match parameter::evaluate(expression, options.now)? {
+            Parameter::Moment(moment) => Limit::Moment(moment),
+            Parameter::Number(number) => Limit::Value(Value::Float(number)),
+            Parameter::Span(_) => return Err(format!("{expression:?} is a span, no bound")),
+        }));
+    }
+    match value.as_text() {
+        Some(text) if of_moments => {
+            let moment = dateutil::moment(text).ok_or_else(|| format!("{name}: {text:?} is no date"))?;
+            Ok(Some(Limit::Moment(moment)))
+        }
+        _ => Ok(Some(Limit::Value(value.clone()))),
+    }
+}
+
+impl Limit {
+    /// Compares a cell with the bound; texts are read as dates where the bound is a moment.
+    fn compare(&self, cell: Cell<'_>) -> Result<Ordering, String> {
+        let (cell, bound) = match (self, cell) {
+            (Limit::Moment(bound), Cell::Text(text)) => {
+                let moment = dateutil::moment(text).ok_or_else(|| format!("{text:?} is no date"))?;
+                (Cell::Moment(moment), Cell::Moment(*bound))
+            }
+            (Limit::Moment(bound), cell) => (cell, Cell::Moment(*bound)),
+            (Limit::Value(value), cell) => (cell, Cell::of(value).unwrap_or(Cell::Missing)),
+        };
+        cell.compare(bound).ok_or_else(|| unlike(cell.class(), bound.class()))
+    }
+}
+
+impl Limits {
+    /// Takes `min_value`, `max_value`, `strict_min` and `strict_max` for values of a class.
+    pub(crate) fn of(expectation: &Expectation, class: Option<Class>, options: &Options) -> Result<Limits, String> {
+        let of_moments = class == Some(Class::Moment);
+        Ok(Limits {
+            least: limit(expectation, "min_value", of_moments, options)?,
+            most: limit(expectation, "max_value", of_moments, options)?,
+            strict_min: expectation.flag("strict_min"),
+            strict_max: expectation.flag("strict_max"),
+        })
+    }
+
+    /// Tells whether a cell lies between the bounds.
+    pub(crate) fn hold(&self, cell: Cell<'_>) -> Result<bool, String> {
+        let above = match &self.least {
+            Some(least) => {
+                let order = least.compare(cell)?;
+                order.is_gt() || (order.is_eq() && !self.strict_min)
+            }
+            None => true,
+        };
+        let below = match &self.most {
+            Some(most) => {
+                let order = most.compare(cell)?;
+                order.is_lt() || (order.is_eq() && !self.strict_max)
+            }
+            None => true,
+        };
+        Ok(above && below)
+    }
+}
