@@ -27,7 +27,7 @@ impl Civil {
     }
 }
 
-pub(crate) fn is_leap(year: i64) -> bool {
+fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 

@@ -1,7 +1,7 @@
-//! Reads dates as people write them, by the rules of Python's `dateutil.parser.parse` (2.9).
+//! Reads dates as people write them, by the rules of Python's `dateutil.parser.parse`.
 //!
 //! What `dateutil` takes from the clock is fixed here: a year of two digits below 69 is of this century. A text without
-//! a year is a date all the same, but no moment.
+//! a year is a date all the same, but no moment. Digits are those of ASCII.
 
 use super::dates::{Civil, days_in_month};
 

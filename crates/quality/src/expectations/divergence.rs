@@ -218,7 +218,7 @@ fn own_bins(facts: &Facts<'_>) -> Result<Partition, String> {
         true => sturges,
         false => sturges.max(((greatest - least) / (2.0 * spread / libm::cbrt(count))).ceil()),
     };
-    if !(least < greatest) || !bins.is_finite() || bins > 1e6 {
+    if least >= greatest || !bins.is_finite() || bins > 1e6 {
         return Err("all values are one, or lie too far apart for bins".to_owned());
     }
     let step = (greatest - least) / bins;

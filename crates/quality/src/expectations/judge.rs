@@ -109,15 +109,15 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
 
 /// Puts expectations that share a column's facts into one job, so that no thread waits for what another one finds.
 fn jobs(expectations: &[Expectation], domains: &[Option<usize>]) -> Vec<Vec<usize>> {
-    let mut jobs: Vec<((Option<usize>, &str), Vec<usize>)> = Vec::new();
-    for (at, expectation) in expectations.iter().enumerate() {
-        let key = (domains[at], expectation.columns().first().copied().unwrap_or_default());
-        match jobs.iter_mut().find(|(known, _)| *known == key && expectation.definition.domain == Domain::Column) {
-            Some((_, job)) => job.push(at),
-            None => jobs.push((key, vec![at])),
+    let key = |at: usize| (domains[at], expectations[at].columns());
+    let mut jobs: Vec<Vec<usize>> = Vec::new();
+    for at in 0..expectations.len() {
+        match jobs.iter_mut().find(|job| key(job[0]) == key(at)) {
+            Some(job) => job.push(at),
+            None => jobs.push(vec![at]),
         }
     }
-    jobs.into_iter().map(|(_, job)| job).collect()
+    jobs
 }
 
 fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found {

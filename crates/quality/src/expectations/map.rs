@@ -292,12 +292,12 @@ fn joint(name: &str, facts: &[&Facts<'_>], expectation: &Expectation, options: &
             unexpected.extend(judged.into_iter().filter(|row| !pairs.contains(&[0, 1].map(|at| cell(at, *row).key()))));
         }
         "compound_columns_to_be_unique" => {
-            let key = |row: usize| (0..facts.len()).map(|at| cell(at, row).key()).collect::<Vec<_>>();
-            let mut seen: HashMap<Vec<Key<'_>>, u32> = HashMap::new();
+            let ids = compound(facts);
+            let mut seen: HashMap<u32, u32> = HashMap::new();
             for row in &judged {
-                *seen.entry(key(*row)).or_default() += 1;
+                *seen.entry(ids[*row]).or_default() += 1;
             }
-            unexpected.extend(judged.into_iter().filter(|row| seen[&key(*row)] > 1));
+            unexpected.extend(judged.into_iter().filter(|row| seen[&ids[*row]] > 1));
         }
         "multicolumn_sum_to_equal" => {
             let total = limit::number(expectation.argument("sum_total").ok_or("`sum_total` is needed")?, options)?;
@@ -322,6 +322,19 @@ fn joint(name: &str, facts: &[&Facts<'_>], expectation: &Expectation, options: &
         other => return Err(format!("expect_{other} is not known")),
     }
     Ok(Unexpected { rows: unexpected, judged: Some(count) })
+}
+
+/// Numbers rows so that those that are equal in every column have one number; missing cells are equal.
+fn compound(facts: &[&Facts<'_>]) -> Vec<u32> {
+    let mut ids: Vec<u32> = facts.first().map_or_else(Vec::new, |facts| facts.groups().of_row.clone());
+    for facts in facts.iter().skip(1) {
+        let mut known: HashMap<u64, u32> = HashMap::new();
+        for (id, group) in ids.iter_mut().zip(&facts.groups().of_row) {
+            let next = known.len() as u32;
+            *id = *known.entry(u64::from(*id) << 32 | u64::from(*group)).or_insert(next);
+        }
+    }
+    ids
 }
 
 /// Writes the result in the form of Great Expectations.

@@ -155,6 +155,16 @@ impl Judgement {
         })
     }
 
+    /// Says in one line what is expected and what was found.
+    pub fn told(&self) -> String {
+        let name = self.expectation.name();
+        let hidden = ["batch_id", "result_format", "catch_exceptions", "condition_parser"];
+        let arguments = self.expectation.arguments().iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
+        let arguments: Vec<String> = arguments.map(|(name, value)| format!("{name} {}", brief(value))).collect();
+        let what = name.strip_prefix("expect_").unwrap_or(&name).replace('_', " ");
+        format!("{what} ({}): {}", arguments.join(", "), self.found())
+    }
+
     /// Says what was found, in a few words: counts and values, or the observed value.
     pub fn found(&self) -> String {
         if let Some(exception) = &self.exception {
@@ -164,6 +174,9 @@ impl Judgement {
             && let Some(Json::Number(rows)) = self.result.get("element_count")
         {
             let count = |number: &serde_json::Number| trainyard_diagnostics::count(number.as_u64().unwrap_or(0));
+            if unexpected.as_u64() == Some(0) {
+                return format!("all {} rows", count(rows));
+            }
             let rows = format!("{} of {} rows", count(unexpected), count(rows));
             return match self.examples(5) {
                 examples if examples.is_empty() => rows,
@@ -197,9 +210,20 @@ impl Judgement {
     }
 
     fn examples(&self, most: usize) -> String {
-        let list = self.result.get("partial_unexpected_list").and_then(Json::as_array);
-        list.map_or(String::new(), |list| shown(list, most))
+        let mut examples: Vec<Json> = Vec::new();
+        for value in self.result.get("partial_unexpected_list").and_then(Json::as_array).into_iter().flatten() {
+            if !examples.contains(value) {
+                examples.push(value.clone());
+            }
+        }
+        shown(&examples, most)
     }
+}
+
+/// Writes an argument, a long one cut off.
+fn brief(value: &Value) -> String {
+    let text = value.to_json().to_string();
+    if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
 }
 
 fn shown(list: &[Json], most: usize) -> String {

@@ -2,7 +2,7 @@
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::dates::{Civil, is_leap};
+use super::dates::Civil;
 use super::dateutil::MONTHS;
 
 /// Holds a format that texts are held against.
@@ -105,8 +105,9 @@ fn is_day(captures: &Captures<'_>) -> bool {
     let named = name.and_then(|name| MONTHS.iter().position(|month| month.starts_with(&name[..3])));
     let month = named.map(|position| position as i64 + 1).or_else(|| number("m")).unwrap_or(1);
     let day = number("d").unwrap_or(1);
-    if let Some(of_year) = number("j") {
-        return of_year <= if is_leap(year) { 366 } else { 365 } && year > 0;
+    if number("j").is_some() {
+        // A day beyond the year's end counts on into the next one, as in Python.
+        return year > 0;
     }
     let (Ok(month), Ok(day)) = (u32::try_from(month), u32::try_from(day)) else {
         return false;

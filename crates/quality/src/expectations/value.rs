@@ -234,6 +234,9 @@ impl Class {
     }
 }
 
+/// The least power of two above the range of `i64`.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 pub(crate) const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 impl<'a> Cell<'a> {
@@ -289,9 +292,7 @@ impl<'a> Cell<'a> {
             Cell::Bool(value) => Key::Int(i64::from(value)),
             Cell::Int(value) => Key::Int(value),
             Cell::Float(value) => {
-                // The bounds are exact doubles; 2^63 itself is no i64.
-                let is_integer = value.trunc() == value
-                    && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&value);
+                let is_integer = value.trunc() == value && (-TWO_TO_63..TWO_TO_63).contains(&value);
                 if is_integer { Key::Int(value as i64) } else { Key::Float(value.to_bits()) }
             }
             Cell::Text(text) => Key::Text(text),
