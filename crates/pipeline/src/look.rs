@@ -11,7 +11,7 @@ use trainyard_tracking::EmbeddedStore;
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
 use crate::session::{Failure, graph_of};
-use crate::steps::{Context, ENGINE, Ingest, Mode};
+use crate::steps::{Context, ENGINE, Ingest, Mode, Validate};
 use crate::stores::Stores;
 
 /// What `check` found.
@@ -132,6 +132,9 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     }
     if let Some(Err(errors)) = context.slices().map(|slices| trainyard_data::slices::check(slices, table)) {
         found.extend(errors.iter().map(|error| error.diagnostic()));
+    }
+    if let Err(failure) = Validate::check(context) {
+        found.extend(problems(failure));
     }
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }

@@ -24,6 +24,7 @@ mod resolve;
 pub mod schema;
 mod split;
 mod tree;
+mod validate;
 
 pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
 pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
@@ -48,3 +49,4 @@ pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
 pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
 pub use split::{Shares, SplitSpec, TimeSpec};
+pub use validate::ValidateSpec;

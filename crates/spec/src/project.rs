@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::evaluate::EvaluateSpec;
 use crate::gates::{Gates, GatesShape};
 use crate::name::Name;
-use crate::{DataSpec, Located, PromoteSpec};
+use crate::{DataSpec, Located, PromoteSpec, ValidateSpec};
 
 record! {
     /// A Trainyard project: what to learn from, which versions to use, what a model must reach, where it goes.
@@ -23,6 +23,8 @@ record! {
         data: DataSpec = required(rec(), "{source: data/raw/customers.csv, target: {column: Churn, positive: \"Yes\"}}"),
         /// The versions that a run uses.
         active: Active = required(rec(), "{split: 1, features: 1, model: 1}"),
+        /// What is expected of the data before anything is built on it. Without this section the data is taken as it is.
+        validate: Option<ValidateSpec> = optional(rec()),
         /// What is measured of a model beside what every report tells: further metrics, and slices of the test sets.
         evaluate: Option<EvaluateSpec> = optional(rec()),
         /// What a model must reach on the reference test.

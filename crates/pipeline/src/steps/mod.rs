@@ -14,19 +14,22 @@ mod resolve;
 mod split;
 mod train;
 mod training;
+mod validate;
 
 use std::sync::Arc;
 
 pub(crate) use context::{Context, Mode};
 pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
+pub(crate) use validate::Validate;
 
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "resolve",
     "ingest",
+    "validate",
     "split",
     "features",
     "baseline",
@@ -42,14 +45,18 @@ pub(crate) const NAMES: [&str; 12] = [
 /// Makes the steps that the configuration asks for; absent sections leave their step out.
 pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     let project = &context.resolved.project;
-    let mut steps: Vec<Arc<dyn Step>> = vec![
-        Arc::new(resolve::Resolve(Arc::clone(context))),
-        Arc::new(ingest::Ingest(Arc::clone(context))),
+    let mut steps: Vec<Arc<dyn Step>> =
+        vec![Arc::new(resolve::Resolve(Arc::clone(context))), Arc::new(ingest::Ingest(Arc::clone(context)))];
+    if project.validate.is_some() {
+        steps.push(Arc::new(Validate(Arc::clone(context))));
+    }
+    let learning: [Arc<dyn Step>; 4] = [
         Arc::new(split::Split(Arc::clone(context))),
         Arc::new(features::Features(Arc::clone(context))),
         Arc::new(baseline::Baseline(Arc::clone(context))),
         Arc::new(train::Train(Arc::clone(context))),
     ];
+    steps.extend(learning);
     if context.resolved.model.spec.is_calibrated() {
         steps.push(Arc::new(calibrate::Calibrate(Arc::clone(context))));
     }

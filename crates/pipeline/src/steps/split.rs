@@ -117,6 +117,11 @@ impl Step for Split {
         vec![Read::new("ingest", "table")]
     }
 
+    fn after(&self) -> Vec<&'static str> {
+        // Nothing is built on data that is not as expected.
+        if self.0.resolved.project.validate.is_some() { vec!["validate"] } else { Vec::new() }
+    }
+
     fn code(&self) -> Digest {
         code::digest("split", &["data"])
     }
