@@ -219,6 +219,18 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Engines,
     },
+    /// Looks at a table: is it as its owner expects
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard data validate init customers.csv
+  trainyard data validate customers.csv --suite expectations/customers.json"
+    )]
+    Data {
+        #[command(subcommand)]
+        action: Data,
+    },
     /// Fits with the library of an external engine, told what by its parent
     #[command(hide = true)]
     EngineWorker,
@@ -231,6 +243,50 @@ pub(crate) enum Command {
         /// Codes as they stand in brackets in messages, or the part before the slash
         #[arg(value_name = "CODE")]
         codes: Vec<String>,
+    },
+}
+
+/// What to do with a table.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Holds a table against a suite of expectations; exit code 3 where a critical one is not met
+    #[command(
+        subcommand_negates_reqs = true,
+        args_conflicts_with_subcommands = true,
+        after_help = "EXAMPLES:
+  trainyard data validate customers.csv --suite expectations/customers.json
+  trainyard data validate customers.parquet --suite expectations/customers.json --json"
+    )]
+    Validate(Validate),
+}
+
+/// Arguments of `data validate`.
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    #[command(subcommand)]
+    pub(crate) action: Option<ValidateAction>,
+    /// The table, as CSV or Parquet
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) file: Option<PathBuf>,
+    /// The suite, in the JSON of Great Expectations
+    #[arg(long, value_name = "SUITE", required = true)]
+    pub(crate) suite: Option<PathBuf>,
+}
+
+/// What to do beside validating.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ValidateAction {
+    /// Writes a first suite from what a table holds
+    #[command(after_help = "EXAMPLES:
+  trainyard data validate init customers.csv
+  trainyard data validate init customers.csv --out expectations/strict.json")]
+    Init {
+        /// The table, as CSV or Parquet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The suite to write [default: expectations/NAME.json]
+        #[arg(long, value_name = "SUITE")]
+        out: Option<PathBuf>,
     },
 }
 

@@ -52,7 +52,7 @@ impl Stop {
 pub(crate) fn with_place(text: &str, place: &str) -> String {
     let is_command = |part: &str| {
         let verb = part.strip_prefix("trainyard ").and_then(|rest| rest.split_whitespace().next());
-        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain" | "engines"))
+        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain" | "engines" | "data"))
             && !part.contains("--project")
     };
     let parts = text.split('`').enumerate().map(|(at, part)| {

@@ -1,6 +1,7 @@
 //! One module per command: arguments to a call of a library, its answer to text and to a document.
 
 mod check;
+mod data;
 mod doctor;
 mod engines;
 mod explain;
@@ -35,8 +36,12 @@ use crate::stop::{NOTHING, Stop};
 /// Runs a command and gives the exit code.
 pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
     let global = &arguments.global;
-    if let Command::Init(_) | Command::Synth { .. } | Command::Check(_) | Command::Predict(_) | Command::Doctor =
-        &arguments.command
+    if let Command::Init(_)
+    | Command::Synth { .. }
+    | Command::Check(_)
+    | Command::Predict(_)
+    | Command::Doctor
+    | Command::Data { .. } = &arguments.command
     {
         start_threads(threads(global))?;
     }
@@ -55,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
         Command::Engines { action } => engines::run(*action, printer),
         Command::EngineWorker => Ok(engines::work()),
+        Command::Data { action } => data::run(action, printer),
         Command::Explain { codes } => explain::run(codes, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }

@@ -7,6 +7,7 @@ mod doctor;
 mod engines;
 mod evaluation;
 mod examples;
+mod expectations;
 mod explain;
 mod faults;
 mod guide;

@@ -2,6 +2,7 @@
 //! from where `docs/guide/errors.md` takes it; `TRAINYARD_BLESS=1` writes them anew.
 
 mod commands;
+mod expectations;
 mod expressions;
 mod specifications;
 mod tables;
@@ -106,7 +107,7 @@ fn compare(cases: &[Case]) {
         let (says, is_true) = (errors.contains("nothing was written"), files(&project) == before);
         // Nobody asks whether a command that only looks, or that makes something else than a run, wrote into the project.
         let may_write =
-            !matches!(command[0], "runs" | "models" | "predict" | "synth" | "init" | "explain") && code != 0;
+            !matches!(command[0], "runs" | "models" | "predict" | "synth" | "init" | "explain" | "data") && code != 0;
         if says && !is_true || may_write && !says && is_true {
             wrong.push(format!("{name}: what it says of what was written is not true:\n{said}"));
         }
@@ -124,6 +125,11 @@ fn compare(cases: &[Case]) {
 #[test]
 fn a_wrong_table_is_explained() {
     compare(tables::CASES);
+}
+
+#[test]
+fn a_wrong_expectation_is_explained() {
+    compare(expectations::CASES);
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! `trainyard data`.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_array::RecordBatch;
+use serde_json::json;
+use trainyard_data::ReadOptions;
+use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_files::{DiskIo, Io, write_atomic};
+use trainyard_quality::expectations::{Options, Severity, Suite, Table, Validation, propose, validate};
+
+use crate::arguments::{Data, Validate, ValidateAction};
+use crate::printer::{Ink, Paint, Printer};
+use crate::stop::Stop;
+use crate::table::{Side, clean, count, counted, table};
+
+pub(super) fn run(action: &Data, printer: Printer) -> Result<u8, Stop> {
+    let Data::Validate(arguments) = action;
+    match &arguments.action {
+        Some(ValidateAction::Init { file, out }) => init(file, out.as_deref(), printer),
+        None => judge(arguments, printer),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn read(file: &Path) -> Result<RecordBatch, Stop> {
+    trainyard_data::read(&DiskIo, file, &shown(file), &ReadOptions::default())
+        .map_err(|error| vec![error.diagnostic()].into())
+}
+
+fn judge(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
+    // Both are there wherever no subcommand is.
+    let file = arguments.file.clone().unwrap_or_default();
+    let path = arguments.suite.clone().unwrap_or_default();
+    let text = DiskIo.read(&path).map_err(|error| {
+        let title = match error.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no suite {}", shown(&path)),
+            _ => format!("the suite {} can't be read: {error}", shown(&path)),
+        };
+        let command = format!("trainyard data validate init {}", super::quoted_path(&file));
+        let problem = Diagnostic::error("expectations/missing-suite", title);
+        Stop::from(vec![problem.help(format!("write one from the data: `{command}`"))])
+    })?;
+    let suite = Suite::read(&String::from_utf8_lossy(&text), &shown(&path)).map_err(|problems| problems.into_vec())?;
+    let batch = read(&file)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
+    let validation = validate(&suite, &Table::of(&batch), &Options { now, ..Options::default() });
+    let is_refused = validation.failed(Severity::Critical).next().is_some();
+    printer.result(|| validation.to_json(), |paint| text_of(&validation, &file, &batch, paint))?;
+    Ok(if is_refused { Fault::Refused.exit_code() } else { 0 })
+}
+
+fn text_of(validation: &Validation, file: &Path, batch: &RecordBatch, paint: Paint) -> String {
+    let mut text = format!(
+        "{}: {} × {}, held against {}\n\n",
+        clean(&shown(file)),
+        counted(batch.num_rows(), "row"),
+        counted(batch.num_columns(), "column"),
+        match validation.suite.as_str() {
+            "" => "a suite without a name".to_owned(),
+            name => format!("the suite {}", clean(name)),
+        },
+    );
+    let mut rows = vec![["", "expectation", "column", "severity", "found"].map(str::to_owned).to_vec()];
+    for judgement in &validation.judgements {
+        let expectation = &judgement.expectation;
+        let name = expectation.name();
+        rows.push(vec![
+            if judgement.success { "✓" } else { "✗" }.to_owned(),
+            name.strip_prefix("expect_").unwrap_or(&name).to_owned(),
+            match expectation.columns().as_slice() {
+                [] => "–".to_owned(),
+                columns if columns.len() > 3 => counted(columns.len(), "column"),
+                columns => columns.join(", "),
+            },
+            if judgement.success { String::new() } else { expectation.severity().name().to_owned() },
+            judgement.found(),
+        ]);
+    }
+    text.push_str(&table(&[Side::Left; 5], &rows));
+    let (met, total) = (validation.met(), validation.judgements.len());
+    let verdict = format!("{} of {} met", count(met as u64), counted(total, "expectation"));
+    text.push_str(&format!("\n{}", paint.ink(Ink::Strong, &verdict)));
+    let failed = |severity: Severity| validation.failed(severity).count();
+    let unmet = [Severity::Critical, Severity::Warning, Severity::Info]
+        .into_iter()
+        .filter(|severity| failed(*severity) > 0)
+        .map(|severity| format!("{} {}", count(failed(severity) as u64), severity.name()));
+    let unmet: Vec<String> = unmet.collect();
+    if !unmet.is_empty() {
+        text.push_str(&format!("; not met: {}", unmet.join(", ")));
+    }
+    text.push('\n');
+    text
+}
+
+fn init(file: &Path, out: Option<&Path>, printer: Printer) -> Result<u8, Stop> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = out.map_or_else(|| PathBuf::from(format!("expectations/{name}.json")), Path::to_path_buf);
+    if DiskIo.metadata(&path).is_ok() {
+        let title = format!("{} is there already, and may hold what somebody wrote", shown(&path));
+        let problem = Diagnostic::error("expectations/exists", title).help("name another file with --out");
+        return Err(vec![problem].into());
+    }
+    let batch = read(file)?;
+    let suite = propose(&name, &Table::of(&batch));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DiskIo.create_dir_all(folder).map_err(|error| {
+            let title = format!("the folder {} can't be made: {error}", shown(folder));
+            Stop::from(vec![Diagnostic::error("expectations/no-folder", title).help("name another file with --out")])
+        })?;
+    }
+    write_atomic(&DiskIo, &path, suite.write().as_bytes())?;
+    let total = suite.expectations().len();
+    printer.result(
+        || json!({ "suite": shown(&path), "expectations": total }),
+        |_| {
+            let what = counted(total, "expectation");
+            let then =
+                format!("trainyard data validate {} --suite {}", super::quoted_path(file), super::quoted_path(&path));
+            format!("Wrote   {}: {what}. Read them, then `{}`\n", clean(&shown(&path)), clean(&then))
+        },
+    )?;
+    Ok(0)
+}
