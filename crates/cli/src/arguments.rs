@@ -202,6 +202,19 @@ pub(crate) enum Command {
   trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
   trainyard predict --model churn/3 --input new.csv --json")]
     Predict(Predict),
+    /// Looks at tables
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard data validate init customers.csv
+  trainyard data validate customers.csv --suite expectations/customers.json
+  trainyard data drift customers.csv new.csv"
+    )]
+    Data {
+        #[command(subcommand)]
+        action: Data,
+    },
     /// Says what is wrong with the machine, the project or an engine, and how to mend it
     #[command(after_help = "EXAMPLES:
   trainyard doctor
@@ -218,18 +231,6 @@ pub(crate) enum Command {
     Engines {
         #[command(subcommand)]
         action: Engines,
-    },
-    /// Looks at a table: is it as its owner expects
-    #[command(
-        subcommand_required = true,
-        arg_required_else_help = true,
-        after_help = "EXAMPLES:
-  trainyard data validate init customers.csv
-  trainyard data validate customers.csv --suite expectations/customers.json"
-    )]
-    Data {
-        #[command(subcommand)]
-        action: Data,
     },
     /// Fits with the library of an external engine, told what by its parent
     #[command(hide = true)]
@@ -258,6 +259,12 @@ pub(crate) enum Data {
   trainyard data validate customers.parquet --suite expectations/customers.json --json"
     )]
     Validate(Validate),
+    /// Says which columns of a table are not distributed as they were in another
+    #[command(after_help = "EXAMPLES:
+  trainyard data drift customers.csv new.csv
+  trainyard data drift train.parquet new.parquet --test ks --test psi --html drift.html
+  trainyard data drift customers.csv new.csv --column tenure --refuse")]
+    Drift(Drift),
 }
 
 /// Arguments of `data validate`.
@@ -345,6 +352,36 @@ pub(crate) struct Predict {
     /// Where predictions go, .csv or .parquet [default: CSV on stdout]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `data drift`.
+#[derive(Debug, Args)]
+pub(crate) struct Drift {
+    /// The table to compare with, as CSV or Parquet
+    pub(crate) reference: PathBuf,
+    /// The table as it is now
+    pub(crate) current: PathBuf,
+    /// A column to compare, may be repeated [default: all that both tables have]
+    #[arg(long = "column", value_name = "COLUMN")]
+    pub(crate) columns: Vec<String>,
+    /// The column to predict, told apart
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// A test to report beside the one that decides, may be repeated: ks, wasserstein, psi, kl_div, jensen_shannon,
+    /// hellinger, chisquare, z
+    #[arg(long = "test", value_name = "TEST", value_parser = drift_test)]
+    pub(crate) tests: Vec<trainyard_spec::DriftTest>,
+    /// Writes the report with pictures as one page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Ends with exit code 3 when the data has drifted
+    #[arg(long)]
+    pub(crate) refuse: bool,
+}
+
+fn drift_test(name: &str) -> Result<trainyard_spec::DriftTest, String> {
+    trainyard_spec::DriftTest::by_name(name)
+        .ok_or_else(|| format!("expected one of {}", trainyard_spec::DriftTest::names().join(", ")))
 }
 
 /// The kinds of synthetic tables.

@@ -136,6 +136,18 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
     if let Err(failure) = Validate::check(context) {
         found.extend(problems(failure));
     }
+    if let Some(drift) = &resolved.project.drift {
+        let schema = table.schema();
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let unknown = drift.leave_out.iter().filter(|name| !columns.contains(&name.value.as_str()));
+        found.extend(unknown.map(|name| {
+            let title = format!("there is no column {} to leave out of the comparison", name.value);
+            let problem = Diagnostic::error("drift/unknown-column", title);
+            let near = nearest(&name.value, columns.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+            let problem = problem.help(format!("{}the columns are {}", near.unwrap_or_default(), one_of(&columns, 8)));
+            name.origin.point(problem, "not a column of the data")
+        }));
+    }
     if found.is_empty() { Ok(warnings) } else { Err(found) }
 }
 

@@ -78,7 +78,9 @@ pub struct RunResult {
     pub gates: Vec<GateLine>,
     /// How candidate and incumbent compare.
     pub comparison: Value,
-    /// The model that this run made.
+    /// Whether the data drifted, and which columns; why nothing was compared; null without a `drift` section.
+    pub drift: Value,
+    /// The model that this run made; null where the run ended before.
     pub candidate: Value,
     /// The registered version that it became, or that already is the same model; null otherwise.
     pub model: Option<Value>,
@@ -135,6 +137,9 @@ pub(crate) fn verdict_of(steps: &[Finished]) -> Verdict {
     let promoted = facts(steps, "promote");
     let (decision, reason) = match promoted["decision"].as_str() {
         Some(decision) => (decision.to_owned(), promoted["reason"].as_str().unwrap_or_default().to_owned()),
+        None if facts(steps, "drift")["drift"] == json!(false) && facts(steps, "train").is_null() => {
+            ("kept".to_owned(), "the data has not drifted, so that nothing was trained".to_owned())
+        }
         None if !failed.is_empty() => ("refused".to_owned(), format!("gate {} said no", failed.join(", "))),
         None => ("kept".to_owned(), "trainyard.yaml has no `promote` section".to_owned()),
     };
@@ -157,9 +162,13 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
     let verdict = verdict_of(steps);
     let last_fit = facts(context.last_fit());
     let digest = last_fit["digest"].as_str().unwrap_or_default();
-    let candidate = json!({
-        "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"], "metrics": last_fit["metrics"],
-    });
+    let candidate = match trained.is_null() {
+        true => Value::Null,
+        false => json!({
+            "digest": digest, "name": trained["chosen"], "estimator": trained["estimator"],
+            "metrics": last_fit["metrics"],
+        }),
+    };
     let measured = compared["comparison"]["outcome"] == json!("measured");
     let incumbent = Some(compared["incumbent"].clone()).filter(|incumbent| !incumbent.is_null());
     let incumbent = incumbent.map(|mut incumbent| {
@@ -197,6 +206,7 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         reference_uses: uses.map_err(|error| error.diagnostic())?,
         gates: verdict.gates,
         comparison: compared["comparison"].clone(),
+        drift: facts("drift"),
         candidate,
         model,
         incumbent,

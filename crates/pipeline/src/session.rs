@@ -202,8 +202,10 @@ pub fn step(
     let journal = if known { stores.journal(run) } else { begin(&stores, &context)? };
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
+        let sections = "drift is there with `drift:` in trainyard.yaml, gate with `gates:`, \
+                        compare and promote with `promote:`";
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
-            .help("gate is there with `gates:` in trainyard.yaml, compare and promote with `promote:`")
+            .help(sections)
             .into());
     };
     let done = still_done(&graph, &stores.cache(), &stores.entries(run)?);
@@ -229,7 +231,6 @@ pub fn step(
         .help(format!("`trainyard step {} --run {run}`", missing[0]))
         .into());
     }
-    let total = graph.steps().len();
     let sink = Arc::new(TrackingSink::new(&context)?);
     if sink.ended_as().is_some() {
         return Err(has_ended(run).into());
@@ -241,7 +242,7 @@ pub fn step(
     let (status, seconds) = line.map_or((StepStatus::Failed, 0.0), |line| (line.status, line.seconds));
     let headline =
         line.and_then(|line| line.record.as_ref()).map(|record| record.output.headline.clone()).unwrap_or_default();
-    let complete = outcome.steps.iter().filter(|step| step.record.is_some()).count() == total;
+    let complete = outcome.is_whole;
     let failed = outcome.failure.is_some();
     let all: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
     let ended = if complete || failed { Some(end(&stores, &sink, outcome, all)?) } else { None };

@@ -6,6 +6,7 @@
 mod calibrate;
 mod data;
 mod declare;
+mod drift;
 mod error;
 mod estimator;
 mod evaluate;
@@ -29,6 +30,7 @@ mod validate;
 pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
 pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
 pub use declare::Spot;
+pub use drift::{Against, DriftDecides, DriftSpec, DriftTest, DriftTests, DriftThresholds, OnDrift};
 pub use error::Error;
 pub use estimator::{
     BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, GrowPolicy, LassoSpec, LogisticSpec, Loss,

@@ -6,6 +6,7 @@ use crate::declare::{
     Decoder, Section, decided, defaulted, integer, optional, or_empty, rec, record, required, sorted_map, text,
     unless_given,
 };
+use crate::drift::DriftSpec;
 use crate::error::Error;
 use crate::evaluate::EvaluateSpec;
 use crate::gates::{Gates, GatesShape};
@@ -25,6 +26,8 @@ record! {
         active: Active = required(rec(), "{split: 1, features: 1, model: 1}"),
         /// What is expected of the data before anything is built on it. Without this section the data is taken as it is.
         validate: Option<ValidateSpec> = optional(rec()),
+        /// Whether the data still is what the model was trained on. Without this section nobody looks.
+        drift: Option<DriftSpec> = optional(rec()),
         /// What is measured of a model beside what every report tells: further metrics, and slices of the test sets.
         evaluate: Option<EvaluateSpec> = optional(rec()),
         /// What a model must reach on the reference test.

@@ -58,9 +58,9 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
+        Command::Data { action } => data::run(action, printer),
         Command::Engines { action } => engines::run(*action, printer),
         Command::EngineWorker => Ok(engines::work()),
-        Command::Data { action } => data::run(action, printer),
         Command::Explain { codes } => explain::run(codes, printer),
         Command::Predict(predict) => predict::run(&request(global, None, Choose::default()), predict, printer),
     }

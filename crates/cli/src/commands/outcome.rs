@@ -32,6 +32,7 @@ pub(super) fn text(result: &RunResult, paint: Paint) -> String {
         counted(steps(StepStatus::Ran), "step"),
         steps(StepStatus::Cached),
     );
+    text.push_str(&drift(&result.drift, paint));
     text.push_str(&metrics(result, paint));
     text.push_str(&worst_slice(&result.slices));
     text.push_str(&gates(&result.gates, paint));
@@ -45,6 +46,43 @@ pub(super) fn text(result: &RunResult, paint: Paint) -> String {
 
 fn line(label: &str, text: &str) -> String {
     format!("  {}{}\n", pad(label, LABEL, Side::Left), clean(text))
+}
+
+/// The most columns that the block of drift names.
+const MOVED: usize = 8;
+
+/// Draws whether the data is what the model in service was trained on.
+fn drift(found: &Value, paint: Paint) -> String {
+    if let Some(why) = found.get("skipped").and_then(Value::as_str) {
+        return format!("{}\n", line("drift", &format!("not looked for: {why}")));
+    }
+    let whole = |name: &str| found.get(name).and_then(Value::as_u64);
+    let (Some(drifted), Some(compared)) = (whole("drifted"), whole("compared")) else { return String::new() };
+    let has = found.get("drift") == Some(&json!(true));
+    let verdict = if has { paint.ink(Ink::Bad, "yes") } else { paint.ink(Ink::Good, "no") };
+    let mut text = format!(
+        "  {}{verdict}, {} of {} moved\n",
+        pad("drift", LABEL, Side::Left),
+        count(drifted),
+        counted(compared as usize, "column")
+    );
+    let moved = found.get("moved").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for column in moved.iter().take(MOVED) {
+        let word = |name: &str| clean(column.get(name).and_then(Value::as_str).unwrap_or_default());
+        let figure = |name: &str| number(column.get(name).and_then(Value::as_f64));
+        let (name, test) = (pad(&word("column"), METRIC - LABEL, Side::Left), word("test"));
+        text.push_str(&format!(
+            "  {}{name} {test} {}, limit {}\n",
+            " ".repeat(LABEL),
+            figure("value"),
+            figure("threshold")
+        ));
+    }
+    if moved.len() > MOVED {
+        text.push_str(&format!("  {}and {} more\n", " ".repeat(LABEL), count((moved.len() - MOVED) as u64)));
+    }
+    text.push('\n');
+    text
 }
 
 /// Draws the candidate on the whole reference test, beside the incumbent where that has seen none of its rows, else beside

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod command_line;
+mod data;
 mod doctor;
 mod engines;
 mod evaluation;

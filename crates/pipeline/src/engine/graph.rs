@@ -76,6 +76,18 @@ impl Graph {
         self.needs.get(step).cloned().unwrap_or_default()
     }
 
+    /// Gives the names of all that need `step`, and of all that need those.
+    pub fn needing(&self, step: &str) -> BTreeSet<&'static str> {
+        let mut found = BTreeSet::new();
+        for later in &self.steps {
+            let needs = &self.needs[later.name()];
+            if needs.iter().any(|need| *need == step || found.contains(need)) {
+                found.insert(later.name());
+            }
+        }
+        found
+    }
+
     /// Finds a step by name.
     pub fn find(&self, name: &str) -> Option<&Arc<dyn Step>> {
         self.steps.iter().find(|step| step.name() == name)

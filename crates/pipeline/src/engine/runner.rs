@@ -1,7 +1,7 @@
 //! Runs a graph: looks results up, runs what must run, side by side where the graph allows.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +82,8 @@ pub struct Outcome {
     pub steps: Vec<Finished>,
     /// The problems of all steps that failed, in the graph's order; or that the user stopped the run before its end.
     pub failure: Option<Failure>,
+    /// Whether nothing is left to do: every step is done, or left out because another ended the run.
+    pub is_whole: bool,
 }
 
 /// A step that has not stopped this long after the user asked is left behind; the process ends next.
@@ -135,6 +137,13 @@ impl Engine {
             finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
         }
         let mut open: Vec<Arc<dyn Step>> = engine.graph.steps().to_vec();
+        let mut left_out: BTreeSet<&'static str> = BTreeSet::new();
+        for step in engine.graph.steps() {
+            if outputs.get(step.name()).is_some_and(|output| step.ends_run(output)) {
+                left_out.extend(engine.graph.needing(step.name()));
+            }
+        }
+        open.retain(|step| !left_out.contains(step.name()));
         open.retain(|step| !finished.contains_key(step.name()) && only.is_none_or(|name| name == step.name()));
         let (sender, receiver) = mpsc::channel::<Message>();
         let place = |name: &str| engine.graph.steps().iter().position(|step| step.name() == name).unwrap_or(usize::MAX);
@@ -169,6 +178,10 @@ impl Engine {
             let (status, record) = match result {
                 Ok((record, cached)) => {
                     outputs.insert(name.clone(), Arc::new(record.output.clone()));
+                    if engine.graph.find(&name).is_some_and(|step| step.ends_run(&record.output)) {
+                        left_out.extend(engine.graph.needing(&name));
+                        open.retain(|step| !left_out.contains(step.name()));
+                    }
                     (if cached { StepStatus::Cached } else { StepStatus::Ran }, Some(record))
                 }
                 Err(failure) => {
@@ -195,7 +208,7 @@ impl Engine {
             |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
         let names = engine.graph.steps().iter().map(|step| step.name());
         let steps: Vec<Finished> = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
-        let is_whole = steps.iter().all(|step| step.record.is_some());
+        let is_whole = steps.iter().all(|step| step.record.is_some() || left_out.contains(step.name.as_str()));
         let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
         let all = is_whole.then_some(steps.as_slice());
         let logged = guard.map_or(Ok(()), |mut guard| guarded(&last, || running.log_held(&mut guard, all)));
@@ -215,7 +228,7 @@ impl Engine {
         } else {
             (interrupted || unfinished && engine.cancel.is_cancelled()).then_some(Failure::Interrupted)
         };
-        Outcome { steps, failure }
+        Outcome { steps, failure, is_whole }
     }
 }
 

@@ -213,6 +213,10 @@ pub trait Step: Send + Sync {
     fn settles_its_inputs(&self) -> bool {
         false
     }
+    /// Says whether what it left ends the run: the steps that need it are left out, and that is no failure.
+    fn ends_run(&self, _output: &Output) -> bool {
+        false
+    }
     /// Does the work.
     fn run(&self, scope: &Scope) -> Result<Output, Failure>;
     /// Brings the workspace in line with the result, ran or cached; doing it twice changes nothing.

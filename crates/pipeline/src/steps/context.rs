@@ -200,6 +200,13 @@ impl Context {
         if self.resolved.model.spec.is_calibrated() { "calibrate" } else { "train" }
     }
 
+    /// Names the steps that judge the data before anything is made of it.
+    pub(crate) fn before_split(&self) -> Vec<&'static str> {
+        let project = &self.resolved.project;
+        let steps = [("validate", project.validate.is_some()), ("drift", project.drift.is_some())];
+        steps.into_iter().filter(|(_, is_asked)| *is_asked).map(|(step, _)| step).collect()
+    }
+
     /// Names the steps that gates and comparison come after, besides those that they read: what is promoted was explained.
     pub(crate) fn before_promotion(&self) -> Vec<&'static str> {
         if self.resolved.model.spec.explain.is_some() { vec!["evaluate", "explain"] } else { vec!["evaluate"] }

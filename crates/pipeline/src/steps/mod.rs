@@ -4,6 +4,7 @@ mod baseline;
 mod calibrate;
 mod compare;
 pub(crate) mod context;
+mod drift;
 mod evaluate;
 mod explain;
 mod features;
@@ -26,10 +27,11 @@ pub(crate) use validate::Validate;
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "resolve",
     "ingest",
     "validate",
+    "drift",
     "split",
     "features",
     "baseline",
@@ -50,13 +52,16 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     if project.validate.is_some() {
         steps.push(Arc::new(Validate(Arc::clone(context))));
     }
-    let learning: [Arc<dyn Step>; 4] = [
+    if project.drift.is_some() {
+        steps.push(Arc::new(drift::Drift(Arc::clone(context))));
+    }
+    let fits: [Arc<dyn Step>; 4] = [
         Arc::new(split::Split(Arc::clone(context))),
         Arc::new(features::Features(Arc::clone(context))),
         Arc::new(baseline::Baseline(Arc::clone(context))),
         Arc::new(train::Train(Arc::clone(context))),
     ];
-    steps.extend(learning);
+    steps.extend(fits);
     if context.resolved.model.spec.is_calibrated() {
         steps.push(Arc::new(calibrate::Calibrate(Arc::clone(context))));
     }

@@ -118,8 +118,7 @@ impl Step for Split {
     }
 
     fn after(&self) -> Vec<&'static str> {
-        // Nothing is built on data that is not as expected.
-        if self.0.resolved.project.validate.is_some() { vec!["validate"] } else { Vec::new() }
+        self.0.before_split()
     }
 
     fn code(&self) -> Digest {

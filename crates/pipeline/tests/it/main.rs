@@ -6,6 +6,7 @@ mod cache;
 mod canaries;
 mod code;
 mod crash;
+mod drift;
 mod ends;
 mod faults;
 mod given;

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod conformance;
+mod drift;
 mod python;
 mod real;
+mod statistics;
 mod suites;

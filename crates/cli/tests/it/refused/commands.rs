@@ -45,6 +45,16 @@ pub(super) const CASES: &[Case] = &[
         &["step", "promote", "--run", "nightly"],
     ),
     ("step before its time", |project| begun(project, "nightly"), &["step", "split", "--run", "nightly"]),
+    (
+        "column that no table has",
+        |_| {},
+        &["data", "drift", CUSTOMERS, CUSTOMERS, "--column", "tenur", "--column", "Contract"],
+    ),
+    (
+        "tables with nothing in common",
+        |project| project.write("days.csv", "day,tenure\n2024-01-01,short\n2024-01-02,long\n"),
+        &["data", "drift", CUSTOMERS, "days.csv", "--column", "day", "--column", "tenure"],
+    ),
     ("run without a model", |project| begun(project, "nightly"), &["verify", "nightly"]),
     (
         "damaged object",

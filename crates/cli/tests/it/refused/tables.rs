@@ -121,4 +121,26 @@ pub(super) const CASES: &[Case] = &[
         &["run"],
     ),
     ("key absent", |project| project.edit(PROJECT, "key: customerID", "key: customerId2"), &["run"]),
+    (
+        "unknown column left out of drift",
+        |project| project.write(PROJECT, format!("{}drift: {{leave_out: [tenur]}}\n", project.read(PROJECT))),
+        &["check"],
+    ),
+    (
+        "drift against no file",
+        |project| {
+            project.write(PROJECT, format!("{}drift: {{against: data/raw/custmers.csv}}\n", project.read(PROJECT)))
+        },
+        &["run"],
+    ),
+    (
+        "drift that ends the run",
+        |project| {
+            let before: String = (1..100).map(|row| format!("{},{}\n", row % 4, row % 7)).collect();
+            project.write("before.csv", format!("tenure,MonthlyCharges\n{before}"));
+            let section = "drift: {against: before.csv, on_drift: stop}";
+            project.write(PROJECT, format!("{}{section}\n", project.read(PROJECT)));
+        },
+        &["run"],
+    ),
 ];

@@ -1,22 +1,21 @@
-//! `trainyard data`.
+//! `trainyard data validate`: a table against what is expected of it.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_array::RecordBatch;
 use serde_json::json;
-use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_quality::expectations::{Options, Severity, Suite, Table, Validation, propose, validate};
 
-use crate::arguments::{Data, Validate, ValidateAction};
+use super::read;
+use crate::arguments::{Validate, ValidateAction};
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, table};
 
-pub(super) fn run(action: &Data, printer: Printer) -> Result<u8, Stop> {
-    let Data::Validate(arguments) = action;
+pub(super) fn run(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
     match &arguments.action {
         Some(ValidateAction::Init { file, out }) => init(file, out.as_deref(), printer),
         None => judge(arguments, printer),
@@ -25,11 +24,6 @@ pub(super) fn run(action: &Data, printer: Printer) -> Result<u8, Stop> {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn read(file: &Path) -> Result<RecordBatch, Stop> {
-    trainyard_data::read(&DiskIo, file, &shown(file), &ReadOptions::default())
-        .map_err(|error| vec![error.diagnostic()].into())
 }
 
 fn judge(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
@@ -41,7 +35,7 @@ fn judge(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
             std::io::ErrorKind::NotFound => format!("there is no suite {}", shown(&path)),
             _ => format!("the suite {} can't be read: {error}", shown(&path)),
         };
-        let command = format!("trainyard data validate init {}", super::quoted_path(&file));
+        let command = format!("trainyard data validate init {}", crate::commands::quoted_path(&file));
         let problem = Diagnostic::error("expectations/missing-suite", title);
         Stop::from(vec![problem.help(format!("write one from the data: `{command}`"))])
     })?;
@@ -120,8 +114,11 @@ fn init(file: &Path, out: Option<&Path>, printer: Printer) -> Result<u8, Stop> {
         || json!({ "suite": shown(&path), "expectations": total }),
         |_| {
             let what = counted(total, "expectation");
-            let then =
-                format!("trainyard data validate {} --suite {}", super::quoted_path(file), super::quoted_path(&path));
+            let then = format!(
+                "trainyard data validate {} --suite {}",
+                crate::commands::quoted_path(file),
+                crate::commands::quoted_path(&path)
+            );
             format!("Wrote   {}: {what}. Read them, then `{}`\n", clean(&shown(&path)), clean(&then))
         },
     )?;
