@@ -30,6 +30,8 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "history"],
     &["models", "export"],
     &["predict"],
+    &["data"],
+    &["data", "drift"],
     &["doctor"],
     &["data"],
     &["data", "validate"],

@@ -156,7 +156,7 @@ impl Step for Drift {
     }
 
     fn code(&self) -> Digest {
-        code::digest("drift", &["quality", "data"])
+        code::digest("drift", &["quality", "data", "tracking"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
