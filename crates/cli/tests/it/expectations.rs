@@ -47,7 +47,8 @@ fn a_proposed_suite_lets_its_own_data_through_and_the_run_says_so() {
 #[test]
 fn a_warning_is_told_and_a_critical_one_ends_the_run() {
     let project = Project::with_rows(600);
-    let high = json!({"type": "expect_column_max_to_be_between", "kwargs": {"column": "tenure", "max_value": 1}, "severity": "warning"});
+    let high = json!({"type": "expect_column_max_to_be_between",
+    "kwargs": {"column": "tenure", "max_value": 1}, "severity": "warning"});
     project.write(SUITE, suite(&json!([high])));
     with_suite(&project);
     let output = project.call(&["run"]);
@@ -76,7 +77,8 @@ fn any_file_is_held_against_a_suite_and_one_without_a_project_too() {
     fs::write(path("days.csv"), "day,visitors\n2026-01-01,3\n2026-01-02,\n").unwrap();
     let expectations = json!([
         {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "visitors", "mostly": 0.5}},
-        {"type": "expect_column_max_to_be_between", "kwargs": {"column": "day", "min_value": {"$PARAMETER": "now() - timedelta(days=36500)"}}},
+        {"type": "expect_column_max_to_be_between",
+    "kwargs": {"column": "day", "min_value": {"$PARAMETER": "now() - timedelta(days=36500)"}}},
         {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "day", "strictly": true}},
     ]);
     fs::write(path("days.json"), suite(&expectations)).unwrap();

@@ -1,4 +1,5 @@
-//! The expectations that there are, with their arguments: those of Great Expectations 1.24 that hold a table against itself.
+//! The expectations that there are, with their arguments: those of Great Expectations 1.24 that hold a table against
+//! itself.
 
 /// Says what an expectation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,8 @@ pub(crate) fn is_date(text: &str) -> bool {
     read(text).is_ok()
 }
 
-/// Gives the moment that `text` names in microseconds from 1970-01-01, in UTC where it names a zone; `None` where it is no
+/// Gives the moment that `text` names in microseconds from 1970-01-01, in UTC where it names a zone; `None`
+/// where it is no
 /// date or lacks a year.
 pub fn moment(text: &str) -> Option<i64> {
     let (civil, offset) = read(text).ok()?;

@@ -1,8 +1,8 @@
 //! Expectations: what the owner of a table expects of it, in the suites of Great Expectations.
 //!
-//! [`Suite::read`] reads a suite with every problem in one pass; [`validate`] holds a table against it; [`propose`] writes
-//! a first suite from a table. Definitions and results are those of Great Expectations 1.24 on pandas, but that the
-//! distinct values are given where it gives none (`observed_value`), a column's index 0 is looked at, and missing
+//! [`Suite::read`] reads a suite with every problem in one pass; [`validate`] holds a table against it; [`propose`]
+//! writes a first suite from a table. Definitions and results are those of Great Expectations 1.24 on pandas, but that
+//! the distinct values are given where it gives none (`observed_value`), a column's index 0 is looked at, and missing
 //! integers leave a column one of integers.
 
 mod aggregate;

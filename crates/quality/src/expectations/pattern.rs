@@ -1,5 +1,5 @@
-//! Regular expressions as Python's `re` reads them: look-around and references work, and a pattern that explodes on a text
-//! ends in an error.
+//! Regular expressions as Python's `re` reads them: look-around and references work, and a pattern that explodes on a
+//! text ends in an error.
 
 use fancy_regex::{Regex, RegexBuilder};
 

@@ -45,7 +45,8 @@ impl Table {
         columns.iter().all(|column| column.len() == rows).then_some(Table { names, columns, rows })
     }
 
-    /// Takes a table as `data` reads it, without copying its cells; columns of other than the canonical types are left out.
+    /// Takes a table as `data` reads it, without copying its cells; columns of other than the canonical types
+    /// are left out.
     pub fn of(batch: &RecordBatch) -> Table {
         let schema = batch.schema();
         let named = schema.fields().iter().zip(batch.columns());

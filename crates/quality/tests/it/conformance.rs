@@ -109,7 +109,8 @@ fn differences(kind: &str, expected: &Map<String, Json>, found: &Map<String, Jso
     wrong
 }
 
-/// JSON has no infinities, but Python writes them; serde_json reads them as texts, which a suite of ours takes as numbers.
+/// JSON has no infinities, but Python writes them; serde_json reads them as texts, which a suite of ours takes
+/// as numbers.
 fn judge(case: &Json, arguments: &str) -> (bool, bool, Map<String, Json>) {
     let kind = case["type"].as_str().unwrap();
     let text = format!("{{\"name\": \"case\", \"expectations\": [{{\"type\": \"{kind}\", \"kwargs\": {arguments}}}]}}");

@@ -9,20 +9,26 @@ const SUITE: &str = r#"{"name": "telco", "expectations": [
     {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 7000, "max_value": 8000}},
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "customerID"}},
     {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "customerID", "regex": "^\\d{4}-[A-Z]{5}$"}},
-    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "tenure", "min_value": 1, "max_value": 70, "mostly": 0.9}},
-    {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "Contract", "value_set": ["Two year", "One year"]}},
-    {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "MonthlyCharges", "min_value": 60, "max_value": 64}},
+    {"type": "expect_column_values_to_be_between",
+      "kwargs": {"column": "tenure", "min_value": 1, "max_value": 70, "mostly": 0.9}},
+    {"type": "expect_column_values_to_be_in_set",
+      "kwargs": {"column": "Contract", "value_set": ["Two year", "One year"]}},
+    {"type": "expect_column_mean_to_be_between",
+      "kwargs": {"column": "MonthlyCharges", "min_value": 60, "max_value": 64}},
     {"type": "expect_column_stdev_to_be_between", "kwargs": {"column": "MonthlyCharges", "max_value": 30}},
     {"type": "expect_column_median_to_be_between", "kwargs": {"column": "tenure", "min_value": 29, "max_value": 30}},
     {"type": "expect_column_quantile_values_to_be_between", "kwargs": {"column": "MonthlyCharges",
       "quantile_ranges": {"quantiles": [0.1, 0.5, 0.9], "value_ranges": [[20, 21], [70, 71], [102, null]]}}},
     {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": {"column": "Contract", "threshold": 0.1,
       "partition_object": {"values": ["Month-to-month", "One year", "Two year"], "weights": [0.5, 0.2, 0.3]}}},
-    {"type": "expect_column_value_z_scores_to_be_less_than", "kwargs": {"column": "tenure", "threshold": 1.5, "double_sided": true}},
+    {"type": "expect_column_value_z_scores_to_be_less_than",
+      "kwargs": {"column": "tenure", "threshold": 1.5, "double_sided": true}},
     {"type": "expect_column_value_lengths_to_be_between", "kwargs": {"column": "PaymentMethod", "max_value": 16}},
-    {"type": "expect_column_pair_values_a_to_be_greater_than_b", "kwargs": {"column_A": "tenure", "column_B": "MonthlyCharges"}},
+    {"type": "expect_column_pair_values_a_to_be_greater_than_b",
+      "kwargs": {"column_A": "tenure", "column_B": "MonthlyCharges"}},
     {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["tenure", "MonthlyCharges"]}},
-    {"type": "expect_column_most_common_value_to_be_in_set", "kwargs": {"column": "Contract", "value_set": ["Month-to-month"]}},
+    {"type": "expect_column_most_common_value_to_be_in_set",
+      "kwargs": {"column": "Contract", "value_set": ["Month-to-month"]}},
     {"type": "expect_column_values_to_be_between", "kwargs": {"column": "tenure", "min_value": 12,
       "row_condition": "Contract == 'Two year' and MonthlyCharges < 100", "condition_parser": "pandas"}}
 ]}"#;
@@ -46,7 +52,9 @@ for suite in suites:
     suite = json.loads(suite)
     suite = ExpectationSuite(**suite)
     found = batch.validate(suite).to_json_dict()["results"]
-    answer.append([[r["expectation_config"]["type"], r["expectation_config"]["kwargs"], r["success"], r["result"]] for r in found])
+    answer.append([
+        [r["expectation_config"]["type"], r["expectation_config"]["kwargs"], r["success"], r["result"]] for r in found
+    ])
 "#;
 
 fn near(left: &Json, right: &Json) -> bool {

@@ -35,7 +35,8 @@ fn judged(expectations: &str) -> Validation {
 /// Judges one expectation; gives whether it is met and how many rows it was held against.
 fn held(condition: &str) -> (bool, u64) {
     let text = format!(
-        r#"{{"type": "expect_column_values_to_be_between", "kwargs": {{"column": "charges", "min_value": 0, {condition}}}}}"#
+        r#"{{"type": "expect_column_values_to_be_between",
+      "kwargs": {{"column": "charges", "min_value": 0, {condition}}}}}"#
     );
     let validation = judged(&text);
     let judgement = &validation.judgements[0];
@@ -88,7 +89,8 @@ fn all_problems_come_in_one_pass_each_at_its_place() {
         {"type": "expect_column_values_to_be_betwen", "kwargs": {"column": "a"}},
         {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "fatal"},
         {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "a", "regex": "(", "mostly": 1.5}},
-        {"type": "expect_column_values_to_be_null", "kwargs": {"column": "a", "row_condition": "x ==", "condition_parser": "pandas"}}
+        {"type": "expect_column_values_to_be_null",
+      "kwargs": {"column": "a", "row_condition": "x ==", "condition_parser": "pandas"}}
     ]}"#;
     let problems = Suite::read(text, "wrong.json").unwrap_err().into_vec();
     let found: Vec<(String, String)> = problems

@@ -23,7 +23,10 @@ pub(super) const CASES: &[Case] = &[
     (
         "expectations not met",
         |project| {
-            let contract = r#"{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "Contract", "value_set": ["One year", "Two year"]}},"#;
+            let contract = concat!(
+                r#"{"type": "expect_column_values_to_be_in_set", "#,
+                r#""kwargs": {"column": "Contract", "value_set": ["One year", "Two year"]}},"#
+            );
             let tenure =
                 r#"{"type": "expect_column_max_to_be_between", "kwargs": {"column": "tenure", "max_value": 50}},"#;
             let absent = r#"{"type": "expect_column_to_exist", "kwargs": {"column": "Region"}}"#;
@@ -45,7 +48,10 @@ pub(super) const CASES: &[Case] = &[
         |project| {
             suite(
                 project,
-                "{\"name\": \"c\", \"expectation\": [], \"expectations\": [\n  {\"type\": \"expect_column_to_exist\", \"kwargs\": {\"column\": \"tenure\"}}]}\n",
+                concat!(
+                    "{\"name\": \"c\", \"expectation\": [], \"expectations\": [\n",
+                    "  {\"type\": \"expect_column_to_exist\", \"kwargs\": {\"column\": \"tenure\"}}]}\n"
+                ),
             )
         },
         &["run"],
@@ -82,7 +88,10 @@ pub(super) const CASES: &[Case] = &[
     (
         "expectation pattern wrong",
         |project| {
-            let wrong = r#"{"type": "expect_column_values_to_match_regex", "kwargs": {"column": "customerID", "regex": "^[A-Z"}}"#;
+            let wrong = concat!(
+                r#"{"type": "expect_column_values_to_match_regex", "#,
+                r#""kwargs": {"column": "customerID", "regex": "^[A-Z"}}"#
+            );
             expect(project, wrong);
         },
         &["run"],
@@ -90,7 +99,10 @@ pub(super) const CASES: &[Case] = &[
     (
         "expectation condition wrong",
         |project| {
-            let wrong = r#"{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "tenure", "row_condition": "tenure >", "condition_parser": "pandas"}}"#;
+            let wrong = concat!(
+                r#"{"type": "expect_column_values_to_not_be_null", "#,
+                r#""kwargs": {"column": "tenure", "row_condition": "tenure >", "condition_parser": "pandas"}}"#
+            );
             expect(project, wrong);
         },
         &["run"],
@@ -108,7 +120,10 @@ pub(super) const CASES: &[Case] = &[
     (
         "expectation of the time in a run",
         |project| {
-            let wrong = r#"{"type": "expect_column_max_to_be_between", "kwargs": {"column": "tenure", "max_value": {"$PARAMETER": "now()"}}}"#;
+            let wrong = concat!(
+                r#"{"type": "expect_column_max_to_be_between", "#,
+                r#""kwargs": {"column": "tenure", "max_value": {"$PARAMETER": "now()"}}}"#
+            );
             expect(project, wrong);
         },
         &["run"],
