@@ -75,6 +75,7 @@ fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
         "resolve",
         "split",
         "train",
+        "validate",
     ];
     for (edited, expected) in [
         ("gate", &["gate"][..]),

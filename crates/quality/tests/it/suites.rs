@@ -215,8 +215,8 @@ fn the_result_is_the_same_at_any_thread_count() {
         {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": {"column": "s", "threshold": 0.1}}"#;
     let with_threads = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let results = [&proposed, &suite(more)].map(|suite| validate(suite, &table, &Options::default()).to_json());
-        pool.install(|| json!(results).to_string())
+        let judged = |suite: &Suite| validate(suite, &table, &Options::default()).to_json();
+        pool.install(|| json!([judged(&proposed), judged(&suite(more))]).to_string())
     };
     let one = with_threads(1);
     assert_eq!((with_threads(2), with_threads(8)), (one.clone(), one));
