@@ -25,7 +25,7 @@ pub(crate) fn borders(sorted: &[f64], clusters: usize) -> Vec<f64> {
         return distinct.windows(2).map(|pair| halfway(pair[0], pair[1])).collect();
     }
     let (least, most) = (distinct[0], distinct[distinct.len() - 1]);
-    // By a power of two, which rounds nothing, so that squares stay inside the range.
+    // By a power of two, which rounds nothing that matters, so that squares stay inside the range.
     let exponent = (1023 - ((most - least).to_bits() >> 52) as i32).clamp(-1022, 1022);
     let (scale, back) = (power_of_two(exponent), power_of_two(-exponent));
     let scaled: Vec<f64> = sorted.iter().map(|value| value * scale).collect();

@@ -177,7 +177,11 @@ pub(crate) fn preflight(
         refuse_engines(context, true)?;
     }
     let is_cached = |name: &str| planned.iter().any(|step| step.name == name && step.action == Action::Cached);
-    let proven = is_cached("features") && (context.slices().is_none() || is_cached("evaluate"));
+    let project = &context.resolved.project;
+    let proven = is_cached("features")
+        && (context.slices().is_none() || is_cached("evaluate"))
+        && (project.validate.is_none() || is_cached("validate"))
+        && (project.drift.is_none() || is_cached("drift"));
     if !proven {
         request.on_threads(|| {
             let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;

@@ -94,13 +94,12 @@ impl Stores {
 
     /// Lists the folders of single files that runs write.
     fn written_folders(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.state(), self.root.join("versions")];
-        for parent in [
-            self.state().join("cache"),
-            self.state().join("runs"),
-            self.root.join("data/splits"),
-            self.root.join("data/reference/tests"),
-        ] {
+        let splits = self.root.join("data/splits");
+        let mut folders = vec![self.state(), self.state().join("reports"), self.root.join("versions")];
+        folders.extend(self.io.list(&splits).unwrap_or_default().into_iter().map(|split| split.join("optional_tests")));
+        for parent in
+            [self.state().join("cache"), self.state().join("runs"), splits, self.root.join("data/reference/tests")]
+        {
             folders.extend(self.io.list(&parent).unwrap_or_default());
         }
         folders

@@ -1,4 +1,4 @@
-//! Judges tables: what they hold, whether they are what their owner expects, whether they moved.
+//! Judges tables: whether they are what their owner expects, and whether they moved.
 //!
 //! Each judgement reads a table that `data` has read, and gives a value whose bytes depend on the table alone.
 //!

@@ -44,8 +44,8 @@ pub(crate) fn machine() -> Told {
     Ok(json!({"additions_per_second": additions, "bytes_per_second": bytes}))
 }
 
-/// Counts the additions to histograms of `columns` columns that grew these trees: all rows at the root, then those of the
-/// smaller child of each split below which another came.
+/// Counts the additions to histograms of `columns` columns without which these trees could not be: all rows at the root, then
+/// those of the smaller child of each split below which another came.
 pub(crate) fn boosting_additions(ensemble: &TreeEnsemble, columns: usize) -> u64 {
     let of_tree = |nodes: &[Node]| {
         let root = nodes.first().filter(|root| !root.is_leaf()).map_or(0, |root| root.rows);

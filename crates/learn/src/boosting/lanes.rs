@@ -26,7 +26,7 @@ const NARROW_BITS: u32 = 4;
 pub(crate) struct Lanes {
     pub(crate) lanes: Vec<Lane>,
     words: Vec<u64>,
-    /// Where the first row begins: at the begin of a line of the cache, so that few rows lie in two.
+    /// Where the first row begins: at the begin of a line of the cache, so that as few rows as may be lie in two.
     first: usize,
     /// The words of a row.
     width: usize,

@@ -45,7 +45,7 @@ impl Logistic {
     }
 }
 
-/// Gives `exp(-|value|)` of each value, with an error of at most two units in the last place; NaN of NaN.
+/// Gives `exp(-|value|)` of each value, with an error of at most four units in the last place; NaN of NaN.
 ///
 /// Sums, products and roundings alone, so that each lane has the same bits on every machine: `exp(x) = 2^k exp(r)` with
 /// `|r| ≤ ln(2) / 2`, and of `exp(r)` the first terms of its power series.

@@ -80,7 +80,7 @@ impl ForestFit {
 /// tree, from any thread; the fit ends when it gives false.
 ///
 /// Trees are shared out among the threads of the current pool, a tree to one thread. Working space is about 50 bytes a
-/// row and thread, besides a byte a cell.
+/// row and thread, besides a byte a cell where rows are put in the order of their classes.
 ///
 /// # Errors
 /// No rows, lengths or columns that differ, a binning with columns of categories, which a forest would take for

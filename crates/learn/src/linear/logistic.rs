@@ -98,8 +98,9 @@ pub fn logistic_regression(
     let has_intercept = parameters.fit_intercept;
     // Where no column has a coefficient every row has the same margin, so that the slope there takes no look of its own.
     let margin = if has_intercept && has_classes { libm::log(positive / (total - positive)) } else { 0.0 };
-    let rows: Vec<Row> = (0..targets.len()).map(|row| Row::at(margin, targets[row], weight(row))).collect();
-    let slopes: Vec<f64> = rows.iter().map(|row| row.slope).collect();
+    let of_class = [0.0, 1.0].map(|target| Row::at(margin, target, 1.0));
+    let of_row = |row: usize| &of_class[usize::from(targets[row] > 0.5)];
+    let slopes: Vec<f64> = (0..targets.len()).map(|row| of_row(row).slope * weight(row)).collect();
     let columns = Standardized::along(OPERATION, matrix, weights, has_intercept, Some(&slopes))?;
     if !has_classes {
         return Err(Error::OneClass { operation: OPERATION, class: if positive > 0.0 { 1.0 } else { 0.0 } });
@@ -110,7 +111,8 @@ pub fn logistic_regression(
     start.push(margin);
     let mut slope = columns.products.clone();
     slope.push(slopes.iter().sum());
-    let value = problem.mean(Value { loss: rows.iter().map(|row| row.loss).sum(), slope }, &start);
+    let loss = (0..targets.len()).map(|row| of_row(row).loss * weight(row)).sum();
+    let value = problem.mean(Value { loss, slope }, &start);
     let course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
         proximal_newton(&problem, start, value, &parameters.limits())
     } else if start.len() <= NEWTON_PLACES {

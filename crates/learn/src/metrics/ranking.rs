@@ -104,7 +104,7 @@ pub(super) struct Cut {
 
 /// Gives what each distinct prediction cuts off as a threshold, from the highest down; the last one has all rows.
 ///
-/// Rows count by their weight; those of weight 0 are no rows. Of equal weights each counts 1, and all others are scaled
+/// Rows count by their weight; those of weight 0 are no rows, nor are those that weigh nothing beside all. Of equal weights each counts 1, and all others are scaled
 /// by a power of two, so that their products stay inside the range. Whole weights give what as many equal rows would.
 pub(super) fn cuts(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Vec<Cut> {
     let weights = weights.filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
@@ -119,7 +119,7 @@ pub(super) fn cuts(targets: &[f64], predictions: &[f64], weights: Option<&[f64]>
     };
     let total: f64 = weights.iter().sum();
     let scale = power_of_two(1023 - (total.to_bits() >> 52) as i32);
-    let mut rows: Vec<usize> = (0..targets.len()).filter(|row| weights[*row] > 0.0).collect();
+    let mut rows: Vec<usize> = (0..targets.len()).filter(|row| weights[*row] * scale > 0.0).collect();
     // By weight too, so that sums do not depend on the order of the rows.
     rows.sort_unstable_by_key(|&row| (std::cmp::Reverse(sortable(predictions[row])), sortable(weights[row])));
     let (mut negatives, mut positives) = (0.0, 0.0);

@@ -35,7 +35,7 @@ pub struct Threshold {
 ///
 /// Of candidates with the same F1, or with the same precision where recall is bounded, it takes that of higher recall;
 /// of those with the same recall where precision is bounded, that of higher precision. Two candidates that agree in both
-/// are one. Candidates are compared exactly, by their counts. `targets` are 0 and 1; `scores` are margins or
+/// are one. Candidates are compared exactly, by their counts, or by the sums of their weights as rounded. `targets` are 0 and 1; `scores` are margins or
 /// probabilities, one a row. With `weights` rows count by them, and those of weight 0 are no candidates. What the
 /// chosen threshold shows here flatters it: measure it on other rows.
 ///

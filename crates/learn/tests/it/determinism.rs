@@ -47,6 +47,43 @@ fn boosting() {
 }
 
 #[test]
+fn boosting_of_flags_beside_a_constant() {
+    // Flags share a byte and a constant has none, so that some trees have nothing to look at.
+    let mut table = Table::synthetic(270_000, 5, 3);
+    table.columns.iter_mut().for_each(|column| column.iter_mut().for_each(|cell| *cell = f64::from(*cell > 0.0)));
+    table.columns[4].fill(1.0);
+    let parameters = BoostingParameters { max_iter: 12, colsample_bytree: 0.2, ..BoostingParameters::default() };
+    let binning = Binning::fit(&table.matrix(), 255);
+    let binned = binning.apply(&table.matrix());
+    same("boosting of flags", || {
+        let fit =
+            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| {
+                true
+            });
+        let fit = fit.expect("a fit");
+        let leaves = fit.ensemble().trees().iter().filter(|tree| tree.nodes().len() == 1).count();
+        assert!(leaves > 0 && leaves < 12, "{leaves} trees without a split");
+        serde_json::to_string(&fit.ensemble()).expect("JSON")
+    });
+}
+
+#[test]
+fn boosting_of_many_columns() {
+    // More lanes than are read together, and rows enough for several parts.
+    let table = Table::synthetic(40_000, 45, 4);
+    let parameters = BoostingParameters { max_iter: 3, colsample_bytree: 0.9, ..BoostingParameters::default() };
+    let binning = Binning::fit(&table.matrix(), 255);
+    let binned = binning.apply(&table.matrix());
+    same("boosting of many columns", || {
+        let fit =
+            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| {
+                true
+            });
+        serde_json::to_string(&fit.expect("a fit").ensemble()).expect("JSON")
+    });
+}
+
+#[test]
 fn boosting_of_categories() {
     let (table, categorical) = crate::categories::synthetic(150_000, 1);
     let usual = BoostingParameters { max_iter: 5, ..BoostingParameters::default() };

@@ -144,7 +144,12 @@ fn weighted_curves_are_scikit_learns() {
             (Ok(ours), Some(theirs)) => {
                 let theirs: Vec<Vec<f64>> =
                     theirs.iter().map(|of| of.as_array().expect("a list").iter().map(number).collect()).collect();
-                let points = (0..theirs[0].len()).filter(|at| theirs[2][*at].is_finite());
+                let points: Vec<usize> = (0..theirs[0].len()).filter(|at| theirs[2][*at].is_finite()).collect();
+                assert_eq!(
+                    ours.iter().filter(|point| point.threshold.is_finite()).count(),
+                    points.len(),
+                    "case {index}"
+                );
                 for at in points {
                     let point = ours.iter().find(|point| point.threshold == theirs[2][at]).expect("a point");
                     agree(&what("det"), point.false_positive_rate, &json!(theirs[0][at]));

@@ -32,7 +32,7 @@ pub struct Judged {
 /// interval. Equal results give equal bytes.
 pub fn card_with(card: &str, judged: &[Judged], metric: &str, weight: Option<&str>, resamples: usize) -> String {
     let mut text = format!(
-        "{card}\n## Rows that decided nothing\n\nThe finished model, with its calibration and its threshold. Intervals hold \
+        "{card}\n## Rows that decided nothing\n\nThe finished model, as it predicts. Intervals hold \
          95 % of {} draws of the rows.",
         count(resamples as u64)
     );

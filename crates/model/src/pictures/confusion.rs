@@ -33,7 +33,7 @@ pub fn confusion_matrix(counts: &[Vec<f64>], classes: &[String], weight: Option<
     let rows: f64 = counts.iter().flatten().sum();
     let correct: f64 = counts.iter().enumerate().filter_map(|(class, row)| row.get(class)).sum();
     picture.text(TITLE, "Confusion matrix", MARGIN as f32, 40.0, Align::Left, INK);
-    let unit = weight.map_or("rows".to_owned(), |column| format!("by {}", small.cut(column, 120.0)));
+    let unit = weight.map_or("rows".to_owned(), |column| format!("(by {})", small.cut(column, 120.0)));
     let mut subtitle = format!("{} of {} {unit} predicted correctly", amount(correct), amount(rows));
     if shown < classes.len() {
         subtitle.push_str(&format!("; the first {shown} of {} classes", classes.len()));

@@ -13,7 +13,7 @@ use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::pictures::{Picture, Theme};
 use trainyard_model::{Model, Target};
 use trainyard_spec::{Origin, Resolved, SliceSpec};
-use trainyard_tracking::Tracking;
+use trainyard_tracking::{Batch, Metric, Tracking};
 
 use crate::engine::{Failure, Input, Output, Read, Record, Scope};
 
@@ -198,6 +198,24 @@ impl Context {
     /// Names the step that leaves the model as it is judged and promoted.
     pub(crate) fn last_fit(&self) -> &'static str {
         if self.resolved.model.spec.is_calibrated() { "calibrate" } else { "train" }
+    }
+
+    /// Logs what a step that fails leaves: the report is what says why.
+    pub(crate) fn log_of_failed(&self, output: &Output) -> Result<(), Failure> {
+        let now = (self.now_ms)();
+        let metric = |(key, step, value): &(String, i64, f64)| Metric {
+            key: key.clone(),
+            value: *value,
+            step: *step,
+            timestamp_ms: now,
+        };
+        let batch = Batch {
+            metrics: output.logged.metrics.iter().map(metric).collect(),
+            tags: output.logged.tags.clone(),
+            artifacts: output.logged.files.clone(),
+            ..Batch::default()
+        };
+        self.tracking.log_batch(&self.run, &batch).map_err(|error| error.diagnostic().into())
     }
 
     /// Names the steps that judge the data before anything is made of it.

@@ -10,7 +10,7 @@ use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{Digest, write_atomic};
 use trainyard_quality::drift::{Report, Request, Rules, drift, page};
 use trainyard_spec::{Against, DriftSpec, OnDrift, Task};
-use trainyard_tracking::{Batch, Metric, ModelReference, RunRecord, Status};
+use trainyard_tracking::{ModelReference, RunRecord, Status};
 
 use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
@@ -133,7 +133,7 @@ impl Drift {
     fn skipped(&self, scope: &Scope, why: &str) -> Result<Output, Failure> {
         let mut output = Output {
             facts: json!({ "skipped": why }),
-            headline: (String::new(), format!("skipped: {why}")),
+            headline: ("not looked for".to_owned(), why.to_owned()),
             ..Output::default()
         };
         output.artifacts.insert("report".to_owned(), scope.store(&to_json(&output.facts))?);
@@ -167,9 +167,15 @@ impl Step for Drift {
         Ok(vec![self.0.section("drift"), self.0.section("data"), Input::new("reference", reference)])
     }
 
+    fn redone_with(&self) -> &'static [&'static str] {
+        // Mended data is read anew.
+        &["ingest"]
+    }
+
     fn ends_run(&self, output: &Output) -> bool {
         let retrains = self.spec().is_ok_and(|spec| spec.on_drift == OnDrift::Retrain);
-        retrains && output.facts["drift"] == json!(false)
+        // A column that can no longer be compared is no proof that nothing moved.
+        retrains && output.facts["drift"] == json!(false) && output.facts["broken"] == json!([])
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -202,6 +208,22 @@ impl Step for Drift {
             rules: &Rules::of(spec),
         });
         scope.check()?;
+        let broken: Vec<String> = report
+            .left_out
+            .iter()
+            .filter(|left| left.is_broken)
+            .map(|left| format!("{}: {}", left.column, left.why))
+            .collect();
+        if !broken.is_empty() {
+            let columns = if broken.len() == 1 { "column" } else { "columns" };
+            let title = format!("{} {columns} can no longer be compared", broken.len());
+            let warning = broken.into_iter().fold(Diagnostic::warning("drift/broken-column", title), Diagnostic::note);
+            let warning = warning.help("mend the source, or name what is gone for good in `drift.leave_out`");
+            scope.warn(spec.against.origin.point(warning, "the data is compared with this"));
+        }
+        if report.compared == 0 {
+            return self.skipped(scope, "no column can be compared");
+        }
         let page = page(&report, [&self.words()?, "the data of this run"]);
         let mut output =
             Output { facts: facts(&report), headline: (String::new(), headline(&report)), ..Output::default() };
@@ -226,7 +248,7 @@ impl Step for Drift {
         let title = format!("the data has drifted: {} of {} columns", report.drifted, report.compared);
         match spec.on_drift {
             OnDrift::Stop if self.0.is_live() => {
-                self.log(&output)?;
+                self.0.log_of_failed(&output)?;
                 self.publish_page(page.as_bytes())?;
                 let problem = found(Diagnostic::error("drift/stopped", title)).with_fault(Fault::Refused);
                 let problem = problem.help(
@@ -271,24 +293,6 @@ impl Drift {
         }
         write_atomic(&*self.0.io, &path, page).map_err(|error| error.diagnostic().into())
     }
-
-    /// Logs what a step that fails leaves: the report is what says why.
-    fn log(&self, output: &Output) -> Result<(), Failure> {
-        let now = (self.0.now_ms)();
-        let metric = |(key, step, value): &(String, i64, f64)| Metric {
-            key: key.clone(),
-            value: *value,
-            step: *step,
-            timestamp_ms: now,
-        };
-        let batch = Batch {
-            metrics: output.logged.metrics.iter().map(metric).collect(),
-            tags: output.logged.tags.clone(),
-            artifacts: output.logged.files.clone(),
-            ..Batch::default()
-        };
-        self.0.tracking.log_batch(&self.0.run, &batch).map_err(|error| error.diagnostic().into())
-    }
 }
 
 /// Gives what the report of a run shows.
@@ -301,6 +305,7 @@ fn facts(report: &Report) -> Value {
     json!({
         "drift": report.drift, "drifted": report.drifted, "compared": report.compared, "share": report.share,
         "limit": report.limit, "target_drift": report.target_drift, "moved": moved.collect::<Vec<_>>(),
+        "broken": report.left_out.iter().filter(|left| left.is_broken).map(|left| &left.column).collect::<Vec<_>>(),
     })
 }
 

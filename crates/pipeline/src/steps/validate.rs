@@ -1,6 +1,7 @@
 //! Holds the master data against its owner's expectations, before anything is built on it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -95,6 +96,11 @@ fn refused(validation: &Validation, source: &str, suite: &str, origin: &Origin) 
         .help(format!("mend the data, or, where the data is right, {suite}; `{}` shows all", command(source, suite)))
 }
 
+/// Gives the last part of a path, which fits into a line of progress.
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 impl Step for Validate {
     fn name(&self) -> &'static str {
         "validate"
@@ -106,6 +112,11 @@ impl Step for Validate {
 
     fn code(&self) -> Digest {
         code::digest("validate", &["quality"])
+    }
+
+    fn redone_with(&self) -> &'static [&'static str] {
+        // Mended data is read anew.
+        &["ingest"]
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
@@ -120,9 +131,6 @@ impl Step for Validate {
         let validation = validate(&suite, &Table::of(&table), &Options::default());
         let source = &self.0.resolved.project.data.source.value;
         let (total, met) = (validation.judgements.len(), validation.met());
-        if validation.failed(Severity::Critical).next().is_some() {
-            return Err(refused(&validation, source, &located.value, &located.origin).into());
-        }
         let warnings = validation.failed(Severity::Warning).count();
         if warnings > 0 {
             let are = if warnings == 1 { "expectation is" } else { "expectations are" };
@@ -140,7 +148,7 @@ impl Step for Validate {
                 ("suite".to_owned(), scope.store(text.as_bytes())?),
             ]),
             facts: json!({ "expectations": total, "met": met }),
-            headline: (located.value.clone(), format!("{met} of {total} {noun} met")),
+            headline: (file_name(&located.value), format!("{met} of {total} {noun} met")),
             ..Output::default()
         };
         output.logged.files.insert("validation.json".to_owned(), result);
@@ -148,12 +156,18 @@ impl Step for Validate {
             ("expectations_evaluated".to_owned(), 0, total as f64),
             ("expectations_met".to_owned(), 0, met as f64),
         ];
+        if validation.failed(Severity::Critical).next().is_some() {
+            if self.0.is_live() {
+                self.0.log_of_failed(&output)?;
+            }
+            return Err(refused(&validation, source, &located.value, &located.origin).into());
+        }
         Ok(output)
     }
 
     fn refresh(&self, output: &mut Output) {
         if let Ok(suite) = self.suite() {
-            output.headline.0.clone_from(&suite.value);
+            output.headline.0 = file_name(&suite.value);
         }
     }
 }

@@ -99,10 +99,19 @@ fn what_others_left_is_looked_for_once_a_day() {
     };
     run();
     // Of a writer on another host, who has not written for two days.
-    age(&root.join(".trainyard/.trainyard-0a1b2c3d-7-0.tmp"), 48);
-    age(&root.join(".trainyard/cache/train/.trainyard-0a1b2c3d-7-1.tmp"), 48);
+    let folders = [
+        ".trainyard",
+        ".trainyard/cache/train",
+        ".trainyard/reports",
+        "data/splits/v1",
+        "data/splits/v1/optional_tests",
+    ];
+    for folder in folders {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        age(&root.join(folder).join(".trainyard-0a1b2c3d-7-0.tmp"), 48);
+    }
     run();
-    assert_eq!(half_written(root).len(), 2);
+    assert_eq!(half_written(root).len(), folders.len());
     age(&root.join(".trainyard/swept"), 25);
     run();
     assert_eq!(half_written(root), Vec::<PathBuf>::new());

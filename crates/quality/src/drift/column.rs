@@ -10,23 +10,26 @@ use super::sample::{Cells, Kind, distinct};
 
 /// Compares a column of both tables, or says why not.
 pub(super) fn compare(request: &Request<'_>, name: &str) -> Result<ColumnDrift, LeftOut> {
-    let left_out = |why: String| LeftOut { column: name.to_owned(), why };
+    let left_out = |why: String| LeftOut { column: name.to_owned(), why, is_broken: false };
     let (then, now) = rayon::join(|| Cells::of(request.reference, name), || Cells::of(request.current, name));
     let then = then.ok_or_else(|| left_out("not in the reference".to_owned()))?;
-    let now = now.ok_or_else(|| left_out("not in the current table".to_owned()))?;
+    // What was compared and no longer can be has moved furthest of all.
+    let was_compared = then.kind().is_some() && then.values() > 0;
+    let broken = |why: String| LeftOut { is_broken: was_compared, ..left_out(why) };
+    let now = now.ok_or_else(|| broken("not in the current table".to_owned()))?;
     for (cells, which) in [(&then, "the reference"), (&now, "the current table")] {
         if !matches!(cells, Cells::Other(_)) && cells.values() == 0 {
-            return Err(left_out(format!("no value in {which}")));
+            return Err(broken(format!("no value in {which}")));
         }
     }
     let is_target = request.target == Some(name);
     let kind = match now.kind() {
         Some(Kind::Numeric | Kind::Text) if is_target && request.target_is_label => Kind::Categorical,
         Some(kind) => kind,
-        None => return Err(left_out(format!("{} are not compared", now.noun()))),
+        None => return Err(broken(format!("{} are not compared", now.noun()))),
     };
     if then.noun() != now.noun() {
-        return Err(left_out(format!("{} in the reference, {} now", then.noun(), now.noun())));
+        return Err(broken(format!("{} in the reference, {} now", then.noun(), now.noun())));
     }
     let rows = [request.reference.num_rows(), request.current.num_rows()];
     let missing = [rows[0] - then.values(), rows[1] - now.values()];

@@ -45,6 +45,8 @@ pub struct LeftOut {
     pub column: String,
     /// Why, in words.
     pub why: String,
+    /// Whether it could be compared before: the reference has values of a kind that is compared.
+    pub is_broken: bool,
 }
 
 /// What a column has become.

@@ -21,7 +21,7 @@ impl Civil {
             && (1..=12).contains(&self.month)
             && (1..=days_in_month(self.year, self.month)).contains(&self.day);
         let is_time = self.hour < 24 && self.minute < 60 && self.second < 60 && self.microsecond < 1_000_000;
-        let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
+        let seconds = i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
         let day = days_from_civil(self.year, self.month, self.day);
         (is_day && is_time).then_some(day * MICROSECONDS_A_DAY + seconds * 1_000_000 + i64::from(self.microsecond))
     }

@@ -296,7 +296,7 @@ impl State {
         } else {
             return Err(NoDate);
         };
-        self.offset = Some(sign * i64::from(hours * 3600 + minutes * 60));
+        self.offset = Some(sign * (i64::from(hours) * 3600 + i64::from(minutes) * 60));
         let named = self.token(last + 1).is_some_and(is_jump)
             && self.token(last + 2) == Some("(")
             && self.token(last + 4) == Some(")")

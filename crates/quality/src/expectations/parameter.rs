@@ -24,7 +24,7 @@ pub(crate) fn expression(value: &Value) -> Option<&str> {
 
 /// Tells whether an expression reads the clock.
 pub(crate) fn reads_clock(expression: &str) -> bool {
-    expression.contains("now(")
+    expression.split("now").skip(1).any(|rest| rest.trim_start().starts_with('('))
 }
 
 /// Computes an expression; `now` is the moment that `now()` stands for.

@@ -61,7 +61,7 @@ const STAGES: [Stage; 8] = [
         library: "LightGBM",
         goal: 3.0,
         quality: "mean roc_auc",
-        additions: "additions to histograms",
+        additions: "",
     },
     Stage {
         words: "random forest, 100,000 × 20, 100 trees of depth 10",

@@ -25,7 +25,7 @@ fn text_condition(text: &str, parser: Option<&str>) -> Result<Condition, String>
         None => Err(format!("`condition_parser` has to say how it is read: {}", PARSERS.join(", "))),
         Some("sql" | "spark") => Ok(Condition::Sql(text.to_owned())),
         Some(_) => {
-            let mut reader = Reader { tokens: tokens(text)?, at: 0 };
+            let mut reader = Reader { tokens: tokens(text)?, at: 0, depth: 0 };
             let condition = reader.any()?;
             match reader.tokens.get(reader.at) {
                 None => Ok(condition),
@@ -169,9 +169,13 @@ fn quoted(rest: &str, quote: char) -> Result<(String, usize), String> {
     Err("a quote is opened and never closed".to_owned())
 }
 
+/// How deep conditions may be in one another.
+const DEEPEST: usize = 128;
+
 struct Reader {
     tokens: Vec<Token>,
     at: usize,
+    depth: usize,
 }
 
 impl Reader {
@@ -212,6 +216,16 @@ impl Reader {
     }
 
     fn not(&mut self) -> Result<Condition, String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("conditions are in one another more than {DEEPEST} deep"));
+        }
+        let condition = self.one();
+        self.depth -= 1;
+        condition
+    }
+
+    fn one(&mut self) -> Result<Condition, String> {
         if self.take(&Token::Mark('~')) || self.word("not") {
             return Ok(Condition::Not(Box::new(self.not()?)));
         }
