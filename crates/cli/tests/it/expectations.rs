@@ -71,6 +71,31 @@ fn a_warning_is_told_and_a_critical_one_ends_the_run() {
 }
 
 #[test]
+fn a_run_goes_on_with_data_that_was_mended_and_its_refusal_left_a_record() {
+    let project = Project::with_rows(600);
+    let good = project.read(CUSTOMERS);
+    let (head, rows) = good.split_once('\n').unwrap();
+    let bad = format!("{head}\n{}", rows.replacen("-", "–", 1));
+    assert_ne!(bad, good);
+    project.write(CUSTOMERS, bad);
+    let regex = json!({"type": "expect_column_values_to_match_regex",
+        "kwargs": {"column": "customerID", "regex": "^[0-9]+-[A-Z]+$"}});
+    project.write(SUITE, suite(&json!([regex])));
+    with_suite(&project);
+    assert_eq!(project.call(&["run"]).status.code(), Some(3));
+    let runs = project.json(&["runs", "list"]);
+    let run = runs["runs"][0]["run"].as_str().unwrap_or_else(|| panic!("{runs:#}")).to_owned();
+    let shown = project.json(&["runs", "show", &run]);
+    assert_eq!(shown["metrics"]["expectations_met"].as_f64(), Some(0.0), "{shown:#}");
+    assert!(shown["artifacts"].to_string().contains("validation.json"), "{shown:#}");
+    assert_eq!(project.call(&["resume"]).status.code(), Some(3), "nothing was mended");
+    project.write(CUSTOMERS, good);
+    let resumed = project.call(&["resume", &run]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    assert!(project.call(&["verify", &run]).status.success());
+}
+
+#[test]
 fn any_file_is_held_against_a_suite_and_one_without_a_project_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
