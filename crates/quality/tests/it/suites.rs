@@ -130,6 +130,13 @@ fn no_text_makes_the_reader_panic() {
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), ["expectations/not-json"]);
     let deep = "[".repeat(100_000);
     assert!(Suite::read(&deep, "deep.json").is_err());
+    for mark in ["(", "~", "not "] {
+        let condition = format!("{}tenure > 4", mark.repeat(100_000));
+        let expectation = json!({"type": "expect_column_values_to_not_be_null",
+            "kwargs": {"column": "n", "row_condition": condition, "condition_parser": "pandas"}});
+        let suite = json!({"name": "deep", "expectations": [expectation]}).to_string();
+        assert!(Suite::read(&suite, "deep.json").is_err(), "{mark}");
+    }
 }
 
 #[test]
