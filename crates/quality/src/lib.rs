@@ -5,8 +5,5 @@
 //! Never: reads a clock; draws a random number; changes a table; a floating sum whose order depends on threads.
 
 pub mod drift;
-mod error;
 pub mod expectations;
 pub mod statistics;
-
-pub use error::Error;

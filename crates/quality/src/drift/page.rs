@@ -79,12 +79,7 @@ fn table(text: &mut String, report: &Report) {
 
 /// Writes from which value on there is drift.
 fn bound(test: &Outcome) -> String {
-    let sign = match test.test {
-        test if !test.is_p_value() => "≥",
-        test if test.finds(0.5, 0.5) => "≤",
-        _ => "&lt;",
-    };
-    format!("{sign} {}", test.threshold)
+    escaped(&test.bound())
 }
 
 fn section(text: &mut String, at: usize, column: &ColumnDrift) {

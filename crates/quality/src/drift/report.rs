@@ -88,6 +88,18 @@ pub struct Outcome {
     pub drifted: bool,
 }
 
+impl Outcome {
+    /// Writes from which value on there is drift, such as `≥ 0.1`.
+    pub fn bound(&self) -> String {
+        let sign = match self.test {
+            test if !test.is_p_value() => "≥",
+            test if test.finds(0.5, 0.5) => "≤",
+            _ => "<",
+        };
+        format!("{sign} {}", self.threshold)
+    }
+}
+
 fn name<S: serde::Serializer>(test: &DriftTest, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(test.name())
 }

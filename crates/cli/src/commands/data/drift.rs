@@ -1,7 +1,7 @@
 //! `trainyard data drift`.
 
 use serde_json::{Value, json};
-use trainyard_diagnostics::Diagnostic;
+use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, write_atomic};
 use trainyard_pipeline::figure;
 use trainyard_quality::drift::{ColumnDrift, Kind, Report, Request, Rules, drift, page};
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Drift, printer: Printer) -> Result<u8, Stop> {
         write_atomic(&DiskIo, path, page(&report, [&names[0], &names[1]]).as_bytes())?;
     }
     printer.result(|| document(&report, &names), |paint| text(&report, &names, paint))?;
-    Ok(if arguments.refuse && report.drift { 3 } else { 0 })
+    Ok(if arguments.refuse && report.drift { Fault::Refused.exit_code() } else { 0 })
 }
 
 fn nothing(report: &Report) -> Diagnostic {
@@ -92,18 +92,13 @@ fn column(column: &ColumnDrift) -> Vec<Vec<String>> {
     let (then, now) = sizes(column);
     let line = |(at, test): (usize, &trainyard_quality::drift::Outcome)| {
         let first = |text: String| if at == 0 { text } else { String::new() };
-        let sign = match test.test {
-            test if !test.is_p_value() => "≥",
-            test if test.finds(0.5, 0.5) => "≤",
-            _ => "<",
-        };
         vec![
             first(if column.drifted { "✗" } else { "✓" }.to_owned()),
             first(column.column.clone()),
             first(format!("{}{}", column.kind.name(), if column.is_target { ", target" } else { "" })),
             test.test.name().to_owned(),
             number(test.value),
-            format!("{sign} {}", test.threshold),
+            test.bound(),
             first(then.clone()),
             first(now.clone()),
         ]
