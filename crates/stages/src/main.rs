@@ -1,11 +1,12 @@
-//! Single stages of the learning core at size: each run is one stage, told by one line of JSON.
+//! Single stages at size, of the learning core and of tables: each run is one stage, told by one line of JSON.
 //!
-//! Only `cargo xtask bench` starts it, beside `benches/peers/learn.py`, which makes the data and knows the same stages. Both
-//! tell the seconds of the work alone, without reading the data, and how good the result is.
+//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data}.py`, which make the data and know the same stages.
+//! Both tell the seconds of the work alone, without reading the data, and how good the result is.
 
 mod limits;
 mod numbers;
 mod row;
+mod tables;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,8 +21,8 @@ use trainyard_learn::{
 
 use crate::numbers::Numbers;
 
-const HELP: &str =
-    "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, or stages row MODEL CSV, or stages machine";
+const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, \
+                    suite|checks TABLE SUITE, drift THEN NOW, or machine";
 /// The threads of every stage but `row`.
 const THREADS: usize = 2;
 /// The fits of `folds`, and into how many parts the rows are cut.
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
     let told = pool.and_then(|pool| match words.as_slice() {
         ["machine"] => pool.install(limits::machine),
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
+        ["read", table] => pool.install(|| tables::read(Path::new(table))),
+        ["suite", table, suite] => pool.install(|| tables::judge(Path::new(table), Path::new(suite), false)),
+        ["checks", table, suite] => pool.install(|| tables::judge(Path::new(table), Path::new(suite), true)),
+        ["drift", then, now] => pool.install(|| tables::compare(Path::new(then), Path::new(now))),
         [stage, data] => pool.install(|| run(stage, Path::new(data))),
         _ => Err(HELP.to_owned()),
     });

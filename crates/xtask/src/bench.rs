@@ -1,5 +1,6 @@
 //! Trainyard beside its peers on this machine: runs both in turn and writes the tables of `docs/benchmarks.md`.
 
+mod data;
 mod floor;
 mod learning;
 mod measure;
@@ -16,7 +17,7 @@ use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 7] = ["version", "cached", "cold", "where", "rows", "learning", "quality"];
+const USUAL: [&str; 8] = ["version", "cached", "cold", "where", "rows", "learning", "data", "quality"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -37,6 +38,10 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
             "learning" => {
                 call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
                 learning::measured(&places)?
+            }
+            "data" => {
+                call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
+                data::measured(&places)?
             }
             "quality" => quality::measured(&places)?,
             _ => rows(&places, &[10_000_000])?,

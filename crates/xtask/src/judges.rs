@@ -36,6 +36,10 @@ pub(crate) fn install(list: &Path, environment: &Path) -> Outcome {
     let (list, path) = (list.display().to_string(), environment.display().to_string());
     say(&format!("Installing the pinned Python packages of {list} into {path}"));
     install_python()?;
+    // `venv` makes no folder where a link is, not even one that leads nowhere.
+    if fs::symlink_metadata(environment).is_ok_and(|found| found.is_symlink()) {
+        fs::remove_file(environment).map_err(|error| format!("{path}: {error}"))?;
+    }
     call("python3", &["-m", "venv", "--clear", &path], &[])?;
     let python = environment.join("bin/python").display().to_string();
     call(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", &list], &[])?;

@@ -247,3 +247,53 @@ fn add_lanes<const LANES: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainyard_random::Key;
+
+    use super::*;
+    use crate::{Binning, Matrix};
+
+    #[test]
+    fn filling_gives_what_a_plain_loop_gives() {
+        let rows = 20_000;
+        let key = Key::new(3, "test");
+        // Flags, flags with missing rows, some values, many values, a constant: more than one group of blocks.
+        let states = |column: usize| [2, 2, 3, 300, 2, 5, 40, 16, 300, 1][column % 10] as f64;
+        let cell = |column: usize, row: usize| {
+            let value = (key.derive(column as u64).uniform(row as u64) * states(column)).floor();
+            if column % 3 == 1 && row.is_multiple_of(11) { f64::NAN } else { value }
+        };
+        for (columns, rows) in [(3, 700), (70, 700), (70, rows)] {
+            let table: Vec<Vec<f64>> =
+                (0..columns).map(|column| (0..rows).map(|row| cell(column, row)).collect()).collect();
+            let matrix = Matrix::of(&table, rows);
+            let binning = Binning::fit(&matrix, 255);
+            let binned = binning.apply(&matrix);
+            let lanes = Lanes::new(&binned, &binning);
+            let mut gradients = Gradients::new(rows, 0.0);
+            for (row, pair) in gradients.pairs.iter_mut().enumerate() {
+                *pair = [row as i32 % 1001 - 500, row as i32 % 7];
+            }
+            for every in [1, 2] {
+                let layout = Layout::new(&lanes, |column| column % every == 0);
+                let of_leaf: Vec<u32> = (0..rows as u32).filter(|row| row % 5 != 0).collect();
+                let mut histogram = vec![[77; 2]; layout.length];
+                layout.fill(&mut histogram, &of_leaf, &gradients, &mut Scratch::new());
+                for column in &layout.columns {
+                    let mut wanted = vec![[0; 2]; column.value_bins + 1];
+                    for &row in &of_leaf {
+                        let bin = usize::from(binned.bin(row as usize, column.index)).min(column.value_bins);
+                        let [gradient, hessian] = gradients.scale.of_row(gradients.pairs[row as usize]);
+                        wanted[bin] = [wanted[bin][0] + gradient, wanted[bin][1] + hessian];
+                    }
+                    let found = &histogram[column.first..=column.first + column.value_bins];
+                    assert_eq!(found, wanted, "column {} of {columns}, every {every}", column.index);
+                }
+                let wanted = (0..columns).filter(|column| column % every == 0 && column % 10 != 9).count();
+                assert!(layout.columns.len() >= wanted, "{} columns of {columns}", layout.columns.len());
+            }
+        }
+    }
+}

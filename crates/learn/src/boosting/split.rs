@@ -16,6 +16,9 @@ const PARALLEL_CHILDREN: usize = 4_096;
 /// A gain below this share of the children's scores is rounding, not structure.
 const NOISE: f64 = 1e-12;
 
+/// A split whose score, without rounding, would be below this share of the best is worse than it with rounding too.
+const NEARLY: f64 = 1.0 - 1e-9;
+
 /// What a split must leave on each side, and how it is scored.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
@@ -73,6 +76,7 @@ struct Best {
 }
 
 /// A split of a column of values, before its gain is known.
+#[derive(Debug, Clone, PartialEq)]
 struct Found {
     /// The score of both children.
     score: f64,
@@ -180,9 +184,9 @@ impl<'a> Rules<'a> {
                 let split = self.best_of_categories(column.index, bins, total, bounds);
                 best.of_categories = first_of_greatest(best.of_categories, split, |split| split.gain);
             } else if is_plain {
-                self.scan::<true>(column.index, bins, total, bounds, &mut best.of_values);
+                self.scan_plain(column.index, bins, total, &mut best.of_values);
             } else {
-                self.scan::<false>(column.index, bins, total, bounds, &mut best.of_values);
+                self.scan(column.index, bins, total, bounds, &mut best.of_values);
             }
             best
         };
@@ -209,23 +213,15 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Looks at every split of a column of values; keeps in `best` one that is better. `PLAIN` where no column has a
-    /// direction and there is no L1 penalty.
-    fn scan<const PLAIN: bool>(
-        &self,
-        column: usize,
-        bins: &[Sums],
-        total: Sums,
-        bounds: Bounds,
-        best: &mut Option<Found>,
-    ) {
+    /// Looks at every split of a column of values; keeps in `best` one that is better.
+    fn scan(&self, column: usize, bins: &[Sums], total: Sums, bounds: Bounds, best: &mut Option<Found>) {
         let Some((missing, values)) = bins.split_last() else { return };
         let rows = self.scale.count(total);
         let has_missing = self.scale.count(*missing) > 0;
         if !has_missing && values.len() < 2 {
             return;
         }
-        let direction = if PLAIN { Monotonic::Free } else { self.direction(column) };
+        let direction = self.direction(column);
         let mut highest = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
         // The bin, whether missing rows go left, and the sums of the left side.
         let mut found: Option<(usize, bool, Sums)> = None;
@@ -260,10 +256,7 @@ impl<'a> Rules<'a> {
                 if left_hessian <= 0.0 || right_hessian <= 0.0 {
                     continue;
                 }
-                let score = if PLAIN {
-                    let (left_gradient, right_gradient) = (left[0] as f64, right[0] as f64);
-                    left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian
-                } else if self.monotonic.is_none() {
+                let score = if self.monotonic.is_none() {
                     let (left_gradient, right_gradient) = (self.gradient(left), self.gradient(right));
                     left_gradient * left_gradient / left_hessian + right_gradient * right_gradient / right_hessian
                 } else {
@@ -279,17 +272,146 @@ impl<'a> Rules<'a> {
                 }
             }
         }
-        if let Some((bin, missing_left, left)) = found {
-            // Without missing rows there is nothing to learn: they follow the larger side.
-            let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
-            let all_values = has_missing && !missing_left && bin + 1 == values.len();
-            *best = Some(Found { score: highest, column, highest: bin as u8, all_values, missing_left, left });
+        if let Some(place) = found {
+            *best = Some(self.found(column, values.len(), has_missing, rows, highest, place));
         }
+    }
+
+    /// Does what [`Rules::scan`] does where no column has a direction and there is no L1 penalty, several times faster: a
+    /// split that is clearly worse than the best so far is passed over without a division and without a branch on whether
+    /// its bin is empty.
+    fn scan_plain(&self, column: usize, bins: &[Sums], total: Sums, best: &mut Option<Found>) {
+        let Some((missing, values)) = bins.split_last() else { return };
+        let rows = self.scale.count(total);
+        let has_missing = self.scale.count(*missing) > 0;
+        if !has_missing && values.len() < 2 {
+            return;
+        }
+        let mut highest = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
+        let mut found: Option<(usize, bool, Sums)> = None;
+        let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
+        let most_left_rows = rows.saturating_sub(self.min_rows);
+        for (missing_left, end) in [(false, ends[0]), (true, ends[1])] {
+            if missing_left && !has_missing {
+                break;
+            }
+            let mut left = if missing_left { *missing } else { [0; 2] };
+            // An empty bin splits as the one before it does, which came first; before the first there is none.
+            let Some(first) = values[..end].iter().position(|sums| sums[1] != 0) else { continue };
+            let mut bins = values[first..end].iter().enumerate();
+            // Up to the fewest rows of a side.
+            let mut at = loop {
+                let Some((place, sums)) = bins.next() else { break None };
+                left = [left[0] + sums[0], left[1].wrapping_add(sums[1])];
+                if self.scale.count(left) >= self.min_rows {
+                    break Some(place);
+                }
+            };
+            while let Some(place) = at {
+                if self.scale.count(left) > most_left_rows {
+                    break;
+                }
+                let right = [total[0] - left[0], total[1].wrapping_sub(left[1])];
+                let (left_hessian, right_hessian) = (self.scale.hessian(left), self.scale.hessian(right));
+                if right_hessian < self.min_hessian {
+                    break;
+                }
+                let enough = left_hessian >= self.min_hessian;
+                let (left_hessian, right_hessian) = (left_hessian + self.l2, right_hessian + self.l2);
+                let (left_gradient, right_gradient) = (left[0] as f64, right[0] as f64);
+                let (left_square, right_square) = (left_gradient * left_gradient, right_gradient * right_gradient);
+                let across = left_square * right_hessian + right_square * left_hessian;
+                let bar = highest * (left_hessian * right_hessian) * NEARLY;
+                // Written so that a bar that is no number passes nothing over.
+                let is_worse = across < bar;
+                if enough & !is_worse && left_hessian > 0.0 && right_hessian > 0.0 {
+                    let score = left_square / left_hessian + right_square / right_hessian;
+                    let bin = first + place;
+                    let is_first = score == highest && found.is_some_and(|(lowest, ..)| bin < lowest);
+                    if score > highest || is_first {
+                        highest = score;
+                        found = Some((bin, missing_left, left));
+                    }
+                }
+                at = bins.next().map(|(place, sums)| {
+                    left = [left[0] + sums[0], left[1].wrapping_add(sums[1])];
+                    place
+                });
+            }
+        }
+        if let Some(place) = found {
+            *best = Some(self.found(column, values.len(), has_missing, rows, highest, place));
+        }
+    }
+
+    /// Describes the best split of a column: its bin, whether missing rows go left, and the sums of the left side.
+    fn found(
+        &self,
+        column: usize,
+        values: usize,
+        has_missing: bool,
+        rows: u64,
+        score: f64,
+        (bin, missing_left, left): (usize, bool, Sums),
+    ) -> Found {
+        // Without missing rows there is nothing to learn: they follow the larger side.
+        let missing_left = if has_missing { missing_left } else { self.scale.count(left) * 2 > rows };
+        let all_values = has_missing && !missing_left && bin + 1 == values;
+        Found { score, column, highest: bin as u8, all_values, missing_left, left }
     }
 
     /// Gives what the score of two children is above that of their node; `None` where it is not.
     pub(super) fn gain(&self, score: f64, total: Sums, bounds: Bounds) -> Option<f64> {
         let gain = score - self.score(total, bounds);
         if gain.is_nan() || gain <= score.abs() * NOISE { None } else { Some(gain) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_random::Key;
+
+    use super::*;
+    use crate::boosting::gradients::Gradients;
+
+    #[test]
+    fn the_fast_scan_finds_what_the_plain_one_finds() {
+        let binning = Binning::fit(&crate::Matrix::of(&[], 0), 255);
+        let mut splits = 0;
+        for case in 0..20_000u64 {
+            let mut stream = Key::new(7, "test").derive(case).stream();
+            let mut below = |end: u64| stream.below(end);
+            let mut scale = Gradients::new(16_000, 0.0).scale;
+            scale.hessian_unit = 0.5;
+            let values = 1 + below(12) as usize;
+            // Few states, so that ties and empty bins are common.
+            let mut sums = |empty_share: u64| -> Sums {
+                if below(100) < empty_share {
+                    return [0; 2];
+                }
+                let rows = 1 + below(4);
+                [below(5) as i64 - 2, (0..rows).map(|_| scale.of_row([0, 0])[1]).sum::<i64>() + below(3) as i64]
+            };
+            let mut bins: Vec<Sums> = (0..values).map(|_| sums(50)).collect();
+            bins.push(sums(60));
+            let total = bins.iter().fold([0; 2], |total, sums| [total[0] + sums[0], total[1] + sums[1]]);
+            let rules = Rules {
+                scale,
+                min_rows: below(3),
+                min_hessian: [0.0, 0.5, 1.0][below(3) as usize],
+                l1: 0.0,
+                l2: [0.0, 1.0][below(2) as usize],
+                monotonic: None,
+                categories: &CategoryParameters::default(),
+                binning: &binning,
+            };
+            let before = (below(2) == 1).then(|| rules.found(0, 1, false, 1, 1.5, (0, false, [0; 2])));
+            let (mut slow, mut fast) = (before.clone(), before);
+            rules.scan(1, &bins, total, Bounds::NONE, &mut slow);
+            rules.scan_plain(1, &bins, total, &mut fast);
+            splits += usize::from(fast.as_ref().is_some_and(|found| found.column == 1));
+            assert_eq!(fast, slow, "case {case}: {bins:?}");
+        }
+        assert!(splits > 5_000, "{splits} splits");
     }
 }

@@ -8,25 +8,25 @@ use super::measure::{Taken, in_turn, take};
 use super::places::{Places, finish};
 use super::tables::Spread;
 
-const TIMES: usize = 3;
+pub(super) const TIMES: usize = 3;
 
 /// A stage of both sides.
-struct Stage {
+pub(super) struct Stage {
     /// What it is, in the table.
-    words: &'static str,
+    pub(super) words: &'static str,
     /// The data that the peer makes for it; none where it reads the customers.
-    data: Option<&'static str>,
+    pub(super) data: Option<&'static str>,
     /// The stage's name on our side.
-    ours: &'static str,
+    pub(super) ours: &'static str,
     /// The peer's words, and its name in the table.
-    peer: &'static [&'static str],
-    library: &'static str,
+    pub(super) peer: &'static [&'static str],
+    pub(super) library: &'static str,
     /// How many times faster than the peer it is to be.
-    goal: f64,
+    pub(super) goal: f64,
     /// What the quality is.
-    quality: &'static str,
+    pub(super) quality: &'static str,
     /// What is added up, where additions are what cannot be left out.
-    additions: &'static str,
+    pub(super) additions: &'static str,
 }
 
 /// The words of a stage that is measured beside a second library.
@@ -115,13 +115,14 @@ const STAGES: [Stage; 8] = [
     },
 ];
 
+/// The head of a table of stages.
+pub(super) const HEAD: &str = "| work | beside | seconds | peer's seconds | ratio | goal | MiB | peer's MiB | quality | peer's quality |\n\
+     |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+
 /// Measures every stage and gives the table.
 pub(super) fn measured(places: &Places) -> Result<String, String> {
     let folder = places.kept("learning")?;
-    let mut table =
-        "| work | beside | seconds | peer's seconds | ratio | goal | MiB | peer's MiB | quality | peer's quality |\n\
-        |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
-            .to_owned();
+    let mut table = HEAD.to_owned();
     let machine = take(places.stages().arg("machine"))?;
     let mut limits = limits_head(&machine);
     for stage in &STAGES {
@@ -180,7 +181,8 @@ fn limits_line(table: &mut String, stage: &Stage, machine: &Taken, ours: &[Taken
         writeln!(table, "| {} | {what} | {least:.2} | {seconds:.2} | {:.0} % |", stage.words, 100.0 * least / seconds);
 }
 
-fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Taken]) {
+/// Tells what both sides of a stage took.
+pub(super) fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Taken]) {
     let of = |side: &[Taken], name: &str| Spread::of(side.iter().filter_map(|taken| taken.result[name].as_f64()));
     let memory = |side: &[Taken]| Spread::of(side.iter().map(|taken| taken.peak as f64 / f64::from(1 << 20))).median;
     let (seconds, theirs) = (of(ours, "seconds"), of(peer, "seconds"));
@@ -191,7 +193,11 @@ fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Taken]) {
     let ratio = theirs.median / seconds.median;
     let quality = |side: &[Taken]| {
         let quality = of(side, "quality").median;
-        if quality.abs() < 1e-4 { format!("{quality:.1e}") } else { format!("{quality:.7}") }
+        match quality.abs() {
+            size if size >= 1.0 && quality.fract() == 0.0 => format!("{quality:.0}"),
+            size if size < 1e-4 => format!("{quality:.1e}"),
+            _ => format!("{quality:.7}"),
+        }
     };
     let _ = writeln!(
         table,

@@ -79,6 +79,13 @@ impl Places {
         command
     }
 
+    /// Starts a single stage of the peers that read and judge tables, which have an environment of their own.
+    pub(super) fn data(&self) -> Command {
+        let mut command = Command::new(target().join("peers-data/bin/python"));
+        command.arg(root().join("benches/peers/data.py"));
+        command
+    }
+
     /// Starts a single stage of our side.
     pub(super) fn stages(&self) -> Command {
         Command::new(target().join("release/stages"))

@@ -1,0 +1,89 @@
+//! Tables read, judged and compared, beside the tools that a team would use.
+
+use std::fs;
+use std::process::Command;
+
+use super::learning::{HEAD, Stage, TIMES, line};
+use super::measure::{in_turn, take};
+use super::places::{Places, finish};
+use crate::campaigns::target;
+use crate::{judges, root};
+
+const ROWS: u32 = 1_000_000;
+
+const STAGES: [Stage; 4] = [
+    Stage {
+        words: "12 expectations, 1,000,000 rows in memory",
+        data: None,
+        ours: "suite",
+        peer: &["suite"],
+        library: "Great Expectations",
+        goal: 30.0,
+        quality: "expectations met",
+        additions: "",
+    },
+    Stage {
+        words: "the same from the Parquet file",
+        data: None,
+        ours: "checks",
+        peer: &["checks"],
+        library: "polars, lazily",
+        goal: 1.5,
+        quality: "expectations met",
+        additions: "",
+    },
+    Stage {
+        words: "drift of 28 columns by 4 statistics, 500,000 rows against 500,000",
+        data: None,
+        ours: "drift",
+        peer: &["drift"],
+        library: "NumPy and SciPy, each sample sorted once",
+        goal: 4.0,
+        quality: "greatest Wasserstein distance",
+        additions: "",
+    },
+    Stage {
+        words: "a CSV file of 1,000,000 × 33 read",
+        data: None,
+        ours: "read",
+        peer: &["read"],
+        library: "polars",
+        goal: 0.7,
+        quality: "rows",
+        additions: "",
+    },
+];
+
+/// Measures every stage and gives the table.
+pub(super) fn measured(places: &Places) -> Result<String, String> {
+    // Of their own, since Great Expectations brings much that the other peers do not need.
+    judges::install(&root().join("benches/peers/data.txt"), &target().join("peers-data"))?;
+    let folder = places.kept("data")?;
+    if !folder.join("all.csv").is_file() {
+        finish(places.data().arg("make").arg(&folder).arg(ROWS.to_string()))?;
+    }
+    let expected = take(places.data().arg("expected"))?;
+    let suite = folder.join("suite.json");
+    fs::write(&suite, expected.result.to_string()).map_err(|error| format!("{}: {error}", suite.display()))?;
+    let mut table = HEAD.to_owned();
+    for stage in &STAGES {
+        let arguments = |command: &mut Command, of_peer: bool| {
+            let file = |name: &str| folder.join(name);
+            match stage.ours {
+                "drift" => command.arg(file("then.parquet")).arg(file("now.parquet")),
+                "read" => command.arg(file("all.csv")),
+                _ if of_peer => command.arg(file("all.parquet")),
+                _ => command.arg(file("all.parquet")).arg(&suite),
+            };
+        };
+        let side = |mut command: Command, name: &str, of_peer: bool| {
+            command.arg(name);
+            arguments(&mut command, of_peer);
+            take(&mut command)
+        };
+        let (ours, theirs) =
+            in_turn(TIMES, || side(places.stages(), stage.ours, false), || side(places.data(), stage.peer[0], true))?;
+        line(&mut table, stage, &ours, &theirs);
+    }
+    Ok(table)
+}
