@@ -4,7 +4,9 @@
 //! Each module checks one reader; `fuzz_targets/` hands its inputs to libFuzzer, `tests/corpus.rs` replays them without.
 
 pub mod cache;
+pub mod condition;
 pub mod csv;
+pub mod date;
 pub mod expression;
 pub mod journal;
 mod memory;
@@ -13,6 +15,7 @@ pub mod parquet;
 mod places;
 pub mod record;
 pub mod spec;
+pub mod suite;
 
 /// A reader's name, which its target and the folder of its corpus share, and the check of one input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -20,11 +23,14 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every reader.
 pub const TARGETS: &[Target] = &[
     ("cache", cache::check),
+    ("condition", condition::check),
     ("csv", csv::check),
+    ("date", date::check),
     ("expression", expression::check),
     ("journal", journal::check),
     ("model", model::check),
     ("parquet", parquet::check),
     ("record", record::check),
     ("spec", spec::check),
+    ("suite", suite::check),
 ];

@@ -125,8 +125,15 @@ pub(crate) enum Command {
   trainyard run
   trainyard run examples/churn
   trainyard run --split 1 --features 2 --model 1
-  trainyard run --env production --json > result.json")]
-    Run(Project),
+  trainyard run --env production --json > result.json
+  trainyard run --as-of 2026-01-31T06:00:00")]
+    Run {
+        #[command(flatten)]
+        project: Project,
+        /// What expectations that ask for now() take for it, in UTC [default: the run's begin]
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        as_of: Option<i64>,
+    },
     /// Goes on with a run that was interrupted or failed
     #[command(after_help = "EXAMPLES:
   trainyard resume
@@ -137,14 +144,23 @@ pub(crate) enum Command {
     },
     /// Runs one step of a run, for schedulers that drive the steps themselves
     #[command(after_help = "EXAMPLES:
+  trainyard step resolve --run nightly-1
   trainyard step ingest --run nightly-1
-  trainyard step train --run nightly-1 --json")]
+  trainyard step validate --run nightly-1
+  trainyard step train --run nightly-1 --json
+
+The steps: resolve begins the run; then ingest, validate, drift, split, features, baseline, train,
+calibrate, evaluate, explain, gate, compare, promote, without those that the project leaves out.")]
     Step {
-        /// The step
+        /// The step, such as validate
         name: String,
         /// The run that it belongs to; the first step of a new run makes it
         #[arg(long)]
         run: String,
+        /// What expectations that ask for now() take for it, in UTC, for the step that begins the run
+        /// [default: the run's begin]
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        as_of: Option<i64>,
         #[command(flatten)]
         choose: Choose,
     },
@@ -255,8 +271,12 @@ pub(crate) enum Data {
         subcommand_negates_reqs = true,
         args_conflicts_with_subcommands = true,
         after_help = "EXAMPLES:
+  trainyard data validate init customers.csv
   trainyard data validate customers.csv --suite expectations/customers.json
-  trainyard data validate customers.parquet --suite expectations/customers.json --json"
+  trainyard data validate customers.parquet --suite expectations/customers.json --json
+
+In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
+and `drop` of its `data` section count."
     )]
     Validate(Validate),
     /// Says which columns of a table are not distributed as they were in another
@@ -278,6 +298,20 @@ pub(crate) struct Validate {
     /// The suite, in the JSON of Great Expectations
     #[arg(long, value_name = "SUITE", required = true)]
     pub(crate) suite: Option<PathBuf>,
+    /// What expectations that ask for now() take for it, in UTC [default: this moment]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<i64>,
+}
+
+/// Reads a moment as ISO 8601 writes it, a day alone as its midnight; gives microseconds since 1970 UTC.
+fn moment(text: &str) -> Result<i64, String> {
+    let wanted = || "expected a time such as 2026-01-31T06:00:00 or 2026-01-31".to_owned();
+    if let Ok(zoned) = chrono::DateTime::parse_from_rfc3339(text) {
+        return Ok(zoned.timestamp_micros());
+    }
+    let time = text.parse::<chrono::NaiveDateTime>().ok();
+    let time = time.or_else(|| text.parse::<chrono::NaiveDate>().ok()?.and_hms_opt(0, 0, 0));
+    Ok(time.ok_or_else(wanted)?.and_utc().timestamp_micros())
 }
 
 /// What to do beside validating.

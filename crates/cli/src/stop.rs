@@ -52,7 +52,7 @@ impl Stop {
 pub(crate) fn with_place(text: &str, place: &str) -> String {
     let is_command = |part: &str| {
         let verb = part.strip_prefix("trainyard ").and_then(|rest| rest.split_whitespace().next());
-        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain" | "engines" | "data"))
+        verb.is_some_and(|verb| !matches!(verb, "init" | "synth" | "explain" | "engines"))
             && !part.contains("--project")
     };
     let parts = text.split('`').enumerate().map(|(at, part)| {
@@ -97,6 +97,7 @@ mod tests {
             ("a `x` and `trainyard runs list`", "a `x` and `trainyard runs list --project p`"),
             ("trainyard run", "trainyard run"),
             ("`trainyard init NEW`", "`trainyard init NEW`"),
+            ("`trainyard data validate p/a.csv`", "`trainyard data validate p/a.csv --project p`"),
             ("`trainyard run --project q`", "`trainyard run --project q`"),
         ];
         for (text, expected) in cases {

@@ -13,8 +13,8 @@ mod width;
 mod words;
 
 pub use diagnostic::{Diagnostic, Fault, Label, Severity};
-pub use nearest::{nearest, one_of};
+pub use nearest::{nearest, one_of, there_are};
 pub use problems::Problems;
 pub use render::{Style, render, render_all};
 pub use source::{Place, Position, Source};
-pub use words::{count, shell_word};
+pub use words::{count, markup_text, shell_word};

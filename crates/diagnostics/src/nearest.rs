@@ -51,6 +51,15 @@ fn is_separator(c: char) -> bool {
     matches!(c, '_' | '-') || c.is_whitespace()
 }
 
+/// The most names that help names where one is not known.
+const LISTED: usize = 8;
+
+/// Helps who wrote a `name` that is not among the `known`: the near one, and what there is of this kind (`columns`).
+pub fn there_are(kind: &str, known: &[&str], name: &str) -> String {
+    let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+    format!("{}the {kind} are {}", near.unwrap_or_default(), one_of(known, LISTED))
+}
+
 /// Lists names as a sentence does: `a, b or c`; beyond `limit` names `a, b or 7 more`.
 pub fn one_of<S: AsRef<str>>(list: &[S], limit: usize) -> String {
     let mut names: Vec<String> = list.iter().take(limit).map(|name| name.as_ref().to_owned()).collect();

@@ -19,6 +19,23 @@ pub fn shell_word(word: &str) -> String {
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
+/// Writes a text for HTML and XML, so that it is shown as it is; what XML 1.0 does not allow becomes U+FFFD.
+pub fn markup_text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for mark in text.chars() {
+        match mark {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\t' | '\n' | '\r' => safe.push(' '),
+            mark if mark < ' ' || matches!(mark, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
+            mark => safe.push(mark),
+        }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +44,10 @@ mod tests {
     fn thousands_are_separated_and_words_quoted() {
         assert_eq!([0, 999, 1000, 7_043, 1_000_000].map(count), ["0", "999", "1,000", "7,043", "1,000,000"]);
         assert_eq!(["data/x.csv", "", "a b", "it's"].map(shell_word), ["data/x.csv", "''", "'a b'", r"'it'\''s'"]);
+    }
+
+    #[test]
+    fn markup_shows_a_text_as_it_is() {
+        assert_eq!(markup_text("a<b> & \"c\"\td\u{0}\u{ffff}é"), "a&lt;b&gt; &amp; &quot;c&quot; d\u{fffd}\u{fffd}é");
     }
 }

@@ -43,6 +43,11 @@ mod program;
 mod runtime;
 mod value;
 
+/// The proleptic Gregorian calendar.
+pub mod calendar {
+    pub use crate::kernel::calendar::{Civil, DAY, civil, days, month_days};
+}
+
 pub use aggregate::{Aggregate, AggregateFunction};
 pub use expression::{Bound, Expression, Settings, compile};
 pub use functions::{FunctionDoc, functions};

@@ -33,6 +33,7 @@ mod report;
 mod seen;
 mod slices;
 mod train;
+mod training_data;
 
 pub use calibrate::{Calibrated, Calibration, CalibrationReport, Measures, calibrate};
 pub use card::{Judged, card_with};
@@ -52,4 +53,5 @@ pub use report::{CandidateReport, ChosenBy, Repeats, Spread, TrainReport};
 pub use seen::SeenRows;
 pub use slices::{Slice, SliceKind, SliceRequest, slice_table, slices, worst};
 pub use train::{TrainRequest, Trained, train, train_baseline};
+pub use training_data::{Oddity, TrainingData, Unseen};
 pub use trainyard_data::Target;

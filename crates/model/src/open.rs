@@ -9,6 +9,7 @@ use trainyard_features::{Type, Value, words};
 
 use crate::card;
 use crate::mlmodel;
+use crate::training_data::{self, TrainingData};
 use crate::{CalibrationReport, Error, Input, Source, Trained};
 
 /// The most training rows in the input example.
@@ -35,7 +36,7 @@ impl Trained {
     ///
     /// `model.onnx` is the model as a graph ([`crate::Model::to_onnx`]), left out where there is none; `MLmodel`, with
     /// `conda.yaml`, `python_env.yaml`, `requirements.txt` and `input_example.json`, is what MLflow reads;
-    /// `model_card.md` is for people; what an external engine wrote is there as its library reads it, by
+    /// `training_data.json` says what the training rows held ([`TrainingData`]); `model_card.md` is for people; what an external engine wrote is there as its library reads it, by
     /// [`trainyard_engines::Engine::native_file`]: its columns are the features in their order. Equal models, reports and
     /// requests give equal bytes.
     ///
@@ -47,6 +48,7 @@ impl Trained {
         let mut put = |path: &str, bytes: Vec<u8>| files.insert(path.to_owned(), bytes);
         put("MLmodel", mlmodel::mlmodel(graph.as_ref().ok()).into_bytes());
         put("model_card.md", card::card(self, request, graph.as_ref().map_err(|reason| *reason)).into_bytes());
+        put(training_data::FILE, TrainingData::of(&self.model, request.train).to_bytes());
         if let Some(native) = &self.native {
             put(native.engine.native_file(), native.bytes.clone());
         }

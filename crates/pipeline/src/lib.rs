@@ -21,7 +21,9 @@ mod verify;
 pub use doctor::{Examination, Finding, Health, examine};
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
 pub use init::{Init, InitReport, init};
-pub use look::{CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, run_states, tracking, why};
+pub use look::{
+    CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, run_states, tracking, why,
+};
 pub use predict::{Predictions, predict};
 pub use project::Request;
 pub use report::{GateLine, RunResult, StepLine, figure};

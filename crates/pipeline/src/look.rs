@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use trainyard_diagnostics::{Diagnostic, nearest, one_of};
+use trainyard_data::ReadOptions;
+use trainyard_diagnostics::{Diagnostic, nearest, one_of, there_are};
 use trainyard_files::DiskIo;
 use trainyard_tracking::EmbeddedStore;
 
@@ -143,8 +144,7 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
         found.extend(unknown.map(|name| {
             let title = format!("there is no column {} to leave out of the comparison", name.value);
             let problem = Diagnostic::error("drift/unknown-column", title);
-            let near = nearest(&name.value, columns.iter().copied()).map(|near| format!("did you mean `{near}`? "));
-            let problem = problem.help(format!("{}the columns are {}", near.unwrap_or_default(), one_of(&columns, 8)));
+            let problem = problem.help(there_are("columns", &columns, &name.value));
             name.origin.point(problem, "not a column of the data")
         }));
     }
@@ -173,7 +173,7 @@ pub(crate) fn preflight(
     let graph = graph_of(context)?;
     let planned = plan_graph(&graph, cache).map_err(problems)?;
     let fits = |step: &Planned| step.inputs.iter().any(|(name, _)| name.starts_with(ENGINE));
-    if planned.iter().any(|step| step.action != Action::Cached && fits(step)) {
+    if planned.iter().any(|step| !matches!(step.action, Action::Cached | Action::Skip) && fits(step)) {
         refuse_engines(context, true)?;
     }
     let is_cached = |name: &str| planned.iter().any(|step| step.name == name && step.action == Action::Cached);
@@ -218,6 +218,14 @@ pub fn why(request: &Request, step: &str) -> Result<WhyReport, Vec<Diagnostic>> 
             ])
         }
     }
+}
+
+/// Gives how the project reads its tables; in a folder that was not named and is no project, how any table is read.
+pub fn read_options(request: &Request) -> Result<ReadOptions, Vec<Diagnostic>> {
+    if request.root == Path::new(".") && !request.io.exists(&request.root.join(project::PROJECT)) {
+        return Ok(ReadOptions::default());
+    }
+    Ok(ReadOptions::of(&project::load(&*request.io, request)?.project.data))
 }
 
 /// Says whether there is a project, or what one has left, in a folder.

@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Float64Array, LargeStringArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use trainyard_data::{ReadOptions, column_type};
 use trainyard_diagnostics::Diagnostic;
-use trainyard_model::Model;
+use trainyard_model::{Model, Oddity, TrainingData};
 use trainyard_tracking::{ModelReference, Tracking};
 
 use crate::project::{self, Request};
@@ -23,6 +23,8 @@ pub struct Predictions {
     pub run: String,
     /// Rows predicted.
     pub rows: usize,
+    /// What the rows hold that the training rows did not; nothing is known of that for models of earlier versions.
+    pub oddities: Vec<Oddity>,
     /// The key where the data has it; then `prediction`, and in classification the `probability` of the positive class, or
     /// of several classes `probability_CLASS` of each.
     pub table: RecordBatch,
@@ -36,6 +38,7 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     let folder =
         tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
     let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
+    let training = TrainingData::in_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
     let data = project::load(&*request.io, request).ok().map(|resolved| resolved.project.data);
     let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
@@ -62,6 +65,7 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         let help = told.help.is_empty().then(|| format!("give {shown} the columns that the model was trained on"));
         vec![help.into_iter().fold(told.note(format!("in {shown}")), Diagnostic::help)]
     })?;
+    let oddities = training.map(|training| training.oddities(&table)).unwrap_or_default();
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     if let Some(key) = data.as_ref().and_then(|data| data.key.as_ref())
@@ -90,7 +94,8 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
             Diagnostic::error("predict/internal", error.to_string()).with_fault(trainyard_diagnostics::Fault::Internal),
         ]
     })?;
-    Ok(Predictions { model: version.model, version: version.version, run: version.run, rows: table.num_rows(), table })
+    let (model, number) = (version.model, version.version);
+    Ok(Predictions { model, version: number, run: version.run, rows: table.num_rows(), oddities, table })
 }
 
 /// Tells what is wrong with the file to predict: it is named on the command line, not in the project.

@@ -30,6 +30,8 @@ pub struct Request {
     pub overrides: Vec<(String, String)>,
     /// Versions chosen by flags.
     pub choose: Choice,
+    /// The moment that a new run takes for now, in microseconds since 1970 UTC; that of its begin where none is given.
+    pub as_of: Option<i64>,
     /// The thread budget, at least 1.
     pub threads: usize,
     /// The disk.
@@ -94,9 +96,15 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
 
 /// Gives where a source lies: relative to the project, or, when `--set` named it, to where that was typed.
 pub(crate) fn source_path(root: &Path, overrides: &[(String, String)], source: &str) -> PathBuf {
-    let written = Path::new(source);
+    typed_path(root, overrides, "data.source", source)
+}
+
+/// Gives where a file lies that stands under `key`: relative to the project, or, when `--set` named it, to where that was
+/// typed.
+pub(crate) fn typed_path(root: &Path, overrides: &[(String, String)], key: &str, file: &str) -> PathBuf {
+    let written = Path::new(file);
     let in_project = root.join(written);
-    let typed = overrides.iter().any(|(key, _)| key == "data.source");
+    let typed = overrides.iter().any(|(set, _)| set == key);
     if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use trainyard_diagnostics::shell_word;
+use trainyard_diagnostics::{Diagnostic, shell_word};
 use trainyard_tracking::ModelReference;
 
 use crate::engine::{Finished, StepStatus};
@@ -78,10 +78,15 @@ pub struct RunResult {
     pub gates: Vec<GateLine>,
     /// How candidate and incumbent compare.
     pub comparison: Value,
+    /// How many expectations there are and are met, and what is told of those that are not; null without a `validate`
+    /// section.
+    pub validation: Value,
     /// Whether the data drifted, and which columns; why nothing was compared; null without a `drift` section.
     pub drift: Value,
     /// The model that this run made; null where the run ended before.
     pub candidate: Value,
+    /// What validation and drift warn of, whether they ran or were cached.
+    pub warnings: Vec<Value>,
     /// The registered version that it became, or that already is the same model; null otherwise.
     pub model: Option<Value>,
     /// The model that it was compared with.
@@ -190,7 +195,7 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         status: verdict.status().to_owned(),
         decision: Some(verdict.decision),
         reason: verdict.reason,
-        again: again(context),
+        again: again(context, facts("validate")["as_of"].as_str()),
         seconds,
         versions: [
             ("split".to_owned(), resolved.split.version),
@@ -206,8 +211,10 @@ pub(crate) fn result_of(context: &Context, steps: &[Finished], seconds: f64) -> 
         reference_uses: uses.map_err(|error| error.diagnostic())?,
         gates: verdict.gates,
         comparison: compared["comparison"].clone(),
+        validation: facts("validate"),
         drift: facts("drift"),
         candidate,
+        warnings: steps.iter().flat_map(|step| &step.warnings).map(Diagnostic::to_json).collect(),
         model,
         incumbent,
     })
@@ -239,7 +246,8 @@ fn same_model(context: &Context, digest: &str) -> Result<Option<Value>, Failure>
     }))
 }
 
-fn again(context: &Context) -> String {
+/// Gives the command that does the same again; with the moment that expectations took for now, where they asked for it.
+fn again(context: &Context, as_of: Option<&str>) -> String {
     let resolved = &context.resolved;
     let mut text = "trainyard run".to_owned();
     if context.root != std::path::Path::new(".") {
@@ -254,6 +262,9 @@ fn again(context: &Context) -> String {
     }
     for (key, value) in &resolved.overrides {
         text.push_str(&format!(" --set {}", shell_word(&format!("{key}={value}"))));
+    }
+    if let Some(as_of) = as_of {
+        text.push_str(&format!(" --as-of {as_of}"));
     }
     text
 }

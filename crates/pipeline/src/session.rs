@@ -93,7 +93,7 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let ready = planned.iter().filter(|step| step.action == Action::Cached).count();
     reporter.report(&Event::Checked { project: project::PROJECT.to_owned(), steps: planned.len(), ready });
     let journal = begin(&stores, &context)?;
-    execute(&stores, &context, journal, request.threads, reporter, cancel)
+    execute(&stores, &context, journal, request, reporter, cancel)
 }
 
 /// Goes on with a run that did not end: the one named, else the latest.
@@ -123,7 +123,7 @@ pub fn resume(
     let _lock = stores.lock(&run, false)?;
     let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live, &request.engines);
     stores.sweep();
-    execute(&stores, &context, stores.journal(&run), request.threads, reporter, cancel)
+    execute(&stores, &context, stores.journal(&run), request, reporter, cancel)
 }
 
 /// Reads the configuration that a run recorded, and refuses flags that ask for another one.
@@ -202,13 +202,16 @@ pub fn step(
     let journal = if known { stores.journal(run) } else { begin(&stores, &context)? };
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
-        let sections = "drift is there with `drift:` in trainyard.yaml, gate with `gates:`, \
-                        compare and promote with `promote:`";
+        let sections = "validate is there with `validate:` in trainyard.yaml, drift with `drift:`, gate with `gates:`, \
+                        compare and promote with `promote:`; calibrate and explain with their sections in the \
+                        model's version";
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
             .help(sections)
             .into());
     };
-    let done = still_done(&graph, &stores.cache(), &stores.entries(run)?);
+    let entries = stores.entries(run)?;
+    let as_of = take_as_now(&context, &entries, request);
+    let done = still_done(&graph, &stores.cache(), &entries);
     if let Some((record, _, seconds)) = done.get(name) {
         let (subject, result) = record.output.headline.clone();
         let (run, name) = (run.to_owned(), name.to_owned());
@@ -235,7 +238,7 @@ pub fn step(
     if sink.ended_as().is_some() {
         return Err(has_ended(run).into());
     }
-    note_begin(&journal, &graph, Some(name))?;
+    note_begin(&journal, &graph, Some(name), as_of)?;
     let engine = start_engine(&stores, &sink, graph, journal, request.threads, Arc::clone(&reporter), cancel);
     let outcome = engine.run(done, Some(name));
     let line = outcome.steps.iter().find(|step| step.name == name);
@@ -266,15 +269,23 @@ fn begin(stores: &Stores, context: &Arc<Context>) -> Result<Journal, Failure> {
     let bytes = serde_json::to_vec_pretty(context.document()).unwrap_or_default();
     // This forces the names of both files, and of the folder, to the disk.
     write_atomic(&*stores.io, &path, &bytes).map_err(|error| error.diagnostic())?;
+    steps::remove_stale_reports(context)?;
     Ok(journal)
 }
 
 /// Writes that a process begins to work on a run's steps, or on one of them.
-fn note_begin(journal: &Journal, graph: &Graph, only: Option<&str>) -> Result<(), Failure> {
+fn note_begin(journal: &Journal, graph: &Graph, only: Option<&str>, as_of: i64) -> Result<(), Failure> {
     let steps = graph.steps().iter().map(|step| step.name().to_owned()).collect();
-    let only = only.map(str::to_owned);
-    let began = Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps, only };
+    let (only, as_of) = (only.map(str::to_owned), Some(as_of));
+    let began = Entry::Began { at: now_ms(), pid: std::process::id(), host: host_name(), steps, only, as_of };
     journal.write(&[began]).map_err(|error| journal_problem(&error).into())
+}
+
+/// Settles what a run takes for now: the moment that it recorded when it began; where it begins, the one that is asked for,
+/// or this one.
+fn take_as_now(context: &Context, entries: &[Entry], request: &Request) -> i64 {
+    let recorded = Journal::as_of(entries).or(request.as_of);
+    *context.as_of.get_or_init(|| recorded.unwrap_or_else(|| now_ms().saturating_mul(1000)))
 }
 
 fn start_engine(
@@ -305,13 +316,15 @@ fn execute(
     stores: &Stores,
     context: &Arc<Context>,
     journal: Journal,
-    threads: usize,
+    request: &Request,
     reporter: Arc<dyn Reporter>,
     cancel: &Cancel,
 ) -> Result<RunResult, Failure> {
     let started = Instant::now();
     let graph = graph_of(context)?;
-    let done = still_done(&graph, &stores.cache(), &stores.entries(&context.run)?);
+    let entries = stores.entries(&context.run)?;
+    let as_of = take_as_now(context, &entries, request);
+    let done = still_done(&graph, &stores.cache(), &entries);
     let sink = Arc::new(TrackingSink::new(context)?);
     if let Some(status) = sink.ended_as()
         && !stands_as_it_ended(&graph, stores, &done)
@@ -320,8 +333,8 @@ fn execute(
         journal.write(&[ended]).map_err(|error| journal_problem(&error))?;
         return Err(has_ended(&context.run).into());
     }
-    note_begin(&journal, &graph, None)?;
-    let outcome = start_engine(stores, &sink, graph, journal, threads, reporter, cancel).run(done, None);
+    note_begin(&journal, &graph, None, as_of)?;
+    let outcome = start_engine(stores, &sink, graph, journal, request.threads, reporter, cancel).run(done, None);
     end(stores, &sink, outcome, started.elapsed().as_secs_f64())
 }
 
@@ -331,7 +344,7 @@ fn stands_as_it_ended(graph: &Graph, stores: &Stores, done: &BTreeMap<String, (R
     let Ok(planned) = plan(graph, &stores.cache()) else { return false };
     let stands = |step: &Planned| {
         let looks = graph.find(&step.name).is_some_and(|step| !step.logs_first());
-        step.action == Action::Cached || looks || done.contains_key(&step.name)
+        matches!(step.action, Action::Cached | Action::Skip) || looks || done.contains_key(&step.name)
     };
     planned.iter().all(stands)
 }

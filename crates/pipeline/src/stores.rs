@@ -203,6 +203,7 @@ impl Stores {
             tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,
             mode,
             engines: Arc::clone(engines),
+            as_of: OnceLock::new(),
             now_ms,
             reference_uses: Mutex::default(),
             tables: Mutex::new(BTreeMap::new()),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::ObjectStore;
 
-use crate::engine::{Cancel, Done, Engine, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
+use crate::engine::{Cancel, Done, Engine, Entry, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
 use crate::look::find_run;
 use crate::project::{Request, STATE};
 use crate::session::{Failure, graph_of};
@@ -75,9 +75,12 @@ pub fn verify(
     let stores = Stores::look(&request.io, &request.root)?;
     let run = find_run(&crate::look::run_states(&request.root)?, run)?.run.clone();
     let resolved = stores.recorded(&run)?;
+    let entries = stores.entries(&run)?;
     let recorded: BTreeMap<String, Record> =
-        Journal::done(&stores.entries(&run)?).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
-    if !recorded.contains_key("train") {
+        Journal::done(&entries).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
+    // A run that ended well before it trained, as where nothing had drifted, repeats all that it did.
+    let has_ended = entries.iter().any(|entry| matches!(entry, Entry::Ended { status, .. } if status != "FAILED"));
+    if !recorded.contains_key("train") && !has_ended {
         return Err(Diagnostic::error(
             "verify/unfinished",
             format!("run {run} trained no model that could be verified"),
@@ -92,6 +95,9 @@ pub fn verify(
         let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));
         let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
         let context = stores.context(resolved.clone(), &run, mode, &request.engines);
+        if let Some(as_of) = Journal::as_of(&entries) {
+            let _ = context.as_of.set(as_of);
+        }
         let graph = graph_of(&context)?;
         if let (Some(ingest), Some(record)) = (graph.find("ingest"), recorded.get("ingest")) {
             let now = ingest.inputs().ok();

@@ -263,6 +263,10 @@ impl Tracking for EmbeddedStore {
         self.read(|tx| runs::list(tx, limit, status))
     }
 
+    fn input_before(&self, run: &str, experiment: &str, input: &str) -> Result<Option<(String, Digest)>, Error> {
+        self.read(|tx| runs::input_before(tx, run, experiment, input))
+    }
+
     fn metric_history(&self, run: &str, key: &str) -> Result<Vec<Metric>, Error> {
         self.read(|tx| runs::metric_history(tx, run, key))
     }

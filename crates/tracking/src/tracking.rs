@@ -46,6 +46,9 @@ pub trait Tracking: Send + Sync {
     fn find_run(&self, id: &str) -> Result<RunRecord, Error>;
     /// Lists the newest runs first, at most `limit`, only those of a status where one is given.
     fn runs(&self, limit: usize, status: Option<Status>) -> Result<Vec<RunRecord>, Error>;
+    /// Finds the data set called `input` of the newest run of an experiment that finished or was refused, among those that
+    /// began before `run`; among all where `run` has not begun. Gives that run and the digest.
+    fn input_before(&self, run: &str, experiment: &str, input: &str) -> Result<Option<(String, Digest)>, Error>;
     /// Lists all values of a metric in the order of their steps.
     fn metric_history(&self, run: &str, key: &str) -> Result<Vec<Metric>, Error>;
 

@@ -50,15 +50,17 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Synth { table } => synth::run(table, printer),
         Command::Check(project) => check::run(&asked(global, project), printer),
         Command::Plan(project) => plan::run(&asked(global, project), printer),
-        Command::Run(project) => run::run(&asked(global, project), printer),
+        Command::Run { project, as_of } => run::run(&Request { as_of: *as_of, ..asked(global, project) }, printer),
         Command::Resume { run } => resume::run(&request(global, None, Choose::default()), run.as_deref(), printer),
-        Command::Step { name, run, choose } => step::run(&request(global, None, *choose), name, run, printer),
+        Command::Step { name, run, as_of, choose } => {
+            step::run(&Request { as_of: *as_of, ..request(global, None, *choose) }, name, run, printer)
+        }
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
-        Command::Data { action } => data::run(action, printer),
+        Command::Data { action } => data::run(action, &request(global, None, Choose::default()), printer),
         Command::Engines { action } => engines::run(*action, printer),
         Command::EngineWorker => Ok(engines::work()),
         Command::Explain { codes } => explain::run(codes, printer),
@@ -90,6 +92,7 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
         environment: global.environment.clone().or_else(variable),
         overrides: global.overrides.clone(),
         choose: Choice { split: choose.split, features: choose.features, model: choose.model },
+        as_of: None,
         threads: threads(global),
         io: Arc::new(DiskIo),
         engines: Arc::new(engines::found()),
@@ -99,7 +102,7 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
 /// Gives the folder of the project that a command is about.
 pub(crate) fn place(arguments: &Arguments) -> PathBuf {
     match &arguments.command {
-        Command::Check(project) | Command::Plan(project) | Command::Run(project) => {
+        Command::Check(project) | Command::Plan(project) | Command::Run { project, .. } => {
             root(&arguments.global, project.folder.as_deref())
         }
         _ => root(&arguments.global, None),

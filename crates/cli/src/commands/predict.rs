@@ -35,7 +35,9 @@ pub(super) fn run(request: &Request, arguments: &Predict, printer: Printer) -> R
         );
     }
     let made = predict(request, &arguments.model, &arguments.input)?;
-    let head = json!({"model": made.model, "version": made.version, "rows": made.rows});
+    let warnings: Vec<Diagnostic> = made.oddities.iter().map(|oddity| oddity.diagnostic()).collect();
+    printer.warnings(&warnings);
+    let head = json!({"model": made.model, "version": made.version, "rows": made.rows, "oddities": made.oddities});
     let Some(path) = &arguments.output else {
         if printer.json {
             let mut document = head;

@@ -15,6 +15,7 @@ pub(super) fn run(request: &Request, step: &str, printer: Printer) -> Result<u8,
             "cached" => "is cached and would not run".to_owned(),
             "run" => "would run".to_owned(),
             "depends" => "runs if what it needs changes".to_owned(),
+            "skip" => "would be left out".to_owned(),
             other => other.to_owned(),
         };
         let reasons = report.reasons.iter().map(|reason| format!("  {}\n", clean(reason)));

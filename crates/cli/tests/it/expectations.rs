@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::project::{CUSTOMERS, Project};
-use crate::text;
+use crate::project::{CUSTOMERS, Project, steps};
+use crate::{text, trainyard};
 
 const SUITE: &str = "expectations/customers.json";
 
@@ -55,6 +55,13 @@ fn a_warning_is_told_and_a_critical_one_ends_the_run() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("warning[expectations/not-met]") && said.contains("max_value 1"), "{said}");
+    // A result that is cached warns of the same.
+    let again = project.call(&["run", "--json"]);
+    let result: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(steps(&result, "cached")[2], "validate");
+    assert_eq!((&result["validation"]["warnings"], &result["validation"]["met"]), (&json!(1), &json!(0)));
+    assert_eq!(result["warnings"][0]["code"], "expectations/not-met");
+    assert!(text(&again.stderr).contains("max_value 1"), "{}", text(&again.stderr));
     let critical = json!({"type": "expect_column_values_to_be_null", "kwargs": {"column": "tenure"}});
     project.write(SUITE, suite(&json!([high, critical])));
     let output = project.call(&["run"]);
@@ -107,8 +114,91 @@ fn any_file_is_held_against_a_suite_and_one_without_a_project_too() {
         {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "day", "strictly": true}},
     ]);
     fs::write(path("days.json"), suite(&expectations)).unwrap();
-    let output = crate::trainyard(&["data", "validate", &path("days.csv"), "--suite", &path("days.json")]);
+    let output = trainyard(&["data", "validate", &path("days.csv"), "--suite", &path("days.json")]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
     assert!(said.contains("3 of 3 expectations met"), "{said}");
+}
+
+#[test]
+fn a_file_is_read_as_the_project_reads_its_own_and_commands_fit_where_they_are_typed() {
+    let project = Project::with_rows(300);
+    let head = project.read(CUSTOMERS).lines().next().unwrap().to_owned();
+    let place = head.split(',').position(|name| name == "tenure").unwrap();
+    let unknown = |line: &str| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells[place] = "not told";
+        cells.join(",")
+    };
+    let source = project.read(CUSTOMERS);
+    let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
+    lines[7] = unknown(&lines[7]);
+    project.write(CUSTOMERS, lines.join("\n") + "\n");
+    project.edit("trainyard.yaml", "data:\n", "data:\n  missing: [not told]\n");
+    let number =
+        json!({"type": "expect_column_values_to_be_of_type", "kwargs": {"column": "tenure", "type_": "int64"}});
+    let low = json!({"type": "expect_column_max_to_be_between", "kwargs": {"column": "tenure", "max_value": 1}});
+    project.write(SUITE, suite(&json!([number])));
+    let held = project.call(&["data", "validate", CUSTOMERS, "--suite", SUITE]);
+    assert_eq!(held.status.code(), Some(0), "{}{}", text(&held.stdout), text(&held.stderr));
+    // Without the project the words make it a column of texts.
+    let path = |file: &str| project.path(file).to_str().unwrap().to_owned();
+    let (table, suite_file, root) = (path(CUSTOMERS), path(SUITE), path("").trim_end_matches('/').to_owned());
+    let outside = trainyard(&["data", "validate", &table, "--suite", &suite_file]);
+    assert_eq!(outside.status.code(), Some(3), "{}", text(&outside.stdout));
+    let named = trainyard(&["data", "validate", &table, "--suite", &suite_file, "--project", &root]);
+    assert_eq!(named.status.code(), Some(0), "{}", text(&named.stderr));
+    // What a run from elsewhere advises can be typed there.
+    project.write(SUITE, suite(&json!([low])));
+    with_suite(&project);
+    let refused = trainyard(&["run", &root]);
+    let said = text(&refused.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let advised = format!("trainyard data validate {table} --suite {suite_file} --project {root}");
+    assert!(said.contains(&advised), "{said}\n{advised}");
+    let words: Vec<&str> = advised.split(' ').skip(1).collect();
+    assert_eq!(trainyard(&words).status.code(), Some(3));
+}
+
+#[test]
+fn freshness_is_judged_every_run_and_repeated_as_it_was() {
+    let project = Project::with_rows(400);
+    let source = project.read(CUSTOMERS);
+    let stamped = |day: &str| {
+        let mut lines = source.lines();
+        let head = lines.next().unwrap();
+        let rows: String = lines.map(|line| format!("{line},{day}\n")).collect();
+        format!("{head},loaded\n{rows}")
+    };
+    project.write(CUSTOMERS, stamped("2026-01-30"));
+    let fresh = json!({"type": "expect_column_max_to_be_between",
+        "kwargs": {"column": "loaded", "min_value": {"$PARAMETER": "now() - timedelta(days=1)"}}});
+    project.write(SUITE, suite(&json!([fresh])));
+    with_suite(&project);
+    let result = project.json(&["run", "--as-of", "2026-01-31"]);
+    let run = result["run"].as_str().unwrap().to_owned();
+    assert_eq!(result["validation"]["as_of"], "2026-01-31T00:00:00");
+    assert!(result["again"].as_str().unwrap().ends_with(" --as-of 2026-01-31T00:00:00"), "{}", result["again"]);
+    // However often, and whenever: no stored result stands for it.
+    let again = project.json(&["run", "--as-of", "2026-01-31T00:00:00"]);
+    let ran = steps(&again, "ran");
+    assert_eq!((ran[0].as_str(), ran.contains(&"split".to_owned())), ("validate", false), "{ran:?}");
+    let planned = project.json(&["plan"]);
+    assert_eq!(planned["steps"][2]["reasons"][0], "its expectations ask for the time, so it always runs");
+    let stale = project.call(&["run", "--as-of", "2026-02-01T00:00:01Z"]);
+    assert_eq!(stale.status.code(), Some(3), "{}", text(&stale.stderr));
+    assert_eq!(project.call(&["run"]).status.code(), Some(3), "today it is old");
+    let verified = project.call(&["verify", &run]);
+    assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+    // A run that goes on takes for now what it took when it began.
+    project.json(&["step", "resolve", "--run", "nightly", "--as-of", "2026-01-31"]);
+    for step in ["ingest", "validate"] {
+        project.json(&["step", step, "--run", "nightly"]);
+    }
+    project.json(&["step", "resolve", "--run", "weekly", "--as-of", "2026-03-01"]);
+    assert_eq!(project.call(&["resume", "weekly"]).status.code(), Some(3));
+    project.write(CUSTOMERS, stamped("2026-02-28"));
+    let resumed = project.json(&["resume", "weekly"]);
+    assert_eq!(resumed["validation"]["as_of"], "2026-03-01T00:00:00");
+    let wrong = project.call(&["run", "--as-of", "yesterday"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
 }

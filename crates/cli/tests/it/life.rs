@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::project::{Project, REFERENCE, candidate, steps};
+use crate::project::{CUSTOMERS, Project, REFERENCE, candidate, steps};
 use crate::text;
 
 const STEPS: [&str; 10] =
@@ -133,4 +133,39 @@ fn strict_gates_refuse_with_exit_code_three() {
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&result["status"], &result["decision"]), (&json!("REFUSED"), &json!("refused")));
     assert!(result["model"].is_null());
+}
+
+#[test]
+fn rows_of_another_world_are_predicted_and_warned_of() {
+    let project = Project::with_rows(600);
+    project.run();
+    let source = project.read(CUSTOMERS);
+    let mut lines: Vec<Vec<String>> =
+        source.lines().take(41).map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    let place = |name: &str, lines: &[Vec<String>]| lines[0].iter().position(|cell| cell == name).unwrap();
+    let (contract, charges) = (place("Contract", &lines), place("MonthlyCharges", &lines));
+    let predict = |lines: &[Vec<String>]| {
+        let rows: Vec<String> = lines.iter().map(|line| line.join(",")).collect();
+        project.write("new.csv", rows.join("\n") + "\n");
+        project.call(&["predict", "--model", "churn-predictor", "--input", "new.csv", "--json"])
+    };
+    let like_training: Value = serde_json::from_slice(&predict(&lines).stdout).unwrap();
+    assert_eq!(like_training["oddities"], json!([]));
+    for line in &mut lines[1..4] {
+        line[contract] = "Month to month".to_owned();
+        line[charges] = "99999.5".to_owned();
+    }
+    let output = predict(&lines);
+    let said = text(&output.stderr);
+    let odd: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), odd["predictions"].as_array().unwrap().len()), (Some(0), 40), "{said}");
+    let found =
+        |what: &str| odd["oddities"].as_array().unwrap().iter().find(|odd| odd["what"] == what).unwrap().clone();
+    let unseen = found("unseen_categories");
+    assert_eq!((&unseen["column"], &unseen["rows"]), (&json!("Contract"), &json!(3)));
+    assert_eq!(unseen["named"][0], json!({"category": "Month to month", "rows": 3, "near": "Month-to-month"}));
+    assert_eq!(found("far_outside")["furthest"], 99_999.5);
+    for code in ["predict/unseen-category", "predict/out-of-range"] {
+        assert!(said.contains(code), "{said}");
+    }
 }

@@ -3,7 +3,7 @@
 //! Days and civil dates convert by Howard Hinnant's algorithms (*chrono-Compatible Low-Level Date Algorithms*).
 
 /// Microseconds of a day.
-pub(crate) const DAY: i64 = 86_400_000_000;
+pub const DAY: i64 = 86_400_000_000;
 /// The first and the last day of DuckDB's calendar; the two values beyond are its infinities.
 const DAYS: std::ops::RangeInclusive<i64> = -(i32::MAX as i64 - 1)..=(i32::MAX as i64 - 1);
 /// DuckDB's first timestamp, 290309-12-22 (BC) 00:00:00, and its last one.
@@ -11,14 +11,17 @@ const MICROSECONDS: std::ops::RangeInclusive<i64> = -9_223_372_022_400_000_000..
 
 /// A date by year (0 is 1 BC), month and day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Civil {
-    pub(crate) year: i64,
-    pub(crate) month: i64,
-    pub(crate) day: i64,
+pub struct Civil {
+    /// The year; 0 is 1 BC.
+    pub year: i64,
+    /// The month, from 1.
+    pub month: i64,
+    /// The day of the month, from 1.
+    pub day: i64,
 }
 
-/// Gives the day's date.
-pub(crate) fn civil(days: i64) -> Civil {
+/// Gives the date of a day, which is counted from 1970-01-01.
+pub fn civil(days: i64) -> Civil {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -46,8 +49,8 @@ pub(crate) fn is_leap(year: i64) -> bool {
     year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
 }
 
-/// Gives the number of days of a month.
-pub(crate) fn month_days(year: i64, month: i64) -> i64 {
+/// Gives the number of days of a month, which is counted from 1.
+pub fn month_days(year: i64, month: i64) -> i64 {
     match month {
         2 if is_leap(year) => 29,
         2 => 28,
@@ -57,7 +60,7 @@ pub(crate) fn month_days(year: i64, month: i64) -> i64 {
 }
 
 /// Gives the days since 1970-01-01, or `None` where the date does not exist or is outside the calendar's range.
-pub(crate) fn days(year: i64, month: i64, day: i64) -> Option<i32> {
+pub fn days(year: i64, month: i64, day: i64) -> Option<i32> {
     let exists = (-10_000_000..=10_000_000).contains(&year)
         && (1..=12).contains(&month)
         && (1..=month_days(year, month)).contains(&day);
@@ -328,4 +331,17 @@ pub(crate) fn starting_name(text: &str, month: bool, long: bool) -> Option<(i64,
         let start = text.get(..name.len())?;
         start.eq_ignore_ascii_case(name).then_some((place, name.len()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_dates_are_inverse_over_twelve_centuries() {
+        for day in (-300_000..150_000).step_by(7) {
+            let Civil { year, month, day: of_month } = civil(day);
+            assert_eq!(days(year, month, of_month).map(i64::from), Some(day));
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use trainyard_diagnostics::markup_text;
+
 use super::font::Font;
 use super::picture::{Align, Picture, Shape};
 use super::tone::{Color, PAPER, Theme, Tone};
@@ -14,7 +16,7 @@ pub(super) fn write(picture: &Picture) -> Vec<u8> {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{width}\" \
          height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<style>",
-        escaped(&picture.title)
+        markup_text(&picture.title)
     );
     style(&mut text, &classes, Theme::Light);
     text.push_str("@media (prefers-color-scheme:dark){");
@@ -96,7 +98,7 @@ fn letters(text: &mut String, font: &Font, words: &str, place: &str, class: usiz
     let _ = write!(
         text,
         "<g transform=\"{place} scale({scale:.6} -{scale:.6})\" class=\"f{class}\" aria-label=\"{}\">",
-        escaped(words)
+        markup_text(words)
     );
     for (glyph, x) in font.placed(words) {
         glyphs.insert(glyph);
@@ -119,23 +121,6 @@ fn short(number: f64) -> String {
     let rounded = (number * 100.0).round() / 100.0;
     // Zero has one form.
     format!("{}", rounded + 0.0)
-}
-
-/// Writes what XML 1.0 allows; other characters become the replacement character.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for mark in text.chars() {
-        match mark {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\t' | '\n' | '\r' => safe.push(' '),
-            mark if mark < ' ' || matches!(mark, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
-            mark => safe.push(mark),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ fn a_model_without_a_graph_says_why() {
     let features = "columns: {months: '\"\" + 1'}\ngroups: [{numeric: [months, MonthlyCharges], impute: mean}]\n";
     let trained = Project::new(CHURN, features, MODELS, &table).train(&table, None).unwrap();
     let folder = open_form(&trained, &table, None);
-    assert_eq!(folder.keys().collect::<Vec<_>>(), ["MLmodel", "model_card.md"]);
+    assert_eq!(folder.keys().collect::<Vec<_>>(), ["MLmodel", "model_card.md", "training_data.json"]);
     assert!(text(&folder, "model_card.md").contains("There is no `model.onnx`: a column has an empty name"));
     assert!(!text(&folder, "MLmodel").contains("onnx"));
 }

@@ -27,6 +27,9 @@ pub enum Entry {
         steps: Vec<String>,
         /// The one step that was asked for, in a run that is driven step by step.
         only: Option<String>,
+        /// The moment that the run takes for now, in microseconds since 1970; absent in journals of old, which took none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        as_of: Option<i64>,
     },
     /// A step began.
     StepBegan {
@@ -175,6 +178,14 @@ impl Journal {
             entries.push(entry.map_err(|_| JournalError::Damaged(path.to_owned(), number + 1))?);
         }
         Ok(entries)
+    }
+
+    /// Gives the moment that a run takes for now, in microseconds since 1970: that of its first line.
+    pub fn as_of(entries: &[Entry]) -> Option<i64> {
+        entries.iter().find_map(|entry| match entry {
+            Entry::Began { at, as_of, .. } => Some(as_of.unwrap_or(at.saturating_mul(1000))),
+            _ => None,
+        })
     }
 
     /// Gives the records of the steps that are done, by name, with whether they were cached and their seconds.

@@ -73,6 +73,14 @@ pub struct Finished {
     pub seconds: f64,
     /// What it left, when it did.
     pub record: Option<Record>,
+    /// What of that deserves attention.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Finished {
+    fn new(name: String, status: StepStatus, seconds: f64, record: Option<Record>) -> Finished {
+        Finished { name, status, seconds, record, warnings: Vec::new() }
+    }
 }
 
 /// How a graph ended.
@@ -134,7 +142,7 @@ impl Engine {
         for (name, (record, cached, seconds)) in done {
             outputs.insert(name.clone(), Arc::new(record.output.clone()));
             let status = if cached { StepStatus::Cached } else { StepStatus::Ran };
-            finished.insert(name.clone(), Finished { name, status, seconds, record: Some(record) });
+            finished.insert(name.clone(), Finished::new(name, status, seconds, Some(record)));
         }
         let mut open: Vec<Arc<dyn Step>> = engine.graph.steps().to_vec();
         let mut left_out: BTreeSet<&'static str> = BTreeSet::new();
@@ -195,7 +203,7 @@ impl Engine {
                     (StepStatus::Failed, None)
                 }
             };
-            finished.insert(name.clone(), Finished { name, status, seconds, record });
+            finished.insert(name.clone(), Finished::new(name, status, seconds, record));
         }
         // Of a step that was left behind nothing more is awaited, not even that it lets go of the log.
         let guard = match running.log.try_lock() {
@@ -204,10 +212,13 @@ impl Engine {
             Err(TryLockError::WouldBlock) => None,
         };
         let unfinished = at_work > 0 || !open.is_empty();
-        let skipped =
-            |name: &str| Finished { name: name.to_owned(), status: StepStatus::Skipped, seconds: 0.0, record: None };
-        let names = engine.graph.steps().iter().map(|step| step.name());
-        let steps: Vec<Finished> = names.map(|name| finished.remove(name).unwrap_or_else(|| skipped(name))).collect();
+        let skipped = |name: &str| Finished::new(name.to_owned(), StepStatus::Skipped, 0.0, None);
+        let mut ended = |step: &Arc<dyn Step>| {
+            let mut ended = finished.remove(step.name()).unwrap_or_else(|| skipped(step.name()));
+            ended.warnings = ended.record.as_ref().map(|record| step.warnings(&record.output)).unwrap_or_default();
+            ended
+        };
+        let steps: Vec<Finished> = engine.graph.steps().iter().map(&mut ended).collect();
         let is_whole = steps.iter().all(|step| step.record.is_some() || left_out.contains(step.name.as_str()));
         let last = locked(&running.unlogged).last().map(|done| done.record.step.clone()).unwrap_or_default();
         let all = is_whole.then_some(steps.as_slice());
@@ -369,6 +380,10 @@ impl Running {
                 (StepStatus::Failed, (String::new(), "failed".to_owned()))
             }
         };
+        let warnings = settled.as_ref().map(|(record, _)| step.warnings(&record.output)).unwrap_or_default();
+        for diagnostic in warnings {
+            self.engine.reporter.report(&Event::Warning { diagnostic });
+        }
         let step = step.name().to_owned();
         self.engine.reporter.report(&Event::StepFinished { step, status, seconds, subject, result: text });
         settled

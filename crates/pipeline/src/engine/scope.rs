@@ -77,6 +77,12 @@ impl Scope {
         self.reporter.report(&Event::Warning { diagnostic });
     }
 
+    /// Gives a question for work that outlives no step: whether the user asked to stop.
+    pub fn stop_wish(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let cancel = self.cancel.clone();
+        move || cancel.is_cancelled()
+    }
+
     /// Ends the step when the user asked to stop.
     pub fn check(&self) -> Result<(), Failure> {
         if self.cancel.is_cancelled() { Err(Failure::Interrupted) } else { Ok(()) }

@@ -200,6 +200,10 @@ pub trait Step: Send + Sync {
     fn cacheable(&self) -> bool {
         true
     }
+    /// Says why no stored result may stand for running it.
+    fn why_not_cacheable(&self) -> &'static str {
+        "it acts outside the project's files, so it always runs"
+    }
     /// Says whether the steps before it must be logged before it runs. One that says no asks for that itself before it
     /// makes anything ([`Scope::log`]).
     fn logs_first(&self) -> bool {
@@ -216,6 +220,14 @@ pub trait Step: Send + Sync {
     /// Says whether what it left ends the run: the steps that need it are left out, and that is no failure.
     fn ends_run(&self, _output: &Output) -> bool {
         false
+    }
+    /// Says whether what it leaves may end the run, where that is not known yet.
+    fn may_end_run(&self) -> bool {
+        false
+    }
+    /// Tells what of its result deserves attention, whether it ran or a stored result stands for it.
+    fn warnings(&self, _output: &Output) -> Vec<Diagnostic> {
+        Vec::new()
     }
     /// Does the work.
     fn run(&self, scope: &Scope) -> Result<Output, Failure>;

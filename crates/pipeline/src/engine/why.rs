@@ -17,6 +17,8 @@ pub enum Action {
     Run,
     /// It runs if what it needs comes out differently.
     Depends,
+    /// It is left out: the stored result of a step before it ends the run.
+    Skip,
 }
 
 /// One step of a plan.
@@ -36,13 +38,21 @@ pub struct Planned {
 pub fn plan(graph: &Graph, cache: &Cache) -> Result<Vec<Planned>, Failure> {
     let mut outputs: BTreeMap<String, Arc<Output>> = BTreeMap::new();
     let mut planned = Vec::new();
+    // The steps behind one that ends the run, or that may end it once it has run; with its name.
+    let mut ended: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut unsure: BTreeMap<&str, &str> = BTreeMap::new();
     for step in graph.steps() {
+        if let Some(by) = ended.get(step.name()) {
+            let reasons = vec![format!("{by} ends the run before it")];
+            planned.push(Planned { name: step.name().to_owned(), action: Action::Skip, reasons, inputs: Vec::new() });
+            continue;
+        }
         // A step that only comes after another reads nothing of it: what it would do is known all the same.
         let reads: BTreeSet<&str> = step.reads().iter().map(|read| read.step).collect();
         let open: Vec<&str> = reads.into_iter().filter(|need| !outputs.contains_key(*need)).collect();
         let inputs = declared(&**step, &outputs)?;
-        let (action, reasons) = if !step.cacheable() {
-            (Action::Run, vec!["it acts outside the project's files, so it always runs".to_owned()])
+        let (action, mut reasons) = if !step.cacheable() {
+            (Action::Run, vec![step.why_not_cacheable().to_owned()])
         } else if !open.is_empty() {
             let changed = match cache.latest(step.name()) {
                 Some(latest) => changes(&**step, &latest, &inputs, &open),
@@ -54,6 +64,15 @@ pub fn plan(graph: &Graph, cache: &Cache) -> Result<Vec<Planned>, Failure> {
         } else {
             look_up(&**step, cache, &inputs, &mut outputs)
         };
+        if let Some(by) = unsure.get(step.name()) {
+            reasons.push(format!("it may be left out: {by} may end the run before it"));
+        }
+        let behind = graph.needing(step.name()).into_iter().map(|behind| (behind, step.name()));
+        match outputs.get(step.name()) {
+            Some(output) if step.ends_run(output) => ended.extend(behind),
+            None if step.may_end_run() => unsure.extend(behind),
+            _ => {}
+        }
         let shown = inputs.iter().map(|input| (input.name.clone(), input.digest.short())).collect();
         planned.push(Planned { name: step.name().to_owned(), action, reasons, inputs: shown });
     }

@@ -1,13 +1,13 @@
 //! What all steps of one run share.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_array::RecordBatch;
 use serde_json::Value;
 use trainyard_data::Master;
-use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_diagnostics::{Diagnostic, Fault, shell_word};
 use trainyard_engines::{Engine, Engines};
 use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::pictures::{Picture, Theme};
@@ -16,6 +16,7 @@ use trainyard_spec::{Origin, Resolved, SliceSpec};
 use trainyard_tracking::{Batch, Metric, Tracking};
 
 use crate::engine::{Failure, Input, Output, Read, Record, Scope};
+use crate::project::source_path;
 
 /// The files of a model folder, in order.
 pub(crate) const MODEL_FILES: [&str; 3] = ["model.json", "seen_rows.bin", "signature.json"];
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) mode: Mode,
     /// Where external engines are.
     pub(crate) engines: Arc<Engines>,
+    /// The moment that the run takes for now, in microseconds since 1970; unset where nothing runs.
+    pub(crate) as_of: OnceLock<i64>,
     /// The time, which only tracking sees.
     pub(crate) now_ms: fn() -> i64,
     /// Uses of reference tests that are not logged yet.
@@ -77,6 +80,21 @@ impl Context {
             Mode::Live => None,
             Mode::Replay { recorded, .. } => recorded.get(step),
         }
+    }
+
+    /// Writes a path of the project as it is typed where the command was.
+    pub(crate) fn typed(&self, path: &str) -> String {
+        typed_word(&self.root.join(path))
+    }
+
+    /// Writes the source as it is typed where the command was.
+    pub(crate) fn typed_source(&self) -> String {
+        let source = &self.resolved.project.data.source.value;
+        // What has a scheme is no path.
+        if source.contains("://") {
+            return shell_word(source);
+        }
+        typed_word(&source_path(&self.root, &self.resolved.overrides, source))
     }
 
     /// Gives the configuration as a document.
@@ -239,6 +257,10 @@ impl Context {
         let model = Model::from_folder(&folder).map_err(|error| error.diagnostic())?;
         Ok((model, Model::digest(&folder)))
     }
+}
+
+fn typed_word(path: &Path) -> String {
+    shell_word(&path.strip_prefix(".").unwrap_or(path).display().to_string())
 }
 
 /// Names the artifacts that hold a model of `step`.

@@ -1,32 +1,35 @@
 //! Compares the data with what the model in service was trained on.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Fault};
-use trainyard_files::{Digest, write_atomic};
+use trainyard_files::{Digest, Operation, write_atomic};
 use trainyard_quality::drift::{Report, Request, Rules, drift, page};
-use trainyard_spec::{Against, DriftSpec, OnDrift, Task};
-use trainyard_tracking::{ModelReference, RunRecord, Status};
+use trainyard_spec::{Against, DriftSpec, DriftTest, OnDrift, Task};
+use trainyard_tracking::{ModelReference, RunRecord};
 
 use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
-use crate::project::source_path;
+use crate::project::typed_path;
 
-pub(crate) struct Drift(pub(crate) Arc<Context>);
+pub(crate) struct Drift {
+    context: Arc<Context>,
+    /// What was found when somebody first asked: what is compared with is what the key is of.
+    found: OnceLock<Reference>,
+}
 
 /// Where the page is written in the project.
 const PAGE: &str = ".trainyard/reports/drift.html";
-/// How many of the latest runs are looked through for one that finished.
-const RUNS: usize = 200;
 /// The most columns that a message names.
 const NAMED: usize = 5;
 
 /// What the data is compared with.
+#[derive(Clone)]
 enum Reference {
     /// A table among the objects: whose it is, and its digest.
     Stored(String, Digest),
@@ -37,13 +40,30 @@ enum Reference {
 }
 
 impl Drift {
+    pub(crate) fn new(context: &Arc<Context>) -> Drift {
+        Drift { context: Arc::clone(context), found: OnceLock::new() }
+    }
+
     fn spec(&self) -> Result<&DriftSpec, Failure> {
-        self.0.resolved.project.drift.as_ref().ok_or_else(|| internal("the step drift is here without its section"))
+        self.context
+            .resolved
+            .project
+            .drift
+            .as_ref()
+            .ok_or_else(|| internal("the step drift is here without its section"))
     }
 
     /// Finds the table to compare with; in a replay the one that the run found.
     fn reference(&self) -> Result<Reference, Failure> {
-        if let Mode::Replay { recorded, .. } = &self.0.mode {
+        if let Some(found) = self.found.get() {
+            return Ok(found.clone());
+        }
+        let found = self.look()?;
+        Ok(self.found.get_or_init(|| found).clone())
+    }
+
+    fn look(&self) -> Result<Reference, Failure> {
+        if let Mode::Replay { recorded, .. } = &self.context.mode {
             let record = recorded.get("drift");
             let table = record.and_then(|record| record.output.artifacts.get("reference").copied());
             let why = record.and_then(|record| record.output.facts["skipped"].as_str()).unwrap_or_default();
@@ -57,27 +77,27 @@ impl Drift {
             Against::PreviousRun => self.previous_run()?,
             Against::File(path) => return self.file(path),
         };
-        Ok(match found {
-            Reference::Stored(whose, digest) if !self.0.objects.verify(&digest).unwrap_or(false) => {
-                Reference::Absent(format!("the data of {whose} is no longer stored"))
-            }
-            found => found,
-        })
+        if let Reference::Stored(whose, digest) = &found
+            && !self.context.objects.verify(digest).map_err(|error| error.diagnostic())?
+        {
+            return Ok(Reference::Absent(format!("the data of {whose} is no longer stored")));
+        }
+        Ok(found)
     }
 
     fn last_promoted(&self) -> Result<Reference, Failure> {
-        let project = &self.0.resolved.project;
+        let project = &self.context.resolved.project;
         let Some(promote) = &project.promote else {
             return Ok(Reference::Absent("trainyard.yaml has no `promote` section".to_owned()));
         };
         let alias = &promote.alias.value;
         let reference = format!("{}@{alias}", project.model.value).parse::<ModelReference>();
         let reference = reference.map_err(|error| error.diagnostic())?;
-        let version = self.0.tracking.find_version(&reference).map_err(|error| error.diagnostic())?;
+        let version = self.context.tracking.find_version(&reference).map_err(|error| error.diagnostic())?;
         let Some(version) = version else {
             return Ok(Reference::Absent(format!("there is no {alias} yet")));
         };
-        let run = self.0.tracking.run(&version.run).map_err(|error| error.diagnostic())?;
+        let run = self.context.tracking.run(&version.run).map_err(|error| error.diagnostic())?;
         let whose = format!("v{}", version.version);
         Ok(match run.as_ref().and_then(|run| input(run, "train")) {
             Some(digest) => Reference::Stored(whose, digest),
@@ -86,23 +106,17 @@ impl Drift {
     }
 
     fn previous_run(&self) -> Result<Reference, Failure> {
-        let tracking = &self.0.tracking;
-        let runs = tracking.runs(RUNS, None).map_err(|error| error.diagnostic())?;
-        let experiment = &self.0.resolved.project.tracking.experiment.value;
-        let ended = |run: &&RunRecord| {
-            let good = matches!(run.status, Status::Finished | Status::Refused);
-            good && run.run != self.0.run && run.experiment == *experiment
-        };
-        let found = runs.iter().filter(ended).find_map(|run| Some((run, input(run, "master")?)));
-        Ok(match found {
-            Some((run, digest)) => Reference::Stored(format!("run {}", run.run), digest),
+        let experiment = &self.context.resolved.project.tracking.experiment.value;
+        let found = self.context.tracking.input_before(&self.context.run, experiment, "master");
+        Ok(match found.map_err(|error| error.diagnostic())? {
+            Some((run, digest)) => Reference::Stored(format!("run {run}"), digest),
             None => Reference::Absent("no run has finished before this one".to_owned()),
         })
     }
 
     fn file(&self, written: &str) -> Result<Reference, Failure> {
-        let path = source_path(&self.0.root, &[], written);
-        match self.0.objects.digests().of(&*self.0.io, &path) {
+        let path = typed_path(&self.context.root, &self.context.resolved.overrides, "drift.against", written);
+        match self.context.objects.digests().of(&*self.context.io, &path) {
             Ok((digest, _)) => Ok(Reference::File(path, digest)),
             // The reader of tables says best what is wrong with a file.
             Err(error) => Err(self.read(&path, written).err().unwrap_or_else(|| error.diagnostic().into())),
@@ -110,8 +124,8 @@ impl Drift {
     }
 
     fn read(&self, path: &std::path::Path, written: &str) -> Result<RecordBatch, Failure> {
-        let options = ReadOptions::of(&self.0.resolved.project.data);
-        trainyard_data::read(&*self.0.io, path, written, &options).map_err(|error| {
+        let options = ReadOptions::of(&self.context.resolved.project.data);
+        trainyard_data::read(&*self.context.io, path, written, &options).map_err(|error| {
             let diagnostic = error.diagnostic();
             let origin = self.spec().ok().filter(|_| diagnostic.primary.is_none()).map(|spec| &spec.against.origin);
             match origin {
@@ -130,13 +144,9 @@ impl Drift {
         })
     }
 
-    fn skipped(&self, scope: &Scope, why: &str) -> Result<Output, Failure> {
-        let mut output = Output {
-            facts: json!({ "skipped": why }),
-            headline: ("not looked for".to_owned(), why.to_owned()),
-            ..Output::default()
-        };
-        output.artifacts.insert("report".to_owned(), scope.store(&to_json(&output.facts))?);
+    fn skipped(&self, scope: &Scope, why: &str, facts: Value) -> Result<Output, Failure> {
+        let mut output = Output { facts, headline: ("not looked for".to_owned(), why.to_owned()), ..Output::default() };
+        output.artifacts.insert("report".to_owned(), scope.store(&to_json(&json!({ "skipped": why })))?);
         Ok(output)
     }
 }
@@ -164,7 +174,7 @@ impl Step for Drift {
             Reference::Stored(_, digest) | Reference::File(_, digest) => digest,
             Reference::Absent(why) => Digest::of(why.as_bytes()),
         };
-        Ok(vec![self.0.section("drift"), self.0.section("data"), Input::new("reference", reference)])
+        Ok(vec![self.context.section("drift"), self.context.section("data"), Input::new("reference", reference)])
     }
 
     fn redone_with(&self) -> &'static [&'static str] {
@@ -181,21 +191,28 @@ impl Step for Drift {
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let spec = self.spec()?;
         let (digest, reference) = match self.reference()? {
-            Reference::Absent(why) => return self.skipped(scope, &why),
+            Reference::Absent(why) => return self.skipped(scope, &why, json!({ "skipped": why })),
             Reference::Stored(_, digest) => {
-                let bytes = self.0.objects.get(&digest).map_err(|error| error.diagnostic())?;
+                let bytes = self.context.objects.get(&digest).map_err(|error| error.diagnostic())?;
                 let table = trainyard_data::from_parquet(&bytes, "the reference");
                 (scope.store(&bytes)?, table.map_err(|error| error.diagnostic())?)
             }
-            Reference::File(path, _) => {
+            Reference::File(path, digest) => {
                 let table = self.read(&path, &spec.against.value)?;
+                let now =
+                    self.context.objects.digests().of(&*self.context.io, &path).map_err(|error| error.diagnostic())?;
+                if now.0 != digest {
+                    let file = spec.against.value.clone();
+                    let cause = "it changed while it was read".to_owned();
+                    return Err(trainyard_data::Error::Unreadable { file, cause }.diagnostic().into());
+                }
                 let bytes = trainyard_data::to_parquet(&table).map_err(|error| error.diagnostic())?;
                 (scope.store(&bytes)?, table)
             }
         };
-        let table = self.0.table(scope, "ingest", "table")?;
-        let target = self.0.target(scope)?;
-        let data = &self.0.resolved.project.data;
+        let table = self.context.table(scope, "ingest", "table")?;
+        let target = self.context.target(scope)?;
+        let data = &self.context.resolved.project.data;
         let key = data.key.iter().map(|key| key.value.clone());
         let without: Vec<String> = key.chain(spec.leave_out.iter().map(|name| name.value.clone())).collect();
         let report = drift(&Request {
@@ -208,21 +225,9 @@ impl Step for Drift {
             rules: &Rules::of(spec),
         });
         scope.check()?;
-        let broken: Vec<String> = report
-            .left_out
-            .iter()
-            .filter(|left| left.is_broken)
-            .map(|left| format!("{}: {}", left.column, left.why))
-            .collect();
-        if !broken.is_empty() {
-            let columns = if broken.len() == 1 { "column" } else { "columns" };
-            let title = format!("{} {columns} can no longer be compared", broken.len());
-            let warning = broken.into_iter().fold(Diagnostic::warning("drift/broken-column", title), Diagnostic::note);
-            let warning = warning.help("mend the source, or name what is gone for good in `drift.leave_out`");
-            scope.warn(spec.against.origin.point(warning, "the data is compared with this"));
-        }
         if report.compared == 0 {
-            return self.skipped(scope, "no column can be compared");
+            let why = "no column can be compared";
+            return self.skipped(scope, why, json!({ "skipped": why, "broken_why": broken(&report) }));
         }
         let page = page(&report, [&self.words()?, "the data of this run"]);
         let mut output =
@@ -237,32 +242,45 @@ impl Step for Drift {
         output.logged.metrics =
             vec![("drift_share".to_owned(), 0, report.share), ("drifted_columns".to_owned(), 0, report.drifted as f64)];
         output.logged.tags.insert("drift".to_owned(), report.drift.to_string());
-        if !report.drift {
-            return Ok(output);
+        if report.drift && spec.on_drift == OnDrift::Stop && self.context.is_live() {
+            self.context.log_of_failed(&output)?;
+            self.publish_page(page.as_bytes())?;
+            // A step that fails leaves nothing to warn of.
+            let broken = self.warnings(&output).into_iter().filter(|warning| warning.code == "drift/broken-column");
+            broken.for_each(|warning| scope.warn(warning));
+            let problem = self.drifted(Diagnostic::error("drift/stopped", title(&output.facts)), &output.facts);
+            let problem = problem.with_fault(Fault::Refused).help(
+                "mend the data where it is wrong; where the world has moved, \
+                 `trainyard run --set drift.on_drift=warn` trains on it",
+            );
+            return Err(spec.against.origin.point(problem, "the data is compared with this").into());
         }
-        let found = |problem: Diagnostic| {
-            let problem = problem.note(format!("they moved most: {}", named(&report)));
-            problem
-                .note(format!("it was compared with {}; {PAGE} shows every column", self.words().unwrap_or_default()))
+        Ok(output)
+    }
+
+    fn may_end_run(&self) -> bool {
+        self.spec().is_ok_and(|spec| spec.on_drift == OnDrift::Retrain)
+    }
+
+    fn warnings(&self, output: &Output) -> Vec<Diagnostic> {
+        let Ok(spec) = self.spec() else {
+            return Vec::new();
         };
-        let title = format!("the data has drifted: {} of {} columns", report.drifted, report.compared);
-        match spec.on_drift {
-            OnDrift::Stop if self.0.is_live() => {
-                self.0.log_of_failed(&output)?;
-                self.publish_page(page.as_bytes())?;
-                let problem = found(Diagnostic::error("drift/stopped", title)).with_fault(Fault::Refused);
-                let problem = problem.help(
-                    "mend the data where it is wrong; where the world has moved, \
-                     `trainyard run --set drift.on_drift=warn` trains on it",
-                );
-                Err(spec.against.origin.point(problem, "the data is compared with this").into())
-            }
-            _ => {
-                let problem = found(Diagnostic::warning("drift/found", title));
-                scope.warn(problem.help("look whether the source is right; a model learns from what it is given"));
-                Ok(output)
-            }
+        let mut warnings = Vec::new();
+        let broken = words(&output.facts["broken_why"]);
+        if !broken.is_empty() {
+            let columns = if broken.len() == 1 { "column" } else { "columns" };
+            let title = format!("{} {columns} can no longer be compared", broken.len());
+            let warning = Diagnostic::warning("drift/broken-column", title);
+            let warning = broken.into_iter().fold(warning, Diagnostic::note);
+            let warning = warning.help("mend the source, or name what is gone for good in `drift.leave_out`");
+            warnings.push(spec.against.origin.point(warning, "the data is compared with this"));
         }
+        if output.facts["drift"] == json!(true) {
+            let found = self.drifted(Diagnostic::warning("drift/found", title(&output.facts)), &output.facts);
+            warnings.push(found.help("look whether the source is right; a model learns from what it is given"));
+        }
+        warnings
     }
 
     fn refresh(&self, output: &mut Output) {
@@ -275,24 +293,61 @@ impl Step for Drift {
     }
 
     fn publish(&self, scope: &Scope, record: &Record) -> Result<(), Failure> {
-        match record.output.artifacts.get("page").filter(|_| self.0.is_live()) {
+        match record.output.artifacts.get("page").filter(|_| self.context.is_live()) {
             Some(digest) => {
                 self.publish_page(&scope.objects().get(digest).map_err(|error| Failure::from(error.diagnostic()))?)
             }
+            None if self.context.is_live() => remove_page(&self.context).map_err(Failure::from),
             None => Ok(()),
         }
     }
 }
 
 impl Drift {
+    /// Adds what moved, and what it was compared with.
+    fn drifted(&self, problem: Diagnostic, facts: &Value) -> Diagnostic {
+        let against = self.words().unwrap_or_default();
+        let problem = problem.note(format!("they moved most: {}", named(&facts["moved"])));
+        problem.note(format!("it was compared with {against}; {PAGE} shows every column"))
+    }
+
     fn publish_page(&self, page: &[u8]) -> Result<(), Failure> {
-        let path = self.0.root.join(PAGE);
-        let there = self.0.objects.digests().of(&*self.0.io, &path).is_ok_and(|(found, _)| found == Digest::of(page));
+        let path = self.context.root.join(PAGE);
+        let there = self
+            .context
+            .objects
+            .digests()
+            .of(&*self.context.io, &path)
+            .is_ok_and(|(found, _)| found == Digest::of(page));
         if there {
             return Ok(());
         }
-        write_atomic(&*self.0.io, &path, page).map_err(|error| error.diagnostic().into())
+        write_atomic(&*self.context.io, &path, page).map_err(|error| error.diagnostic().into())
     }
+}
+
+/// Removes the page of an earlier run, which is of other data.
+pub(crate) fn remove_page(context: &Context) -> Result<(), Diagnostic> {
+    let path = context.root.join(PAGE);
+    if !context.io.exists(&path) {
+        return Ok(());
+    }
+    let failed = |error| trainyard_files::Error::io(Operation::Remove, &path, error).diagnostic();
+    context.io.remove_file(&path).map_err(failed)
+}
+
+/// Says which columns can no longer be compared, and why.
+fn broken(report: &Report) -> Vec<String> {
+    let broken = report.left_out.iter().filter(|left| left.is_broken);
+    broken.map(|left| format!("{}: {}", left.column, left.why)).collect()
+}
+
+fn words(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+fn title(facts: &Value) -> String {
+    format!("the data has drifted: {} of {} columns", facts["drifted"], facts["compared"])
 }
 
 /// Gives what the report of a run shows.
@@ -305,6 +360,7 @@ fn facts(report: &Report) -> Value {
     json!({
         "drift": report.drift, "drifted": report.drifted, "compared": report.compared, "share": report.share,
         "limit": report.limit, "target_drift": report.target_drift, "moved": moved.collect::<Vec<_>>(),
+        "broken_why": broken(report),
         "broken": report.left_out.iter().filter(|left| left.is_broken).map(|left| &left.column).collect::<Vec<_>>(),
     })
 }
@@ -315,16 +371,15 @@ fn headline(report: &Report) -> String {
 }
 
 /// Names the columns that moved, those first whose test is furthest beyond its threshold.
-fn named(report: &Report) -> String {
+fn named(facts: &Value) -> String {
     let mut moved: Vec<(f64, &str, String)> = Vec::new();
-    for column in report.columns.iter().filter(|column| column.drifted) {
-        let Some((test, value)) = column.deciding().and_then(|test| Some((test, test.value?))) else { continue };
-        let beyond = if test.test.is_p_value() { test.threshold / value } else { value / test.threshold };
-        moved.push((
-            beyond,
-            &column.column,
-            format!("{} ({} {})", column.column, test.test, crate::report::figure(value)),
-        ));
+    for column in facts.as_array().into_iter().flatten() {
+        let word = |key: &str| column[key].as_str();
+        let number = |key: &str| column[key].as_f64();
+        let (Some(name), Some(test)) = (word("column"), word("test").and_then(DriftTest::by_name)) else { continue };
+        let (Some(value), Some(threshold)) = (number("value"), number("threshold")) else { continue };
+        let beyond = if test.is_p_value() { threshold / value } else { value / threshold };
+        moved.push((beyond, name, format!("{name} ({test} {})", crate::report::figure(value))));
     }
     moved.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let more = moved.len().saturating_sub(NAMED);

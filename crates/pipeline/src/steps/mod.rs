@@ -19,6 +19,8 @@ mod validate;
 
 use std::sync::Arc;
 
+use trainyard_diagnostics::Diagnostic;
+
 pub(crate) use context::{Context, Mode};
 pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
@@ -44,16 +46,21 @@ pub(crate) const NAMES: [&str; 14] = [
     "promote",
 ];
 
+/// Removes the reports of steps that a run of this configuration does not have: they are of other data.
+pub(crate) fn remove_stale_reports(context: &Context) -> Result<(), Diagnostic> {
+    if context.resolved.project.drift.is_none() { drift::remove_page(context) } else { Ok(()) }
+}
+
 /// Makes the steps that the configuration asks for; absent sections leave their step out.
 pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     let project = &context.resolved.project;
     let mut steps: Vec<Arc<dyn Step>> =
         vec![Arc::new(resolve::Resolve(Arc::clone(context))), Arc::new(ingest::Ingest(Arc::clone(context)))];
     if project.validate.is_some() {
-        steps.push(Arc::new(Validate(Arc::clone(context))));
+        steps.push(Arc::new(Validate::new(context)));
     }
     if project.drift.is_some() {
-        steps.push(Arc::new(drift::Drift(Arc::clone(context))));
+        steps.push(Arc::new(drift::Drift::new(context)));
     }
     let fits: [Arc<dyn Step>; 4] = [
         Arc::new(split::Split(Arc::clone(context))),

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trainyard_pipeline::{Cancel, Failure, Request, RunResult, Silent, StepStatus, run, step, tracking, verify};
+use trainyard_pipeline::engine::Action;
+use trainyard_pipeline::{
+    Cancel, Failure, Request, RunResult, Silent, StepStatus, plan, run, step, tracking, verify, why,
+};
 use trainyard_tracking::{Status, Tracking};
 
 use crate::shop;
@@ -27,6 +30,15 @@ impl Shop {
 
     fn root(&self) -> PathBuf {
         self.0.path().join("shop")
+    }
+
+    /// Puts another section of drift, or none, in the place of the one that is there.
+    fn asks(&self, section: &str) {
+        let path = self.root().join("trainyard.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let rest: String =
+            text.lines().filter(|line| !line.starts_with("drift:")).map(|line| format!("{line}\n")).collect();
+        fs::write(path, format!("{rest}{section}\n")).unwrap();
     }
 
     fn request(&self) -> Request {
@@ -130,13 +142,27 @@ fn without_drift_nothing_is_trained_where_drift_retrains() {
     assert_eq!(statuses(&calm, StepStatus::Skipped)[..2], ["split", "features"]);
     let store = tracking(&shop.root()).unwrap();
     assert_eq!(store.find_run(&calm.run).unwrap().status, Status::Finished);
+    // What it did is repeated, although it trained nothing.
+    let verified = verify(&shop.request(), &calm.run, &[1, 2], Arc::new(Silent), &Cancel::default()).unwrap();
+    assert!(verified.identical, "{verified:?}");
+    let repeated = |step: &str| verified.replays[0].artifacts.iter().any(|artifact| artifact.step == step);
+    assert_eq!([repeated("drift"), repeated("split")], [true, false]);
     // A scheduler that drives the steps itself is told that this was the last one.
     let step = |name| step(&shop.request(), name, "nightly", Arc::new(Silent), &Cancel::default());
     assert!(step("resolve").unwrap().ended.is_none() && step("ingest").unwrap().ended.is_none());
     assert_eq!(step("drift").unwrap().ended.and_then(|ended| ended.decision).as_deref(), Some("kept"));
     let Err(Failure::Problems(problems)) = step("split") else { panic!("it went on") };
     assert_eq!(problems[0].code, "resume/nothing");
+    // Nothing has changed: it would end there again.
+    let asked = plan(&shop.request()).unwrap().steps;
+    let action = |name: &str| asked.iter().find(|step| step.name == name).unwrap().action;
+    assert_eq!([action("drift"), action("split"), action("promote")], [Action::Cached, Action::Skip, Action::Skip]);
+    assert_eq!(why(&shop.request(), "train").unwrap().reasons, ["drift ends the run before it"]);
     shop.moves(40);
+    let split = why(&shop.request(), "split").unwrap();
+    assert_ne!(split.action, Action::Skip);
+    assert!(split.reasons.contains(&"it may be left out: drift may end the run before it".to_owned()), "{split:?}");
+    assert!(!why(&shop.request(), "drift").unwrap().reasons.iter().any(|reason| reason.contains("left out")));
     let moved = shop.run().unwrap();
     assert!(statuses(&moved, StepStatus::Skipped).is_empty() && moved.candidate.is_object(), "{:?}", moved.steps);
 }
@@ -158,4 +184,83 @@ fn a_run_is_compared_with_the_one_before_or_with_a_file() {
     assert_eq!(problems[0].code, "data/missing-file");
     let verified = verify(&shop.request(), &result.run, &[1], Arc::new(Silent), &Cancel::default()).unwrap();
     assert!(verified.identical);
+}
+
+#[test]
+fn what_a_cached_comparison_warns_of_is_told_again() {
+    let shop = Shop::with("{against: before.csv, share: 0.4}");
+    fs::write(shop.root().join("before.csv"), "size,bought,gone\n1,yes,1\n2,no,2\n3,no,3\n4,yes,4\n5,no,5\n6,yes,6\n")
+        .unwrap();
+    let warned = |result: &RunResult| -> Vec<String> {
+        result.warnings.iter().map(|warning| warning["code"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = shop.run().unwrap();
+    assert_eq!(warned(&first), ["drift/broken-column", "drift/found"], "{:?}", first.drift);
+    let second = shop.run().unwrap();
+    assert!(statuses(&second, StepStatus::Cached).contains(&"drift"));
+    assert_eq!(second.warnings, first.warnings);
+}
+
+#[test]
+fn a_page_of_other_data_does_not_stay() {
+    let shop = Shop::with("{}");
+    let page = shop.root().join(".trainyard/reports/drift.html");
+    fs::create_dir_all(page.parent().unwrap()).unwrap();
+    fs::write(&page, "of long ago").unwrap();
+    shop.run().unwrap();
+    assert!(!shop.page(), "nothing was compared");
+    shop.run().unwrap();
+    assert!(shop.page());
+    shop.asks("");
+    shop.run().unwrap();
+    assert!(!shop.page(), "nobody asked for a comparison");
+}
+
+#[test]
+fn the_run_before_is_the_one_before_when_it_goes_on_too() {
+    let shop = Shop::with("{against: previous_run, share: 0.4}");
+    let first = shop.run().unwrap();
+    let request = shop.request();
+    let step = |name| step(&request, name, "nightly", Arc::new(Silent), &Cancel::default()).unwrap();
+    step("resolve");
+    shop.moves(40);
+    let later = shop.run().unwrap();
+    step("ingest");
+    assert_eq!(step("drift").subject, format!("against run {}", first.run));
+    assert_eq!(
+        shop.run().unwrap().steps.iter().find(|step| step.name == "drift").unwrap().subject,
+        format!("against run {}", later.run)
+    );
+}
+
+#[test]
+fn a_reference_that_can_not_be_read_is_not_taken_for_none() {
+    let shop = Shop::with("{against: previous_run}");
+    let first = shop.run().unwrap();
+    let store = tracking(&shop.root()).unwrap();
+    let master = store.find_run(&first.run).unwrap().inputs.into_iter().find(|input| input.name == "master").unwrap();
+    let digest = master.digest.to_string();
+    let object = shop.root().join(".trainyard/objects").join(&digest[..2]).join(&digest[2..]);
+    shop.moves(40);
+    // A folder in its place is there, and can't be read.
+    fs::remove_file(&object).unwrap();
+    fs::create_dir(&object).unwrap();
+    let Err(Failure::Problems(problems)) = shop.run() else { panic!("it went on") };
+    assert!(problems[0].code.starts_with("files/"), "{problems:?}");
+    fs::remove_dir(&object).unwrap();
+    let why = shop.run().unwrap().drift["skipped"].as_str().unwrap().to_owned();
+    assert!(why.ends_with("is no longer stored"), "{why}");
+}
+
+#[test]
+fn a_file_named_on_the_command_line_lies_where_that_was_typed() {
+    let shop = Shop::with("{}");
+    // A folder of the one that the tests run in, which the project does not have.
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let typed = PathBuf::from(folder.path().file_name().unwrap()).join("before.csv");
+    fs::write(&typed, "size,bought\n1,yes\n2,no\n3,no\n4,yes\n5,no\n6,yes\n").unwrap();
+    let overrides = vec![("drift.against".to_owned(), typed.to_str().unwrap().to_owned())];
+    let request = Request { overrides, ..shop.request() };
+    let result = run(&request, Arc::new(Silent), &Cancel::default()).unwrap();
+    assert_eq!(result.drift["compared"], json!(2), "{}", result.drift);
 }

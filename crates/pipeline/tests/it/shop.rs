@@ -48,6 +48,7 @@ pub(crate) fn request(root: &Path) -> Request {
         environment: None,
         overrides: Vec::new(),
         choose: Choice::default(),
+        as_of: None,
         threads: 1,
         io: Arc::new(DiskIo),
         engines: Arc::new(Engines::none()),

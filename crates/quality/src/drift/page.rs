@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use trainyard_diagnostics::markup_text;
+
 use super::{ColumnDrift, Distribution, Outcome, Report};
 
 const STYLE: &str = "\
@@ -37,9 +39,9 @@ pub fn page(report: &Report, names: [&str; 2]) -> String {
         report.drifted,
         report.compared,
         report.limit,
-        escaped(names[0]),
+        markup_text(names[0]),
         count(report.reference.rows),
-        escaped(names[1]),
+        markup_text(names[1]),
         count(report.current.rows)
     );
     table(&mut text, report);
@@ -49,8 +51,12 @@ pub fn page(report: &Report, names: [&str; 2]) -> String {
     if !report.left_out.is_empty() {
         text.push_str("<h2>Not compared</h2>\n");
         for left in &report.left_out {
-            let _ =
-                writeln!(text, "<p>{} <span class=\"faint\">{}</span></p>", escaped(&left.column), escaped(&left.why));
+            let _ = writeln!(
+                text,
+                "<p>{} <span class=\"faint\">{}</span></p>",
+                markup_text(&left.column),
+                markup_text(&left.why)
+            );
         }
     }
     text.push_str("</body>\n</html>\n");
@@ -67,7 +73,7 @@ fn table(text: &mut String, report: &Report) {
             text,
             "<tr><td><a href=\"#c{at}\">{}</a>{target}<td>{}<td>{}\
              <td class=\"n\">{}<td class=\"n\">{}<td class=\"{class}\">{word}",
-            escaped(&column.column),
+            markup_text(&column.column),
             column.kind.name(),
             test.test,
             figure(test.value),
@@ -79,11 +85,11 @@ fn table(text: &mut String, report: &Report) {
 
 /// Writes from which value on there is drift.
 fn bound(test: &Outcome) -> String {
-    escaped(&test.bound())
+    markup_text(&test.bound())
 }
 
 fn section(text: &mut String, at: usize, column: &ColumnDrift) {
-    let _ = writeln!(text, "<h2 id=\"c{at}\">{}</h2>", escaped(&column.column));
+    let _ = writeln!(text, "<h2 id=\"c{at}\">{}</h2>", markup_text(&column.column));
     let said: Vec<String> = column
         .tests
         .iter()
@@ -124,7 +130,7 @@ fn picture(text: &mut String, column: &ColumnDrift) {
     if places == 0 || most <= 0.0 {
         return;
     }
-    let name = escaped(&column.column);
+    let name = markup_text(&column.column);
     let _ = writeln!(
         text,
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Distribution of {name}\">\n\
@@ -173,8 +179,8 @@ fn picture(text: &mut String, column: &ColumnDrift) {
         let _ = writeln!(
             text,
             "<text x=\"{x:.2}\" y=\"{y}\" text-anchor=\"{anchor}\">{}<title>{}</title></text>",
-            escaped(&shown),
-            escaped(name)
+            markup_text(&shown),
+            markup_text(name)
         );
     }
     text.push_str("</svg>\n");
@@ -192,7 +198,8 @@ fn figure(value: Option<f64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
     match value.abs() {
         0.0 => "0".to_owned(),
-        size if !size.is_finite() => "∞".to_owned(),
+        size if size.is_nan() => "–".to_owned(),
+        size if size.is_infinite() => if value > 0.0 { "∞" } else { "−∞" }.to_owned(),
         size if !(1e-4..1e7).contains(&size) => format!("{value:.2e}"),
         size if size < 100.0 => trimmed(format!("{value:.4}")),
         _ => trimmed(format!("{value:.1}")),
@@ -203,18 +210,13 @@ fn trimmed(text: String) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Writes a text so that a browser shows it as it is.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn figures_without_a_number_are_told_apart() {
+        let shown = [Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), None, Some(-0.0)].map(figure);
+        assert_eq!(shown, ["–", "∞", "−∞", "–", "0"]);
     }
-    safe
 }

@@ -98,10 +98,11 @@ fn keys<'a>(expectation: &'a Expectation, facts: &Facts<'_>) -> Vec<(Key<'a>, Ce
 }
 
 fn most_common(facts: &Facts<'_>, expectation: &Expectation) -> (bool, Map<String, Json>) {
-    let distinct = facts.distinct();
-    let most = distinct.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let common: Vec<Cell<'_>> =
-        distinct.into_iter().filter(|(_, count)| *count == most).map(|(cell, _)| cell).collect();
+    let groups = facts.groups();
+    let most = groups.counts.iter().copied().max().unwrap_or(0);
+    let frequent = groups.first.iter().zip(&groups.counts).filter(|(_, count)| **count == most);
+    let mut common: Vec<Cell<'_>> = frequent.map(|(row, _)| facts.column.cell(*row as usize)).collect();
+    common.sort_by(|left, right| left.order(*right));
     let expected: HashSet<Key<'_>> = keys(expectation, facts).into_iter().map(|(key, _)| key).collect();
     let known = common.iter().filter(|cell| expected.contains(&cell.key())).count();
     let success = if expectation.flag("ties_okay") { known > 0 } else { common.len() == 1 && known == 1 };

@@ -1,6 +1,8 @@
 //! The divergence of a column's distribution from an expected one (Kullback and Leibler, 1951), with the hold-outs of
 //! Great Expectations.
 
+use std::collections::HashMap;
+
 use serde_json::{Value as Json, json};
 
 use super::aggregate::quantile;
@@ -11,8 +13,8 @@ use super::suite::Expectation;
 use super::value::{Cell, Key, Value, number};
 
 /// Holds an expected distribution.
-enum Partition {
-    Values { values: Vec<Value>, weights: Vec<f64> },
+enum Partition<'a> {
+    Values { cells: Vec<Cell<'a>>, weights: Vec<f64> },
     Bins { bins: Vec<f64>, weights: Vec<f64>, tails: Option<[f64; 2]> },
 }
 
@@ -24,12 +26,13 @@ fn is_one(weights: impl Iterator<Item = f64>) -> bool {
     (trainyard_exact::sum(weights) - 1.0).abs() <= 1e-8 + 1e-5
 }
 
-impl Partition {
-    fn of(value: &Value) -> Option<Partition> {
+impl<'a> Partition<'a> {
+    fn of(value: &'a Value) -> Option<Partition<'a>> {
         let weights = numbers(value, "weights")?;
         if let Some(values) = value.get("values").and_then(Value::as_list) {
             let is_valid = values.len() == weights.len() && is_one(weights.iter().copied());
-            return is_valid.then(|| Partition::Values { values: values.to_vec(), weights });
+            let cells = values.iter().map(|value| Cell::of(value).unwrap_or(Cell::Missing)).collect();
+            return is_valid.then_some(Partition::Values { cells, weights });
         }
         let bins = numbers(value, "bins")?;
         let tails = match value.get("tail_weights") {
@@ -63,11 +66,11 @@ pub(crate) fn judge(facts: &Facts<'_>, expectation: &Expectation, options: &Opti
         None => own_values(facts),
     };
     let (divergence, details) = match partition {
-        Partition::Values { values, weights } => {
+        Partition::Values { cells, weights } => {
             if internal > 0.0 {
                 return Err("internal_weight_holdout has no meaning for a partition of values".to_owned());
             }
-            of_values(facts, &values, &weights, tail)
+            of_values(facts, &cells, &weights, tail)
         }
         Partition::Bins { .. } if !bucketize => {
             return Err("a partition of bins wants bucketize_data".to_owned());
@@ -109,18 +112,21 @@ fn sum(values: &[f64]) -> f64 {
     trainyard_exact::sum(values.iter().copied())
 }
 
-fn of_values(facts: &Facts<'_>, values: &[Value], weights: &[f64], tail: f64) -> (f64, Json) {
+fn of_values(facts: &Facts<'_>, expected: &[Cell<'_>], weights: &[f64], tail: f64) -> (f64, Json) {
     let judged = (facts.rows() - facts.missing()) as f64;
     let distinct = facts.distinct();
-    let expected: Vec<Key<'_>> = values.iter().map(|value| Cell::of(value).map_or(Key::Missing, Cell::key)).collect();
-    let mut names: Vec<Json> = values.iter().map(Value::to_json).collect();
-    let mut p: Vec<f64> = vec![0.0; values.len()];
+    let mut places: HashMap<Key<'_>, usize> = HashMap::new();
+    for (at, cell) in expected.iter().enumerate() {
+        places.entry(cell.key()).or_insert(at);
+    }
+    let mut names: Vec<Json> = expected.iter().map(|cell| cell.to_json()).collect();
+    let mut p: Vec<f64> = vec![0.0; expected.len()];
     let mut q = weights.to_vec();
     let mut unknown = Vec::new();
     for (cell, count) in distinct {
         let share = count as f64 / judged;
-        match expected.iter().position(|key| *key == cell.key()) {
-            Some(at) => p[at] = share,
+        match places.get(&cell.key()) {
+            Some(at) => p[*at] = share,
             None => unknown.push((cell, share)),
         }
     }
@@ -207,7 +213,7 @@ fn of_bins(
 }
 
 /// Cuts a column into bins as NumPy's `auto` does: by Freedman and Diaconis, or by Sturges where that gives more.
-fn own_bins(facts: &Facts<'_>) -> Result<Partition, String> {
+fn own_bins<'a>(facts: &Facts<'_>) -> Result<Partition<'a>, String> {
     let sorted = facts.sorted().ok_or("bins are cut of numbers")?;
     let count = sorted.len() as f64;
     let at = |share| quantile(sorted, share, "nearest").ok_or_else(|| "there is no value to cut bins of".to_owned());
@@ -229,21 +235,8 @@ fn own_bins(facts: &Facts<'_>) -> Result<Partition, String> {
     Ok(Partition::Bins { bins: edges, weights, tails: Some([rest, rest]) })
 }
 
-fn own_values(facts: &Facts<'_>) -> Partition {
+fn own_values<'a>(facts: &Facts<'a>) -> Partition<'a> {
     let judged = (facts.rows() - facts.missing()) as f64;
-    let (values, weights) = facts
-        .distinct()
-        .into_iter()
-        .map(|(cell, count)| {
-            let value = match cell {
-                Cell::Bool(value) => Value::Bool(value),
-                Cell::Int(value) => Value::Int(value),
-                Cell::Float(value) => Value::Float(value),
-                Cell::Moment(_) | Cell::Date(_) | Cell::Missing => Value::Null,
-                Cell::Text(text) => text.into(),
-            };
-            (value, count as f64 / judged)
-        })
-        .unzip();
-    Partition::Values { values, weights }
+    let (cells, weights) = facts.distinct().into_iter().map(|(cell, count)| (cell, count as f64 / judged)).unzip();
+    Partition::Values { cells, weights }
 }

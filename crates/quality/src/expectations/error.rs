@@ -8,6 +8,8 @@ use trainyard_diagnostics::{Diagnostic, Place, nearest, one_of};
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each variant says what is wrong; its fields are what its message names")]
 pub enum Error {
+    /// The bytes are no text as JSON has it.
+    Encoding { file: String, what: String },
     /// The text is no JSON.
     NotJson { place: Place, what: String },
     /// The JSON has another form than a suite.
@@ -49,6 +51,10 @@ impl Error {
     /// Says it to the user.
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
+            Error::Encoding { file, what } => {
+                Diagnostic::error("expectations/encoding", format!("{file} is not plain UTF-8: {what}"))
+                    .help("save it as UTF-8 without a byte-order mark")
+            }
             Error::NotJson { place, what } => {
                 Diagnostic::error("expectations/not-json", format!("{} is no JSON", place.source.name))
                     .at(place.clone(), what.clone())
@@ -112,4 +118,13 @@ impl Error {
             }
         }
     }
+}
+
+/// Says that the suite `suite` can't be read, because of `error`; `command` writes one from the data.
+pub fn missing_suite(suite: &str, error: &std::io::Error, command: &str) -> Diagnostic {
+    let title = match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no suite {suite}"),
+        _ => format!("the suite {suite} can't be read: {error}"),
+    };
+    Diagnostic::error("expectations/missing-suite", title).help(format!("write one from the data: `{command}`"))
 }

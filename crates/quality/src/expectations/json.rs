@@ -1,11 +1,23 @@
 //! Reads JSON as Python does (`NaN` and `Infinity` are numbers), and knows where each value stands.
+//!
+//! A suite is read strictly: what stands twice in it was meant otherwise. A cell of a table is read as `json.loads` does.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::value::Value;
 
-/// How deep lists and objects may nest.
+/// How deep lists and objects of a suite may nest.
 const DEEPEST: usize = 128;
+
+/// How deep those of a cell may nest: about as deep as Python's own recursion goes.
+const DEEPEST_OF_DATA: usize = 1000;
+
+/// The most digits of an integer that Python reads.
+const MOST_DIGITS: usize = 4300;
+
+/// Objects of up to this many keys are looked through one by one.
+const FEW: usize = 16;
 
 /// Says what is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +52,19 @@ impl Node {
     }
 }
 
-/// Reads a whole text.
+/// Reads a whole text, in which no key may stand twice in one object.
 pub(crate) fn parse(text: &str) -> Result<Node, Fault> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    read(text, true)
+}
+
+/// Reads a whole text as Python's `json.loads` does: of a key that stands twice the last value counts, and half of a
+/// surrogate pair, which no text of ours can hold, becomes U+FFFD.
+pub(crate) fn loads(text: &str) -> Result<Value, Fault> {
+    read(text, false).map(|node| node.value())
+}
+
+fn read(text: &str, strict: bool) -> Result<Node, Fault> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, strict };
     reader.blank();
     let node = reader.node(0)?;
     reader.blank();
@@ -56,6 +78,18 @@ struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    strict: bool,
+}
+
+/// Gives the place of a key among those before it. Many keys are kept in `known`, which is filled at need.
+fn place_of(key: &str, entries: &[(String, Range<usize>, Node)], known: &mut HashMap<String, usize>) -> Option<usize> {
+    if entries.len() < FEW {
+        return entries.iter().position(|(other, ..)| other == key);
+    }
+    for (at, (other, ..)) in entries.iter().enumerate().skip(known.len()) {
+        known.insert(other.clone(), at);
+    }
+    known.get(key).copied()
 }
 
 impl Reader<'_> {
@@ -85,7 +119,7 @@ impl Reader<'_> {
 
     fn node(&mut self, depth: usize) -> Result<Node, Fault> {
         let start = self.at;
-        if depth > DEEPEST {
+        if depth > if self.strict { DEEPEST } else { DEEPEST_OF_DATA } {
             return Err(self.fault("lists and objects nest too deeply", start..start + 1));
         }
         let inner = match self.bytes.get(self.at) {
@@ -100,6 +134,7 @@ impl Reader<'_> {
     fn map(&mut self, depth: usize) -> Result<Inner, Fault> {
         self.at += 1;
         let mut entries: Vec<(String, Range<usize>, Node)> = Vec::new();
+        let mut known = HashMap::new();
         self.blank();
         if self.take("}") {
             return Ok(Inner::Map(entries));
@@ -112,7 +147,8 @@ impl Reader<'_> {
             }
             let key = self.string()?;
             let span = start..self.at;
-            if entries.iter().any(|(known, ..)| *known == key) {
+            let before = place_of(&key, &entries, &mut known);
+            if before.is_some() && self.strict {
                 return Err(self.fault("this key stands here twice", span));
             }
             self.blank();
@@ -121,7 +157,10 @@ impl Reader<'_> {
             }
             self.blank();
             let node = self.node(depth + 1)?;
-            entries.push((key, span, node));
+            match before.and_then(|at| entries.get_mut(at)) {
+                Some(entry) => entry.2 = node,
+                None => entries.push((key, span, node)),
+            }
             self.blank();
             if self.take("}") {
                 return Ok(Inner::Map(entries));
@@ -188,16 +227,23 @@ impl Reader<'_> {
             't' => '\t',
             'u' => {
                 let first = self.hex(from)?;
+                let behind = self.at;
                 if (0xD800..0xDC00).contains(&first) && self.take("\\u") {
                     let second = self.hex(from)?;
                     let joined = 0x10000 + ((first - 0xD800) << 10) + (second.wrapping_sub(0xDC00) & 0x3FF);
                     if (0xDC00..0xE000).contains(&second) {
                         return char::from_u32(joined).ok_or_else(|| self.fault("no character", from..self.at));
                     }
-                    return Err(self.fault("half of a surrogate pair is no character", from..self.at));
+                    // The second one stands for itself.
+                    self.at = behind;
                 }
-                char::from_u32(first)
-                    .ok_or_else(|| self.fault("half of a surrogate pair is no character", from..self.at))?
+                match char::from_u32(first) {
+                    Some(character) => character,
+                    None if self.strict => {
+                        return Err(self.fault("half of a surrogate pair is no character", from..self.at));
+                    }
+                    None => char::REPLACEMENT_CHARACTER,
+                }
             }
             _ => return Err(self.fault("JSON has no such escape", from..self.at)),
         })
@@ -253,10 +299,44 @@ impl Reader<'_> {
         }
         self.at = at;
         let text = &self.text[start..at];
+        if is_integer && whole > MOST_DIGITS {
+            return Err(self.fault("an integer has 4300 digits at most", start..at));
+        }
         let integer = if is_integer { text.parse().ok() } else { None };
         Ok(match integer {
             Some(integer) => Value::Int(integer),
             None => Value::Float(text.parse().unwrap_or(f64::NAN)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_read_as_python_reads_them_and_suites_more_strictly() {
+        let twice = r#"{"a": 1, "b": 2, "a": 3}"#;
+        let last = [("a", 3), ("b", 2)].map(|(key, value)| (key.to_owned(), Value::Int(value)));
+        assert_eq!(loads(twice), Ok(Value::Map(last.to_vec())));
+        assert_eq!(parse(twice).unwrap_err().span, 17..20);
+        for (text, held) in [(r#""\ud83d""#, "\u{fffd}"), (r#""\ude00x""#, "\u{fffd}x"), (r#""\ud83d\ude00""#, "😀")]
+        {
+            assert_eq!(loads(text), Ok(Value::Text(held.to_owned())), "{text}");
+        }
+        assert_eq!(loads(r#""\ud83d\u0041""#), Ok(Value::Text("\u{fffd}A".to_owned())));
+        assert!(parse(r#""\ud83d""#).is_err() && loads(r#""\ud83d\u00""#).is_err());
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(loads(&nested(DEEPEST_OF_DATA)).is_ok() && loads(&nested(DEEPEST_OF_DATA + 2)).is_err());
+        assert!(loads(&"1".repeat(MOST_DIGITS)).is_ok() && loads(&"1".repeat(MOST_DIGITS + 1)).is_err());
+    }
+
+    #[test]
+    fn an_object_of_many_keys_finds_each_again() {
+        let keys: Vec<String> = (0..500).map(|key| format!("\"{key}\": {key}")).collect();
+        let text = format!("{{{}, \"250\": \"again\"}}", keys.join(", "));
+        let Ok(Value::Map(entries)) = loads(&text) else { panic!("{text}") };
+        assert_eq!((entries.len(), &entries[250].1), (500, &Value::Text("again".to_owned())));
+        assert_eq!(parse(&text).unwrap_err().what, "this key stands here twice");
     }
 }

@@ -1,5 +1,9 @@
 //! Holds a table against a suite: one pass for each column, what several expectations need found once.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -8,7 +12,7 @@ use super::condition::{self, Condition};
 use super::facts::Facts;
 use super::result::{Judgement, ResultFormat, Validation};
 use super::suite::{Expectation, Suite};
-use super::table::Table;
+use super::table::{Column, Table};
 use super::{aggregate, map, shape};
 
 /// Says how a suite is judged.
@@ -18,6 +22,34 @@ pub struct Options {
     pub result_format: ResultFormat,
     /// The moment that `now()` stands for, in microseconds from 1970-01-01 UTC; without it, what asks for it fails.
     pub now: Option<i64>,
+    /// Whether somebody wants the judging to end early.
+    pub stop: Stop,
+}
+
+/// Asks whether judging shall end early; by default nobody wants that.
+///
+/// What was not judged then is not met and says so: who asked for the stop has no use for the result.
+#[derive(Clone, Default)]
+pub struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Stop {
+    /// Ends when `is_wanted` says so; it is asked often, from any thread.
+    pub fn when(is_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Stop {
+        Stop(Some(Arc::new(is_wanted)))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.0 {
+            Some(is_wanted) if is_wanted() => Err("judging was stopped before this".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Stop(when asked)" } else { "Stop(never)" })
+    }
 }
 
 /// What judging one expectation found, or why it could not.
@@ -28,18 +60,16 @@ pub(crate) type Found = Result<(bool, Map<String, Json>), String>;
 pub(crate) struct View<'a> {
     /// The whole table.
     pub(crate) whole: &'a Table,
-    /// The table of the rows.
-    pub(crate) table: &'a Table,
-    /// Their numbers in the whole table; all rows where none are given.
-    pub(crate) rows: Option<&'a [u32]>,
-    /// A place for the facts of each column.
-    pub(crate) facts: Vec<Facts<'a>>,
+    /// The numbers of the rows in the whole table; all rows where none are given.
+    rows: Option<&'a [u32]>,
+    /// The facts of the columns that are judged.
+    facts: Vec<(&'a str, Facts<'a>)>,
 }
 
 impl<'a> View<'a> {
-    fn new(whole: &'a Table, table: &'a Table, rows: Option<&'a [u32]>) -> View<'a> {
-        let facts = (0..table.names().len()).map(|position| Facts::new(table.column(position))).collect();
-        View { whole, table, rows, facts }
+    /// Counts the rows.
+    pub(crate) fn count(&self) -> usize {
+        self.rows.map_or(self.whole.rows(), <[u32]>::len)
     }
 
     /// Gives a row's number in the whole table.
@@ -49,9 +79,9 @@ impl<'a> View<'a> {
 
     /// Gives the facts of a column.
     pub(crate) fn facts(&self, name: &str) -> Result<&Facts<'a>, String> {
-        condition::find(self.table, name)?;
-        let position = self.table.position(name).ok_or_else(|| format!("there is no column {name}"))?;
-        Ok(&self.facts[position])
+        condition::find(self.whole, name)?;
+        let found = self.facts.iter().find(|(known, _)| *known == name);
+        found.map(|(_, facts)| facts).ok_or_else(|| format!("there is no column {name}"))
     }
 }
 
@@ -72,28 +102,17 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
             }))
         })
         .collect();
-    let chosen: Vec<Result<(Vec<u32>, Table), String>> = conditions
+    let chosen: Vec<Result<Vec<u32>, String>> = conditions
         .par_iter()
-        .map(|condition| condition.rows(table).map(|rows| (rows.clone(), table.take(&rows))))
-        .collect();
-    let whole = View::new(table, table, None);
-    let views: Vec<Result<View<'_>, String>> = chosen
-        .iter()
-        .map(|chosen| match chosen {
-            Ok((rows, part)) => Ok(View::new(table, part, Some(rows))),
-            Err(error) => Err(format!("row_condition: {error}")),
-        })
+        .map(|condition| options.stop.check().and_then(|()| condition.rows(table)))
+        .map(|rows| rows.map_err(|error| format!("row_condition: {error}")))
         .collect();
     let mut found: Vec<(usize, Found)> = jobs(expectations, &domains)
         .par_iter()
         .flat_map_iter(|job| {
-            job.iter().map(|at| {
-                let view = match domains[*at] {
-                    None => Ok(&whole),
-                    Some(domain) => views[domain].as_ref().map_err(Clone::clone),
-                };
-                (*at, view.and_then(|view| judge(&expectations[*at], view, options)))
-            })
+            let rows = domains[job[0]].map(|domain| chosen[domain].as_ref().map(Vec::as_slice)).transpose();
+            let found = rows.map(|rows| judge_job(job, expectations, table, rows, options));
+            found.unwrap_or_else(|error| job.iter().map(|at| (*at, Err(error.clone()))).collect())
         })
         .collect();
     found.sort_unstable_by_key(|(at, _)| *at);
@@ -105,6 +124,31 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
         }
     });
     Validation::of(suite, judgements.collect())
+}
+
+/// Judges expectations of one set of columns and rows. What is found of the columns, and a copy of their chosen cells, is
+/// let go of at the end.
+fn judge_job(
+    job: &[usize],
+    expectations: &[Expectation],
+    table: &Table,
+    rows: Option<&[u32]>,
+    options: &Options,
+) -> Vec<(usize, Found)> {
+    let mut names = expectations[job[0]].columns();
+    names.sort_unstable();
+    names.dedup();
+    let known = names.into_iter().filter_map(|name| Some((name, table.column(table.position(name)?))));
+    let columns: Vec<(&str, Cow<'_, Column>)> = known
+        .map(|(name, column)| match rows {
+            Some(rows) => (name, Cow::Owned(column.take(rows))),
+            None => (name, Cow::Borrowed(column)),
+        })
+        .collect();
+    let facts = columns.iter().map(|(name, column)| (*name, Facts::new(column))).collect();
+    let view = View { whole: table, rows, facts };
+    let judged = |at: &usize| (*at, options.stop.check().and_then(|()| judge(&expectations[*at], &view, options)));
+    job.iter().map(judged).collect()
 }
 
 /// Puts expectations that share a column's facts into one job, so that no thread waits for what another one finds.

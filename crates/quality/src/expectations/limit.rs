@@ -36,6 +36,14 @@ pub(crate) fn number(value: &Value, options: &Options) -> Result<f64, String> {
     }
 }
 
+/// Gives a number as a cell, in which an integer keeps all its digits; it may be a parameter.
+pub(crate) fn cell<'a>(value: &'a Value, options: &Options) -> Result<Cell<'a>, String> {
+    match (Cell::of(value), parameter::expression(value)) {
+        (Some(cell), None) => Ok(cell),
+        _ => number(value, options).map(Cell::float),
+    }
+}
+
 fn limit(expectation: &Expectation, name: &str, of_moments: bool, options: &Options) -> Result<Option<Limit>, String> {
     let Some(value) = expectation.argument(name) else {
         return Ok(None);

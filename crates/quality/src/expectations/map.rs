@@ -8,16 +8,20 @@ use super::catalog::Domain;
 use super::condition::{Values, as_moment, is_of_moments, unlike};
 use super::dateutil;
 use super::facts::{Facts, NO_GROUP};
+use super::json;
 use super::judge::{Found, Options, View, observed};
 use super::limit::{self, Limits};
 use super::pattern::Pattern;
 use super::result::{Detail, MOST_LISTED, ResultFormat};
+use super::schema::Schema;
 use super::strptime::Format;
 use super::suite::Expectation;
 use super::table::Column;
 use super::types;
 use super::value::{Cell, Class, Key, Value};
-use super::{json, schema};
+
+/// After how many cells the wish to stop is looked at.
+const BETWEEN_LOOKS: usize = 64;
 
 /// Holds the rows of a view that are not as expected.
 struct Unexpected {
@@ -51,7 +55,7 @@ pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultF
         Some(mostly) => limit::number(mostly, options)?,
         None => 1.0,
     };
-    let judged = unexpected.judged.unwrap_or(view.table.rows());
+    let judged = unexpected.judged.unwrap_or(view.count());
     let share = (judged as f64 - unexpected.rows.len() as f64) / judged as f64;
     // Where no row is judged, none is wrong.
     let success = judged == 0 || share >= mostly;
@@ -64,8 +68,21 @@ pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultF
 }
 
 /// Collects the rows whose cell does not hold; missing cells are not asked.
-fn failing(facts: &Facts<'_>, mut holds: impl FnMut(Cell<'_>) -> Result<bool, String>) -> Result<Vec<usize>, String> {
+fn failing(
+    facts: &Facts<'_>,
+    options: &Options,
+    mut holds: impl FnMut(Cell<'_>) -> Result<bool, String>,
+) -> Result<Vec<usize>, String> {
     let mut rows = Vec::new();
+    let mut asked = 0_usize;
+    let mut holds = |cell: Cell<'_>| {
+        // One cell may take a tenth of a second, as where a pattern goes back and forth.
+        if asked.is_multiple_of(BETWEEN_LOOKS) {
+            options.stop.check()?;
+        }
+        asked += 1;
+        holds(cell)
+    };
     if let Column::Text(_) = facts.column {
         // Each text is judged once, however often it occurs.
         let groups = facts.groups();
@@ -103,39 +120,39 @@ fn single(name: &str, facts: &Facts<'_>, expectation: &Expectation, options: &Op
         }
         "column_values_to_be_between" => {
             let limits = Limits::of(expectation, facts.class(), options)?;
-            failing(facts, |cell| limits.hold(cell))
+            failing(facts, options, |cell| limits.hold(cell))
         }
         "column_values_to_be_in_set" => {
             let values = values(of_moments);
-            failing(facts, |cell| Ok(values.has(cell)))
+            failing(facts, options, |cell| Ok(values.has(cell)))
         }
         "column_values_to_not_be_in_set" => {
             let values = values(of_moments);
-            failing(facts, |cell| Ok(!values.has(cell)))
+            failing(facts, options, |cell| Ok(!values.has(cell)))
         }
         "column_values_to_be_increasing" => order(facts, expectation.flag("strictly"), false),
         "column_values_to_be_decreasing" => order(facts, expectation.flag("strictly"), true),
         "column_value_lengths_to_be_between" => {
             let limits = Limits::of(expectation, Some(Class::Number), options)?;
-            failing(facts, |cell| limits.hold(Cell::Int(cell.text().chars().count() as i64)))
+            failing(facts, options, |cell| limits.hold(Cell::Int(cell.text().chars().count() as i64)))
         }
         "column_value_lengths_to_equal" => {
             let value = expectation.argument("value").ok_or("`value` is needed")?;
             let length = limit::number(value, options)?;
-            failing(facts, |cell| Ok(cell.text().chars().count() as f64 == length))
+            failing(facts, options, |cell| Ok(cell.text().chars().count() as f64 == length))
         }
         "column_value_z_scores_to_be_less_than" => z_scores(facts, expectation, options),
         "column_values_to_be_of_type" | "column_values_to_be_in_type_list" => {
             let names = expectation.text("type_").map_or_else(|| expectation.texts("type_list"), |name| vec![name]);
             let types = types::of_values(&names)?;
-            failing(facts, |cell| Ok(types.has(cell)))
+            failing(facts, options, |cell| Ok(types.has(cell)))
         }
-        _ => texts(name, facts, expectation),
+        _ => texts(name, facts, expectation, options),
     }
 }
 
 /// Judges what texts look like.
-fn texts(name: &str, facts: &Facts<'_>, expectation: &Expectation) -> Result<Vec<usize>, String> {
+fn texts(name: &str, facts: &Facts<'_>, expectation: &Expectation, options: &Options) -> Result<Vec<usize>, String> {
     let text = |cell: Cell<'_>, what: &str| match cell {
         Cell::Text(text) => Ok(text.to_owned()),
         other => Err(format!("{what} is asked of texts, and {} are no texts", other.class().name())),
@@ -158,23 +175,23 @@ fn texts(name: &str, facts: &Facts<'_>, expectation: &Expectation) -> Result<Vec
             None => Ok(Vec::new()),
             Some(_) => {
                 let patterns = patterns("regex")?;
-                failing(facts, |cell| any(&patterns, cell))
+                failing(facts, options, |cell| any(&patterns, cell))
             }
         },
         "column_values_to_not_match_regex" => {
             let patterns = patterns("regex")?;
-            failing(facts, |cell| Ok(!any(&patterns, cell)?))
+            failing(facts, options, |cell| Ok(!any(&patterns, cell)?))
         }
         "column_values_to_not_match_regex_list" => {
             let patterns = patterns("regex_list")?;
-            failing(facts, |cell| Ok(!any(&patterns, cell)?))
+            failing(facts, options, |cell| Ok(!any(&patterns, cell)?))
         }
         "column_values_to_match_regex_list" => {
             let patterns = patterns("regex_list")?;
             if expectation.text("match_on") != Some("all") {
-                return failing(facts, |cell| any(&patterns, cell));
+                return failing(facts, options, |cell| any(&patterns, cell));
             }
-            failing(facts, |cell| {
+            failing(facts, options, |cell| {
                 let text = cell.text();
                 for pattern in &patterns {
                     if !pattern.is_in(&text)? {
@@ -186,20 +203,20 @@ fn texts(name: &str, facts: &Facts<'_>, expectation: &Expectation) -> Result<Vec
         }
         "column_values_to_match_strftime_format" => {
             let format = Format::new(expectation.text("strftime_format").unwrap_or_default())?;
-            failing(facts, |cell| Ok(format.matches(&text(cell, "strftime_format")?)))
+            failing(facts, options, |cell| Ok(format.matches(&text(cell, "strftime_format")?)))
         }
         "column_values_to_be_dateutil_parseable" => {
-            failing(facts, |cell| Ok(dateutil::is_date(&text(cell, "a date")?)))
+            failing(facts, options, |cell| Ok(dateutil::is_date(&text(cell, "a date")?)))
         }
         "column_values_to_be_json_parseable" => {
-            failing(facts, |cell| Ok(text(cell, "JSON").is_ok_and(|text| json::parse(&text).is_ok())))
+            failing(facts, options, |cell| Ok(text(cell, "JSON").is_ok_and(|text| json::loads(&text).is_ok())))
         }
         "column_values_to_match_json_schema" => {
-            let rules = expectation.argument("json_schema").ok_or("`json_schema` is needed")?;
-            failing(facts, |cell| {
+            let schema = Schema::new(expectation.argument("json_schema").ok_or("`json_schema` is needed")?)?;
+            failing(facts, options, |cell| {
                 let text = text(cell, "JSON")?;
-                let value = json::parse(&text).map_err(|fault| format!("{text:?} is no JSON: {}", fault.what))?;
-                schema::holds(&value.value(), rules)
+                let value = json::loads(&text).map_err(|fault| format!("{text:?} is no JSON: {}", fault.what))?;
+                schema.holds(&value)
             })
         }
         other => Err(format!("expect_{other} is not known")),
@@ -233,7 +250,7 @@ fn z_scores(facts: &Facts<'_>, expectation: &Expectation, options: &Options) -> 
         return Ok(Vec::new());
     };
     let double_sided = expectation.flag("double_sided");
-    failing(facts, |cell| {
+    failing(facts, options, |cell| {
         let score = (cell.number().unwrap_or(f64::NAN) - mean) / deviation;
         let within = if double_sided { score.abs() < threshold.abs() } else { score < threshold };
         // Without any spread there is no score, and nothing to be far from.
@@ -300,17 +317,27 @@ fn joint(name: &str, facts: &[&Facts<'_>], expectation: &Expectation, options: &
             unexpected.extend(judged.into_iter().filter(|row| seen[&ids[*row]] > 1));
         }
         "multicolumn_sum_to_equal" => {
-            let total = limit::number(expectation.argument("sum_total").ok_or("`sum_total` is needed")?, options)?;
+            let total = limit::cell(expectation.argument("sum_total").ok_or("`sum_total` is needed")?, options)?;
             for row in judged {
-                // In the order of the columns, as pandas adds them.
-                let mut sum = 0.0;
+                // In the order of the columns, as pandas adds them; integers are added without rounding.
+                let (mut sum, mut whole) = (0.0, Some(0_i128));
                 for at in 0..facts.len() {
-                    sum += match cell(at, row) {
+                    let cell = cell(at, row);
+                    sum += match cell {
                         Cell::Missing => f64::NAN,
                         cell => cell.number().ok_or_else(|| format!("{} have no sum", cell.class().name()))?,
                     };
+                    whole = match cell {
+                        Cell::Int(value) => whole.map(|sum| sum + i128::from(value)),
+                        Cell::Bool(value) => whole.map(|sum| sum + i128::from(value)),
+                        _ => None,
+                    };
                 }
-                unexpected.extend((sum != total).then_some(row));
+                let sum = match whole.map(i64::try_from) {
+                    Some(Ok(whole)) => Cell::Int(whole),
+                    _ => Cell::float(sum),
+                };
+                unexpected.extend((!sum.compare(total).is_some_and(|order| order.is_eq())).then_some(row));
             }
         }
         "select_column_values_to_be_unique_within_record" => {
@@ -350,7 +377,7 @@ fn describe(
     if format.detail == Detail::BooleanOnly {
         return Ok(result);
     }
-    let elements = view.table.rows();
+    let elements = view.count();
     let count = unexpected.rows.len();
     let percent = |part: usize, of: usize| if of == 0 { Json::Null } else { json!(part as f64 / of as f64 * 100.0) };
     let judged = unexpected.judged.unwrap_or(elements);

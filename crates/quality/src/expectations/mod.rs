@@ -29,9 +29,10 @@ mod table;
 mod types;
 mod value;
 
+pub use dates::write_moment;
 pub use dateutil::moment as read_moment;
-pub use error::Error;
-pub use judge::{Options, validate};
+pub use error::{Error, missing_suite};
+pub use judge::{Options, Stop, validate};
 pub use propose::propose;
 pub use result::{Detail, Judgement, ResultFormat, Validation};
 pub use suite::{Expectation, Severity, Suite};

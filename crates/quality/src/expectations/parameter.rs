@@ -1,7 +1,9 @@
 //! Parameters of a suite: arithmetic of dates, such as `now() - timedelta(days=2)`.
 
+use trainyard_expression::calendar::DAY;
+
 use super::dates::Civil;
-use super::value::{MICROSECONDS_A_DAY, Value};
+use super::value::Value;
 
 /// The key of an object that stands for a value.
 pub(crate) const KEY: &str = "$PARAMETER";
@@ -138,7 +140,7 @@ fn datetime(arguments: &[(String, f64)]) -> Result<Parameter, String> {
 }
 
 fn timedelta(arguments: &[(String, f64)]) -> Result<Parameter, String> {
-    let day = MICROSECONDS_A_DAY as f64;
+    let day = DAY as f64;
     let units = [
         ("days", day),
         ("seconds", 1e6),
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn dates_are_computed() {
-        let day = MICROSECONDS_A_DAY;
+        let day = DAY;
         assert_eq!(evaluate("now() - timedelta(weeks=1, days=2)", Some(10 * day)), Ok(Parameter::Moment(day)));
         assert_eq!(evaluate("datetime(1970, 1, 2)", None), Ok(Parameter::Moment(day)));
         assert_eq!(evaluate("timedelta(1) + datetime(1970, 1, 1)", None), Ok(Parameter::Moment(day)));

@@ -45,9 +45,9 @@ pub fn propose(name: &str, table: &Table) -> Suite {
                 }
             }
             Column::Text(_) => {
-                let distinct = facts.distinct();
-                if !distinct.is_empty() && distinct.len() <= LARGEST_SET && judged >= ROWS_PER_VALUE * distinct.len() {
-                    let values = distinct.iter().map(|(cell, _)| value(*cell)).collect();
+                let different = facts.groups().counts.len();
+                if (1..=LARGEST_SET).contains(&different) && judged >= ROWS_PER_VALUE * different {
+                    let values = facts.distinct().iter().map(|(cell, _)| value(*cell)).collect();
                     let set = of_column(vec![("value_set", Value::List(values))]);
                     add("column_values_to_be_in_set", set, Severity::Warning);
                 }

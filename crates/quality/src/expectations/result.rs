@@ -197,15 +197,24 @@ impl Judgement {
                 mismatched.iter().filter_map(|(what, list)| Some(format!("{what} {}", shown(list.as_array()?, 5))));
             return parts.collect::<Vec<_>>().join(", ");
         }
+        let is_divergence =
+            self.result.get("details").is_some_and(|details| details.get("observed_partition").is_some());
         match self.result.get("observed_value") {
             Some(Json::Array(list)) => shown(list, 5),
             Some(Json::Object(quantiles)) => {
                 quantiles.get("values").and_then(Json::as_array).map_or(String::new(), |list| shown(list, 5))
             }
+            Some(Json::Null) if is_divergence => "no finite divergence".to_owned(),
             Some(Json::Null) => "no value".to_owned(),
-            Some(value) => value.to_string(),
-            None if self.success => "there".to_owned(),
-            None => "not there".to_owned(),
+            Some(value) => plain(value),
+            None => {
+                let words = match self.expectation.definition.name {
+                    "column_to_exist" => ["there", "not there"],
+                    // The result holds nothing else, as with BOOLEAN_ONLY.
+                    _ => ["as expected", "not as expected"],
+                };
+                words[usize::from(!self.success)].to_owned()
+            }
         }
     }
 
@@ -226,8 +235,16 @@ fn brief(value: &Value) -> String {
     if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
 }
 
+/// Writes a value; an infinite number, which JSON has as a text, without quotes.
+fn plain(value: &Json) -> String {
+    match value.as_str() {
+        Some(infinite @ ("inf" | "-inf")) => infinite.to_owned(),
+        _ => value.to_string(),
+    }
+}
+
 fn shown(list: &[Json], most: usize) -> String {
-    let mut text = list.iter().take(most).map(Json::to_string).collect::<Vec<_>>().join(", ");
+    let mut text = list.iter().take(most).map(plain).collect::<Vec<_>>().join(", ");
     if list.len() > most {
         text.push_str(", …");
     }

@@ -8,13 +8,13 @@ use super::suite::Expectation;
 use super::value::{Cell, Class, Value};
 
 pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found {
-    let names = view.table.names();
+    let names = view.whole.names();
     let count = match expectation.definition.name {
         "column_to_exist" => return Ok((exists(expectation, names), Map::new())),
         "table_columns_to_match_ordered_list" => return Ok(ordered(expectation, names)),
         "table_columns_to_match_set" => return Ok(set(expectation, names)),
         "table_column_count_to_be_between" | "table_column_count_to_equal" => names.len(),
-        _ => view.table.rows(),
+        _ => view.count(),
     };
     let success = match expectation.argument("value") {
         Some(value) => limit::number(value, options)? == count as f64,

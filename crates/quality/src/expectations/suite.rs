@@ -12,7 +12,7 @@ use super::error::Error;
 use super::json::{self, Inner, Node};
 use super::parameter;
 use super::pattern::Pattern;
-use super::schema;
+use super::schema::Schema;
 use super::strptime::Format;
 use super::value::{Cell, Value};
 
@@ -166,6 +166,24 @@ impl Suite {
     /// Makes a suite.
     pub(crate) fn new(name: &str, expectations: Vec<Expectation>) -> Suite {
         Suite { name: name.to_owned(), expectations, others: Vec::new() }
+    }
+
+    /// Reads a suite from the bytes of a file, called `file` in messages.
+    ///
+    /// # Errors
+    /// Bytes that are no UTF-8 or begin with a byte-order mark, which JSON does not have; then as [`Suite::read`].
+    pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Suite, Problems> {
+        let what = match bytes {
+            [0xef, 0xbb, 0xbf, ..] => "it begins with a byte-order mark".to_owned(),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_owned(),
+            bytes => match std::str::from_utf8(bytes) {
+                Ok(text) => return Suite::read(text, file),
+                Err(error) => format!("the first wrong byte is byte {}", error.valid_up_to()),
+            },
+        };
+        let mut problems = Problems::new();
+        problems.push(Error::Encoding { file: file.to_owned(), what }.diagnostic());
+        Err(problems)
     }
 
     /// Reads a suite, called `file` in messages.
@@ -429,7 +447,7 @@ fn check(kind: Kind, value: &Value) -> Result<(), String> {
         Kind::Partition => return divergence::check_partition(value),
         Kind::Schema => {
             return match value {
-                Value::Map(_) => schema::fault(value).map_or(Ok(()), Err),
+                Value::Map(_) => Schema::new(value).map(|_| ()),
                 _ => Err("a JSON schema, an object, is expected".to_owned()),
             };
         }

@@ -70,12 +70,6 @@ impl Table {
     pub(crate) fn column(&self, position: usize) -> &Column {
         &self.columns[position]
     }
-
-    /// Gives the table of some rows.
-    pub(crate) fn take(&self, rows: &[u32]) -> Table {
-        let columns = self.columns.iter().map(|column| column.take(rows)).collect();
-        Table { names: self.names.clone(), columns, rows: rows.len() }
-    }
 }
 
 macro_rules! each_array {
@@ -134,7 +128,8 @@ impl Column {
         }
     }
 
-    fn take(&self, rows: &[u32]) -> Column {
+    /// Gives the cells of some rows.
+    pub(crate) fn take(&self, rows: &[u32]) -> Column {
         if let Column::Mixed(values) = self {
             return Column::Mixed(rows.iter().map(|row| values[*row as usize].clone()).collect());
         }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use serde_json::json;
+use trainyard_expression::calendar::DAY;
 
 /// Holds one value of a suite.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +31,10 @@ impl From<&str> for Value {
 }
 
 impl Value {
-    /// Reads JSON as Python does: `NaN` and `Infinity` are numbers. `None` where the text is none.
+    /// Reads JSON as Python's `json.loads` does: `NaN` and `Infinity` are numbers, and of a key that stands twice the
+    /// last one counts. `None` where the text is none.
     pub fn read(text: &str) -> Option<Value> {
-        super::json::parse(text).ok().map(|node| node.value())
+        super::json::loads(text).ok()
     }
 
     /// Gives what an object holds under `key`.
@@ -185,6 +187,18 @@ pub(crate) fn python_text(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// Compares an integer with a double that is not NaN, exactly: beyond 2^53 not every integer is a double.
+fn beside_float(integer: i64, float: f64) -> Ordering {
+    if float >= TWO_TO_63 {
+        Ordering::Less
+    } else if float < -TWO_TO_63 {
+        Ordering::Greater
+    } else {
+        // What is cut off decides between integers that are equal.
+        integer.cmp(&(float as i64)).then_with(|| 0.0_f64.total_cmp(&(float.fract() + 0.0)))
+    }
+}
+
 /// Holds one cell of a table.
 #[derive(Debug, Clone, Copy)]
 pub enum Cell<'a> {
@@ -237,8 +251,6 @@ impl Class {
 /// The least power of two above the range of `i64`.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-pub(crate) const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
-
 impl<'a> Cell<'a> {
     /// Takes a scalar of a suite; lists and objects are no cells.
     pub(crate) fn of(value: &'a Value) -> Option<Cell<'a>> {
@@ -271,7 +283,7 @@ impl<'a> Cell<'a> {
 
     pub(crate) fn moment(self) -> Option<i64> {
         match self {
-            Cell::Date(day) => Some(i64::from(day) * MICROSECONDS_A_DAY),
+            Cell::Date(day) => Some(i64::from(day) * DAY),
             Cell::Moment(moment) => Some(moment),
             _ => None,
         }
@@ -300,10 +312,13 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Compares two cells of one class; `None` between classes and beside a missing cell.
+    /// Compares two cells of one class, integers of any size without rounding; `None` between classes and beside a
+    /// missing cell.
     pub(crate) fn compare(self, other: Cell<'_>) -> Option<Ordering> {
         match (self, other) {
             (Cell::Int(left), Cell::Int(right)) => Some(left.cmp(&right)),
+            (Cell::Int(left), Cell::Float(right)) => Some(beside_float(left, right)),
+            (Cell::Float(left), Cell::Int(right)) => Some(beside_float(right, left).reverse()),
             (Cell::Text(left), Cell::Text(right)) => Some(left.cmp(right)),
             _ => match (self.number(), other.number()) {
                 (Some(left), Some(right)) => left.partial_cmp(&right),

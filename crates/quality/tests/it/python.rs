@@ -13,7 +13,7 @@ fn held(kind: &str, arguments: &Json, texts: &[String]) -> Result<Vec<bool>, Str
     let column = Column::Text(texts.iter().map(Some).collect::<LargeStringArray>());
     let table = Table::new(vec![("text".to_owned(), column)], texts.len()).unwrap();
     let result_format = ResultFormat { detail: Detail::Complete, ..ResultFormat::default() };
-    let validation = validate(&suite, &table, &Options { result_format, now: None });
+    let validation = validate(&suite, &table, &Options { result_format, ..Options::default() });
     let judgement = &validation.judgements[0];
     if let Some(exception) = &judgement.exception {
         return Err(exception.clone());
@@ -331,7 +331,20 @@ answer = [[holds(text, schema) for text in texts] for schema, texts in data]
         "[1, 1.0]",
         "[[1], [1]]",
         "\"é\"",
+        "[1, \"a\", \"a\"]",
+        "[\"a\", 1, \"a\", 7]",
+        "{\"a\": 1, \"x-1\": 2, \"c\": 3}",
+        "{\"a\": 1, \"x-1\": 2}",
+        "{\"c\": \"x\"}",
+        "9007199254740992",
+        "9007199254740993",
+        "[9007199254740992, 9007199254740993]",
+        "[{\"a\": 1, \"b\": 2}, {\"b\": 2.0, \"a\": 1}]",
+        "0.3",
+        "1e308",
     ]);
+    let four = "http://json-schema.org/draft-04/schema#";
+    let seven = "http://json-schema.org/draft-07/schema#";
     let schemas = [
         json!({}),
         json!({"type": "integer"}),
@@ -358,7 +371,86 @@ answer = [[holds(text, schema) for text in texts] for schema, texts in data]
         json!({"if": {"type": "object"}, "then": {"required": ["b"]}, "else": {"type": "number"}}),
         json!({"$defs": {"n": {"type": "number"}}, "$ref": "#/$defs/n"}),
         json!({"dependentRequired": {"a": ["b"]}}),
+        json!({"dependentSchemas": {"a": {"required": ["b"], "maxProperties": 2}}}),
+        json!({"contains": {"const": "a"}, "minContains": 2}),
+        json!({"contains": {"type": "integer"}, "maxContains": 1}),
+        json!({"contains": {"const": "z"}, "minContains": 0}),
+        json!({"properties": {"a": {}}, "unevaluatedProperties": false}),
+        json!({"allOf": [{"properties": {"a": {}}}], "patternProperties": {"^x-": {}}, "unevaluatedProperties": false}),
+        json!({"anyOf": [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"properties": {"b": {}}}],
+            "unevaluatedProperties": false}),
+        json!({"if": {"required": ["x-1"]}, "then": {"properties": {"a": {}, "x-1": {}}},
+            "else": {"properties": {"c": {}}}, "unevaluatedProperties": {"type": "integer"}}),
+        json!({"$ref": "#/$defs/n", "$defs": {"n": {"properties": {"a": {}, "b": {}}}}, "unevaluatedProperties": false}),
+        json!({"prefixItems": [{"type": "integer"}], "unevaluatedItems": false}),
+        json!({"prefixItems": [{}], "contains": {"const": "a"}, "unevaluatedItems": false}),
+        json!({"$ref": "#/$defs/n", "$defs": {"n": {"prefixItems": [{}, {}]}}, "unevaluatedItems": {"const": "a"}}),
+        json!({"$ref": "#whole", "$defs": {"n": {"$anchor": "whole", "type": "integer"}}}),
+        json!({"$dynamicRef": "#node", "$defs": {"n": {"$dynamicAnchor": "node", "type": "object"}}}),
+        json!({"$id": "https://example.org/s", "$ref": "https://example.org/s#/$defs/a%25b",
+            "$defs": {"a%b": {"type": "array"}}}),
+        json!({"$defs": {"list": {"type": ["array", "integer"], "items": {"$ref": "#/$defs/list"}}},
+            "$ref": "#/$defs/list"}),
+        json!({"minimum": 9_007_199_254_740_993_i64}),
+        json!({"const": 9_007_199_254_740_993_i64}),
+        json!({"multipleOf": 3}),
+        json!({"multipleOf": 0.1}),
+        json!({"multipleOf": 1e-300}),
+        json!({"$schema": seven, "definitions": {"n": {"type": "number"}}, "$ref": "#/definitions/n", "maximum": 0}),
+        json!({"$schema": seven, "dependencies": {"a": ["b"], "c": {"minProperties": 2}}}),
+        json!({"$schema": four, "minimum": 1, "exclusiveMinimum": true, "type": "integer"}),
+        json!({"title": "t", "format": "date", "x-owner": "me", "$comment": "c", "default": 1}),
     ];
     let cases: Vec<_> = schemas.iter().map(|schema| (schema.clone(), all.clone())).collect();
     compare("core", script, "expect_column_values_to_match_json_schema", "json_schema", &cases);
+}
+
+#[test]
+fn json_is_that_of_json_loads() {
+    let script = r#"
+def holds(text):
+    try:
+        json.loads(text)
+        return True
+    except (ValueError, RecursionError):
+        return False
+answer = [[holds(text) for text in texts] for _, texts in data]
+"#;
+    let mut all = texts(&[
+        "{\"a\": 1, \"a\": 2}",
+        r#""\ud83d""#,
+        r#""\ud83d\u0041""#,
+        r#""\ud83d\ude00""#,
+        r#""\ud83d\u00""#,
+        r#""\ud83d\x""#,
+        r#""\ude00""#,
+        r#""\u12G4""#,
+        "\"\t\"",
+        "\"a\u{7f}\"",
+        "[NaN, -Infinity]",
+        "+1",
+        "01",
+        "-0",
+        "1.",
+        ".5",
+        "1e5",
+        "1E+400",
+        "[1,]",
+        "{\"a\":1,}",
+        "{'a': 1}",
+        "\u{feff}{}",
+        " {} ",
+        "\u{a0}1",
+        "[]]",
+        "nul",
+        "True",
+        "",
+        "12345678901234567890123",
+    ]);
+    for depth in [500, 200_000] {
+        all.push(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+    }
+    all.extend([4300, 4301].map(|digits| "7".repeat(digits)));
+    all.push(format!("-{}", "7".repeat(4300)));
+    compare("core", script, "expect_column_values_to_be_json_parseable", "", &[(Json::Null, all)]);
 }

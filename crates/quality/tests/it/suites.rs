@@ -1,11 +1,13 @@
 //! Suites: read, refused, written, judged.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::{Float64Array, Int64Array, LargeStringArray, TimestampMicrosecondArray};
-use serde_json::json;
+use arrow_array::{Date32Array, Float64Array, Int64Array, LargeStringArray, TimestampMicrosecondArray};
+use serde_json::{Value as Json, json};
 use trainyard_quality::expectations::{
-    Column, Detail, Options, ResultFormat, Severity, Suite, Table, Validation, propose, validate,
+    Column, Detail, Options, ResultFormat, Severity, Stop, Suite, Table, Validation, propose, validate,
 };
 
 fn suite(expectations: &str) -> Suite {
@@ -157,6 +159,11 @@ fn conditions_choose_the_same_rows_in_every_form() {
         held(r#""row_condition": "col(\"tenure\").notNull()", "condition_parser": "great_expectations""#),
         (true, 11)
     );
+    assert_eq!(
+        held(r#""row_condition": "charges > 1e-5 and charges < 1.65e+1", "condition_parser": "pandas""#),
+        (true, 10)
+    );
+    assert_eq!(held(r#""row_condition": "charges >= -1E2", "condition_parser": "pandas""#), (true, 12));
     assert_eq!(held(r#""row_condition": "seen >= '1970-01-11'", "condition_parser": "pandas""#), (true, 2));
 }
 
@@ -251,9 +258,158 @@ fn a_result_holds_what_its_format_asks_for() {
     let text = r#"{"type": "expect_column_values_to_be_between", "kwargs": {"column": "tenure", "max_value": 4}}"#;
     let keys = |detail: Detail| {
         let result_format = ResultFormat { detail, ..ResultFormat::default() };
-        let validation = validate(&suite(text), &small(), &Options { result_format, now: None });
+        let validation = validate(&suite(text), &small(), &Options { result_format, ..Options::default() });
         validation.judgements[0].result.len()
     };
     let counts = [Detail::BooleanOnly, Detail::Basic, Detail::Summary, Detail::Complete].map(keys);
     assert_eq!(counts, [0, 8, 10, 13]);
+}
+
+#[test]
+fn a_file_that_is_no_plain_utf_8_says_so() {
+    for (bytes, why) in [
+        (b"\xef\xbb\xbf{}".as_slice(), "it begins with a byte-order mark"),
+        (b"\xff\xfe{\0}\0", "it is UTF-16"),
+        (b"{\"name\": \"caf\xe9\"}", "the first wrong byte is byte 13"),
+    ] {
+        let problems = Suite::from_bytes(bytes, "odd.json").unwrap_err().into_vec();
+        assert_eq!(problems[0].code, "expectations/encoding");
+        assert_eq!(problems[0].title, format!("odd.json is not plain UTF-8: {why}"));
+    }
+    let text = r#"{"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "a"}}]}"#;
+    assert!(Suite::from_bytes(text.as_bytes(), "plain.json").is_ok());
+}
+
+/// Reads a suite of one JSON schema; gives what is wrong with it.
+fn schema_fault(schema: &Json) -> Option<String> {
+    let expectation = json!({"type": "expect_column_values_to_match_json_schema",
+        "kwargs": {"column": "a", "json_schema": schema}});
+    let text = json!({"name": "s", "expectations": [expectation]}).to_string();
+    let problem = Suite::read(&text, "s.json").err()?.into_vec().remove(0);
+    Some(problem.primary.unwrap().text)
+}
+
+#[test]
+fn a_schema_that_would_hold_silently_is_refused() {
+    for (schema, why) in [
+        (json!({"minContain": 2}), "`minContain` is no keyword of JSON Schema; did you mean `minContains`?"),
+        (json!({"properties": {"a": {"kind": "integer"}}}), "`kind` is no keyword of JSON Schema"),
+        (json!({"$defs": {"unused": {"type": "int"}}}), "no JSON type is \"int\""),
+        (json!({"$ref": "#/$defs/none"}), "leads nowhere"),
+        (json!({"$ref": "other.json"}), "leads nowhere"),
+        (json!({"items": {"$id": "https://example.org/inner"}}), "can't have a name of its own"),
+        (json!({"required": true}), "`required` is a list of names"),
+        (json!({"minLength": -1}), "`minLength` is a whole number, 0 or more"),
+        (json!({"multipleOf": 0}), "`multipleOf` is a number above 0"),
+        (json!({"$schema": "http://json-schema.org/draft-03/schema#"}), "draft 3 is not known"),
+        (json!({"patternProperties": {"(": {}}}), "`patternProperties`: "),
+        (json!({"dependentRequired": {"a": "b"}}), "a list of names"),
+    ] {
+        let found = schema_fault(&schema).unwrap_or_else(|| panic!("{schema} is taken"));
+        assert!(found.contains(why), "{schema}: {found}");
+    }
+    for schema in [json!({"x-owner": "me"}), json!({"properties": {"kind": {}}}), json!({"const": {"kind": 1}})] {
+        assert_eq!(schema_fault(&schema), None);
+    }
+}
+
+/// Holds one text against a schema.
+fn of_schema(schema: &Json, text: &str) -> Result<bool, String> {
+    let expectation = json!({"type": "expect_column_values_to_match_json_schema",
+        "kwargs": {"column": "a", "json_schema": schema}});
+    let column = Column::Text(LargeStringArray::from(vec![Some(text)]));
+    let table = Table::new(vec![("a".to_owned(), column)], 1).unwrap();
+    let judgement = validate(&suite(&expectation.to_string()), &table, &Options::default()).judgements.remove(0);
+    judgement.exception.map_or(Ok(judgement.success), Err)
+}
+
+#[test]
+fn a_deep_schema_is_no_circle_and_a_circle_and_a_wild_one_end() {
+    let mut deep = json!({"type": "integer"});
+    for _ in 0..110 {
+        deep = json!({"not": deep});
+    }
+    assert_eq!((of_schema(&deep, "1"), of_schema(&deep, "\"a\"")), (Ok(true), Ok(false)));
+    let circle = json!({"allOf": [{"$ref": "#"}]});
+    assert!(of_schema(&circle, "1").unwrap_err().contains("circle"));
+    // The same schema within itself, for each level of the value.
+    let tree = json!({"items": {"$ref": "#"}, "type": ["array", "null"]});
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(of_schema(&tree, &nested(400)), Ok(true));
+    assert!(of_schema(&tree, &nested(900)).unwrap_err().contains("deep"));
+    // Each level asks twice: without a bound that would take longer than anybody lives.
+    let wild = json!({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]});
+    assert!(of_schema(&wild, &nested(60)).unwrap_err().contains("steps"));
+}
+
+#[test]
+fn integers_are_compared_by_all_their_digits() {
+    let large = 9_007_199_254_740_993_i64;
+    let numbers = |values: &[i64]| Column::Int(values.iter().copied().map(Some).collect::<Int64Array>());
+    let columns = vec![("a".to_owned(), numbers(&[large, large - 1])), ("b".to_owned(), numbers(&[0, 1]))];
+    let table = Table::new(columns, 2).unwrap();
+    let unexpected = |kind: &str, arguments: Json| {
+        let text = json!({"type": kind, "kwargs": arguments}).to_string();
+        let judgement = validate(&suite(&text), &table, &Options::default()).judgements.remove(0);
+        judgement.result["partial_unexpected_index_list"].clone()
+    };
+    let between = "expect_column_values_to_be_between";
+    assert_eq!(unexpected(between, json!({"column": "a", "max_value": large - 1})), json!([0]));
+    assert_eq!(unexpected(between, json!({"column": "a", "max_value": 9_007_199_254_740_992.0})), json!([0]));
+    assert_eq!(unexpected(between, json!({"column": "a", "min_value": 9_007_199_254_740_994.0})), json!([0, 1]));
+    let condition = json!({"column": "a", "max_value": 0, "row_condition": "a > 9007199254740992.0",
+        "condition_parser": "pandas"});
+    assert_eq!(unexpected(between, condition), json!([0]));
+    let sum = json!({"column_list": ["a", "b"], "sum_total": large});
+    assert_eq!(unexpected("expect_multicolumn_sum_to_equal", sum), json!([]));
+    let sum = json!({"column_list": ["a", "b"], "sum_total": large - 1});
+    assert_eq!(unexpected("expect_multicolumn_sum_to_equal", sum), json!([0, 1]));
+}
+
+#[test]
+fn a_distribution_is_its_own_whatever_it_is_of_and_however_many_values_it_has() {
+    let rows = 30_000;
+    let numbers = (0..rows as i64).map(Some).collect::<Int64Array>();
+    let days = (0..rows as i32).map(|day| Some(day % 400)).collect::<Date32Array>();
+    let columns = vec![("n".to_owned(), Column::Int(numbers)), ("d".to_owned(), Column::Date(days))];
+    let table = Table::new(columns, rows).unwrap();
+    let of = |column: &str| {
+        let kind = "expect_column_kl_divergence_to_be_less_than";
+        let arguments = json!({"column": column, "threshold": 0, "bucketize_data": false});
+        let text = json!({"type": kind, "kwargs": arguments}).to_string();
+        validate(&suite(&text), &table, &Options::default()).judgements.remove(0).result["observed_value"].clone()
+    };
+    assert_eq!([of("n"), of("d")], [json!(0.0), json!(0.0)]);
+}
+
+#[test]
+fn what_was_stopped_is_not_met_and_says_so() {
+    let texts = (0..200).map(|row| Some(format!("t{row}"))).collect::<LargeStringArray>();
+    let table = Table::new(vec![("a".to_owned(), Column::Text(texts))], 200).unwrap();
+    let text = r#"{"type": "expect_column_values_to_match_regex", "kwargs": {"column": "a", "regex": "^t"}}"#;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    // Once before the expectation, then within its cells.
+    let stop = Stop::when(move || counted.fetch_add(1, Ordering::Relaxed) >= 2);
+    let validation = validate(&suite(text), &table, &Options { stop, ..Options::default() });
+    assert_eq!(validation.judgements[0].exception.as_deref(), Some("judging was stopped before this"));
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    assert_eq!(validate(&suite(text), &table, &Options::default()).met(), 1);
+}
+
+#[test]
+fn what_was_found_is_said_without_details_too() {
+    let between = r#"{"type": "expect_column_values_to_be_between",
+        "kwargs": {"column": "tenure", "max_value": 4, "result_format": "BOOLEAN_ONLY"}}"#;
+    let exists = r#"{"type": "expect_column_to_exist", "kwargs": {"column": "none"}}"#;
+    let unlike = r#"{"type": "expect_column_kl_divergence_to_be_less_than",
+        "kwargs": {"column": "contract", "threshold": 1,
+        "partition_object": {"values": ["other"], "weights": [1]}}}"#;
+    let found: Vec<String> =
+        judged(&format!("{between},{exists},{unlike}")).judgements.iter().map(|one| one.found()).collect();
+    assert_eq!(found, ["not as expected", "not there", "no finite divergence"]);
+    let column = Column::Float(Float64Array::from(vec![1.0, f64::INFINITY]));
+    let table = Table::new(vec![("a".to_owned(), column)], 2).unwrap();
+    let largest = suite(r#"{"type": "expect_column_max_to_be_between", "kwargs": {"column": "a", "max_value": 2}}"#);
+    assert_eq!(validate(&largest, &table, &Options::default()).judgements[0].found(), "inf");
 }

@@ -187,6 +187,24 @@ pub(super) fn list(tx: &Transaction<'_>, limit: usize, status: Option<Status>) -
     found.into_iter().map(|run| completed(tx, run)).collect()
 }
 
+pub(super) fn input_before(
+    tx: &Transaction<'_>,
+    run: &str,
+    experiment: &str,
+    input: &str,
+) -> Result<Option<(String, Digest)>, Fault> {
+    let found = tx
+        .prepare_cached(
+            "SELECT runs.run, inputs.digest FROM runs JOIN inputs ON inputs.run = runs.run AND inputs.name = ?3
+             WHERE runs.experiment = ?2 AND runs.run <> ?1 AND runs.status IN ('FINISHED', 'REFUSED')
+               AND runs.sequence < coalesce((SELECT sequence FROM runs WHERE run = ?1), 9223372036854775807)
+             ORDER BY runs.sequence DESC LIMIT 1",
+        )?
+        .query_row([run, experiment, input], |row| Ok((row.get(0)?, digest(row, 1)?)))
+        .optional()?;
+    Ok(found)
+}
+
 pub(super) fn metric_history(tx: &Transaction<'_>, run: &str, key: &str) -> Result<Vec<Metric>, Fault> {
     expect(tx, run)?;
     let mut statement = tx.prepare_cached(

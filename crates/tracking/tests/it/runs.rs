@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trainyard_files::Digest;
-use trainyard_tracking::{Batch, End, Error, Field, Input, Metric, Reason, Status, Tracking};
+use trainyard_tracking::{Batch, End, Error, Field, Input, Metric, NewRun, Reason, Status, Tracking};
 
 use crate::given::{map, new_run, objects, open, store};
 
@@ -306,4 +306,30 @@ fn names_and_values_keep_the_limits_of_mlflow() {
     let mut run = new_run("b");
     run.experiment = " ".to_owned();
     assert_eq!(field(store.start_run(&run)), Some(Field::Experiment));
+}
+
+#[test]
+fn the_data_of_the_run_before_is_found_however_many_came_between() {
+    let (_dir, store) = store();
+    let read = |run: &str, experiment: &str, end: Status| {
+        store.start_run(&NewRun { experiment: experiment.to_owned(), ..new_run(run) }).unwrap();
+        let digest = Digest::of(run.as_bytes());
+        store.log_input(run, &Input { name: "master".to_owned(), digest, source: String::new(), rows: 1 }).unwrap();
+        store.end_run(run, end, 9, None).unwrap();
+    };
+    let before = |run: &str| store.input_before(run, "churn", "master").unwrap().map(|(run, _)| run);
+    assert_eq!(before("new"), None);
+    read("good", "churn", Status::Refused);
+    for number in 0..230 {
+        read(&format!("bad{number}"), "churn", Status::Failed);
+    }
+    read("other", "spam", Status::Finished);
+    store.start_run(&new_run("bare")).unwrap();
+    store.end_run("bare", Status::Finished, 9, None).unwrap();
+    assert_eq!(store.input_before("new", "churn", "master").unwrap(), Some(("good".to_owned(), Digest::of(b"good"))));
+    // One that goes on is compared with what was there when it began.
+    store.start_run(&new_run("open")).unwrap();
+    read("later", "churn", Status::Finished);
+    assert_eq!([before("open"), before("new")], [Some("good".to_owned()), Some("later".to_owned())]);
+    assert_eq!(before("good"), None);
 }

@@ -6,18 +6,19 @@ mod validate;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use trainyard_data::ReadOptions;
-use trainyard_diagnostics::{Diagnostic, nearest, one_of};
+use trainyard_data::{Error, ReadOptions};
+use trainyard_diagnostics::{Diagnostic, there_are};
 use trainyard_files::DiskIo;
+use trainyard_pipeline::{Request, read_options};
 
 use crate::arguments::Data;
 use crate::printer::Printer;
 use crate::stop::Stop;
 
-pub(super) fn run(action: &Data, printer: Printer) -> Result<u8, Stop> {
+pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match action {
         Data::Drift(arguments) => drift::run(arguments, printer),
-        Data::Validate(arguments) => validate::run(arguments, printer),
+        Data::Validate(arguments) => validate::run(arguments, request, printer),
     }
 }
 
@@ -27,27 +28,35 @@ fn read(path: &Path) -> Result<RecordBatch, Stop> {
     trainyard_data::read(&DiskIo, path, &shown, &ReadOptions::default()).map_err(|error| error.diagnostic().into())
 }
 
+/// Reads a table as the project reads its own, where there is one. What the project says of columns that this table does
+/// not have is passed over.
+fn read_as_project(path: &Path, request: &Request) -> Result<RecordBatch, Stop> {
+    let mut options = read_options(request)?;
+    let shown = path.display().to_string();
+    loop {
+        match trainyard_data::read(&DiskIo, path, &shown, &options) {
+            Err(Error::UnknownTyped { name, .. }) if options.types.remove(&name).is_some() => {}
+            Err(Error::NoColumn { name, .. }) if options.drop.contains(&name) => {
+                options.drop.retain(|other| *other != name);
+            }
+            read => return read.map_err(|error| error.diagnostic().into()),
+        }
+    }
+}
+
 /// Refuses columns that none of the tables has, all at once.
 fn known(code: &str, asked: &[String], tables: &[&RecordBatch]) -> Result<(), Stop> {
     let schemas: Vec<_> = tables.iter().map(|table| table.schema()).collect();
-    let columns: Vec<&str> =
-        schemas.iter().flat_map(|schema| schema.fields().iter().map(|field| field.name().as_str())).collect();
+    let mut columns: Vec<&str> = Vec::new();
+    for name in schemas.iter().flat_map(|schema| schema.fields().iter().map(|field| field.name().as_str())) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
     let unknown = asked.iter().filter(|name| !columns.contains(&name.as_str()));
-    let problems: Vec<Diagnostic> = unknown
-        .map(|name| {
-            let near = nearest(name, columns.iter().copied()).map(|near| format!("did you mean `{near}`? "));
-            let mut listed: Vec<&str> = Vec::new();
-            columns.iter().for_each(|column| {
-                if !listed.contains(column) {
-                    listed.push(column)
-                }
-            });
-            Diagnostic::error(code, format!("there is no column {name}")).help(format!(
-                "{}the columns are {}",
-                near.unwrap_or_default(),
-                one_of(&listed, 8)
-            ))
-        })
-        .collect();
+    let problem = |name: &String| {
+        Diagnostic::error(code, format!("there is no column {name}")).help(there_are("columns", &columns, name))
+    };
+    let problems: Vec<Diagnostic> = unknown.map(problem).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }

@@ -7,18 +7,19 @@ use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_quality::expectations::{Options, Severity, Suite, Table, Validation, propose, validate};
+use trainyard_pipeline::Request;
+use trainyard_quality::expectations::{Options, Severity, Suite, Table, Validation, missing_suite, propose, validate};
 
-use super::read;
+use super::read_as_project;
 use crate::arguments::{Validate, ValidateAction};
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, table};
 
-pub(super) fn run(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
+pub(super) fn run(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match &arguments.action {
-        Some(ValidateAction::Init { file, out }) => init(file, out.as_deref(), printer),
-        None => judge(arguments, printer),
+        Some(ValidateAction::Init { file, out }) => init(file, out.as_deref(), request, printer),
+        None => judge(arguments, request, printer),
     }
 }
 
@@ -26,22 +27,19 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn judge(arguments: &Validate, printer: Printer) -> Result<u8, Stop> {
+fn judge(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8, Stop> {
     // Both are there wherever no subcommand is.
     let file = arguments.file.clone().unwrap_or_default();
     let path = arguments.suite.clone().unwrap_or_default();
-    let text = DiskIo.read(&path).map_err(|error| {
-        let title = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("there is no suite {}", shown(&path)),
-            _ => format!("the suite {} can't be read: {error}", shown(&path)),
-        };
+    let bytes = DiskIo.read(&path).map_err(|error| {
         let command = format!("trainyard data validate init {}", crate::commands::quoted_path(&file));
-        let problem = Diagnostic::error("expectations/missing-suite", title);
-        Stop::from(vec![problem.help(format!("write one from the data: `{command}`"))])
+        Stop::from(vec![missing_suite(&shown(&path), &error, &command)])
     })?;
-    let suite = Suite::read(&String::from_utf8_lossy(&text), &shown(&path)).map_err(|problems| problems.into_vec())?;
-    let batch = read(&file)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
+    let suite = Suite::from_bytes(&bytes, &shown(&path)).map_err(|problems| problems.into_vec())?;
+    let batch = read_as_project(&file, request)?;
+    let this_moment =
+        || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
+    let now = arguments.as_of.or_else(this_moment);
     let validation = validate(&suite, &Table::of(&batch), &Options { now, ..Options::default() });
     let is_refused = validation.failed(Severity::Critical).next().is_some();
     printer.result(|| validation.to_json(), |paint| text_of(&validation, &file, &batch, paint))?;
@@ -92,7 +90,7 @@ fn text_of(validation: &Validation, file: &Path, batch: &RecordBatch, paint: Pai
     text
 }
 
-fn init(file: &Path, out: Option<&Path>, printer: Printer) -> Result<u8, Stop> {
+fn init(file: &Path, out: Option<&Path>, request: &Request, printer: Printer) -> Result<u8, Stop> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = out.map_or_else(|| PathBuf::from(format!("expectations/{name}.json")), Path::to_path_buf);
     if DiskIo.metadata(&path).is_ok() {
@@ -100,7 +98,7 @@ fn init(file: &Path, out: Option<&Path>, printer: Printer) -> Result<u8, Stop> {
         let problem = Diagnostic::error("expectations/exists", title).help("name another file with --out");
         return Err(vec![problem].into());
     }
-    let batch = read(file)?;
+    let batch = read_as_project(file, request)?;
     let suite = propose(&name, &Table::of(&batch));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DiskIo.create_dir_all(folder).map_err(|error| {

@@ -40,6 +40,7 @@ pub(super) const CASES: &[Case] = &[
         &["run"],
     ),
     ("suite for data absent", |_| {}, VALIDATE),
+    ("suite with a mark", |project| suite(project, "\u{feff}{\"name\": \"customers\"}\n"), &["run"]),
     ("suite no json", |project| suite(project, "{\"name\": 'customers'}\n"), &["run"]),
     ("suite of another form", |project| suite(project, "[{\"type\": \"expect_column_to_exist\"}]\n"), &["run"]),
     ("suite empty", |project| suite(project, "{\"name\": \"customers\", \"expectations\": []}\n"), &["check"]),
@@ -97,6 +98,17 @@ pub(super) const CASES: &[Case] = &[
         &["run"],
     ),
     (
+        "expectation schema wrong",
+        |project| {
+            let wrong = concat!(
+                r#"{"type": "expect_column_values_to_match_json_schema", "#,
+                r#""kwargs": {"column": "Contract", "json_schema": {"minContain": 2}}}"#
+            );
+            expect(project, wrong);
+        },
+        &["run"],
+    ),
+    (
         "expectation condition wrong",
         |project| {
             let wrong = concat!(
@@ -114,17 +126,6 @@ pub(super) const CASES: &[Case] = &[
                 project,
                 r#"{"type": "expect_column_to_exist", "kwargs": {"column": "tenure"}, "severity": "error"}"#,
             )
-        },
-        &["run"],
-    ),
-    (
-        "expectation of the time in a run",
-        |project| {
-            let wrong = concat!(
-                r#"{"type": "expect_column_max_to_be_between", "#,
-                r#""kwargs": {"column": "tenure", "max_value": {"$PARAMETER": "now()"}}}"#
-            );
-            expect(project, wrong);
         },
         &["run"],
     ),

@@ -142,14 +142,24 @@ fn word(text: &str) -> Token {
 }
 
 fn number(rest: &str, behind_name: bool) -> Result<(Token, usize), String> {
-    let end = rest[1..].find(|character: char| !character.is_ascii_digit() && !".eE".contains(character));
-    let end = end.map_or(rest.len(), |end| end + 1);
-    let text = &rest[..end];
+    let text = &rest[..number_end(rest.as_bytes())];
+    let end = text.len();
     if text.starts_with('.') && (behind_name || !text[1..].starts_with(|next: char| next.is_ascii_digit())) {
         return Ok((Token::Mark('.'), 1));
     }
     let value = text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Float));
     value.map(|value| (Token::Literal(value), end)).map_err(|_| format!("`{text}` is no number"))
+}
+
+/// Finds where a number ends: an optional sign, digits and points, then perhaps an exponent with its own sign.
+fn number_end(bytes: &[u8]) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let mut end = 1 + bytes[1..].iter().take_while(|byte| is_part(byte)).count();
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        end += 1 + usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        end += bytes[end..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    }
+    end
 }
 
 fn quoted(rest: &str, quote: char) -> Result<(String, usize), String> {
