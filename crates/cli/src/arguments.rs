@@ -279,12 +279,32 @@ In a project, and with --project, the table is read as the project reads its own
 and `drop` of its `data` section count."
     )]
     Validate(Validate),
+    /// Says what a table holds: types, gaps, distributions, correlations, duplicates, what may know the target
+    #[command(after_help = "EXAMPLES:
+  trainyard data profile customers.csv
+  trainyard data profile customers.csv --target Churn --html profile.html
+  trainyard data profile customers.parquet --json")]
+    Profile(Profile),
     /// Says which columns of a table are not distributed as they were in another
     #[command(after_help = "EXAMPLES:
   trainyard data drift customers.csv new.csv
   trainyard data drift train.parquet new.parquet --test ks --test psi --html drift.html
   trainyard data drift customers.csv new.csv --column tenure --refuse")]
     Drift(Drift),
+}
+
+/// Arguments of `data profile`.
+#[derive(Debug, Args)]
+pub(crate) struct Profile {
+    /// The table, as CSV or Parquet; of any size
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The column to predict: its classes, and which columns alone predict it too well
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Writes the profile with pictures as one page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Arguments of `data validate`.

@@ -14,6 +14,7 @@ use crate::{Error, ReadOptions};
 
 mod column;
 mod explain;
+pub(crate) mod stream;
 mod text;
 mod values;
 mod write;

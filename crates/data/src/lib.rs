@@ -5,6 +5,7 @@
 //!
 //! Never: fits anything; reads a clock; draws without a key.
 
+mod batches;
 mod csv;
 mod error;
 mod parquet;
@@ -15,6 +16,7 @@ pub mod split;
 pub mod synth;
 mod target;
 
+pub use batches::{Batches, Stray};
 pub use csv::to_csv;
 pub use error::{Error, Line};
 use parquet::VALIDATION_FROM;

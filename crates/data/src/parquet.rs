@@ -23,6 +23,8 @@ use parquet::file::properties::WriterProperties;
 use crate::Error;
 use crate::csv::is_canonical;
 
+pub(crate) mod stream;
+
 /// Where validation begins in a split by time: what a frozen reference test says in its schema's metadata.
 pub(crate) const VALIDATION_FROM: &str = "trainyard.validation_from";
 

@@ -57,7 +57,7 @@ pub fn column_type(kind: Type) -> ColumnType {
     }
 }
 
-fn usual_delimiter(ending: &str) -> u8 {
+pub(crate) fn usual_delimiter(ending: &str) -> u8 {
     if ending == "tsv" { b'\t' } else { b',' }
 }
 
@@ -102,7 +102,7 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     table.project(&kept).map_err(|error| Error::Unreadable { file: file(), cause: error.to_string() })
 }
 
-fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
+pub(crate) fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
     let neighbours = path.parent().and_then(|folder| io.list(folder).ok()).unwrap_or_default();
     let names: Vec<String> =
         neighbours.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
@@ -112,7 +112,7 @@ fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
 }
 
 /// Gives columns their declared types, by way of their texts.
-fn declared(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+pub(crate) fn declared(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
     let schema = table.schema();
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     let mut columns = table.columns().to_vec();

@@ -1,4 +1,4 @@
-//! Judges tables: whether they are what their owner expects, and whether they moved.
+//! Judges tables: what they hold, whether that is what their owner expects, and whether they moved.
 //!
 //! Each judgement reads a table that `data` has read, and gives a value whose bytes depend on the table alone.
 //!
@@ -6,4 +6,5 @@
 
 pub mod drift;
 pub mod expectations;
+pub mod profile;
 pub mod statistics;

@@ -1,4 +1,6 @@
-//! `trainyard data`: tables beside one another.
+//! `trainyard data`: what a table holds, and tables beside one another.
+
+use serde_json::json;
 
 use crate::project::{CUSTOMERS, Project};
 use crate::text;
@@ -35,4 +37,49 @@ fn drift_is_told_for_people_and_for_programs() {
     assert_eq!(refused.status.code(), Some(3));
     let calm = project.call(&["data", "drift", CUSTOMERS, CUSTOMERS, "--refuse"]);
     assert_eq!(calm.status.code(), Some(0), "{}", text(&calm.stdout));
+}
+
+#[test]
+fn a_profile_is_told_for_people_and_for_programs() {
+    let project = Project::with_rows(1200);
+    let customers = project.read(CUSTOMERS);
+    // A column that is filled in when a customer leaves, and one that breaks its type late.
+    let more = |(at, line): (usize, &str)| {
+        let left = if line.ends_with(",Yes") { "2024-03-01" } else { "" };
+        match at {
+            0 => format!("{line},ClosedOn,Visits\n"),
+            1150 => format!("{line},{left},\"1,150\"\n"),
+            _ => format!("{line},{left},{at}\n"),
+        }
+    };
+    project.write("closed.csv", customers.lines().enumerate().map(more).collect::<String>());
+    let command = ["data", "profile", "closed.csv", "--target", "Churn", "--html", "profile.html"];
+    let output = project.call(&command);
+    let said = text(&output.stdout);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    for told in [
+        "Profile   closed.csv: 1,200 rows × 23 columns",
+        "  · customerID: a value of its own in every row\n",
+        "  · Visits: the first values are whole numbers, but 1 is not, first \"1,150\" in row 1,150: a run refuses",
+        "No row occurs twice.",
+        "suspects     ClosedOn alone predicts Churn: roc_auc 1.000 (from 0.95 on)\n",
+        "by 1,200 rows, each predicted by the others",
+    ] {
+        assert!(said.contains(told), "{told}\n{said}");
+    }
+    let page = project.read("profile.html");
+    assert!(page.contains("Distribution of tenure") && page.contains("ClosedOn"));
+    let document = project.json(&command[..5]);
+    assert_eq!((&document["file"], &document["rows"]), (&json!("closed.csv"), &json!(1200)));
+    let column = |name: &str| {
+        document["columns"].as_array().unwrap().iter().find(|column| column["column"] == name).unwrap().clone()
+    };
+    assert_eq!((&column("tenure")["type"], &column("Visits")["notes"][0]["about"]), (&json!("integer"), &json!("key")));
+    assert_eq!(column("Churn")["is_target"], json!(true));
+    let suspects: Vec<_> = document["target"]["predictors"]["columns"].as_array().unwrap().iter().collect();
+    assert_eq!((&suspects[0]["column"], &suspects[0]["suspect"]), (&json!("ClosedOn"), &json!(true)));
+    assert_eq!(suspects[1]["suspect"], json!(false));
+    // A file without a target, in another form.
+    let plain = project.json(&["data", "profile", CUSTOMERS]);
+    assert_eq!((plain.get("target"), &plain["duplicates"]["rows"]), (None, &json!(0)));
 }

@@ -32,6 +32,7 @@ const COMMANDS: &[&[&str]] = &[
     &["predict"],
     &["data"],
     &["data", "drift"],
+    &["data", "profile"],
     &["doctor"],
     &["data"],
     &["data", "validate"],

@@ -11,7 +11,7 @@ use trainyard_spec::ColumnType;
 use super::values::{boolean, date, float, infer, integer, timestamp};
 
 /// A type is inferred from this many values; a later value that breaks it is an error, not another guess.
-const INFERRED_FROM: usize = 1000;
+pub(super) const INFERRED_FROM: usize = 1000;
 
 /// A column of a file whose rows are not all read yet.
 pub(super) struct Column {

@@ -127,6 +127,15 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
     Ok(names)
 }
 
+/// Gives the names of the columns, of a text that has them in its first line.
+pub(super) fn names(text: &[u8], options: &ReadOptions) -> Vec<String> {
+    let mut header = ByteRecord::new();
+    // What can't be read has no names.
+    let read = reader(without_mark(text), options).read_byte_record(&mut header).unwrap_or(false);
+    let names = header.iter().filter(|_| read);
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
 /// Counts quotes: where their number is odd, one is open.
 pub(super) fn quotes(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'"').count()
@@ -157,7 +166,7 @@ fn line_at(text: &[u8], row: Option<&Position>, file: &str) -> Line {
 }
 
 /// Gives the line of one cell of a row, the cell meant.
-fn cell_line(text: &[u8], row: &ByteRecord, column: usize, delimiter: u8, file: &str) -> Line {
+pub(super) fn cell_line(text: &[u8], row: &ByteRecord, column: usize, delimiter: u8, file: &str) -> Line {
     let (mut at, mut quoted) = (start_of(text, row.position()), false);
     let mut cell = at;
     let mut left = column;

@@ -7,7 +7,7 @@
 mod categories;
 mod column;
 mod numbers;
-mod page;
+pub(crate) mod page;
 mod report;
 mod sample;
 mod tests;

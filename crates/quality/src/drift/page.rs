@@ -6,7 +6,7 @@ use trainyard_diagnostics::markup_text;
 
 use super::{ColumnDrift, Distribution, Outcome, Report};
 
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 :root{--paper:#fff;--ink:#1f2937;--faint:#6b7280;--grid:#e5e7eb;\
 --then:#9ca3af;--now:#2563b2;--bad:#c43348;--good:#2e8b57}
 @media (prefers-color-scheme:dark){:root{--paper:#111827;--ink:#e5e7eb;--faint:#9ca3af;--grid:#2b3545;--then:#6b7280;\
@@ -186,7 +186,7 @@ fn picture(text: &mut String, column: &ColumnDrift) {
     text.push_str("</svg>\n");
 }
 
-fn cut(text: &str, letters: usize) -> String {
+pub(crate) fn cut(text: &str, letters: usize) -> String {
     if text.chars().count() <= letters {
         return text.to_owned();
     }
@@ -194,7 +194,7 @@ fn cut(text: &str, letters: usize) -> String {
 }
 
 /// Writes a number with about four digits.
-fn figure(value: Option<f64>) -> String {
+pub(crate) fn figure(value: Option<f64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
     match value.abs() {
         0.0 => "0".to_owned(),

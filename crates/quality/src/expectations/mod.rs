@@ -29,11 +29,12 @@ mod table;
 mod types;
 mod value;
 
+pub(crate) use dates::write_date;
 pub use dates::write_moment;
 pub use dateutil::moment as read_moment;
 pub use error::{Error, missing_suite};
 pub use judge::{Options, Stop, validate};
-pub use propose::propose;
+pub use propose::{propose, propose_from};
 pub use result::{Detail, Judgement, ResultFormat, Validation};
 pub use suite::{Expectation, Severity, Suite};
 pub use table::{Column, Table};

@@ -16,3 +16,4 @@ pub use chi_square::{chi_square, proportions};
 pub use kolmogorov::kolmogorov_smirnov;
 pub use shares::{hellinger, jensen_shannon, kl_divergence, psi, shares};
 pub use walk::{Walk, sorted};
+pub(crate) use walk::{key, value};

@@ -10,13 +10,13 @@ pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
 }
 
 /// Gives a number that is ordered as the double is.
-fn key(value: f64) -> u64 {
+pub(crate) fn key(value: f64) -> u64 {
     let bits = value.to_bits();
     bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
 }
 
 /// Gives the double of a key.
-fn value(key: u64) -> f64 {
+pub(crate) fn value(key: u64) -> f64 {
     f64::from_bits(key ^ ((!key as i64 >> 63) as u64 | 1 << 63))
 }
 

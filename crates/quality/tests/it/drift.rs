@@ -113,7 +113,7 @@ for then, now in data:
     answer.append(columns)
 "#;
 
-fn table(text: &str) -> RecordBatch {
+pub(crate) fn table(text: &str) -> RecordBatch {
     read_csv_bytes(text.as_bytes(), "a table", &ReadOptions::default()).unwrap()
 }
 
@@ -140,13 +140,13 @@ fn compared(then: &str, now: &str, rules: &Rules) -> Report {
 }
 
 /// Gives the head of a text with those of its lines that are wanted.
-fn lines(text: &str, wanted: impl Fn(usize) -> bool) -> String {
+pub(crate) fn lines(text: &str, wanted: impl Fn(usize) -> bool) -> String {
     let kept = text.lines().enumerate().filter(|(at, _)| *at == 0 || wanted(*at));
     kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
 /// Columns that statistics stumble over, in tables of any size.
-fn nasty(rows: usize, seed: u64, shift: f64) -> String {
+pub(crate) fn nasty(rows: usize, seed: u64, shift: f64) -> String {
     let draw = |row: usize, column: u64| {
         let mut bits = (row as u64 * 31 + column + seed * 1_000_003).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

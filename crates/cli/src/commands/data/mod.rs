@@ -1,6 +1,7 @@
 //! `trainyard data`: tables, whatever project they are of.
 
 mod drift;
+mod profile;
 mod validate;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use crate::stop::Stop;
 pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match action {
         Data::Drift(arguments) => drift::run(arguments, printer),
+        Data::Profile(arguments) => profile::run(arguments, printer),
         Data::Validate(arguments) => validate::run(arguments, request, printer),
     }
 }
@@ -28,13 +30,18 @@ fn read(path: &Path) -> Result<RecordBatch, Stop> {
     trainyard_data::read(&DiskIo, path, &shown, &ReadOptions::default()).map_err(|error| error.diagnostic().into())
 }
 
-/// Reads a table as the project reads its own, where there is one. What the project says of columns that this table does
-/// not have is passed over.
+/// Reads a table as the project reads its own, where there is one.
 fn read_as_project(path: &Path, request: &Request) -> Result<RecordBatch, Stop> {
-    let mut options = read_options(request)?;
     let shown = path.display().to_string();
+    as_project(request, |options| trainyard_data::read(&DiskIo, path, &shown, options))
+}
+
+/// Does `read` with what the project says of its own data, where there is one. What it says of columns that the table does
+/// not have is passed over.
+fn as_project<T>(request: &Request, read: impl Fn(&ReadOptions) -> Result<T, Error>) -> Result<T, Stop> {
+    let mut options = read_options(request)?;
     loop {
-        match trainyard_data::read(&DiskIo, path, &shown, &options) {
+        match read(&options) {
             Err(Error::UnknownTyped { name, .. }) if options.types.remove(&name).is_some() => {}
             Err(Error::NoColumn { name, .. }) if options.drop.contains(&name) => {
                 options.drop.retain(|other| *other != name);

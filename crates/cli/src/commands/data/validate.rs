@@ -8,7 +8,9 @@ use serde_json::json;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::Request;
-use trainyard_quality::expectations::{Options, Severity, Suite, Table, Validation, missing_suite, propose, validate};
+use trainyard_quality::expectations::{
+    Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate,
+};
 
 use super::read_as_project;
 use crate::arguments::{Validate, ValidateAction};
@@ -98,8 +100,7 @@ fn init(file: &Path, out: Option<&Path>, request: &Request, printer: Printer) ->
         let problem = Diagnostic::error("expectations/exists", title).help("name another file with --out");
         return Err(vec![problem].into());
     }
-    let batch = read_as_project(file, request)?;
-    let suite = propose(&name, &Table::of(&batch));
+    let suite = propose_from(&name, &super::profile::of(file, request)?);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DiskIo.create_dir_all(folder).map_err(|error| {
             let title = format!("the folder {} can't be made: {error}", shown(folder));

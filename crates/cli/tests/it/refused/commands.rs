@@ -50,6 +50,12 @@ pub(super) const CASES: &[Case] = &[
         |_| {},
         &["data", "drift", CUSTOMERS, CUSTOMERS, "--column", "tenur", "--column", "Contract"],
     ),
+    ("profile of a target that is no column", |_| {}, &["data", "profile", CUSTOMERS, "--target", "Chrun"]),
+    (
+        "profile of a broken row",
+        |project| project.write("rows.csv", "a,b\n1,2\n1,2,3\n"),
+        &["data", "profile", "rows.csv"],
+    ),
     (
         "tables with nothing in common",
         |project| project.write("days.csv", "day,tenure\n2024-01-01,short\n2024-01-02,long\n"),

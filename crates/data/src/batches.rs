@@ -1,0 +1,145 @@
+//! A file as a stream of batches, in bounded memory.
+//!
+//! A table in memory is typed by its first values, and a later value that breaks the type is an error. Here a first
+//! pass over all values gives each column the narrowest type that all of them are of: where [`crate::read`] reads a
+//! file, the types are the same, and where it refuses one, [`Batches::strays`] says which column would break.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use trainyard_files::Io;
+use trainyard_spec::ColumnType;
+
+use crate::csv::stream as csv_stream;
+use crate::parquet::stream::Chunks;
+use crate::read::{missing, usual_delimiter};
+use crate::{Error, ReadOptions};
+
+/// The values of a column that are not of the type of its first thousand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The column.
+    pub column: String,
+    /// The type of the first values, by which a table in memory would be read.
+    pub first: ColumnType,
+    /// The type of all values.
+    pub all: ColumnType,
+    /// How many values are not of the first type.
+    pub count: u64,
+    /// The first of them: its row, from 1.
+    pub row: usize,
+    /// The first of them.
+    pub value: String,
+}
+
+/// A file whose batches can be gone through, more than once.
+#[derive(Debug)]
+pub struct Batches<'a> {
+    io: &'a Arc<dyn Io>,
+    path: &'a Path,
+    shown: &'a str,
+    options: ReadOptions,
+    schema: SchemaRef,
+    source: Source,
+    /// The places of the columns that are not dropped.
+    kept: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Csv(csv_stream::Shape),
+    Parquet(Chunks),
+}
+
+/// Refuses what is no file of a known form.
+fn check(io: &dyn Io, path: &Path, shown: &str, ending: &str) -> Result<(), Error> {
+    let file = || shown.to_owned();
+    let known = matches!(ending, "csv" | "txt" | "tsv" | "parquet");
+    match io.metadata(path) {
+        Ok(metadata) if metadata.is_dir => Err(Error::Folder { file: file() }),
+        Ok(_) if !known => Err(Error::UnknownFormat { file: file() }),
+        Ok(_) => Ok(()),
+        Err(error) if known && error.kind() != ErrorKind::NotFound => {
+            Err(Error::Unreadable { file: file(), cause: error.to_string() })
+        }
+        Err(_) => Err(missing(io, path, shown)),
+    }
+}
+
+impl<'a> Batches<'a> {
+    /// Opens the file at `path`, called `shown` in messages, and finds the types of its columns; a CSV file is read to
+    /// its end for that.
+    ///
+    /// # Errors
+    /// See [`Error`]; those of [`crate::read`], but for values that break the type of the first ones.
+    pub fn open(
+        io: &'a Arc<dyn Io>,
+        path: &'a Path,
+        shown: &'a str,
+        options: &ReadOptions,
+    ) -> Result<Batches<'a>, Error> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+        check(io.as_ref(), path, shown, &ending)?;
+        let delimiter = options.delimiter.or(Some(usual_delimiter(&ending)));
+        let options = ReadOptions { delimiter, ..options.clone() };
+        let (source, whole) = match ending.as_str() {
+            "parquet" => {
+                let chunks = Chunks::open(io, path, shown, &options)?;
+                let schema = chunks.schema();
+                (Source::Parquet(chunks), schema)
+            }
+            _ => {
+                let shape = csv_stream::shape(&|| io.open(path), shown, &options)?;
+                let schema = shape.schema();
+                (Source::Csv(shape), schema)
+            }
+        };
+        if let Some(name) = options.drop.iter().find(|name| whole.column_with_name(name).is_none()) {
+            let columns = whole.fields().iter().map(|field| field.name().clone()).collect();
+            return Err(Error::NoColumn { what: "column to drop", name: name.clone(), columns, place: None });
+        }
+        let kept: Vec<usize> =
+            (0..whole.fields().len()).filter(|at| !options.drop.contains(whole.field(*at).name())).collect();
+        let schema = whole
+            .project(&kept)
+            .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;
+        Ok(Batches { io, path, shown, options, schema: schema.into(), source, kept })
+    }
+
+    /// Gives the columns, in the canonical types, those to drop left out.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Gives the columns whose values are not all of the type of the first thousand; a Parquet file has none.
+    pub fn strays(&self) -> &[Stray] {
+        match &self.source {
+            Source::Csv(shape) => &shape.strays,
+            Source::Parquet(_) => &[],
+        }
+    }
+
+    /// Gives every batch in the file's order; their sizes depend on the file alone. At most two are held at a time.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn scan(&self, take: &mut (dyn FnMut(&RecordBatch) + Send)) -> Result<(), Error> {
+        let failed = |cause: arrow_schema::ArrowError| Error::Unreadable {
+            file: self.shown.to_owned(),
+            cause: cause.to_string(),
+        };
+        let mut kept = |batch: &RecordBatch| -> Result<(), Error> {
+            take(&batch.project(&self.kept).map_err(failed)?);
+            Ok(())
+        };
+        match &self.source {
+            Source::Csv(shape) => {
+                csv_stream::scan(&|| self.io.open(self.path), self.shown, &self.options, shape, &mut kept)
+            }
+            Source::Parquet(chunks) => chunks.scan(self.shown, &self.options, &mut kept),
+        }
+    }
+}
