@@ -2,7 +2,8 @@
 //!
 //! A table in memory is typed by its first values, and a later value that breaks the type is an error. Here a first
 //! pass over all values gives each column the narrowest type that all of them are of: where [`crate::read`] reads a
-//! file, the types are the same, and where it refuses one, [`Batches::strays`] says which column would break.
+//! file, the types are the same, and where it refuses one, [`Batches::strays`] says which column would break. JSON lines,
+//! Arrow files and patterns of several files come as one batch, which memory has to hold.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,8 +15,10 @@ use trainyard_files::Io;
 use trainyard_spec::ColumnType;
 
 use crate::csv::stream as csv_stream;
+use crate::format::{self, Format, Packing};
 use crate::parquet::stream::Chunks;
-use crate::read::{missing, usual_delimiter};
+use crate::pattern::matching;
+use crate::read::missing;
 use crate::{Error, ReadOptions};
 
 /// The values of a column that are not of the type of its first thousand.
@@ -50,22 +53,23 @@ pub struct Batches<'a> {
 
 #[derive(Debug)]
 enum Source {
-    Csv(csv_stream::Shape),
+    Csv(csv_stream::Shape, Packing),
     Parquet(Chunks),
+    /// JSON lines, Arrow and several files are read as one table, which is the only batch.
+    Table(RecordBatch),
 }
 
 /// Refuses what is no file of a known form.
-fn check(io: &dyn Io, path: &Path, shown: &str, ending: &str) -> Result<(), Error> {
+fn check(io: &dyn Io, path: &Path, shown: &str) -> Result<(Format, Packing), Error> {
     let file = || shown.to_owned();
-    let known = matches!(ending, "csv" | "txt" | "tsv" | "parquet");
-    match io.metadata(path) {
-        Ok(metadata) if metadata.is_dir => Err(Error::Folder { file: file() }),
-        Ok(_) if !known => Err(Error::UnknownFormat { file: file() }),
-        Ok(_) => Ok(()),
-        Err(error) if known && error.kind() != ErrorKind::NotFound => {
+    match (io.metadata(path), Format::of(path)) {
+        (Ok(metadata), _) if metadata.is_dir => Err(Error::Folder { file: file() }),
+        (Ok(_), None) => Err(Error::UnknownFormat { file: file() }),
+        (Ok(_), Some(known)) => Ok(known),
+        (Err(error), Some(_)) if error.kind() != ErrorKind::NotFound => {
             Err(Error::Unreadable { file: file(), cause: error.to_string() })
         }
-        Err(_) => Err(missing(io, path, shown)),
+        (Err(_), _) => Err(missing(io, path, shown)),
     }
 }
 
@@ -81,22 +85,31 @@ impl<'a> Batches<'a> {
         shown: &'a str,
         options: &ReadOptions,
     ) -> Result<Batches<'a>, Error> {
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        check(io.as_ref(), path, shown, &ending)?;
-        let delimiter = options.delimiter.or(Some(usual_delimiter(&ending)));
-        let options = ReadOptions { delimiter, ..options.clone() };
-        let (source, whole) = match ending.as_str() {
-            "parquet" => {
-                let chunks = Chunks::open(io, path, shown, &options)?;
+        let several = matching(io.as_ref(), path).is_some();
+        let format = if several { None } else { Some(check(io.as_ref(), path, shown)?) };
+        let (source, whole) = match format {
+            Some((Format::Parquet, _)) => {
+                let chunks = Chunks::open(io, path, shown, options)?;
                 let schema = chunks.schema();
                 (Source::Parquet(chunks), schema)
             }
-            _ => {
-                let shape = csv_stream::shape(&|| io.open(path), shown, &options)?;
+            Some((format @ (Format::Csv | Format::Tsv), packing)) => {
+                let delimiter = options.delimiter.or(Some(format.delimiter()));
+                let options = &ReadOptions { delimiter, ..options.clone() };
+                let shape = csv_stream::shape(&|| format::open(io.as_ref(), path, packing), shown, options)
+                    .map_err(|error| error.of_packed(packing))?;
                 let schema = shape.schema();
-                (Source::Csv(shape), schema)
+                (Source::Csv(shape, packing), schema)
+            }
+            Some((Format::JsonLines | Format::Arrow, _)) | None => {
+                let all = ReadOptions { drop: Vec::new(), ..options.clone() };
+                let table = crate::read(io.as_ref(), path, shown, &all)?;
+                let schema = table.schema();
+                (Source::Table(table), schema)
             }
         };
+        let delimiter = options.delimiter.or(format.map(|(format, _)| format.delimiter()));
+        let options = ReadOptions { delimiter, ..options.clone() };
         if let Some(name) = options.drop.iter().find(|name| whole.column_with_name(name).is_none()) {
             let columns = whole.fields().iter().map(|field| field.name().clone()).collect();
             return Err(Error::NoColumn { what: "column to drop", name: name.clone(), columns, place: None });
@@ -117,8 +130,8 @@ impl<'a> Batches<'a> {
     /// Gives the columns whose values are not all of the type of the first thousand; a Parquet file has none.
     pub fn strays(&self) -> &[Stray] {
         match &self.source {
-            Source::Csv(shape) => &shape.strays,
-            Source::Parquet(_) => &[],
+            Source::Csv(shape, _) => &shape.strays,
+            Source::Parquet(_) | Source::Table(_) => &[],
         }
     }
 
@@ -136,10 +149,13 @@ impl<'a> Batches<'a> {
             Ok(())
         };
         match &self.source {
-            Source::Csv(shape) => {
-                csv_stream::scan(&|| self.io.open(self.path), self.shown, &self.options, shape, &mut kept)
+            Source::Csv(shape, packing) => {
+                let open = || format::open(self.io.as_ref(), self.path, *packing);
+                csv_stream::scan(&open, self.shown, &self.options, shape, &mut kept)
+                    .map_err(|error| error.of_packed(*packing))
             }
             Source::Parquet(chunks) => chunks.scan(self.shown, &self.options, &mut kept),
+            Source::Table(table) => kept(table),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 use csv::StringRecord;
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
@@ -19,9 +19,9 @@ mod text;
 mod values;
 mod write;
 
-use column::Column;
-pub(crate) use column::column;
-use text::{Open, Ration, Text};
+pub(crate) use column::{Column, column};
+pub(crate) use text::{Open, without_mark};
+use text::{Ration, Text};
 pub(crate) use values::{date, timestamp};
 pub use write::to_csv;
 pub(crate) use write::{cell_text, to_csv_with};
@@ -33,7 +33,7 @@ const BUFFER: usize = 1 << 18;
 const BLOCK: usize = 1 << 20;
 
 /// The bytes of the longest row: what is longer is a quote that nothing closes, or no table.
-const LONGEST_ROW: usize = 64 << 20;
+pub(crate) const LONGEST_ROW: usize = 64 << 20;
 
 /// Why a file was not read to its end.
 enum Stop {
@@ -221,12 +221,12 @@ impl ReadOptions {
     }
 
     /// Gives the type that a column is held to; one that is left out may hold anything.
-    fn declared(&self, column: &str) -> Option<ColumnType> {
+    pub(crate) fn declared(&self, column: &str) -> Option<ColumnType> {
         let dropped = self.drop.iter().any(|name| name == column).then_some(ColumnType::Text);
         dropped.or_else(|| self.types.get(column).copied())
     }
 
-    fn is_missing(&self, cell: &str) -> bool {
+    pub(crate) fn is_missing(&self, cell: &str) -> bool {
         let cell = cell.trim();
         cell.is_empty() || self.missing.iter().any(|token| token == cell)
     }
@@ -241,18 +241,4 @@ pub(crate) fn kind_name(kind: ColumnType) -> &'static str {
         ColumnType::Date => "date",
         ColumnType::Timestamp => "timestamp",
     }
-}
-
-/// Says whether an Arrow type is one of those that every table is made of.
-pub(crate) fn is_canonical(kind: &DataType) -> bool {
-    use arrow_schema::TimeUnit::Microsecond;
-    matches!(
-        kind,
-        DataType::Boolean
-            | DataType::Int64
-            | DataType::Float64
-            | DataType::LargeUtf8
-            | DataType::Date32
-            | DataType::Timestamp(Microsecond, None)
-    )
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use trainyard_diagnostics::{Diagnostic, Place, Source, count, nearest, one_of};
 
+use crate::format::Packing;
+
 /// One line of a file, as far as it helps to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -43,7 +45,7 @@ pub enum Error {
     HeaderOnly { file: String },
     /// A row has another number of cells than the header.
     Ragged { line: Line, expected: usize, got: usize },
-    /// A Parquet file without rows.
+    /// A table without rows.
     NoRows { file: String },
     /// A quote is opened and never closed.
     UnclosedQuote { line: Line },
@@ -59,14 +61,34 @@ pub enum Error {
     Delimiter { line: Line, delimiter: char, likely: char },
     /// A value breaks the type of its column.
     Type { line: Line, column: String, kind: &'static str, value: String, declared: bool },
-    /// A value of a Parquet file breaks the declared type of its column.
-    Value { file: String, row: usize, column: String, kind: &'static str, value: String },
+    /// A value of a source without lines breaks the type of its column.
+    Value { file: String, row: usize, column: String, kind: &'static str, value: String, declared: bool },
     /// A declared type names no column.
     UnknownTyped { name: String, columns: Vec<String> },
     /// A Parquet file that can't be read.
     Parquet { file: String, cause: String },
     /// A Parquet column of a type that no table holds.
     UnsupportedType { file: String, column: String, kind: String },
+    /// A file that can't be unpacked.
+    Packed { file: String, cause: String },
+    /// An Arrow file that can't be read.
+    Arrow { file: String, cause: String },
+    /// A line of JSON lines is no JSON.
+    JsonLine { line: Line, cause: String },
+    /// A line of JSON lines is JSON, but no object.
+    NotObject { line: Line, found: &'static str },
+    /// A key holds a list or an object.
+    Nested { line: Line, column: String, found: &'static str },
+    /// A key stands twice in one line.
+    RepeatedKey { line: Line, name: String },
+    /// The lines have more keys than a table has columns.
+    TooManyColumns { line: Line, most: usize },
+    /// No file matches a pattern.
+    NoMatch { pattern: String },
+    /// One of several files has other columns than the first.
+    OtherColumns { file: String, first: String, absent: Vec<String>, extra: Vec<String> },
+    /// A column is of one type in one file and of another in another.
+    OtherTypes { file: String, first: String, column: String, kind: &'static str, first_kind: &'static str },
     /// A named column is not there.
     NoColumn { what: &'static str, name: String, columns: Vec<String>, place: Option<Place> },
     /// A column that is to cut the tests into slices has another text in each row.
@@ -127,6 +149,17 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// Quotes a value, the beginning of a long one.
+fn cited(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        None => format!("{value:?}"),
+        Some((end, _)) => format!("{:?}…", &value[..end]),
+    }
+}
+
+/// The letters of a value that a message shows.
+const LONGEST_VALUE: usize = 80;
+
 /// Writes a delimiter as a YAML scalar.
 fn delimiter_as_yaml(delimiter: char) -> &'static str {
     match delimiter {
@@ -142,6 +175,14 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Error {
+    /// Tells a file that can't be unpacked from one that can't be read.
+    pub(crate) fn of_packed(self, packing: Packing) -> Error {
+        match (packing, self) {
+            (Packing::Gzip | Packing::Zstandard, Error::Unreadable { file, cause }) => Error::Packed { file, cause },
+            (_, error) => error,
+        }
+    }
+
     /// Says it to the user.
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
@@ -153,14 +194,14 @@ impl Error {
                 }
             }
             Error::Folder { file } => Diagnostic::error("data/folder", format!("{file} is a folder, not a file"))
-                .help("name a .csv, .tsv or .parquet file in it"),
+                .help("name a file in it, or all of a kind: `FOLDER/*.csv`"),
             Error::Unreadable { file, cause } => {
                 Diagnostic::error("data/unreadable", format!("{file} can't be read: {cause}"))
                     .help("mend its permissions, or name another file")
             }
             Error::UnknownFormat { file } => {
                 Diagnostic::error("data/unknown-format", format!("the ending of {file} names no known format"))
-                    .help("name a .csv, .tsv, .txt or .parquet file")
+                    .help("name a .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .arrow or .feather file; all but the last three also .gz or .zst")
             }
             Error::Empty { file } => Diagnostic::error("data/empty", format!("{file} is empty"))
                 .help("export the data again; a header line and rows are expected"),
@@ -217,16 +258,23 @@ impl Error {
                     if *declared { format!("is declared {kind}") } else { format!("is {kind} in its first rows") };
                 Diagnostic::error(
                     "data/type-change",
-                    format!("{}, line {}: column {column} {said} but holds {value:?}", line.file, line.number),
+                    format!("{}, line {}: column {column} {said} but holds {}", line.file, line.number, cited(value)),
                 )
                 .at(line.place(), format!("not {kind}"))
-                .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{value:?}]}}`"))
+                .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{}]}}`", cited(value)))
             }
-            Error::Value { file, row, column, kind, value } => Diagnostic::error(
-                "data/type-change",
-                format!("{file}, row {row}: column {column} is declared {kind} but holds {value:?}"),
-            )
-            .help(format!("take {column} out of `data.types`, or write the column again as {kind}")),
+            Error::Value { file, row, column, kind, value, declared } => {
+                let said = if *declared { format!("is declared {kind}") } else { format!("is {kind}") };
+                let problem = Diagnostic::error(
+                    "data/type-change",
+                    format!("{file}, row {row}: column {column} {said} but holds {}", cited(value)),
+                );
+                problem.help(if *declared {
+                    format!("take {column} out of `data.types`, or write the column again as {kind}")
+                } else {
+                    format!("if it is text: `data: {{types: {{{column}: text}}}}`; else mend the column")
+                })
+            }
             Error::UnknownTyped { name, columns } => {
                 let problem = Diagnostic::error(
                     "data/unknown-typed-column",
@@ -246,6 +294,65 @@ impl Error {
                 format!("column {column} of {file} holds {kind}, which no feature can use"),
             )
             .help("leave the column out when writing the file, or write it as text or numbers"),
+            Error::Packed { file, cause } => {
+                Diagnostic::error("data/damaged-archive", format!("{file} can't be unpacked: {cause}"))
+                    .help("copy it again from where it was made, or pack it again")
+            }
+            Error::Arrow { file, cause } => {
+                Diagnostic::error("data/damaged-arrow", format!("{file} can't be read as Arrow: {cause}"))
+                    .help("write it again")
+            }
+            Error::JsonLine { line, cause } => Diagnostic::error(
+                "data/json-line",
+                format!("{}, line {}: no JSON: {cause}", line.file, line.number),
+            )
+            .at(line.place(), "reading stopped here")
+            .help("write one whole object on each line; a line end inside a text is written as \\n, a missing value as null"),
+            Error::NotObject { line, found } => Diagnostic::error(
+                "data/not-an-object",
+                format!("{}, line {}: {found} where an object is expected", line.file, line.number),
+            )
+            .at(line.place(), "a row is an object: {\"column\": value, …}")
+            .help("write one object on each line, without a list around them"),
+            Error::Nested { line, column, found } => Diagnostic::error(
+                "data/nested-value",
+                format!("{}, line {}: column {column} holds {found}", line.file, line.number),
+            )
+            .at(line.place(), "one value is expected")
+            .help(format!(
+                "keep it as its JSON text with `data: {{types: {{{column}: text}}}}`, leave it out with `data: {{drop: \
+                 [{column}]}}`, or write its parts as columns of their own"
+            )),
+            Error::RepeatedKey { line, name } => Diagnostic::error(
+                "data/repeated-key",
+                format!("{}, line {}: the key {name} stands twice", line.file, line.number),
+            )
+            .at(line.place(), "which of the two holds is not said")
+            .help("write each key once"),
+            Error::TooManyColumns { line, most } => Diagnostic::error(
+                "data/too-many-columns",
+                format!("{} has more than {} different keys", line.file, count(*most as u64)),
+            )
+            .at(line.place(), "one more, as late as here")
+            .help("a key is the name of a column; where names or ids stand as keys, write them as values"),
+            Error::NoMatch { pattern } => {
+                Diagnostic::error("data/no-match", format!("no file matches {pattern}"))
+                    .help("`*` stands for any letters and `?` for one, in the last part of the path alone")
+            }
+            Error::OtherColumns { file, first, absent, extra } => {
+                let problem =
+                    Diagnostic::error("data/other-columns", format!("{file} has other columns than {first}"));
+                let notes = [("it lacks", absent), ("only it has", extra)];
+                let noted = notes.iter().filter(|(_, names)| !names.is_empty());
+                noted
+                    .fold(problem, |problem, (what, names)| problem.note(format!("{what} {}", listed(names))))
+                    .help("files that are one table have the same columns: write it again, or narrow the pattern")
+            }
+            Error::OtherTypes { file, first, column, kind, first_kind } => Diagnostic::error(
+                "data/other-types",
+                format!("column {column} is {kind} in {file} and {first_kind} in {first}"),
+            )
+            .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; else mend the file")),
             Error::NoColumn { what, name, columns, place } => {
                 let problem =
                     Diagnostic::error("data/unknown-column", format!("the {what} {name} is no column of the data"));

@@ -6,9 +6,15 @@
 //! Never: fits anything; reads a clock; draws without a key.
 
 mod batches;
+mod canonical;
+pub mod cells;
 mod csv;
 mod error;
+mod format;
+mod ipc;
+mod json_lines;
 mod parquet;
+mod pattern;
 mod read;
 pub mod rows;
 pub mod slices;
@@ -16,12 +22,14 @@ pub mod split;
 pub mod synth;
 mod target;
 
+use canonical::VALIDATION_FROM;
+
 pub use batches::{Batches, Stray};
 pub use csv::to_csv;
 pub use error::{Error, Line};
-use parquet::VALIDATION_FROM;
 pub use parquet::{from_parquet, to_parquet};
-pub use read::{ReadOptions, column_type, read};
+pub use pattern::matching;
+pub use read::{ReadOptions, column_type, read, without};
 pub use target::{Checked, Master, Target, check, targets, weights};
 
 /// Reads a CSV text, called `file` in messages.

@@ -1,4 +1,4 @@
-//! A file to a table, by its ending.
+//! A file to a table, by its ending; or several, by a pattern.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -12,7 +12,10 @@ use trainyard_expression::Type;
 use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
 
-use crate::{Error, csv, from_parquet};
+use crate::format::{self, Format, Packing};
+use crate::ipc::from_arrow;
+use crate::pattern::{self, matching};
+use crate::{Error, csv, from_parquet, json_lines};
 
 /// Says how a file is read.
 ///
@@ -24,7 +27,7 @@ pub struct ReadOptions {
     pub types: BTreeMap<String, ColumnType>,
     /// Cells that count as missing; blank ones always do.
     pub missing: Vec<String>,
-    /// The byte between cells; by the file's ending where none is given: a tab in .tsv files, a comma in others.
+    /// The byte between cells of CSV; by the file's ending where none is given: a tab in .tsv files, a comma in others.
     pub delimiter: Option<u8>,
     /// Columns to leave out.
     pub drop: Vec<String>,
@@ -34,12 +37,12 @@ impl ReadOptions {
     /// Takes what a project says of its data.
     pub fn of(data: &DataSpec) -> ReadOptions {
         // The spec fills in what the source's ending says; a file with another ending, as one to predict, has its own.
-        let ending = Path::new(&data.source.value).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let usual = Format::of(Path::new(&data.source.value)).map_or(b',', |(format, _)| format.delimiter());
         let delimiter = u8::try_from(data.delimiter.value).unwrap_or(b',');
         ReadOptions {
             types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
             missing: data.missing.clone(),
-            delimiter: (delimiter != usual_delimiter(&ending)).then_some(delimiter),
+            delimiter: (delimiter != usual).then_some(delimiter),
             drop: data.drop.iter().map(|name| name.value.clone()).collect(),
         }
     }
@@ -57,38 +60,59 @@ pub fn column_type(kind: Type) -> ColumnType {
     }
 }
 
-pub(crate) fn usual_delimiter(ending: &str) -> u8 {
-    if ending == "tsv" { b'\t' } else { b',' }
-}
-
-/// Reads the file at `path`, called `shown` in messages, into one table in the file's row order.
+/// Reads the file at `path`, called `shown` in messages, into one table in the file's row order; or several files, where
+/// the name is a pattern ([`matching`]), one after the other.
 ///
 /// # Errors
 /// See [`Error`]; each names the file, and the line where there is one.
 pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+    let Some(files) = matching(io, path) else { return read_one(io, path, shown, options) };
+    let mut tables = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.file_name().map(Path::new).unwrap_or(&file);
+        let name = Path::new(shown).with_file_name(name).display().to_string();
+        tables.push((name.clone(), read_one(io, &file, &name, options)?));
+    }
+    pattern::join(tables, shown)
+}
+
+fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
     let file = || shown.to_owned();
     if io.metadata(path).is_ok_and(|metadata| metadata.is_dir) {
         return Err(Error::Folder { file: file() });
     }
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let unreadable = |error: std::io::Error| Error::Unreadable { file: file(), cause: error.to_string() };
-    let delimiter = options.delimiter.or(Some(usual_delimiter(&ending)));
-    let options = &ReadOptions { delimiter, ..options.clone() };
-    let known = matches!(ending.as_str(), "csv" | "txt" | "tsv" | "parquet");
-    let table = match io.metadata(path) {
-        Ok(_) if !known => return Err(Error::UnknownFormat { file: file() }),
-        Ok(_) if ending == "parquet" => {
-            let bytes = io.read(path).map_err(unreadable)?;
-            let table = declared(from_parquet(&bytes, shown)?, shown, options)?;
-            if table.num_rows() == 0 {
-                return Err(Error::NoRows { file: file() });
-            }
-            table
-        }
-        Ok(_) => csv::read(&|| io.open(path), shown, options)?,
-        Err(error) if known && error.kind() != ErrorKind::NotFound => return Err(unreadable(error)),
-        Err(_) => return Err(missing(io, path, shown)),
+    let format = Format::of(path);
+    let packed = |error: Error| error.of_packed(format.map_or(Packing::Plain, |(_, packing)| packing));
+    let filled = |table: RecordBatch| {
+        let table = declared(table, shown, options)?;
+        if table.num_rows() == 0 { Err(Error::NoRows { file: file() }) } else { Ok(table) }
     };
+    let table = match (io.metadata(path), format) {
+        (Ok(_), None) => return Err(Error::UnknownFormat { file: file() }),
+        (Ok(_), Some((format, packing))) => match format {
+            Format::Parquet => filled(from_parquet(&io.read(path).map_err(unreadable)?, shown)?)?,
+            Format::Arrow => filled(from_arrow(io.open(path).map_err(unreadable)?, shown)?)?,
+            Format::JsonLines => {
+                json_lines::read(&|| format::open(io, path, packing), shown, options).map_err(packed)?
+            }
+            Format::Csv | Format::Tsv => {
+                let delimiter = options.delimiter.or(Some(format.delimiter()));
+                let options = &ReadOptions { delimiter, ..options.clone() };
+                csv::read(&|| format::open(io, path, packing), shown, options).map_err(packed)?
+            }
+        },
+        (Err(error), Some(_)) if error.kind() != ErrorKind::NotFound => return Err(unreadable(error)),
+        (Err(_), _) => return Err(missing(io, path, shown)),
+    };
+    without(table, shown, options)
+}
+
+/// Leaves out the columns that are to be dropped.
+///
+/// # Errors
+/// [`Error::NoColumn`] for one that is not there.
+pub fn without(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
     if options.drop.is_empty() {
         return Ok(table);
     }
@@ -99,7 +123,7 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     }
     let kept: Vec<usize> =
         (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
-    table.project(&kept).map_err(|error| Error::Unreadable { file: file(), cause: error.to_string() })
+    table.project(&kept).map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })
 }
 
 pub(crate) fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
@@ -132,6 +156,7 @@ pub(crate) fn declared(table: RecordBatch, file: &str, options: &ReadOptions) ->
             column: name.clone(),
             kind: csv::kind_name(*kind),
             value: value.to_owned(),
+            declared: true,
         })?;
         if retyped.data_type() != columns[at].data_type() {
             fields[at] = Field::new(name, retyped.data_type().clone(), true);

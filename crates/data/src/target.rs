@@ -90,7 +90,14 @@ impl Master {
     /// # Errors
     /// As [`crate::read`].
     pub fn read(io: &dyn Io, path: &Path, data: &DataSpec) -> Result<Master, Error> {
-        let mut table = crate::read(io, path, &data.source.value, &ReadOptions::of(data))?;
+        Master::of(crate::read(io, path, &data.source.value, &ReadOptions::of(data))?, data)
+    }
+
+    /// Takes a table for the master data; rows without a target are left out where the spec says so.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] where Arrow can't filter it, which no table of the canonical types meets.
+    pub fn of(mut table: RecordBatch, data: &DataSpec) -> Result<Master, Error> {
         // What a file says of itself, such as a reference test of another split, says nothing of master data.
         table.schema_metadata_mut().clear();
         let (table, without_target) = drop_missing_targets(table, data)?;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::conceal::conceal;
 use crate::{Diagnostic, Label, Severity};
 
 impl Diagnostic {
@@ -18,7 +19,7 @@ impl Diagnostic {
         let mut object = serde_json::Map::new();
         object.insert("code".into(), self.code.clone().into());
         object.insert("severity".into(), severity.into());
-        object.insert("title".into(), self.title.clone().into());
+        object.insert("title".into(), shown(&self.title));
         let place = match &self.primary {
             Some(label) => label_json(label),
             None => json!({
@@ -29,10 +30,14 @@ impl Diagnostic {
             object.extend(place);
         }
         object.insert("also".into(), self.secondary.iter().map(label_json).collect());
-        object.insert("notes".into(), self.notes.clone().into());
-        object.insert("help".into(), self.help.clone().into());
+        object.insert("notes".into(), self.notes.iter().map(|note| shown(note)).collect());
+        object.insert("help".into(), self.help.iter().map(|help| shown(help)).collect());
         Value::Object(object)
     }
+}
+
+fn shown(text: &str) -> Value {
+    conceal(text).into()
 }
 
 fn label_json(label: &Label) -> Value {
@@ -43,6 +48,6 @@ fn label_json(label: &Label) -> Value {
         "column": start.column,
         "end_line": end.line,
         "end_column": end.column,
-        "label": label.text,
+        "label": shown(&label.text),
     })
 }

@@ -3,6 +3,7 @@
 //! A [`Diagnostic`] says what is wrong, where, what else makes it wrong, and one thing to do. Everything here is plain
 //! data: nothing is printed, and no file is read.
 
+mod conceal;
 mod diagnostic;
 mod json;
 mod nearest;

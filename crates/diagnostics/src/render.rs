@@ -5,6 +5,7 @@ mod snippet;
 
 use anstyle::{AnsiColor, Effects};
 
+use crate::conceal::conceal;
 use crate::width::visible;
 use crate::{Diagnostic, Severity};
 
@@ -77,11 +78,12 @@ impl Canvas {
     }
 
     fn part(&mut self, ink: Ink, text: &str) {
+        let text = conceal(text);
         if self.color && ink != Ink::Plain && !text.is_empty() {
             let style = ink.style();
             self.text.push_str(&format!("{style}{text}{style:#}"));
         } else {
-            self.text.push_str(text);
+            self.text.push_str(&text);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `judges/<name>.txt`; where it is absent, a test says so on stderr and passes without having judged.
 
 mod memory;
+mod postgres;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 pub use memory::peak_memory;
+pub use postgres::{DATABASE, PASSWORD, Postgres, USER, postgres};
 
 /// Runs Python scripts in one pinned environment.
 #[derive(Debug, Clone)]

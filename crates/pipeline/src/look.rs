@@ -98,7 +98,7 @@ pub(crate) fn check_specs(context: &Arc<Context>) -> Result<CheckReport, Vec<Dia
     Ok(CheckReport {
         project: context.resolved.project.name.value.clone(),
         steps,
-        source: data.source.value.clone(),
+        source: data.source.shown(),
         rows: table.num_rows(),
         columns: table.num_columns(),
         warnings,

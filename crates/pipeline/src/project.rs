@@ -108,12 +108,30 @@ pub(crate) fn typed_path(root: &Path, overrides: &[(String, String)], key: &str,
     if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
 }
 
+/// Reads the master data, wherever it is.
+pub(crate) fn read_master(
+    io: &dyn Io,
+    root: &Path,
+    overrides: &[(String, String)],
+    data: &DataSpec,
+) -> Result<Master, Diagnostic> {
+    let read = if trainyard_sources::is_database(data) {
+        let table = trainyard_sources::read(io, root, data).map_err(|error| {
+            let problem = error.diagnostic();
+            if problem.primary.is_some() { problem } else { data.source.origin.point(problem, "this is the source") }
+        })?;
+        Master::of(table, data)
+    } else {
+        Master::read(io, &source_path(root, overrides, &data.source.value), data)
+    };
+    read.map_err(|error| error.diagnostic())
+}
+
 /// Holds sound parts of a configuration that is wrong elsewhere against the table, so that all problems show at once.
 fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &FeatureSpec) -> Vec<Diagnostic> {
-    let path = source_path(&request.root, &request.overrides, &data.source.value);
-    let table = match Master::read(io, &path, data) {
+    let table = match read_master(io, &request.root, &request.overrides, data) {
         Ok(master) => master.table,
-        Err(error) => return vec![error.diagnostic()],
+        Err(problem) => return vec![problem],
     };
     let mut found = Vec::new();
     if let Err(errors) = trainyard_data::check(&table, data) {

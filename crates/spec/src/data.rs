@@ -9,6 +9,7 @@ use crate::declare::{
     record, required, sorted_map, text, unless_given,
 };
 use crate::error::Error;
+use crate::source::{Source, SourceSpec};
 use crate::tree::{Content, Node};
 use crate::{Located, Origin};
 
@@ -138,8 +139,9 @@ impl Shape for Target {
 record! {
     /// The table to learn from.
     pub struct DataSpec {
-        /// The file, relative to the project: .csv, .tsv, .txt or .parquet.
-        source: Located<String> = required(text(), "data/raw/customers.csv"),
+        /// Where the table is: a file relative to the project, a pattern of files, `sqlite:///FILE?table=NAME`,
+        /// `postgresql://USER@HOST/DATABASE?table=NAME`; or a section with a query.
+        source: SourceSpec = required(Source, "data/raw/customers.csv"),
         /// The column that identifies a row. It keeps a row on its side of the split as the data grows.
         key: Option<Located<String>> = optional(text()),
         /// The column to predict: `{column: Churn, positive: "Yes"}`, `{column: species, task: multiclass}`,
@@ -159,9 +161,16 @@ record! {
     check check_data
 }
 
+/// Says whether a file's ending is that of cells between tabs.
+fn is_of_tabs(source: &str) -> bool {
+    let name = source.to_ascii_lowercase();
+    let unpacked = [".gz", ".zst"].iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(&name);
+    unpacked.ends_with(".tsv")
+}
+
 fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder) {
     let written = section.entries.iter().any(|(key, value)| key.value == "delimiter" && !value.is_null());
-    if !written && data.source.value.to_ascii_lowercase().ends_with(".tsv") {
+    if !written && is_of_tabs(&data.source.value) {
         data.delimiter.value = '\t';
     }
     let target = &data.target.column;

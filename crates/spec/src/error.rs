@@ -248,6 +248,20 @@ pub enum Error {
         /// What to do.
         help: &'static str,
     },
+    /// A source is no address of a table.
+    Source {
+        /// The value.
+        spot: Spot,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// A source holds a password.
+    PasswordInSource {
+        /// Where, in words: nothing of the value is shown.
+        place: String,
+    },
     /// A parameter of an estimator needs another.
     LoneParameter {
         /// Its key.

@@ -23,7 +23,20 @@ pub(crate) fn make() -> Outcome {
         let name = list.file_stem().unwrap_or_default();
         install(&list, &folder().join(name))?;
     }
-    Ok(())
+    install_postgres()
+}
+
+/// Brings the PostgreSQL server that tests start for themselves, on a bare Debian or Ubuntu.
+fn install_postgres() -> Outcome {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let is_there = versions.into_iter().any(|version| version.path().join("bin/initdb").is_file());
+    let has_openssl = Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success());
+    if is_there && has_openssl {
+        return Ok(());
+    }
+    say("Installing postgresql and openssl with apt-get");
+    call("apt-get", &["update", "-qq"], &[])?;
+    call("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "postgresql", "openssl"], &[])
 }
 
 /// Makes the environment of a list of pinned packages, unless it was made from this list.

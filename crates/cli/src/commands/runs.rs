@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use trainyard_pipeline::{run_states, tracking};
-use trainyard_tracking::{RunRecord, Status, Tracking};
+use trainyard_tracking::{Input, RunRecord, Status, Tracking};
 
 use super::in_project;
 use crate::arguments::Runs;
@@ -146,6 +146,13 @@ fn compare(root: &Path, a: &str, b: &str, printer: Printer) -> Result<(), Stop> 
         .map(|name| (name, a.params.get(name), b.params.get(name)))
         .filter(|(_, one, other)| one != other)
         .collect();
+    let names: BTreeSet<&String> = a.inputs.iter().chain(&b.inputs).map(|input| &input.name).collect();
+    let input = |run: &RunRecord, name: &str| run.inputs.iter().find(|input| input.name == name).cloned();
+    let inputs: Vec<(&String, Option<Input>, Option<Input>)> = names
+        .into_iter()
+        .map(|name| (name, input(&a, name), input(&b, name)))
+        .filter(|(_, one, other)| one != other)
+        .collect();
     let document = || {
         let metric = |(name, one, other, difference): &(&String, Option<f64>, Option<f64>, Option<f64>)| json!({"name": name, "a": one, "b": other, "difference": difference});
         let param = |(name, one, other): &(&String, Option<&String>, Option<&String>)| json!({"name": name, "a": one, "b": other});
@@ -153,6 +160,7 @@ fn compare(root: &Path, a: &str, b: &str, printer: Printer) -> Result<(), Stop> 
             "a": a.run, "b": b.run,
             "metrics": metrics.iter().map(metric).collect::<Vec<_>>(),
             "params": params.iter().map(param).collect::<Vec<_>>(),
+            "inputs": inputs.iter().map(|(name, one, other)| json!({"name": name, "a": one, "b": other})).collect::<Vec<_>>(),
         })
     };
     printer.result(document, |paint| {
@@ -166,7 +174,16 @@ fn compare(root: &Path, a: &str, b: &str, printer: Printer) -> Result<(), Stop> 
             params.iter().map(|(name, one, other)| vec![(*name).clone(), text(one), text(other)]).collect();
         let metrics = table(&[Side::Left, Side::Right, Side::Right, Side::Right], &rows);
         let params = part(paint, "Parameters that differ", &[Side::Left; 3], &changed);
+        let held = |input: &Option<Input>| {
+            input.as_ref().map_or_else(
+                || "–".to_owned(),
+                |input| format!("{} rows, {} of {}", count(input.rows), input.digest.short(), input.source),
+            )
+        };
+        let inputs: Vec<_> =
+            inputs.iter().map(|(name, one, other)| vec![(*name).clone(), held(one), held(other)]).collect();
+        let inputs = part(paint, "Inputs that differ", &[Side::Left; 3], &inputs);
         let same = if changed.is_empty() { "\nBoth runs have the same parameters.\n" } else { "" };
-        format!("{metrics}{params}{same}")
+        format!("{metrics}{params}{same}{inputs}")
     })
 }

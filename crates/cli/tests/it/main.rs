@@ -21,6 +21,7 @@ mod other_data;
 mod project;
 mod refused;
 mod several_runs;
+mod sources;
 mod splits;
 mod tasks;
 mod telco_quality;

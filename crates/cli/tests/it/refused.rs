@@ -4,6 +4,7 @@
 mod commands;
 mod expectations;
 mod expressions;
+mod sources;
 mod specifications;
 mod tables;
 mod versions;
@@ -125,6 +126,11 @@ fn compare(cases: &[Case]) {
 #[test]
 fn a_wrong_table_is_explained() {
     compare(tables::CASES);
+}
+
+#[test]
+fn a_wrong_source_is_explained() {
+    compare(sources::CASES);
 }
 
 #[test]

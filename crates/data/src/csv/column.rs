@@ -14,9 +14,9 @@ use super::values::{boolean, date, float, infer, integer, timestamp};
 pub(super) const INFERRED_FROM: usize = 1000;
 
 /// A column of a file whose rows are not all read yet.
-pub(super) struct Column {
+pub(crate) struct Column {
     /// Whether the type was given, so that nothing else will do.
-    pub(super) declared: bool,
+    pub(crate) declared: bool,
     state: State,
 }
 
@@ -28,7 +28,7 @@ enum State {
 }
 
 impl Column {
-    pub(super) fn new(declared: Option<ColumnType>) -> Column {
+    pub(crate) fn new(declared: Option<ColumnType>) -> Column {
         let state = match declared {
             Some(kind) => State::Decided { kind, values: Values::new(kind) },
             None => State::Undecided { texts: LargeStringBuilder::with_capacity(0, 0), values: 0 },
@@ -37,7 +37,7 @@ impl Column {
     }
 
     /// Takes the next cell; its column's type where the cell is not of it.
-    pub(super) fn append(&mut self, cell: Option<&str>) -> Result<(), ColumnType> {
+    pub(crate) fn append(&mut self, cell: Option<&str>) -> Result<(), ColumnType> {
         match &mut self.state {
             State::Undecided { texts, values } => {
                 texts.append_option(cell);
@@ -77,7 +77,7 @@ impl Column {
         }
     }
 
-    pub(super) fn finish(mut self) -> ArrayRef {
+    pub(crate) fn finish(mut self) -> ArrayRef {
         self.decide();
         match self.state {
             State::Undecided { mut texts, .. } => Arc::new(texts.finish()),

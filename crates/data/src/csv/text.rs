@@ -17,7 +17,7 @@ pub(super) struct Text<'a> {
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 

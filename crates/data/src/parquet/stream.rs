@@ -16,7 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use trainyard_files::{Io, ReadSeek};
 
-use super::canonical;
+use crate::canonical::canonical;
 use crate::read::declared;
 use crate::{Error, ReadOptions};
 
@@ -131,8 +131,8 @@ impl Chunks {
         each(shown, reader, &mut |batch| {
             let table = self.canonical(&batch, shown)?;
             let table = declared(table, shown, options).map_err(|error| match error {
-                Error::Value { file, row, column, kind, value } => {
-                    Error::Value { file, row: before + row, column, kind, value }
+                Error::Value { file, row, column, kind, value, declared } => {
+                    Error::Value { file, row: before + row, column, kind, value, declared }
                 }
                 other => other,
             })?;

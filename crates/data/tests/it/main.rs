@@ -5,7 +5,9 @@
 mod bad_input;
 mod batches;
 mod blocks;
+mod files;
 mod given;
+mod json_lines;
 mod limits;
 mod parquet;
 mod read;

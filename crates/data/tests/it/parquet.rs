@@ -47,8 +47,14 @@ fn declared_types_hold_for_parquet_too() {
     assert_eq!(values(&read("code", ColumnType::Text).unwrap(), "code"), ["7", "8"]);
     assert_eq!(values(&read("code", ColumnType::Float).unwrap(), "code"), [json!(7.0), json!(8.0)]);
     let error = read("n", ColumnType::Integer).unwrap_err();
-    let wrong =
-        Error::Value { file: "rows.parquet".into(), row: 1, column: "n".into(), kind: "integer", value: "x".into() };
+    let wrong = Error::Value {
+        file: "rows.parquet".into(),
+        row: 1,
+        column: "n".into(),
+        kind: "integer",
+        value: "x".into(),
+        declared: true,
+    };
     assert_eq!(error, wrong);
     assert!(error.diagnostic().help[0].contains("data.types"));
     assert!(matches!(read("coed", ColumnType::Text), Err(Error::UnknownTyped { .. })));

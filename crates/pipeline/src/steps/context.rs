@@ -65,7 +65,8 @@ pub(crate) struct Context {
     pub(crate) reference_uses: Mutex<Vec<(u32, Digest)>>,
     /// Tables already decoded, by the digest of their bytes.
     pub(crate) tables: Mutex<BTreeMap<Digest, Arc<RecordBatch>>>,
-    /// The source as it was read to check the features before anything is written, by the source's digest.
+    /// The source as it was read to check the features before anything is written, by the source's digest; what was read
+    /// of a database stays here until it is stored.
     pub(crate) read_ahead: Mutex<Option<(Digest, Master)>>,
 }
 

@@ -2,31 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use arrow_array::RecordBatch;
-use serde_json::json;
+use arrow_schema::DataType;
+use serde_json::{Value, json};
 use trainyard_data::{Master, ReadOptions};
-use trainyard_files::Digest;
+use trainyard_files::{Digest, Digester};
+use trainyard_spec::DataSpec;
 
 use super::context::{Context, Mode, count, to_json};
 use crate::code;
-use crate::engine::{Failure, Input, Output, Read, Scope, Step};
-use crate::project::source_path;
+use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
+use crate::project::{read_master, source_path};
 
 pub(crate) struct Ingest(pub(crate) Arc<Context>);
 
 impl Ingest {
+    fn data(&self) -> &DataSpec {
+        &self.0.resolved.project.data
+    }
+
     fn path(&self) -> PathBuf {
-        let resolved = &self.0.resolved;
-        source_path(&self.0.root, &resolved.overrides, &resolved.project.data.source.value)
+        source_path(&self.0.root, &self.0.resolved.overrides, &self.data().source.value)
+    }
+
+    fn read(&self) -> Result<Master, Failure> {
+        Ok(read_master(&*self.0.io, &self.0.root, &self.0.resolved.overrides, self.data())?)
     }
 
     /// Reads the source ahead of the run, to check what is knowable before anything is written.
     pub(crate) fn read_ahead(&self) -> Result<RecordBatch, Failure> {
-        let data = &self.0.resolved.project.data;
+        if trainyard_sources::is_database(self.data()) {
+            return Ok(self.snapshot()?.1.table);
+        }
         let digest = self.source_digest()?;
-        let master = Master::read(&*self.0.io, &self.path(), data).map_err(|error| error.diagnostic())?;
+        let master = self.read()?;
         let table = master.table.clone();
         if let Ok(mut ahead) = self.0.read_ahead.lock() {
             *ahead = Some((digest, master));
@@ -34,13 +45,35 @@ impl Ingest {
         Ok(table)
     }
 
-    /// Gives the digest of the source.
+    /// Gives what a database holds, with the digest of that. It is read once: all that a command does sees the same.
+    fn snapshot(&self) -> Result<(Digest, Master), Failure> {
+        let mut ahead = self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = &*ahead {
+            return Ok(read.clone());
+        }
+        let master = self.read()?;
+        let digest = Digester::new("rows of a database")
+            .digest(&trainyard_sources::content(&master.table))
+            .number(master.without_target as u64)
+            .finish();
+        *ahead = Some((digest, master.clone()));
+        Ok((digest, master))
+    }
+
+    /// Gives the digest of the source: of a file's bytes, of the names and bytes of several, of what a database holds.
     fn source_digest(&self) -> Result<Digest, Failure> {
-        let source = &self.0.resolved.project.data.source;
-        let metadata = self.0.io.metadata(&self.path());
-        if !metadata.is_ok_and(|metadata| !metadata.is_dir) {
-            let options = ReadOptions::of(&self.0.resolved.project.data);
-            if let Err(error) = trainyard_data::read(&*self.0.io, &self.path(), &source.value, &options) {
+        if trainyard_sources::is_database(self.data()) {
+            return Ok(self.snapshot()?.0);
+        }
+        let (source, path) = (&self.data().source, self.path());
+        let files = trainyard_data::matching(&*self.0.io, &path);
+        let is_there = match &files {
+            Some(files) => !files.is_empty(),
+            None => self.0.io.metadata(&path).is_ok_and(|metadata| !metadata.is_dir),
+        };
+        if !is_there {
+            let options = ReadOptions::of(self.data());
+            if let Err(error) = trainyard_data::read(&*self.0.io, &path, &source.value, &options) {
                 let diagnostic = error.diagnostic();
                 return Err(match diagnostic.primary {
                     Some(_) => diagnostic,
@@ -49,9 +82,17 @@ impl Ingest {
                 .into());
             }
         }
-        let found = self.0.objects.digests().of(&*self.0.io, &self.path());
-        let (digest, _) = found.map_err(|error| error.diagnostic())?;
-        Ok(digest)
+        let digest = |path: &Path| {
+            let found = self.0.objects.digests().of(&*self.0.io, path);
+            found.map(|(digest, _)| digest).map_err(|error| Failure::from(error.diagnostic()))
+        };
+        let Some(files) = files else { return digest(&path) };
+        let mut all = Digester::new("files of a pattern").number(files.len() as u64);
+        for file in &files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            all = all.text(&name).digest(&digest(file)?);
+        }
+        Ok(all.finish())
     }
 }
 
@@ -69,7 +110,7 @@ impl Step for Ingest {
     }
 
     fn code(&self) -> Digest {
-        code::digest("ingest", &["data"])
+        code::digest("ingest", &["data", "sources"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
@@ -83,10 +124,13 @@ impl Step for Ingest {
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
-        let data = &self.0.resolved.project.data;
-        let shown = data.source.value.as_str();
+        let data = self.data();
+        let shown = data.source.shown();
         scope.progress("reading", 0, 0);
-        let read = || Master::read(&*self.0.io, &self.path(), data);
+        let read = || match trainyard_sources::is_database(data) {
+            true => self.snapshot().map(|(_, master)| master),
+            false => self.read(),
+        };
         let Master { table, without_target } = match &self.0.mode {
             Mode::Replay { recorded, objects } => {
                 // A source that changed since is stood for by the table that the run stored.
@@ -98,46 +142,73 @@ impl Step for Ingest {
                 match before {
                     Some(digest) if !unchanged => {
                         let bytes = objects.get(&digest).map_err(|error| error.diagnostic())?;
-                        let table = trainyard_data::from_parquet(&bytes, shown);
-                        table.map(|table| Master { table, without_target: 0 })
+                        let table = trainyard_data::from_parquet(&bytes, &shown).map_err(|error| error.diagnostic())?;
+                        Master { table, without_target: 0 }
                     }
-                    _ => read(),
+                    _ => read()?,
                 }
             }
+            Mode::Live if trainyard_sources::is_database(data) => read()?,
             Mode::Live => {
                 let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
                 match ahead {
-                    Some((digest, master)) if digest == self.source_digest()? => Ok(master),
-                    _ => read(),
+                    Some((digest, master)) if digest == self.source_digest()? => master,
+                    _ => read()?,
                 }
             }
-        }
-        .map_err(|error| error.diagnostic())?;
+        };
         let checked = trainyard_data::check(&table, data)
             .map_err(|errors| Failure::Problems(errors.iter().map(|error| error.diagnostic()).collect()))?;
         checked.warnings.into_iter().for_each(|warning| scope.warn(warning));
         let (rows, columns) = (table.num_rows(), table.num_columns());
+        let schema = schema_of(&table);
         let table = self.0.store_table(scope, table)?;
         let mut output = Output {
             artifacts: BTreeMap::from([
                 ("table".to_owned(), table),
                 ("target".to_owned(), scope.store(&to_json(&checked.target))?),
             ]),
-            facts: json!({ "rows": rows, "columns": columns, "without_target": without_target }),
-            headline: (file_name(shown), size(rows, columns, without_target)),
+            facts: json!({
+                "rows": rows, "columns": columns, "without_target": without_target, "schema": schema,
+            }),
+            headline: (file_name(&shown), size(rows, columns, without_target)),
             ..Output::default()
         };
-        output.logged.inputs = vec![("master".to_owned(), table, shown.to_owned(), rows as u64)];
+        output.logged.inputs = vec![("master".to_owned(), table, shown, rows as u64)];
+        output.logged.files.insert("data/schema.json".to_owned(), scope.store(&to_json(&schema))?);
         Ok(output)
     }
 
     fn refresh(&self, output: &mut Output) {
-        let shown = &self.0.resolved.project.data.source.value;
-        output.headline.0 = file_name(shown);
+        let shown = self.data().source.shown();
+        output.headline.0 = file_name(&shown);
         for (_, _, source, _) in &mut output.logged.inputs {
             shown.clone_into(source);
         }
     }
+
+    fn publish(&self, _: &Scope, _: &Record) -> Result<(), Failure> {
+        // What was read of a database is stored now.
+        self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(())
+    }
+}
+
+/// Lists the columns with their types.
+fn schema_of(table: &RecordBatch) -> Value {
+    let schema = table.schema();
+    let columns = schema.fields().iter().map(|field| {
+        let kind = match field.data_type() {
+            DataType::Boolean => "boolean",
+            DataType::Int64 => "integer",
+            DataType::Float64 => "float",
+            DataType::Date32 => "date",
+            DataType::Timestamp(..) => "timestamp",
+            _ => "text",
+        };
+        json!({ "name": field.name(), "type": kind })
+    });
+    columns.collect()
 }
 
 fn size(rows: usize, columns: usize, without_target: usize) -> String {

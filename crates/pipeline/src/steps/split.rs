@@ -301,7 +301,7 @@ impl Step for Split {
                 lock.references.entry(self.version()).or_insert_with(|| ReferenceLock {
                     digest: digest.to_string(),
                     rows: facts["reference"].as_u64().unwrap_or_default(),
-                    source: data.source.value.clone(),
+                    source: data.source.shown(),
                 });
             }
         })

@@ -357,6 +357,15 @@ fn meaning(error: &Error) -> Diagnostic {
             exclusive(Diagnostic::error("spec/split-conflict", excluding(first, second)), first, second, why)
                 .help(*help)
         }
+        Error::Source { spot, what, help } => {
+            let diagnostic = Diagnostic::error("spec/source", what.clone());
+            spot.origin.point(diagnostic, "this is the source").help(help.clone())
+        }
+        Error::PasswordInSource { place } => {
+            Diagnostic::error("spec/password", "the address of the source holds a password")
+                .note(format!("in {place}; what is written there is kept with every run"))
+                .help("take it out, and put it into the variable PGPASSWORD or into ~/.pgpass")
+        }
         Error::GroupConflict { first, second, why, help } => {
             exclusive(Diagnostic::error("spec/group-conflict", excluding(first, second)), first, second, why)
                 .help(*help)

@@ -1,0 +1,151 @@
+//! Several files that are one table: `data/raw/part-*.csv`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_select::concat::concat;
+use trainyard_files::Io;
+
+use crate::Error;
+
+/// Gives the files that a path names: those that match where its last part holds `*` or `?`, sorted by name, and
+/// nothing where it is the path of one file. A `*` stands for any letters, a `?` for one; neither for the dot that a hidden
+/// file begins with.
+pub fn matching(io: &dyn Io, path: &Path) -> Option<Vec<PathBuf>> {
+    let pattern = path.file_name()?.to_str()?;
+    if !pattern.contains(['*', '?']) || io.exists(path) {
+        return None;
+    }
+    let mut files = io.list(path.parent()?).unwrap_or_default();
+    files.retain(|file| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let hidden = name.starts_with('.') && !pattern.starts_with('.');
+        !hidden && matches(pattern.as_bytes(), name.as_bytes()) && io.metadata(file).is_ok_and(|found| !found.is_dir)
+    });
+    Some(files)
+}
+
+/// Says whether a name is of a pattern, in time of at most their product.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut read, mut star) = (0, 0, None);
+    while read < name.len() {
+        // A letter of several bytes is one letter to `?`.
+        let letter = name[read..].iter().skip(1).take_while(|byte| **byte & 0xc0 == 0x80).count() + 1;
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(b'?') => {
+                at += 1;
+                read += letter;
+            }
+            Some(byte) if *byte == name[read] => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((of, from)) = star else { return false };
+                star = Some((of, from + 1));
+                (at, read) = (of + 1, from + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// Joins tables of the same columns, each with its name, in their order. The first says the order of the columns. Whole
+/// numbers join with floats, days with moments, and a column without any value with all.
+///
+/// # Errors
+/// [`Error::OtherColumns`], [`Error::OtherTypes`].
+pub(crate) fn join(tables: Vec<(String, RecordBatch)>, shown: &str) -> Result<RecordBatch, Error> {
+    let [(first, head), rest @ ..] = tables.as_slice() else {
+        return Err(Error::NoMatch { pattern: shown.to_owned() });
+    };
+    let schema = head.schema();
+    for (file, table) in rest {
+        let other = table.schema();
+        let lacking = |of: &Schema, from: &Schema| -> Vec<String> {
+            let names = from.fields().iter().map(|field| field.name());
+            names.filter(|name| of.column_with_name(name).is_none()).cloned().collect()
+        };
+        let (absent, extra) = (lacking(&other, &schema), lacking(&schema, &other));
+        if !absent.is_empty() || !extra.is_empty() {
+            return Err(Error::OtherColumns { file: file.clone(), first: first.clone(), absent, extra });
+        }
+    }
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for field in schema.fields() {
+        let name = field.name();
+        let parts: Vec<(&str, &ArrayRef)> =
+            tables.iter().filter_map(|(file, table)| Some((file.as_str(), table.column_by_name(name)?))).collect();
+        let column = one_column(name, &parts)?;
+        fields.push(Field::new(name, column.data_type().clone(), true));
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })
+}
+
+fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error> {
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let mut kind: Option<(DataType, &str)> = None;
+    for (file, part) in parts.iter().filter(|(_, part)| part.null_count() < part.len()) {
+        let own = part.data_type();
+        kind = Some(match kind {
+            None => (own.clone(), *file),
+            Some((kind, from)) if kind == *own => (kind, from),
+            Some((DataType::Int64, from)) if *own == DataType::Float64 => (DataType::Float64, from),
+            Some((DataType::Float64, from)) if *own == DataType::Int64 => (DataType::Float64, from),
+            Some((DataType::Date32, from)) if *own == moment => (moment.clone(), from),
+            Some((kind, from)) if kind == moment && *own == DataType::Date32 => (kind, from),
+            Some((kind, from)) => {
+                return Err(Error::OtherTypes {
+                    file: (*file).to_owned(),
+                    first: from.to_owned(),
+                    column: name.to_owned(),
+                    kind: words(own),
+                    first_kind: words(&kind),
+                });
+            }
+        });
+    }
+    let kind = kind.map_or(DataType::LargeUtf8, |(kind, _)| kind);
+    let parts: Vec<ArrayRef> = parts.iter().map(|(_, part)| widened(part, &kind)).collect();
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    concat(&parts).map_err(|error| Error::Unreadable { file: name.to_owned(), cause: error.to_string() })
+}
+
+fn widened(part: &ArrayRef, kind: &DataType) -> ArrayRef {
+    match (part.data_type(), kind) {
+        (own, kind) if own == kind => Arc::clone(part),
+        (DataType::Int64, DataType::Float64) => {
+            let values = part.as_primitive::<Int64Type>().iter();
+            Arc::new(values.map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
+        }
+        (DataType::Date32, DataType::Timestamp(..)) => {
+            let days = part.as_primitive::<Date32Type>().iter();
+            let micros = days.map(|day| day.map(|day| i64::from(day) * 86_400_000_000));
+            Arc::new(micros.collect::<TimestampMicrosecondArray>())
+        }
+        // It has no value.
+        _ => new_null_array(kind, part.len()),
+    }
+}
+
+fn words(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Boolean => "boolean",
+        DataType::Int64 => "integer",
+        DataType::Float64 => "float",
+        DataType::Date32 => "date",
+        DataType::Timestamp(..) => "timestamp",
+        _ => "text",
+    }
+}

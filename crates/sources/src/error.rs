@@ -1,0 +1,158 @@
+//! What can be wrong with a database.
+
+use trainyard_diagnostics::{Diagnostic, Place, nearest, one_of};
+
+use crate::postgres::Server;
+
+/// The most names that a message lists.
+const LISTED: usize = 10;
+
+/// Why a database gives no table.
+#[expect(missing_docs, reason = "each variant says what happened; its fields are what its message names")]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// The rows are no table, or there is no such file.
+    Data(trainyard_data::Error),
+    /// The address is none, which decoding has told.
+    Address(trainyard_spec::Error),
+    /// The source is a file or an object.
+    NoDatabase { source: String },
+    /// A file is no database, or a broken one.
+    Damaged { file: String, cause: String },
+    /// Another process keeps writing.
+    Busy { file: String },
+    /// There is no such table.
+    UnknownTable { table: String, known: Vec<String>, source: String, place: Option<Place> },
+    /// There is no such column.
+    UnknownColumn { column: String, known: Vec<String>, source: String, place: Option<Place> },
+    /// The query is none, or not allowed.
+    Query { source: String, cause: String, place: Option<Place>, help: String },
+    /// The query names a parameter that has no value.
+    UnboundParameter { name: String, place: Option<Place> },
+    /// A value is given for a parameter that the query does not name.
+    UnusedParameter { name: String, known: Vec<String>, place: Option<Place> },
+    /// No connection to the server.
+    Unreachable { server: Server, cause: String },
+    /// The connection broke again and again.
+    CutOff { server: Server, cause: String, tries: usize },
+    /// The server does not let the user in.
+    Login { server: Server, cause: String },
+    /// The server has no such database.
+    NoSuchDatabase { server: Server },
+    /// No encrypted connection came about.
+    Tls { server: Server, cause: String },
+    /// The certificates to trust can't be read.
+    Certificates { file: Option<String>, cause: String },
+    /// The server says no for another reason.
+    Server { server: Server, cause: String },
+    /// The system gives no room for connections.
+    Runtime { cause: String },
+}
+
+fn at(diagnostic: Diagnostic, place: &Option<Place>, text: &str) -> Diagnostic {
+    match place {
+        Some(place) => diagnostic.at(place.clone(), text),
+        None => diagnostic,
+    }
+}
+
+/// Names what is near to a name, or all that there is.
+fn instead(diagnostic: Diagnostic, name: &str, known: &[String], what: &str) -> Diagnostic {
+    let names = || known.iter().map(String::as_str);
+    match nearest(name, names()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diagnostic.help(format!("there is no {what} that this user may read")),
+        None => diagnostic.help(format!("the {what}s are {}", one_of(&names().collect::<Vec<_>>(), LISTED))),
+    }
+}
+
+impl Error {
+    /// Says it to the user.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Error::Data(error) => error.diagnostic(),
+            Error::Address(error) => error.diagnostic(),
+            Error::NoDatabase { source } => Diagnostic::error("source/no-database", format!("{source} is no database"))
+                .help("name one: sqlite:///FILE?table=NAME or postgresql://USER@HOST/DATABASE?table=NAME"),
+            Error::Damaged { file, cause } => {
+                Diagnostic::error("source/damaged-database", format!("{file} can't be read as SQLite: {cause}"))
+                    .help("name a file of SQLite, or bring this one back from a copy")
+            }
+            Error::Busy { file } => {
+                Diagnostic::error("source/busy", format!("{file} is locked: another process writes into it"))
+                    .help("wait until that is done, and repeat the command")
+            }
+            Error::UnknownTable { table, known, source, place } => {
+                let problem = Diagnostic::error("source/unknown-table", format!("{source} has no table {table}"));
+                instead(at(problem, place, "not a table there"), table, known, "table")
+            }
+            Error::UnknownColumn { column, known, source, place } => {
+                let problem = Diagnostic::error("source/unknown-column", format!("{source} has no column {column}"));
+                instead(at(problem, place, "not a column there"), column, known, "column")
+            }
+            Error::Query { source, cause, place, help } => {
+                let problem = Diagnostic::error("source/query", format!("{source} can't be read: {cause}"));
+                at(problem, place, "asked for here").help(help.clone())
+            }
+            Error::UnboundParameter { name, place } => {
+                let title = format!("the query names the parameter :{name}, which has no value");
+                at(Diagnostic::error("source/parameter", title), place, "no value for this")
+                    .help(format!("give it one: `parameters: {{{name}: VALUE}}` beside the query"))
+            }
+            Error::UnusedParameter { name, known, place } => {
+                let title = format!("the query does not name the parameter {name}");
+                let problem = at(Diagnostic::error("source/parameter", title), place, "its value");
+                match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("write :{name} into the query where it belongs, or leave it out")),
+                }
+            }
+            Error::Unreachable { server, cause } => {
+                Diagnostic::error("source/unreachable", format!("no connection to {server}: {cause}"))
+                    .help("start the server, or mend host and port in `data.source`")
+            }
+            Error::CutOff { server, cause, tries } => {
+                Diagnostic::error("source/cut-off", format!("the connection to {server} broke {tries} times: {cause}"))
+                    .note("nothing of what was read so far is used")
+                    .help("ask who runs the server what ends connections, and repeat the command")
+            }
+            Error::Login { server, cause } => {
+                Diagnostic::error("source/login", format!("{server} does not let the user in: {cause}")).help(
+                    "put the password into the variable PGPASSWORD, or into ~/.pgpass, which nobody else may read",
+                )
+            }
+            Error::NoSuchDatabase { server } => {
+                Diagnostic::error("source/unknown-database", format!("there is no database at {server}"))
+                    .help("mend its name in `data.source`")
+            }
+            Error::Tls { server, cause } => Diagnostic::error(
+                "source/tls",
+                format!("no encrypted connection to {server}: {cause}"),
+            )
+            .help(
+                "name the file of the certificates to trust, `sslmode=verify-full&sslrootcert=FILE`, or take another \
+                     `sslmode`",
+            ),
+            Error::Certificates { file, cause } => {
+                let file = file.as_deref().unwrap_or("the system's store of certificates");
+                Diagnostic::error("source/certificates", format!("{file} gives no certificate to trust: {cause}"))
+                    .help("name a file of certificates in PEM form: `sslrootcert=FILE`")
+            }
+            Error::Server { server, cause } => {
+                Diagnostic::error("source/server", format!("{server} refuses: {cause}")).help("ask who runs the server")
+            }
+            Error::Runtime { cause } => {
+                Diagnostic::error("source/runtime", format!("no connection could be prepared: {cause}"))
+                    .help("end other programs, or raise the limit of open files, and repeat the command")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.diagnostic().title)
+    }
+}
+
+impl std::error::Error for Error {}

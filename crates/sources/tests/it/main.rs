@@ -1,0 +1,8 @@
+//! Databases: real ones, which are read, refused, and cut off in the middle.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod given;
+mod postgres;
+mod proxy;
+mod sqlite;

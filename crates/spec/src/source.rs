@@ -1,0 +1,185 @@
+//! Where a table is: a file, or a table or query of a database.
+
+mod address;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use crate::declare::{
+    Decoder, Definitions, Section, Shape, Spot, optional, or_empty, rec, record, required, sorted_map, text,
+};
+use crate::error::Error;
+use crate::tree::{Content, Kind, Node};
+use crate::{Located, Origin};
+
+pub use address::{Address, PostgresAddress, Rows, SslMode};
+
+/// A value that a query is given under a name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parameter {
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// Text.
+    Text(String),
+}
+
+/// One value, in its YAML type.
+struct ParameterShape;
+
+impl Shape for ParameterShape {
+    type Value = Located<Parameter>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<Parameter>> {
+        let expected = "a number, a truth value or text";
+        let Content::Scalar(scalar) = &node.content else {
+            decoder.wrong_type(node, expected);
+            return None;
+        };
+        let value = match scalar.kind() {
+            Kind::Null => {
+                decoder.wrong_type(node, expected);
+                return None;
+            }
+            Kind::Boolean(value) => Parameter::Boolean(value),
+            Kind::Integer(value) => match i64::try_from(value) {
+                Ok(value) => Parameter::Integer(value),
+                Err(_) => {
+                    let (spot, value) = (decoder.spot(node), scalar.text.clone());
+                    let range = "a whole number of 64 bits, or text".to_owned();
+                    decoder.errors.push(Error::OutOfRange { spot, value, range, whose: None });
+                    return None;
+                }
+            },
+            Kind::Float(value) => Parameter::Float(value),
+            Kind::Text => Parameter::Text(scalar.text.clone()),
+        };
+        Some(Located::new(value, node.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<Parameter>) -> Value {
+        match &value.value {
+            Parameter::Boolean(value) => (*value).into(),
+            Parameter::Integer(value) => (*value).into(),
+            Parameter::Float(value) => (*value).into(),
+            Parameter::Text(value) => value.clone().into(),
+        }
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+record! {
+    /// Where the table is. A file's path alone is one, and so is a database's address with `?table=NAME`.
+    pub struct SourceSpec {
+        /// A file, relative to the project, or several by a pattern (`data/raw/part-*.csv`): .csv, .tsv, .txt, .jsonl and
+        /// .ndjson, also packed as .gz or .zst; .parquet, .arrow, .feather, .ipc. A database: `sqlite:///FILE`,
+        /// `postgresql://USER@HOST/DATABASE`. Never a password: that comes from PGPASSWORD or ~/.pgpass.
+        url: Located<String> = required(text(), "data/raw/customers.csv"),
+        /// The table of a database, `schema.table` where it is not in the default one.
+        table: Option<Located<String>> = optional(text()),
+        /// The query whose rows are the table; `:name` stands for a parameter.
+        query: Option<Located<String>> = optional(text()),
+        /// The values of the query's parameters, by name.
+        parameters: BTreeMap<String, Located<Parameter>> = or_empty(sorted_map(ParameterShape)),
+    }
+    check check_source
+}
+
+/// A source is mostly its address: messages name it so.
+impl Deref for SourceSpec {
+    type Target = Located<String>;
+
+    fn deref(&self) -> &Located<String> {
+        &self.url
+    }
+}
+
+impl SourceSpec {
+    /// Makes the source of an address alone.
+    pub fn of(url: Located<String>) -> SourceSpec {
+        SourceSpec { url, table: None, query: None, parameters: BTreeMap::new() }
+    }
+
+    /// Gives what the address says.
+    ///
+    /// # Errors
+    /// What is wrong with it; decoding has told it already.
+    pub fn address(&self) -> Result<Address, Error> {
+        address::parse(self)
+    }
+
+    /// Names the source in results: its address, with what of a database it is.
+    pub fn shown(&self) -> String {
+        match (&self.table, &self.query) {
+            (Some(table), _) => format!("{} table {}", self.url.value, table.value),
+            (None, Some(_)) => format!("{} query", self.url.value),
+            (None, None) => self.url.value.clone(),
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.table.is_none() && self.query.is_none() && self.parameters.is_empty()
+    }
+}
+
+fn check_source(source: &mut SourceSpec, _: &Section<'_>, decoder: &mut Decoder) {
+    if let Err(error) = source.address() {
+        decoder.errors.push(error);
+    }
+}
+
+/// A problem of a source, at one of its values.
+fn wrong(at: &Located<String>, key: &'static str, what: impl Into<String>, help: impl Into<String>) -> Error {
+    let spot = Spot { path: format!("data.source{key}"), origin: at.origin.clone() };
+    Error::Source { spot, what: what.into(), help: help.into() }
+}
+
+/// Where a value stands, in words that hold nothing of it.
+fn place_in_words(origin: &Origin) -> String {
+    match origin {
+        Origin::File(place) => format!("{}, line {}", place.source.name, place.start().line),
+        Origin::Flag(_) => "--set data.source=…".to_owned(),
+        Origin::Environment(name) => name.clone(),
+        Origin::Default => "data.source".to_owned(),
+    }
+}
+
+/// The source: a section, or the address alone.
+pub(crate) struct Source;
+
+impl Shape for Source {
+    type Value = SourceSpec;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<SourceSpec> {
+        match &node.content {
+            Content::Scalar(_) => {
+                let source = SourceSpec::of(text().decode(node, decoder)?);
+                if let Err(error) = source.address() {
+                    decoder.errors.push(error);
+                }
+                Some(source)
+            }
+            Content::Mapping(_) => rec::<SourceSpec>().decode(node, decoder),
+            Content::Sequence(_) => {
+                decoder.wrong_type(node, "a file, an address, or a section with `url`");
+                None
+            }
+        }
+    }
+
+    fn encode(&self, value: &SourceSpec) -> Value {
+        if value.is_plain() { value.url.value.clone().into() } else { rec().encode(value) }
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Value {
+        json!({ "anyOf": [rec::<SourceSpec>().schema(definitions), text().schema(definitions)] })
+    }
+}

@@ -1,0 +1,252 @@
+//! What the address of a source says.
+
+use std::collections::BTreeMap;
+
+use trainyard_diagnostics::{nearest, one_of};
+
+use super::{Parameter, SourceSpec, place_in_words, wrong};
+use crate::declare::named;
+use crate::error::Error;
+
+named! {
+    /// How a connection to PostgreSQL is kept from others.
+    pub enum SslMode {
+        /// Not at all.
+        Disable = "disable",
+        /// Encrypted where the server can.
+        Prefer = "prefer",
+        /// Encrypted, whoever the server is.
+        Require = "require",
+        /// Encrypted, and the server proves by a certificate that it is the one that was named.
+        VerifyFull = "verify-full",
+    }
+}
+
+/// Where a source is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Address {
+    /// A file, or a pattern of files.
+    File(String),
+    /// A file of SQLite.
+    Sqlite {
+        /// Its path, relative to the project or absolute.
+        path: String,
+        /// What of it.
+        rows: Rows,
+    },
+    /// A database of a PostgreSQL server.
+    Postgres {
+        /// Which.
+        server: PostgresAddress,
+        /// What of it.
+        rows: Rows,
+    },
+}
+
+/// A database of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresAddress {
+    /// Who asks; nothing for what the environment says.
+    pub user: Option<String>,
+    /// The host, or the folder of a socket; nothing for what the environment says.
+    pub host: Option<String>,
+    /// The port; nothing for what the environment says.
+    pub port: Option<u16>,
+    /// The database; nothing for what the environment says.
+    pub database: Option<String>,
+    /// Whether the connection is encrypted.
+    pub ssl: SslMode,
+    /// A file of certificates that the server's must come from; nothing for those of the system.
+    pub roots: Option<String>,
+}
+
+/// The rows of a database that are the table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    /// All of a table: the parts of its name, schema first.
+    Table(Vec<String>),
+    /// Those of a query, with the values of its parameters.
+    Query(String, BTreeMap<String, Parameter>),
+}
+
+const SCHEMES: [&str; 3] = ["sqlite", "postgresql", "postgres"];
+
+/// Reads the address of a source.
+pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
+    let url = &source.url;
+    let Some((scheme, rest)) = url.value.split_once("://") else {
+        return file(source);
+    };
+    if let Some((user, _)) = rest.split(['/', '?', '#']).next().unwrap_or_default().rsplit_once('@')
+        && user.contains(':')
+    {
+        return Err(Error::PasswordInSource { place: place_in_words(&url.origin) });
+    }
+    let options = || rest.split_once('?').map_or("", |(_, options)| options);
+    if options().split('&').any(|option| option.starts_with("password=")) {
+        return Err(Error::PasswordInSource { place: place_in_words(&url.origin) });
+    }
+    match scheme {
+        "sqlite" => sqlite(source, rest),
+        "postgresql" | "postgres" => postgres(source, rest),
+        other => {
+            let near = nearest(other, SCHEMES).map(|near| format!("did you mean `{near}://`? "));
+            let help = format!("{}known are {}", near.unwrap_or_default(), one_of(&SCHEMES, usize::MAX));
+            Err(wrong(url, "", format!("no table can be read from {other}://"), help))
+        }
+    }
+}
+
+/// Takes the path of a file, and refuses what only a database has.
+fn file(source: &SourceSpec) -> Result<Address, Error> {
+    let help = "name a database: sqlite:///FILE or postgresql://USER@HOST/DATABASE";
+    let asked = [(&source.table, ".table", "a table"), (&source.query, ".query", "a query")];
+    for (value, key, what) in asked {
+        if let Some(value) = value {
+            return Err(wrong(value, key, format!("{what} is asked of what is no database"), help));
+        }
+    }
+    if !source.parameters.is_empty() {
+        return Err(wrong(&source.url, "", "parameters are given without a query", help));
+    }
+    Ok(Address::File(source.url.value.clone()))
+}
+
+fn sqlite(source: &SourceSpec, rest: &str) -> Result<Address, Error> {
+    let url = &source.url;
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let Some(path) = place.strip_prefix('/').filter(|path| !path.is_empty()) else {
+        let help = "write sqlite:///data/raw/file.db for a file of the project, sqlite:////data/file.db for any other";
+        return Err(wrong(url, "", "the address names no file of SQLite", help));
+    };
+    let mut options = options_of(source, options, &["table", "query"])?;
+    let rows = rows(source, &mut options)?;
+    Ok(Address::Sqlite { path: decoded(source, path)?, rows })
+}
+
+fn postgres(source: &SourceSpec, rest: &str) -> Result<Address, Error> {
+    let url = &source.url;
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut options = options_of(source, options, &["table", "query", "host", "sslmode", "sslrootcert"])?;
+    let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
+    let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port))),
+    };
+    let port = match port.map(str::parse) {
+        None => None,
+        Some(Ok(port)) => Some(port),
+        Some(Err(_)) => return Err(wrong(url, "", "the port is no number up to 65535", "write HOST:5432")),
+    };
+    let written = |text: &str| if text.is_empty() { Ok(None) } else { decoded(source, text).map(Some) };
+    let ssl = match options.remove("sslmode") {
+        None => SslMode::Prefer,
+        Some(mode) => {
+            let all = [SslMode::Disable, SslMode::Prefer, SslMode::Require, SslMode::VerifyFull];
+            let names = all.map(SslMode::name);
+            all.into_iter().find(|known| known.name() == mode).ok_or_else(|| {
+                let near = nearest(&mode, names).map(|near| format!("did you mean `{near}`? "));
+                let help = format!("{}known are {}", near.unwrap_or_default(), one_of(&names, 9));
+                wrong(url, "", format!("there is no sslmode `{mode}`"), help)
+            })?
+        }
+    };
+    if options.contains_key("sslrootcert") && ssl != SslMode::VerifyFull {
+        let what = format!("sslmode `{}` asks for no certificate", ssl.name());
+        return Err(wrong(url, "", what, "write sslmode=verify-full, or leave sslrootcert out"));
+    }
+    let server = PostgresAddress {
+        user: written(user)?,
+        host: options.remove("host").map_or_else(|| written(host), |host| Ok(Some(host)))?,
+        port,
+        database: written(database)?,
+        ssl,
+        roots: options.remove("sslrootcert"),
+    };
+    Ok(Address::Postgres { server, rows: rows(source, &mut options)? })
+}
+
+/// Reads `key=value&key=value`.
+fn options_of(source: &SourceSpec, text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+    let mut options = BTreeMap::new();
+    for option in text.split('&').filter(|option| !option.is_empty()) {
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        if !known.contains(&key) {
+            let near = nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+            let help = format!("{}known are {}", near.unwrap_or_default(), one_of(known, 9));
+            return Err(wrong(&source.url, "", format!("the address has no option `{key}`"), help));
+        }
+        options.insert(key.to_owned(), decoded(source, value)?);
+    }
+    Ok(options)
+}
+
+/// Gives what of the database is asked for.
+fn rows(source: &SourceSpec, options: &mut BTreeMap<String, String>) -> Result<Rows, Error> {
+    let url = &source.url;
+    let table = source.table.as_ref().map(|table| table.value.clone()).or_else(|| options.remove("table"));
+    let query = source.query.as_ref().map(|query| query.value.clone()).or_else(|| options.remove("query"));
+    match (table, query) {
+        (Some(table), None) if source.parameters.is_empty() => {
+            let parts: Vec<String> = parts_of(&table);
+            if parts.len() > 2 || parts.iter().any(String::is_empty) {
+                let help = "write `table`, `schema.table`, or \"a.b\" in quotes where a name holds a point";
+                return Err(wrong(source.table.as_ref().unwrap_or(url), "", format!("`{table}` names no table"), help));
+            }
+            Ok(Rows::Table(parts))
+        }
+        (Some(_), None) => {
+            Err(wrong(url, "", "parameters are given, but no query", "write a `query`, or leave `parameters` out"))
+        }
+        (None, Some(query)) => {
+            let parameters = source.parameters.iter().map(|(name, value)| (name.clone(), value.value.clone()));
+            Ok(Rows::Query(query, parameters.collect()))
+        }
+        (None, None) => {
+            let help = "write `?table=NAME` after it, or a section: {url: …, query: \"SELECT …\"}";
+            Err(wrong(url, "", "the address names a database, but not what of it is the table", help))
+        }
+        (Some(_), Some(_)) => {
+            Err(wrong(url, "", "both a table and a query are asked for", "keep one of `table` and `query`"))
+        }
+    }
+}
+
+/// Cuts a name at its points but for those between double quotes.
+fn parts_of(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let last = parts.len() - 1;
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                parts[last].push('"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            other => parts[last].push(other),
+        }
+    }
+    parts
+}
+
+/// Undoes `%20` and its like.
+fn decoded(source: &SourceSpec, text: &str) -> Result<String, Error> {
+    let bad = || wrong(&source.url, "", format!("`{text}` is not encoded as addresses are"), "write % as %25");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'%' {
+            bytes.push(*byte);
+            continue;
+        }
+        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(bad)?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| bad())?);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| bad())
+}
