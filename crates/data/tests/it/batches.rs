@@ -52,8 +52,8 @@ fn mixed(rows: usize) -> String {
         let late = if at > 2000 { format!("{at}.5") } else { at.to_string() };
         format!(
             "{at},{late},{}\"Zoë, {at}\nof \"\"Łódź\"\"\",{},2024-02-{:02},-0\n",
-            if at % 3 == 0 { "," } else { "1," },
-            at % 2 == 0,
+            if at.is_multiple_of(3) { "," } else { "1," },
+            at.is_multiple_of(2),
             at % 28 + 1
         )
     };

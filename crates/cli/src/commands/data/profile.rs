@@ -114,6 +114,9 @@ fn text(profile: &Profile, file: &str, paint: Paint) -> String {
     text
 }
 
+/// A value whose share is below this would be told to have none.
+const RARE: f64 = 0.0005;
+
 /// Gives the line of a column.
 fn column(column: &ColumnProfile) -> Vec<String> {
     let rows = column.values + column.missing;
@@ -134,8 +137,8 @@ fn column(column: &ColumnProfile) -> Vec<String> {
         value(median),
         value(column.most.as_ref()),
         column.numbers.as_ref().map_or_else(String::new, |numbers| number(numbers.mean)),
-        column.histogram.as_ref().map_or_else(String::new, shape),
-        column.top.first().filter(|top| top.count > 1).map_or_else(String::new, frequent),
+        column.histogram.as_ref().filter(|histogram| histogram.of == "values").map_or_else(String::new, shape),
+        column.top.first().filter(|top| top.share >= RARE && top.count > 1).map_or_else(String::new, frequent),
     ]
 }
 
@@ -147,6 +150,8 @@ fn told(value: &Scalar) -> String {
     match value {
         Scalar::Boolean(value) => value.to_string(),
         Scalar::Integer(value) => value.to_string(),
+        // A median of whole numbers is one in most cases.
+        Scalar::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => value.to_string(),
         Scalar::Float(value) => figure(*value),
         Scalar::Text(text) => cut(text, 24),
     }
@@ -159,18 +164,21 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 fn shape(histogram: &Histogram) -> String {
     let bins = histogram.counts.len();
     let width = bins.min(WIDTH);
-    let mut counts = vec![0_u64; width];
+    // A bar may stand for more bins than another: its height is their mean.
+    let mut bars = vec![(0_u64, 0_u64); width];
     for (at, count) in histogram.counts.iter().enumerate() {
-        if let Some(sum) = counts.get_mut(at * width / bins) {
+        if let Some((sum, of)) = bars.get_mut(at * width / bins) {
             *sum += count;
+            *of += 1;
         }
     }
-    let most = counts.iter().copied().max().unwrap_or(0);
-    let bar = |count: &u64| match *count {
-        0 => ' ',
-        count => BARS[((count as f64 / most as f64 * BARS.len() as f64).ceil() as usize - 1).min(BARS.len() - 1)],
+    let heights: Vec<f64> = bars.iter().map(|(sum, of)| *sum as f64 / *of as f64).collect();
+    let most = heights.iter().copied().fold(0.0, f64::max);
+    let bar = |height: &f64| {
+        let eighths = (height / most * BARS.len() as f64).ceil() as usize;
+        eighths.checked_sub(1).and_then(|at| BARS.get(at)).copied().unwrap_or(' ')
     };
-    counts.iter().map(bar).collect()
+    heights.iter().map(bar).collect()
 }
 
 /// The most pairs of columns that are told.
@@ -249,7 +257,8 @@ mod tests {
         };
         assert_eq!(of(&[1, 0, 4, 8]), "▁ ▄█");
         assert_eq!(of(&[5]), "█");
-        assert_eq!(of(&[1; 24]), "████████████");
+        assert_eq!(of(&[1; 25]), "████████████");
+        assert_eq!(of(&[0, 0]), "  ");
         assert_eq!(of(&[]), "");
     }
 }
