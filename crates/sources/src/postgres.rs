@@ -133,11 +133,11 @@ impl Reading<'_> {
     async fn copy(&self, client: &Client, select: &str, kinds: &[Kind], table: &mut Growing) -> Result<(), Stop> {
         // The line end ends what may be a comment.
         let copied = client.copy_out(format!("COPY ({select}\n) TO STDOUT (FORMAT binary)").as_str()).await;
-        let copied = copied.map_err(|error| login::stop(&self.server, &error))?;
+        let copied = copied.map_err(|error| self.refused(&error))?;
         pin_mut!(copied);
         let mut decoder = Decoder::default();
         while let Some(part) = copied.next().await {
-            let part = part.map_err(|error| login::stop(&self.server, &error))?;
+            let part = part.map_err(|error| self.refused(&error))?;
             decoder.take(&part, kinds, table)?;
         }
         if decoder.is_done() { Ok(()) } else { Err(Stop::Lost("the rows ended before their end".to_owned())) }
@@ -152,23 +152,14 @@ impl Reading<'_> {
         kinds: &[Kind],
         table: &mut Growing,
     ) -> Result<(), Stop> {
-        let statement = match client.prepare(select).await {
-            Ok(statement) => statement,
-            Err(error) => return Err(self.failed(client, &error, numbered).await),
-        };
+        let statement = client.prepare(select).await.map_err(|error| self.refused(&error))?;
         let values: Vec<Written> = numbered.values.iter().map(|(_, value)| Written(text(value))).collect();
-        let rows = match client.query_raw(&statement, values).await {
-            Ok(rows) => rows,
-            Err(error) => return Err(self.failed(client, &error, numbered).await),
-        };
+        let rows = client.query_raw(&statement, values).await.map_err(|error| self.refused(&error))?;
         pin_mut!(rows);
         while let Some(row) = rows.next().await {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => return Err(login::stop(&self.server, &error)),
-            };
+            let row = row.map_err(|error| self.refused(&error))?;
             for (at, kind) in kinds.iter().enumerate() {
-                let field: Option<Field<'_>> = row.try_get(at).map_err(|error| login::stop(&self.server, &error))?;
+                let field: Option<Field<'_>> = row.try_get(at).map_err(|error| self.refused(&error))?;
                 binary::append(table, at, *kind, field.map(|field| field.0))?;
             }
             table.end_row();
@@ -180,6 +171,26 @@ impl Reading<'_> {
         let source = &self.data.source;
         let written = source.query.as_ref().or(source.table.as_ref());
         written.unwrap_or(&source.url).place()
+    }
+
+    /// Says that the server refuses, where it was well asked for.
+    fn refused(&self, error: &Failure) -> Stop {
+        self.refused_at(error, self.place())
+    }
+
+    fn refused_at(&self, error: &Failure, place: Option<Place>) -> Stop {
+        let source = &self.data.source;
+        match (login::stop(&self.server, error), error.as_db_error()) {
+            (Stop::Told(Error::Server { .. }), Some(told)) => {
+                let help = match told.hint() {
+                    Some(hint) => format!("the server says: {hint}"),
+                    None if source.query.is_some() => "mend the query".to_owned(),
+                    None => "ask who runs the server for the right to read it".to_owned(),
+                };
+                Error::Query { source: source.shown(), cause: told.message().to_owned(), place, help }.into()
+            }
+            (stop, _) => stop,
+        }
     }
 
     fn wrong_parameter(&self, wrong: named::Wrong) -> Error {
@@ -229,17 +240,7 @@ impl Reading<'_> {
                 let column = named_in(told.message());
                 Error::UnknownColumn { column, known: known.await, source: self.server.to_string(), place }.into()
             }
-            _ => match login::stop(&self.server, error) {
-                Stop::Told(Error::Server { .. }) => {
-                    let help = match told.hint() {
-                        Some(hint) => format!("the server says: {hint}"),
-                        None if source.query.is_some() => "mend the query".to_owned(),
-                        None => "ask who runs the server for the right to read it".to_owned(),
-                    };
-                    Error::Query { source: source.shown(), cause: told.message().to_owned(), place, help }.into()
-                }
-                stop => stop,
-            },
+            _ => self.refused_at(error, place),
         }
     }
 }

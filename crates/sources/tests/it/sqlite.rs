@@ -21,7 +21,7 @@ fn shop(folder: &Path) -> Connection {
              INSERT INTO mixed VALUES (1, 5), (2, 'five');
              CREATE TABLE pictures (id INTEGER, value BLOB);
              INSERT INTO pictures VALUES (1, x'00ff');
-             CREATE TABLE nothing (id INTEGER);",
+             CREATE TABLE vacant (id INTEGER);",
         )
         .unwrap();
     connection
@@ -120,7 +120,7 @@ fn values_of_two_types_and_files_that_are_no_database_are_refused() {
     let cases = [
         ("sqlite:///shop.db?table=mixed", "", "data/type-change", "row 2: column value is integer but holds \"five\""),
         ("sqlite:///shop.db?table=pictures", "", "data/type-change", "2 bytes"),
-        ("sqlite:///shop.db?table=nothing", "", "data/no-rows", "no row"),
+        ("sqlite:///shop.db?table=vacant", "", "data/no-rows", "no row"),
         ("sqlite:///shop.db?table=mixed", "  types: {other: text}\n", "data/unknown-typed-column", "other"),
         ("sqlite:///text.db?table=mixed", "", "source/damaged-database", "not a database"),
         ("sqlite:///shp.db?table=mixed", "", "data/missing-file", "did you mean `shop.db`?"),
