@@ -9,8 +9,8 @@ use super::hash::Mixing;
 ///
 /// The algorithm of Misra and Gries ("Finding repeated elements", 1982) in batches (Anderson and others: "A
 /// High-Performance Algorithm for Identifying Frequent Items in Data Streams", IMC 2017): whenever twice as many values
-/// are counted as are kept, the count of the first one not to keep is taken from all. A count is never too high, and too
-/// low by at most the sum of what was taken, which is at most one in [`Frequent::keep`] of all.
+/// are counted as are kept, the count of the first one not to keep is taken from all. A count is never too high, and
+/// too low by at most the sum of what was taken, which is at most one in `keep` of all.
 #[derive(Debug)]
 pub(super) struct Frequent<K, L> {
     keep: usize,

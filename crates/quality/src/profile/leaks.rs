@@ -100,8 +100,10 @@ pub(super) fn predictors(
     columns: &[Predicting<'_>],
 ) -> Result<Predictors, String> {
     let known: Vec<usize> = (0..target.cells.len()).filter(|at| target.cells[*at].is_some()).collect();
-    if known.len() < FEWEST {
-        return Err(format!("only {} rows have a target", known.len()));
+    match known.len() {
+        0 => return Err("no row has a value of it".to_owned()),
+        few if few < FEWEST => return Err(format!("fewer than {FEWEST} rows have a value of it")),
+        _ => {}
     }
     let keys: Vec<u64> = known.iter().filter_map(|at| target.cells[*at]).collect();
     let folds: Vec<u64> = known.iter().map(|at| mix(!sample.rows[*at]) % FOLDS).collect();

@@ -183,7 +183,8 @@ fn matrix(text: &mut String, profile: &Profile, kind: &str, title: &str) {
     let size = tile * names.len() as f64;
     let _ = writeln!(
         text,
-        "<p class=\"faint\">{}; grey is below 0.</p>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Correlations of {}\">",
+        "<p class=\"faint\">{}; grey is below 0.</p>\n\
+         <svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Correlations of {}\">",
         markup_text(title),
         left + size,
         size + 4.0,

@@ -3,10 +3,10 @@
 /// Holds weighted keys whose ranks are those of all keys, within a bound that it keeps count of.
 ///
 /// Levels of sorted buffers (Manku, Rajagopalan and Lindsay: "Approximate medians and other quantiles in one pass and
-/// with limited memory", SIGMOD 1998; Karnin, Lang and Liberty: "Optimal quantile approximation in streams", FOCS 2016).
-/// A key on level `l` stands for 2^l keys. A full level is sorted and every second key moves up, beginning with the
-/// first and the second key in turn instead of at random. That moves the rank of any value by at most 2^l, so the sum of
-/// these is a bound, for the worst order of rows; n keys and levels of k have one of about n / k · log2(n / k).
+/// with limited memory", SIGMOD 1998; Karnin, Lang and Liberty: "Optimal quantile approximation in streams", FOCS
+/// 2016). A key on level `l` stands for 2^l keys. A full level is sorted and every second key moves up, beginning with
+/// the first and the second key in turn instead of at random. That moves the rank of any value by at most 2^l, so the
+/// sum of these is a bound, for the worst order of rows; n keys and levels of k have one of about n / k · log2(n / k).
 #[derive(Debug)]
 pub(super) struct Quantiles {
     size: usize,

@@ -30,13 +30,16 @@ for text in data:
         if s.dtype != bool and pd.api.types.is_numeric_dtype(s):
             numeric.append(name)
             f = s.astype("float64").replace([np.inf, -np.inf], np.nan).dropna()
-            told.update(mean=f.mean(), deviation=f.std(), skewness=f.skew(), kurtosis=f.kurt(), constant=f.nunique() < 2)
+            told.update(mean=f.mean(), deviation=f.std(), skewness=f.skew(), kurtosis=f.kurt())
+            told["constant"] = f.nunique() < 2
             told["quantiles"] = np.quantile(f, [0, .01, .05, .25, .5, .75, .95, .99, 1]).tolist() if len(f) else []
             if len(f):
-                whole = pd.api.types.is_integer_dtype(s) or (s.isna().any() and (f == f.round()).all() and f.abs().max() < 2**53)
+                rounded = s.isna().any() and (f == f.round()).all() and f.abs().max() < 2**53
+                whole = pd.api.types.is_integer_dtype(s) or rounded
                 f = f.astype("int64") if whole else f
                 # NumPy refuses a range of nothing around a number without neighbours one half away.
-                bins = np.array([]) if f.nunique() == 1 and f.abs().max() > 2**52 else np.histogram_bin_edges(f, "sturges")
+                alone = f.nunique() == 1 and f.abs().max() > 2**52
+                bins = np.array([]) if alone else np.histogram_bin_edges(f, "sturges")
                 told["edges"], told["counts"] = bins.tolist(), (np.histogram(f, bins)[0].tolist() if len(bins) else [])
         elif s.dtype == bool or s.nunique() <= 50:
             texts.append(name)
@@ -75,7 +78,8 @@ fn every_number_agrees_with_pandas_and_scipy() {
         nasty(300, 5, 0.0),
         nasty(9_000, 6, 0.2),
         "a,b,c\n1,2.5,x\n1,2.5,x\n2,,y\n1,2.5,x\n".to_owned(),
-"far,near,same\n1000000000000001,1e-300,1\n1000000000000002,3e-300,3\n1000000000000009,4e-300,4\n1000000000000003,9e-300,9\n"
+        "far,near,same\n1000000000000001,1e-300,1\n1000000000000002,3e-300,3\n\
+         1000000000000009,4e-300,4\n1000000000000003,9e-300,9\n"
             .to_owned(),
     ];
     for file in ["data/telco_churn/customers.csv", "data/adult/adult.csv"] {

@@ -203,7 +203,7 @@ const TOLD: usize = 8;
 
 fn predicted(target: &TargetProfile) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    if let Some(classes) = &target.classes {
+    if let Some(classes) = target.classes.as_ref().filter(|classes| !classes.is_empty()) {
         let mut shown: Vec<String> = classes
             .iter()
             .take(TOLD)
