@@ -64,7 +64,7 @@ pub fn propose(name: &str, table: &Table) -> Suite {
     suite(name, table.rows(), columns)
 }
 
-/// Proposes the same from the profile of a table, which may be of any size. What the profile only estimates is left out.
+/// Proposes the same from the profile of a table of any size. What the profile only estimates is left out.
 pub fn propose_from(name: &str, profile: &Profile) -> Suite {
     suite(name, usize::try_from(profile.rows).unwrap_or(usize::MAX), profile.columns.iter().map(seen))
 }
