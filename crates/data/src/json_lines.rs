@@ -200,7 +200,7 @@ impl Columns<'_> {
                     Some(_) => Cell::Text(json),
                     None => {
                         let (line, column) = (shown().key(name), name.to_string());
-                        return Err(Error::Nested { line, column, found: *found });
+                        return Err(Error::Nested { line, column, found });
                     }
                 },
             };
