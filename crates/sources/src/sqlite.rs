@@ -49,7 +49,7 @@ pub(crate) fn read(
         return Err(database.query("it gives no rows", None, "write one SELECT"));
     }
     bind(&mut statement, rows, &database)?;
-    let names = statement.column_names().into_iter().map(|name| (name.to_owned(), None)).collect();
+    let names = statement.column_names().map(|name| (name.to_owned(), None)).collect();
     let mut table = Growing::new(&data.source.shown(), names, options)?;
     let columns = statement.column_count();
     let mut found = statement.raw_query();
