@@ -132,7 +132,9 @@ def drift(then, now):
         p, q = np.clip(p, 1e-6, None), np.clip(q, 1e-6, None)
         middle = (p + q) / 2
         shannon = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2 / np.log(2)
-        return [gap.max(), ((p - q) * np.log(p / q)).sum(), (gap[:-1] * np.diff(both)).sum(), shannon]
+        # In standard deviations of the first sample, as Evidently tells the distance.
+        distance = (gap[:-1] * np.diff(both)).sum() / max(u.std(), 0.001)
+        return [gap.max(), ((p - q) * np.log(p / q)).sum(), distance, shannon]
 
     def work():
         with ThreadPoolExecutor(THREADS) as threads:
