@@ -67,6 +67,18 @@ pub(crate) fn is_canonical(kind: &DataType) -> bool {
     )
 }
 
+/// Gives the name of a canonical type, as specifications write it.
+pub fn type_name(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Boolean => "boolean",
+        DataType::Int64 => "integer",
+        DataType::Float64 => "float",
+        DataType::Date32 => "date",
+        DataType::Timestamp(..) => "timestamp",
+        _ => "text",
+    }
+}
+
 /// Casts a column to its canonical type; nothing for a type that has none.
 pub(crate) fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
     if is_canonical(column.data_type()) {

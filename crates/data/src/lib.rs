@@ -25,6 +25,7 @@ mod target;
 use canonical::VALIDATION_FROM;
 
 pub use batches::{Batches, Stray};
+pub use canonical::type_name;
 pub use csv::to_csv;
 pub use error::{Error, Line};
 pub use parquet::{from_parquet, to_parquet};

@@ -11,6 +11,7 @@ use arrow_select::concat::concat;
 use trainyard_files::Io;
 
 use crate::Error;
+use crate::canonical::type_name;
 
 /// Gives the files that a path names: those that match where its last part holds `*` or `?`, sorted by name, and
 /// nothing where it is the path of one file. A `*` stands for any letters, a `?` for one; neither for the dot that a hidden
@@ -110,8 +111,8 @@ fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error
                     file: (*file).to_owned(),
                     first: from.to_owned(),
                     column: name.to_owned(),
-                    kind: words(own),
-                    first_kind: words(&kind),
+                    kind: type_name(own),
+                    first_kind: type_name(&kind),
                 });
             }
         });
@@ -136,16 +137,5 @@ fn widened(part: &ArrayRef, kind: &DataType) -> ArrayRef {
         }
         // It has no value.
         _ => new_null_array(kind, part.len()),
-    }
-}
-
-fn words(kind: &DataType) -> &'static str {
-    match kind {
-        DataType::Boolean => "boolean",
-        DataType::Int64 => "integer",
-        DataType::Float64 => "float",
-        DataType::Date32 => "date",
-        DataType::Timestamp(..) => "timestamp",
-        _ => "text",
     }
 }

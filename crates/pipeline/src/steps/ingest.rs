@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_schema::DataType;
 use serde_json::{Value, json};
 use trainyard_data::{Master, ReadOptions};
 use trainyard_files::{Digest, Digester};
@@ -197,17 +196,10 @@ impl Step for Ingest {
 /// Lists the columns with their types.
 fn schema_of(table: &RecordBatch) -> Value {
     let schema = table.schema();
-    let columns = schema.fields().iter().map(|field| {
-        let kind = match field.data_type() {
-            DataType::Boolean => "boolean",
-            DataType::Int64 => "integer",
-            DataType::Float64 => "float",
-            DataType::Date32 => "date",
-            DataType::Timestamp(..) => "timestamp",
-            _ => "text",
-        };
-        json!({ "name": field.name(), "type": kind })
-    });
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| json!({ "name": field.name(), "type": trainyard_data::type_name(field.data_type()) }));
     columns.collect()
 }
 
