@@ -1,5 +1,9 @@
 //! Exact sums, and what is built on them.
 
+mod block;
+
+use block::{BLOCK, Halves};
+
 /// Digits of 32 bits: they span all doubles, with 78 bits of room for carries.
 const DIGITS: usize = 68;
 
@@ -29,10 +33,17 @@ impl Default for ExactSum {
     }
 }
 
+/// Up to this many terms are added one by one, without room for a block.
+const FEW: usize = 24;
+
 impl FromIterator<f64> for ExactSum {
     fn from_iter<T: IntoIterator<Item = f64>>(terms: T) -> ExactSum {
         let mut sum = ExactSum::default();
-        terms.into_iter().for_each(|term| sum.add(term));
+        let mut terms = terms.into_iter();
+        terms.by_ref().take(FEW).for_each(|term| sum.add(term));
+        if terms.size_hint().1 != Some(0) {
+            sum.add_in_blocks(terms);
+        }
         sum
     }
 }
@@ -60,6 +71,34 @@ impl ExactSum {
         if self.since_carry == CARRY_EVERY {
             self.carry();
         }
+    }
+
+    /// Adds the terms block by block.
+    fn add_in_blocks(&mut self, mut terms: impl Iterator<Item = f64>) {
+        let mut block = [0.0; BLOCK];
+        loop {
+            let mut filled = 0;
+            for (place, term) in block.iter_mut().zip(terms.by_ref()) {
+                *place = term;
+                filled += 1;
+            }
+            self.add_block(&block[..filled]);
+            if filled < BLOCK {
+                return;
+            }
+        }
+    }
+
+    /// Adds at most [`BLOCK`] terms: exactly what adding one after the other gives.
+    fn add_block(&mut self, block: &[f64]) {
+        let Some(halves) = Halves::of(block) else { return block.iter().for_each(|term| self.add(*term)) };
+        let count = self.count + block.len() as u64;
+        self.add(halves.high);
+        self.add(halves.low);
+        if halves.is_rest_left {
+            halves.rests(block).for_each(|rest| self.add(rest));
+        }
+        self.count = count;
     }
 
     /// Gives the sum, rounded to the nearest double, ties to even; 0 without terms.
@@ -265,6 +304,31 @@ mod tests {
                 assert_eq!(backward, forward);
                 let median = |values: &[f64]| crate::median(&mut values.to_vec()).map(f64::to_bits);
                 assert_eq!(median(&other), median(&values));
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_adds_what_its_terms_add() {
+        let (infinity, nan) = (f64::INFINITY, f64::NAN);
+        let odd = [0.0, -0.0, 5e-324, f64::MAX, -f64::MAX, f64::MIN_POSITIVE, 1e-300, infinity, nan];
+        for exponents in [1, 2, 20, 60, 100, 400, 1_900] {
+            for count in [FEW as u64, FEW as u64 + 1, 40, 255, 256, 257, 300, 1_000, 5_003] {
+                let mut values = noise(count, exponents);
+                for with in [None, Some(0), Some(3), Some(4), Some(6), Some(7), Some(8)] {
+                    if let Some(at) = with {
+                        let place = values.len() / 2 + at;
+                        values[place] = odd[at];
+                    }
+                    let mut one_by_one = ExactSum::default();
+                    values.iter().for_each(|value| one_by_one.add(*value));
+                    let whole: ExactSum = values.iter().copied().collect();
+                    assert_eq!(whole.count, one_by_one.count);
+                    let [mean, expected] = [&whole, &one_by_one].map(|sum| sum.clone().mean().map(f64::to_bits));
+                    let [whole, expected_sum] = [whole, one_by_one].map(|sum| sum.total());
+                    assert!(whole.to_bits() == expected_sum.to_bits() || (whole.is_nan() && expected_sum.is_nan()));
+                    assert!(mean == expected || whole.is_nan(), "{exponents} {count} {with:?}");
+                }
             }
         }
     }

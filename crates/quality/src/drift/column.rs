@@ -6,7 +6,8 @@ use super::Request;
 use super::categories::Categories;
 use super::numbers::Numbers;
 use super::report::{ColumnDrift, LeftOut, Side, Summary};
-use super::sample::{Cells, Kind, distinct};
+use super::sample::{Cells, Kind};
+use crate::statistics::distinct;
 
 /// Compares a column of both tables, or says why not.
 pub(super) fn compare(request: &Request<'_>, name: &str) -> Result<ColumnDrift, LeftOut> {

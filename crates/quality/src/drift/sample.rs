@@ -8,7 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde::Serialize;
 
-use crate::statistics::sorted;
+use crate::statistics::{distinct, sorted};
 
 /// How the values of a column are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -120,9 +120,4 @@ impl<'a> Cells<'a> {
             Cells::Other(_) => (Vec::new(), false),
         }
     }
-}
-
-/// Counts the different values of a sorted sample.
-pub(super) fn distinct(sorted: &[f64]) -> usize {
-    sorted.chunk_by(|a, b| a == b).count()
 }

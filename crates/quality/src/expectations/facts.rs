@@ -1,10 +1,13 @@
 //! What several expectations need to know of one column, each found once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::OnceLock;
 
 use arrow_array::Array;
-use trainyard_exact::{ExactSum, Spread};
+use foldhash::fast::RandomState;
+use trainyard_exact::Spread;
 
 use super::table::Column;
 use super::value::{Cell, Class, Key};
@@ -23,14 +26,34 @@ pub(crate) struct Groups {
     pub(crate) counts: Vec<u64>,
 }
 
+impl Groups {
+    /// Groups rows by their keys, numbered in the order in which they first stand.
+    fn of<K: Eq + Hash>(rows: usize, keys: impl Iterator<Item = Option<K>>) -> Groups {
+        let mut groups = Groups { of_row: vec![NO_GROUP; rows], first: Vec::new(), counts: Vec::new() };
+        let mut known: HashMap<K, u32, RandomState> = HashMap::default();
+        for (row, key) in keys.enumerate() {
+            let Some(key) = key else { continue };
+            let group = *known.entry(key).or_insert_with(|| {
+                groups.first.push(row as u32);
+                groups.counts.push(0);
+                groups.first.len() as u32 - 1
+            });
+            groups.of_row[row] = group;
+            groups.counts[group as usize] += 1;
+        }
+        groups
+    }
+}
+
 /// Holds a column and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) column: &'a Column,
     missing: OnceLock<usize>,
     groups: OnceLock<Groups>,
-    numbers: OnceLock<Option<Vec<f64>>>,
+    numbers: OnceLock<Option<Cow<'a, [f64]>>>,
     sorted: OnceLock<Vec<f64>>,
+    spread: OnceLock<Option<Spread>>,
     class: OnceLock<Option<Class>>,
 }
 
@@ -42,6 +65,7 @@ impl<'a> Facts<'a> {
             groups: OnceLock::new(),
             numbers: OnceLock::new(),
             sorted: OnceLock::new(),
+            spread: OnceLock::new(),
             class: OnceLock::new(),
         }
     }
@@ -51,7 +75,12 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn missing(&self) -> usize {
-        *self.missing.get_or_init(|| (0..self.rows()).filter(|row| self.column.is_missing(*row)).count())
+        *self.missing.get_or_init(|| match self.column {
+            Column::Float(array) if array.null_count() == 0 => {
+                array.values().iter().map(|value| usize::from(value.is_nan())).sum()
+            }
+            column => (0..self.rows()).filter(|row| column.is_missing(*row)).count(),
+        })
     }
 
     /// Gives the class that all cells have; `None` where they are of several. An empty column is of no class, too.
@@ -75,19 +104,13 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn groups(&self) -> &Groups {
-        self.groups.get_or_init(|| {
-            let mut groups = Groups { of_row: vec![NO_GROUP; self.rows()], first: Vec::new(), counts: Vec::new() };
-            let mut known: HashMap<Key<'_>, u32> = HashMap::new();
-            for (row, cell) in self.cells() {
-                let group = *known.entry(cell.key()).or_insert_with(|| {
-                    groups.first.push(row as u32);
-                    groups.counts.push(0);
-                    groups.first.len() as u32 - 1
-                });
-                groups.of_row[row] = group;
-                groups.counts[group as usize] += 1;
+        self.groups.get_or_init(|| match self.column {
+            Column::Text(array) => Groups::of(self.rows(), array.iter()),
+            Column::Int(array) => Groups::of(self.rows(), array.iter()),
+            column => {
+                let key = |row| Some(column.cell(row).key()).filter(|key| *key != Key::Missing);
+                Groups::of(self.rows(), (0..self.rows()).map(key))
             }
-            groups
         })
     }
 
@@ -107,8 +130,9 @@ impl<'a> Facts<'a> {
     /// Gives the cells that are not missing as numbers, in the order of the rows; `None` where one is no number.
     pub(crate) fn numbers(&self) -> Option<&[f64]> {
         let numbers = self.numbers.get_or_init(|| match self.column {
-            Column::Float(array) if array.nulls().is_none() => {
-                Some(array.values().iter().copied().filter(|value| !value.is_nan()).collect())
+            Column::Float(array) if self.missing() == 0 => Some(Cow::Borrowed(&array.values()[..])),
+            Column::Int(array) if array.null_count() == 0 => {
+                Some(array.values().iter().map(|value| *value as f64).collect())
             }
             _ => self.cells().map(|(_, cell)| cell.number()).collect(),
         });
@@ -126,17 +150,15 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn sum(&self) -> Option<f64> {
-        let mut sum = ExactSum::default();
-        self.numbers()?.iter().for_each(|value| sum.add(*value));
-        Some(sum.total())
+        Some(trainyard_exact::sum(self.numbers()?.iter().copied()))
     }
 
     /// Gives mean and sample deviation; the deviation needs two numbers.
     pub(crate) fn spread(&self) -> Option<(Option<f64>, Option<f64>)> {
         let numbers = self.numbers()?;
-        let spread = Spread::of(numbers);
-        let mean = trainyard_exact::mean(numbers);
-        Some((mean, spread.and_then(|spread| spread.sample_variance()).map(f64::sqrt)))
+        let spread = self.spread.get_or_init(|| Spread::of(numbers));
+        let deviation = spread.and_then(|spread| spread.sample_variance()).map(f64::sqrt);
+        Some((spread.map(|spread| spread.mean), deviation))
     }
 
     /// Gives the least and the greatest cell; the error is two classes that can't be compared.

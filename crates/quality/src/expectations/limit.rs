@@ -79,7 +79,57 @@ impl Limit {
     }
 }
 
+/// Up to here every integer is a double.
+const TWO_TO_53: i64 = 1 << 53;
+
+/// Gives a bound as a double, if it is one exactly and a number.
+fn as_double(limit: &Limit) -> Option<f64> {
+    match limit {
+        Limit::Value(Value::Int(value)) => (-TWO_TO_53..=TWO_TO_53).contains(value).then_some(*value as f64),
+        Limit::Value(Value::Float(value)) => (!value.is_nan()).then_some(*value),
+        _ => None,
+    }
+}
+
+/// Gives the integers from a bound on: upwards from the least, downwards from the most.
+fn as_integer(limit: &Limit, is_strict: bool, upwards: bool) -> Option<i64> {
+    let (value, is_in) = match limit {
+        Limit::Value(Value::Int(value)) => (*value, true),
+        Limit::Value(Value::Float(value)) if value.abs() <= TWO_TO_53 as f64 => {
+            let rounded = if upwards { value.ceil() } else { value.floor() };
+            (rounded as i64, rounded == *value)
+        }
+        _ => return None,
+    };
+    match is_strict && is_in {
+        true => value.checked_add(if upwards { 1 } else { -1 }),
+        false => Some(value),
+    }
+}
+
 impl Limits {
+    /// Gives the least and the greatest double that holds; `None` where a bound has to be looked at value by value.
+    pub(crate) fn doubles(&self) -> Option<(f64, f64)> {
+        let least = match &self.least {
+            Some(least) => as_double(least).filter(|least| !self.strict_min || *least < f64::INFINITY)?,
+            None => f64::NEG_INFINITY,
+        };
+        let most = match &self.most {
+            Some(most) => as_double(most).filter(|most| !self.strict_max || *most > f64::NEG_INFINITY)?,
+            None => f64::INFINITY,
+        };
+        let strict_min = self.strict_min && self.least.is_some();
+        let strict_max = self.strict_max && self.most.is_some();
+        Some((if strict_min { least.next_up() } else { least }, if strict_max { most.next_down() } else { most }))
+    }
+
+    /// Gives the least and the greatest integer that holds; `None` where a bound has to be looked at value by value.
+    pub(crate) fn integers(&self) -> Option<(i64, i64)> {
+        let least = self.least.as_ref().map(|least| as_integer(least, self.strict_min, true));
+        let most = self.most.as_ref().map(|most| as_integer(most, self.strict_max, false));
+        Some((least.unwrap_or(Some(i64::MIN))?, most.unwrap_or(Some(i64::MAX))?))
+    }
+
     /// Takes `min_value`, `max_value`, `strict_min` and `strict_max` for values of a class.
     pub(crate) fn of(expectation: &Expectation, class: Option<Class>, options: &Options) -> Result<Limits, String> {
         let of_moments = class == Some(Class::Moment);

@@ -13,6 +13,7 @@ use super::judge::{Found, Options, View, observed};
 use super::limit::{self, Limits};
 use super::pattern::Pattern;
 use super::result::{Detail, MOST_LISTED, ResultFormat};
+use super::scan;
 use super::schema::Schema;
 use super::strptime::Format;
 use super::suite::Expectation;
@@ -111,6 +112,7 @@ fn single(name: &str, facts: &Facts<'_>, expectation: &Expectation, options: &Op
     let of_moments = is_of_moments(facts.column);
     match name {
         "column_values_to_be_null" => Ok(facts.cells().map(|(row, _)| row).collect()),
+        "column_values_to_not_be_null" if facts.missing() == 0 => Ok(Vec::new()),
         "column_values_to_not_be_null" => Ok((0..facts.rows()).filter(|row| facts.column.is_missing(*row)).collect()),
         "column_values_to_be_unique" => {
             let groups = facts.groups();
@@ -120,15 +122,18 @@ fn single(name: &str, facts: &Facts<'_>, expectation: &Expectation, options: &Op
         }
         "column_values_to_be_between" => {
             let limits = Limits::of(expectation, facts.class(), options)?;
-            failing(facts, options, |cell| limits.hold(cell))
+            match scan::outside(facts.column, &limits) {
+                Some(rows) => Ok(rows),
+                None => failing(facts, options, |cell| limits.hold(cell)),
+            }
         }
-        "column_values_to_be_in_set" => {
+        "column_values_to_be_in_set" | "column_values_to_not_be_in_set" => {
             let values = values(of_moments);
-            failing(facts, options, |cell| Ok(values.has(cell)))
-        }
-        "column_values_to_not_be_in_set" => {
-            let values = values(of_moments);
-            failing(facts, options, |cell| Ok(!values.has(cell)))
+            let is_unexpected = name == "column_values_to_not_be_in_set";
+            match scan::among(facts.column, &values, is_unexpected) {
+                Some(rows) => Ok(rows),
+                None => failing(facts, options, |cell| Ok(values.has(cell) != is_unexpected)),
+            }
         }
         "column_values_to_be_increasing" => order(facts, expectation.flag("strictly"), false),
         "column_values_to_be_decreasing" => order(facts, expectation.flag("strictly"), true),

@@ -21,6 +21,7 @@ mod parameter;
 mod pattern;
 mod propose;
 mod result;
+mod scan;
 mod schema;
 mod shape;
 mod strptime;

@@ -15,5 +15,5 @@ pub use bins::{counts, hellinger_of_densities, sturges};
 pub use chi_square::{chi_square, proportions};
 pub use kolmogorov::kolmogorov_smirnov;
 pub use shares::{hellinger, jensen_shannon, kl_divergence, psi, shares};
-pub use walk::{Walk, sorted};
+pub use walk::{Walk, distinct, sorted};
 pub(crate) use walk::{key, value};

@@ -56,6 +56,12 @@ fn by_digits(keys: &mut Vec<u64>) {
     }
 }
 
+/// Counts the different values of a sorted sample.
+pub fn distinct(sorted: &[f64]) -> usize {
+    let changes: usize = sorted.windows(2).map(|pair| usize::from(pair[0] != pair[1])).sum();
+    changes + usize::from(!sorted.is_empty())
+}
+
 /// What one walk through two sorted samples gives.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Walk {
@@ -71,50 +77,83 @@ pub struct Walk {
     pub area: f64,
 }
 
+/// Where a walk is.
+struct Position {
+    /// The value that was reached, of which there may be more.
+    here: f64,
+    /// The distance of the distribution functions up to here, times both sizes.
+    apart: i64,
+    /// What a distance is multiplied with before it becomes a part of the area.
+    unit: f64,
+    distinct: usize,
+    largest: u64,
+    area: f64,
+    /// What the additions to the area rounded off.
+    lost: f64,
+}
+
+impl Position {
+    /// Goes to the next value, which may be the same one, without a branch: which sample it comes from can't be foreseen.
+    #[inline(always)]
+    fn go(&mut self, next: f64) {
+        let is_new = next != self.here;
+        let apart = if is_new { self.apart } else { 0 };
+        self.distinct += usize::from(is_new);
+        self.largest = self.largest.max(apart.unsigned_abs());
+        // Nothing times a gap beyond the doubles is nothing.
+        let gap = if apart == 0 { 0.0 } else { next - self.here };
+        let term = (apart as f64 * self.unit).abs() * gap;
+        // Knuth: "The Art of Computer Programming", volume 2, section 4.2.2, theorem B.
+        let sum = self.area + term;
+        let added = sum - self.area;
+        self.lost += (self.area - (sum - added)) + (term - added);
+        self.area = sum;
+        self.here = next;
+    }
+}
+
 impl Walk {
-    /// Walks through two sorted samples; `None` when one is empty.
+    /// Walks through two sorted samples, of at most 2^31 values each; `None` when one is empty.
     ///
     /// The area is Σ |F(x) − G(x)| Δx over the values of both (Ramdas, García Trillos and Cuturi: "On Wasserstein Two
-    /// Sample Testing", 2017, eq. 3), summed with Neumaier's correction.
+    /// Sample Testing", 2017, eq. 3), summed with the rounding of each addition beside it.
     pub fn of(reference: &[f64], current: &[f64]) -> Option<Walk> {
-        if reference.is_empty() || current.is_empty() {
-            return None;
+        let here = reference.first()?.min(*current.first()?);
+        let pairs = reference.len() as f64 * current.len() as f64;
+        let mut position = Walk::walk(reference, current, here, 1.0);
+        let mut area = (position.area + position.lost) / pairs;
+        if !position.area.is_finite() {
+            position = Walk::walk(reference, current, here, 1.0 / pairs);
+            // Beyond the range of doubles what was rounded off is no number.
+            area = if position.area.is_finite() { position.area + position.lost } else { position.area };
         }
-        let (m, n) = (reference.len(), current.len());
+        Some(Walk {
+            sizes: [reference.len(), current.len()],
+            distinct_reference: distinct(reference),
+            distinct: position.distinct,
+            largest: u128::from(position.largest),
+            area,
+        })
+    }
+
+    fn walk(reference: &[f64], current: &[f64], here: f64, unit: f64) -> Position {
+        let (up, down) = (current.len() as i64, reference.len() as i64);
+        let mut position = Position { here, apart: 0, unit, distinct: 1, largest: 0, area: 0.0, lost: 0.0 };
         let (mut i, mut j) = (0, 0);
-        let (mut distinct_reference, mut distinct, mut largest) = (0, 0, 0_u128);
-        let (mut area, mut lost) = (0.0_f64, 0.0_f64);
-        while i < m || j < n {
-            let here = match (reference.get(i), current.get(j)) {
-                (Some(a), Some(b)) => a.min(*b),
-                (Some(a), None) => *a,
-                (None, Some(b)) => *b,
-                (None, None) => break,
-            };
-            distinct += 1;
-            let before = i;
-            while i < m && reference[i] == here {
-                i += 1;
-            }
-            distinct_reference += usize::from(i > before);
-            while j < n && current[j] == here {
-                j += 1;
-            }
-            let next = match (reference.get(i), current.get(j)) {
-                (Some(a), Some(b)) => a.min(*b),
-                (Some(a), None) => *a,
-                (None, Some(b)) => *b,
-                (None, None) => break,
-            };
-            largest = largest.max((i as u128 * n as u128).abs_diff(j as u128 * m as u128));
-            let term = (i as f64 / m as f64 - j as f64 / n as f64).abs() * (next - here);
-            let sum = area + term;
-            lost += if area >= term { (area - sum) + term } else { (term - sum) + area };
-            area = sum;
+        while let (Some(then), Some(now)) = (reference.get(i), current.get(j)) {
+            position.go(if then < now { *then } else { *now });
+            let (of_then, of_now) = (then <= now, now <= then);
+            position.apart += if of_then { up } else { 0 } - if of_now { down } else { 0 };
+            i += usize::from(of_then);
+            j += usize::from(of_now);
         }
-        // Beyond the range of doubles the correction is no number.
-        let area = if area.is_finite() { area + lost } else { area };
-        Some(Walk { sizes: [m, n], distinct_reference, distinct, largest, area })
+        for (rest, step) in [(&reference[i..], up), (&current[j..], -down)] {
+            for next in rest {
+                position.go(*next);
+                position.apart += step;
+            }
+        }
+        position
     }
 
     /// Gives the largest distance of the two distribution functions, from 0 to 1.

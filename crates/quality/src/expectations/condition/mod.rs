@@ -2,6 +2,7 @@
 
 mod read;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,7 +13,7 @@ use trainyard_expression::{Settings, Type, compile};
 
 use super::dateutil;
 use super::table::{Column, Table};
-use super::value::{Cell, Class, Value};
+use super::value::{Cell, Class, Key, Value};
 
 pub(crate) use read::{PARSERS, read};
 
@@ -120,7 +121,7 @@ pub(crate) fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column, Strin
 }
 
 /// Holds values that cells are looked for among.
-pub(crate) struct Values<'a>(std::collections::HashSet<super::value::Key<'a>>);
+pub(crate) struct Values<'a>(HashSet<Key<'a>>);
 
 impl<'a> Values<'a> {
     /// Takes scalars; beside dates, texts are read as dates.
@@ -130,6 +131,26 @@ impl<'a> Values<'a> {
 
     pub(crate) fn has(&self, cell: Cell<'_>) -> bool {
         self.0.contains(&cell.key())
+    }
+
+    /// Gives the integers among them, in ascending order.
+    pub(crate) fn integers(&self) -> Vec<i64> {
+        let of = |key: &Key<'_>| if let Key::Int(value) = key { Some(*value) } else { None };
+        let mut integers: Vec<i64> = self.0.iter().filter_map(of).collect();
+        integers.sort_unstable();
+        integers
+    }
+
+    /// Gives the doubles among them, in ascending order; an integer that is no double is none.
+    pub(crate) fn doubles(&self) -> Vec<f64> {
+        let of = |key: &Key<'_>| match key {
+            Key::Int(value) => Some(*value as f64).filter(|double| Cell::Float(*double).key() == *key),
+            Key::Float(bits) => Some(f64::from_bits(*bits)),
+            _ => None,
+        };
+        let mut doubles: Vec<f64> = self.0.iter().filter_map(of).collect();
+        doubles.sort_unstable_by(f64::total_cmp);
+        doubles
     }
 }
 
