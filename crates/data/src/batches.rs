@@ -18,7 +18,7 @@ use crate::csv::stream as csv_stream;
 use crate::format::{self, Format, Packing};
 use crate::parquet::stream::Chunks;
 use crate::pattern::matching;
-use crate::read::missing;
+use crate::read::{found, missing};
 use crate::{Error, ReadOptions};
 
 /// The values of a column that are not of the type of its first thousand.
@@ -47,8 +47,6 @@ pub struct Batches<'a> {
     options: ReadOptions,
     schema: SchemaRef,
     source: Source,
-    /// The places of the columns that are not dropped.
-    kept: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -87,42 +85,33 @@ impl<'a> Batches<'a> {
     ) -> Result<Batches<'a>, Error> {
         let several = matching(io.as_ref(), path).is_some();
         let format = if several { None } else { Some(check(io.as_ref(), path, shown)?) };
-        let (source, whole) = match format {
+        let (source, schema, names) = match format {
             Some((Format::Parquet, _)) => {
                 let chunks = Chunks::open(io, path, shown, options)?;
-                let schema = chunks.schema();
-                (Source::Parquet(chunks), schema)
+                let (schema, names) = (chunks.schema(), chunks.names().to_vec());
+                (Source::Parquet(chunks), schema, names)
             }
             Some((format @ (Format::Csv | Format::Tsv), packing)) => {
                 let delimiter = options.delimiter.or(Some(format.delimiter()));
                 let options = &ReadOptions { delimiter, ..options.clone() };
                 let shape = csv_stream::shape(&|| format::open(io.as_ref(), path, packing), shown, options)
                     .map_err(|error| error.of_packed(packing))?;
-                let schema = shape.schema();
-                (Source::Csv(shape, packing), schema)
+                let (schema, names) = (shape.schema(), shape.names.clone());
+                (Source::Csv(shape, packing), schema, names)
             }
             Some((Format::JsonLines | Format::Arrow, _)) | None => {
-                let all = ReadOptions { drop: Vec::new(), ..options.clone() };
-                let table = crate::read(io.as_ref(), path, shown, &all)?;
-                let schema = table.schema();
-                (Source::Table(table), schema)
+                let found = found(io.as_ref(), path, shown, options)?;
+                let schema = found.table.schema();
+                (Source::Table(found.table), schema, found.names)
             }
         };
         let delimiter = options.delimiter.or(format.map(|(format, _)| format.delimiter()));
         let options = ReadOptions { delimiter, ..options.clone() };
-        if let Some(name) = options.drop.iter().find(|name| whole.column_with_name(name).is_none()) {
-            let columns = whole.fields().iter().map(|field| field.name().clone()).collect();
-            return Err(Error::NoColumn { what: "column to drop", name: name.clone(), columns, place: None });
-        }
-        let kept: Vec<usize> =
-            (0..whole.fields().len()).filter(|at| !options.drop.contains(whole.field(*at).name())).collect();
-        let schema = whole
-            .project(&kept)
-            .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;
-        Ok(Batches { io, path, shown, options, schema: schema.into(), source, kept })
+        options.check_names(&names)?;
+        Ok(Batches { io, path, shown, options, schema, source })
     }
 
-    /// Gives the columns, in the canonical types, those to drop left out.
+    /// Gives the columns that are kept, in the canonical types.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -140,22 +129,18 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// See [`Error`].
     pub fn scan(&self, take: &mut (dyn FnMut(&RecordBatch) + Send)) -> Result<(), Error> {
-        let failed = |cause: arrow_schema::ArrowError| Error::Unreadable {
-            file: self.shown.to_owned(),
-            cause: cause.to_string(),
-        };
-        let mut kept = |batch: &RecordBatch| -> Result<(), Error> {
-            take(&batch.project(&self.kept).map_err(failed)?);
+        let mut give = |batch: &RecordBatch| -> Result<(), Error> {
+            take(batch);
             Ok(())
         };
         match &self.source {
             Source::Csv(shape, packing) => {
                 let open = || format::open(self.io.as_ref(), self.path, *packing);
-                csv_stream::scan(&open, self.shown, &self.options, shape, &mut kept)
+                csv_stream::scan(&open, self.shown, &self.options, shape, &mut give)
                     .map_err(|error| error.of_packed(*packing))
             }
-            Source::Parquet(chunks) => chunks.scan(self.shown, &self.options, &mut kept),
-            Source::Table(table) => kept(table),
+            Source::Parquet(chunks) => chunks.scan(self.shown, &self.options, &mut give),
+            Source::Table(table) => give(table),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The six types that every table is made of.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,35 +13,49 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use rayon::prelude::*;
 
 use crate::Error;
 
 /// Where validation begins in a split by time: what a frozen reference test says in its schema's metadata.
 pub(crate) const VALIDATION_FROM: &str = "trainyard.validation_from";
 
-/// Gives a table in the canonical types.
+/// Gives the names of a file's columns.
 ///
 /// # Errors
-/// [`Error::EmptyName`], [`Error::DuplicateColumn`], [`Error::UnsupportedType`]; what `damaged` makes of the cause where
-/// columns and their description contradict each other.
+/// [`Error::EmptyName`], [`Error::DuplicateColumn`].
+pub(crate) fn named(schema: &Schema, file: &str) -> Result<Vec<String>, Error> {
+    let (mut names, mut before) = (Vec::with_capacity(schema.fields().len()), HashSet::new());
+    for field in schema.fields() {
+        let (file, name) = (file.to_owned(), field.name().clone());
+        if name.trim().is_empty() {
+            return Err(Error::EmptyName { file, line: None, position: names.len() + 1 });
+        }
+        if !before.insert(field.name()) {
+            return Err(Error::DuplicateColumn { file, line: None, name });
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// Gives a table of columns with such names in the canonical types.
+///
+/// # Errors
+/// [`Error::UnsupportedType`]; what `damaged` makes of the cause where columns and their description contradict each other.
 pub(crate) fn canonical_table(
     table: &RecordBatch,
     file: &str,
     damaged: impl Fn(String) -> Error,
 ) -> Result<RecordBatch, Error> {
-    let mut fields: Vec<Field> = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in table.schema().fields().iter().zip(table.columns()) {
-        let (file, name) = (file.to_owned(), field.name().clone());
-        if name.trim().is_empty() {
-            return Err(Error::EmptyName { file, line: None, position: fields.len() + 1 });
-        }
-        if fields.iter().any(|field| *field.name() == name) {
-            return Err(Error::DuplicateColumn { file, line: None, name });
-        }
-        let column = canonical(column).ok_or_else(|| Error::UnsupportedType {
-            file,
-            column: name,
+    let schema = table.schema();
+    let cast: Vec<Option<ArrayRef>> = table.columns().par_iter().map(canonical).collect();
+    let mut fields = Vec::with_capacity(cast.len());
+    let mut columns = Vec::with_capacity(cast.len());
+    for (field, column) in schema.fields().iter().zip(cast) {
+        let column = column.ok_or_else(|| Error::UnsupportedType {
+            file: file.to_owned(),
+            column: field.name().clone(),
             kind: field.data_type().to_string(),
         })?;
         fields.push(Field::new(field.name(), column.data_type().clone(), true));

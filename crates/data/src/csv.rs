@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema};
+use arrow_array::ArrayRef;
+use arrow_schema::Field;
 use csv::StringRecord;
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
+use crate::read::{Found, sized};
 use crate::{Error, ReadOptions};
 
 mod column;
@@ -71,7 +71,7 @@ fn malformed() -> Stop {
 }
 
 /// Reads a CSV file into one table, in one pass and without holding its text.
-pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Found, Error> {
     table(open, options).map_err(|stop| explain::explain(open, file, options, stop))
 }
 
@@ -84,7 +84,7 @@ fn reader<R: Read>(text: R, options: &ReadOptions) -> csv::Reader<R> {
         .from_reader(text)
 }
 
-fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
+fn table(open: &Open<'_>, options: &ReadOptions) -> Result<Found, Stop> {
     let ration = Ration::new(LONGEST_ROW);
     let mut reader = reader(ration.limit(Text::open(open)?), options);
     let mut header = StringRecord::new();
@@ -95,7 +95,7 @@ fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
     if blank || distinct.len() != names.len() || !options.types.keys().all(|name| distinct.contains(name.as_str())) {
         return Err(malformed());
     }
-    let mut columns: Vec<Column> = names.iter().map(|name| Column::new(options.declared(name))).collect();
+    let mut columns: Vec<(usize, Column)> = kept(&names, options).map(|(at, kind)| (at, Column::new(kind))).collect();
     let (mut block, mut next) = (Block::default(), Block::default());
     block.fill(&mut reader, names.len(), &ration)?;
     match (names.as_slice(), block.rows().first()) {
@@ -119,12 +119,22 @@ fn table(open: &Open<'_>, options: &ReadOptions) -> Result<RecordBatch, Stop> {
         }
         std::mem::swap(&mut block, &mut next);
     }
-    let arrays: Vec<ArrayRef> = columns.into_iter().map(Column::finish).collect();
-    let fields: Vec<Field> =
-        names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
-    let sized = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &sized)
-        .map_err(|error| Stop::Text(error.to_string()))
+    let finished = columns.into_iter().map(|(at, column)| {
+        let array = column.finish();
+        (Field::new(names[at], array.data_type().clone(), true), array)
+    });
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = finished.unzip();
+    let table = sized(fields, arrays, rows).map_err(|error| Stop::Text(error.to_string()))?;
+    Ok(Found { table, names: names.into_iter().map(str::to_owned).collect() })
+}
+
+/// Gives the places of the columns that are kept, and the types that they are declared to be of.
+fn kept<'a>(
+    names: &'a [&str],
+    options: &'a ReadOptions,
+) -> impl Iterator<Item = (usize, Option<ColumnType>)> + use<'a> {
+    let kept = names.iter().enumerate().filter(|(_, name)| options.keeps(name));
+    kept.map(|(at, name)| (at, options.declared(name)))
 }
 
 /// Reads one row, unless it is longer than any is.
@@ -172,12 +182,17 @@ impl Block {
 }
 
 /// Appends rows to the columns; the first cell, row by row, that is not of its column's type otherwise.
-fn take(columns: &mut [Column], rows: &[StringRecord], before: usize, options: &ReadOptions) -> Result<(), WrongCell> {
-    let wrong = columns.par_iter_mut().enumerate().filter_map(|(at, column)| {
+fn take(
+    columns: &mut [(usize, Column)],
+    rows: &[StringRecord],
+    before: usize,
+    options: &ReadOptions,
+) -> Result<(), WrongCell> {
+    let wrong = columns.par_iter_mut().filter_map(|(at, column)| {
         rows.iter().enumerate().find_map(|(row, record)| {
-            let cell = record.get(at).filter(|cell| !options.is_missing(cell));
+            let cell = record.get(*at).filter(|cell| !options.is_missing(cell));
             let kind = column.append(cell).err()?;
-            Some(WrongCell { row: before + row, column: at, kind, declared: column.declared })
+            Some(WrongCell { row: before + row, column: *at, kind, declared: column.declared })
         })
     });
     match wrong.min_by_key(|wrong| (wrong.row, wrong.column)) {

@@ -1,16 +1,17 @@
 //! Arrow's own form to a table: files (.arrow, .feather of version 2, .ipc) and streams.
 
-use std::io::{BufReader, Read, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 use trainyard_files::ReadSeek;
 
-use crate::Error;
-use crate::canonical::canonical_table;
+use crate::canonical::{canonical_table, named};
+use crate::read::{Found, sized};
+use crate::{Error, ReadOptions};
 
 /// What a file of this form begins with; a stream does not.
 const MAGIC: &[u8] = b"ARROW1";
@@ -19,29 +20,90 @@ const MAGIC: &[u8] = b"ARROW1";
 const OLD_FEATHER: &[u8] = b"FEA1";
 
 /// Reads a file or a stream into one table of the canonical types.
-pub(crate) fn from_arrow(source: Box<dyn ReadSeek + '_>, file: &str) -> Result<RecordBatch, Error> {
+pub(crate) fn read(source: Box<dyn ReadSeek + '_>, file: &str, options: &ReadOptions) -> Result<Found, Error> {
+    let mut records = Records::open(source, file, options)?;
+    let mut batches = Vec::new();
+    while let Some(batch) = records.next()? {
+        batches.push(batch);
+    }
+    let Records { schema, names, .. } = records;
     let damaged = |cause: String| Error::Arrow { file: file.to_owned(), cause };
-    // As the Parquet reader, this one panics on some damaged files.
-    match catch_unwind(AssertUnwindSafe(|| decoded(source))) {
-        Ok(table) => canonical_table(&table.map_err(|error| damaged(error.to_string()))?, file, damaged),
-        Err(_) => Err(damaged("its parts contradict its own description".to_owned())),
+    let table = match schema.fields().is_empty() {
+        true => sized(Vec::new(), Vec::new(), batches.iter().map(RecordBatch::num_rows).sum()),
+        false => concat_batches(&schema, &batches),
+    };
+    let table = table.map_err(|error| damaged(error.to_string()))?;
+    Ok(Found { table: canonical_table(&table, file, damaged)?, names })
+}
+
+/// The record batches of a file or of a stream, one at a time, as they are written.
+pub(crate) struct Records<'a> {
+    file: &'a str,
+    reader: Reader<'a>,
+    /// The columns that are kept.
+    pub(crate) schema: SchemaRef,
+    /// The names of all columns.
+    pub(crate) names: Vec<String>,
+}
+
+type Source<'a> = BufReader<Box<dyn ReadSeek + 'a>>;
+
+enum Reader<'a> {
+    File(FileReader<Source<'a>>),
+    Stream(StreamReader<Source<'a>>),
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn open(
+        source: Box<dyn ReadSeek + 'a>,
+        file: &'a str,
+        options: &ReadOptions,
+    ) -> Result<Records<'a>, Error> {
+        let mut source = BufReader::new(source);
+        let (is_file, whole) = guarded(file, || begun(&mut source))?;
+        let names = named(&whole, file)?;
+        let kept: Vec<usize> = (0..names.len()).filter(|at| options.keeps(&names[*at])).collect();
+        let some = (kept.len() < names.len()).then(|| kept.clone());
+        let reader = guarded(file, || {
+            source.seek(SeekFrom::Start(0))?;
+            Ok(match is_file {
+                true => Reader::File(FileReader::try_new(source, some)?),
+                false => Reader::Stream(StreamReader::try_new(source, some)?),
+            })
+        })?;
+        let schema = guarded(file, || whole.project(&kept))?.into();
+        Ok(Records { file, reader, schema, names })
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        guarded(self.file, || match &mut self.reader {
+            Reader::File(reader) => reader.next().transpose(),
+            Reader::Stream(reader) => reader.next().transpose(),
+        })
     }
 }
 
-fn decoded(mut source: Box<dyn ReadSeek + '_>) -> Result<RecordBatch, ArrowError> {
+/// Says whether it is a file or a stream, and what its columns are.
+fn begun(source: &mut Source<'_>) -> Result<(bool, SchemaRef), ArrowError> {
     let mut first = Vec::new();
     source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;
     source.seek(SeekFrom::Start(0))?;
     if first.starts_with(OLD_FEATHER) {
         return Err(ArrowError::ParseError("it is of Feather's version 1; write it as version 2".to_owned()));
     }
-    let source = BufReader::new(source);
-    let (schema, batches) = if first == MAGIC {
-        let reader = FileReader::try_new(source, None)?;
-        (reader.schema(), reader.collect::<Result<Vec<RecordBatch>, ArrowError>>()?)
-    } else {
-        let reader = StreamReader::try_new(source, None)?;
-        (reader.schema(), reader.collect::<Result<Vec<RecordBatch>, ArrowError>>()?)
+    let is_file = first == MAGIC;
+    let schema = match is_file {
+        true => FileReader::try_new(source, None)?.schema(),
+        false => StreamReader::try_new(source, None)?.schema(),
     };
-    concat_batches(&schema, &batches)
+    Ok((is_file, schema))
+}
+
+/// Does what, as in the Parquet reader, panics on some damaged files.
+fn guarded<T>(file: &str, work: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, Error> {
+    let damaged = |cause: String| Error::Arrow { file: file.to_owned(), cause };
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|error| damaged(error.to_string())),
+        Err(_) => Err(damaged("its parts contradict its own description".to_owned())),
+    }
 }

@@ -6,15 +6,15 @@ mod line;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Field, Schema};
+use arrow_array::ArrayRef;
+use arrow_schema::Field;
 use rayon::prelude::*;
 
 use crate::cells::{Cell, Cells};
 use crate::csv::{LONGEST_ROW, Open, without_mark};
 use crate::error::Line;
+use crate::read::{Found, sized};
 use crate::{Error, ReadOptions};
 use line::{Held, Row};
 
@@ -31,7 +31,7 @@ const SHOWN: usize = 240;
 ///
 /// # Errors
 /// See [`Error`]; each names the line.
-pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Found, Error> {
     let unreadable = |error: io::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
     let mut lines = Lines { text: BufReader::with_capacity(1 << 18, open().map_err(unreadable)?), number: 0 };
     let mut columns = Columns { file, options, columns: Vec::new(), places: HashMap::new(), rows: 0 };
@@ -39,7 +39,7 @@ pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result
     while lines.fill(&mut block, file).map_err(|stop| stop.unwrap_or_else(unreadable))? {
         let text = std::str::from_utf8(&block.text).map_err(|error| block.not_utf8(error.valid_up_to(), file))?;
         let rows: Vec<Result<Row<'_>, line::Wrong>> =
-            block.lines.par_iter().map(|line| line::row(&text[line.start..line.end])).collect();
+            block.lines.par_iter().map(|line| line::row(&text[line.start..line.end], options)).collect();
         for (line, row) in block.lines.iter().zip(rows) {
             let shown = || Shown { file, number: line.number, text: &text[line.start..line.end] };
             columns.take(&row.map_err(|wrong| shown().wrong(wrong))?, &shown)?;
@@ -190,8 +190,12 @@ impl Columns<'_> {
                 return Err(Error::RepeatedKey { line: shown().key(name), name: name.to_string() });
             }
             column.pad(self.rows);
+            if matches!(held, Held::Unwanted) {
+                column.pad(self.rows + 1);
+                continue;
+            }
             let cell = match held {
-                Held::Missing => Cell::Missing,
+                Held::Missing | Held::Unwanted => Cell::Missing,
                 Held::Boolean(value) => Cell::Boolean(*value),
                 Held::Integer(value) => Cell::Integer(*value),
                 Held::Float(value) => Cell::Float(*value),
@@ -232,12 +236,17 @@ impl Columns<'_> {
         if at == MOST_COLUMNS {
             return Err(Error::TooManyColumns { line: shown().key(name), most: MOST_COLUMNS });
         }
-        self.columns.push((name.to_owned(), Cells::new(name, self.options)));
+        let cells = match self.options.keeps(name) {
+            true => Cells::new(name, self.options),
+            // Only its rows are counted.
+            false => Cells::new(name, &ReadOptions::default()),
+        };
+        self.columns.push((name.to_owned(), cells));
         self.places.insert(name.to_owned(), at);
         Ok(at)
     }
 
-    fn finish(self) -> Result<RecordBatch, Error> {
+    fn finish(self) -> Result<Found, Error> {
         let (file, rows) = (self.file.to_owned(), self.rows);
         if self.columns.is_empty() {
             return Err(Error::Empty { file });
@@ -246,15 +255,19 @@ impl Columns<'_> {
             let columns = self.columns.into_iter().map(|(name, _)| name).collect();
             return Err(Error::UnknownTyped { name: name.clone(), columns });
         }
-        let mut fields = Vec::with_capacity(self.columns.len());
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        for (name, mut column) in self.columns {
-            column.pad(rows);
-            let array = column.finish();
-            fields.push(Field::new(name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(|error| Error::Unreadable { file, cause: error.to_string() })
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+        let kept: Vec<(String, Cells)> =
+            self.columns.into_iter().filter(|(name, _)| self.options.keeps(name)).collect();
+        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = kept
+            .into_par_iter()
+            .map(|(name, mut column)| {
+                column.pad(rows);
+                let array = column.finish();
+                (Field::new(name, array.data_type().clone(), true), array)
+            })
+            .unzip();
+        let table =
+            sized(fields, arrays, rows).map_err(|error| Error::Unreadable { file, cause: error.to_string() })?;
+        Ok(Found { table, names })
     }
 }

@@ -38,5 +38,5 @@ pub use target::{Checked, Master, Target, check, targets, weights};
 /// # Errors
 /// See [`Error`].
 pub fn read_csv_bytes(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<arrow_array::RecordBatch, Error> {
-    csv::read(&|| Ok(Box::new(std::io::Cursor::new(bytes))), file, options)
+    csv::read(&|| Ok(Box::new(std::io::Cursor::new(bytes))), file, options).map(|found| found.table)
 }

@@ -1,19 +1,23 @@
 //! Parquet to a table and back; the same table gives the same bytes.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 
 use arrow_array::RecordBatch;
-use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use trainyard_files::Io;
 
-use crate::Error;
-use crate::canonical::canonical_table;
+use crate::canonical::named;
+use crate::read::Found;
+use crate::{Error, ReadOptions};
+use stream::File;
 
+mod columns;
 pub(crate) mod stream;
 
 /// Writes a table; the bytes depend on the table alone.
@@ -36,24 +40,36 @@ pub fn to_parquet(table: &RecordBatch) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error::Parquet`] for bytes that are none, [`Error::UnsupportedType`] for a column that no table holds.
 pub fn from_parquet(bytes: &[u8], file: &str) -> Result<RecordBatch, Error> {
-    let damaged = |cause: String| Error::Parquet { file: file.to_owned(), cause };
-    // On some damaged files the Parquet reader panics where it should give an error.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decoded(bytes)));
-    let table = match decoded {
-        Ok(table) => table.map_err(|error| damaged(error.to_string()))?,
-        Err(_) => return Err(damaged("its pages contradict its own description".to_owned())),
-    };
-    canonical_table(&table, file, damaged)
+    let bytes = bytes::Bytes::copy_from_slice(bytes);
+    let about = guarded(file, || ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()))?;
+    let kept: Vec<usize> = (0..named(about.schema(), file)?.len()).collect();
+    columns::decoded(&bytes, &about, &kept, file)
 }
 
-/// Reads a file as it is.
-fn decoded(bytes: &[u8]) -> Result<RecordBatch, ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))?;
-    let schema = Arc::clone(builder.schema());
-    let batches = builder.with_batch_size(1 << 20).build()?.collect::<Result<Vec<RecordBatch>, _>>()?;
-    match batches.as_slice() {
-        // The reader's batches leave out what the file says about itself.
-        [one] => Ok(one.clone().with_schema(schema)?),
-        many => Ok(concat_batches(&schema, many)?),
+/// Reads the columns that are kept; of the others not even the bytes.
+pub(crate) fn read(io: &dyn Io, path: &Path, file: &str, options: &ReadOptions) -> Result<Found, Error> {
+    let unreadable = |error: io::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
+    let some = !options.drop.is_empty() || options.columns.is_some();
+    if !some {
+        let bytes = bytes::Bytes::from(io.read(path).map_err(unreadable)?);
+        let about = guarded(file, || ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()))?;
+        let names = named(about.schema(), file)?;
+        let kept: Vec<usize> = (0..names.len()).collect();
+        return Ok(Found { table: columns::decoded(&bytes, &about, &kept, file)?, names });
+    }
+    let whole = File { io, path: path.to_path_buf(), length: io.metadata(path).map_err(unreadable)?.len };
+    let about = guarded(file, || ArrowReaderMetadata::load(&whole, ArrowReaderOptions::default()))?;
+    let names = named(about.schema(), file)?;
+    let kept: Vec<usize> = (0..names.len()).filter(|at| options.keeps(&names[*at])).collect();
+    let parts = guarded(file, || columns::Parts::read(&whole, &about, &kept))?;
+    Ok(Found { table: columns::decoded(&parts, &about, &kept, file)?, names })
+}
+
+/// Does what may panic on some damaged files, where it should give an error.
+fn guarded<T>(file: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
+    let damaged = |cause: String| Error::Parquet { file: file.to_owned(), cause };
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|error| damaged(error.to_string())),
+        Err(_) => Err(damaged("its pages contradict its own description".to_owned())),
     }
 }

@@ -1,17 +1,19 @@
 //! Several files that are one table: `data/raw/part-*.csv`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_array::{Array, ArrayRef, Float64Array, TimestampMicrosecondArray, new_null_array};
+use arrow_schema::{DataType, Field, TimeUnit};
 use arrow_select::concat::concat;
 use trainyard_files::Io;
 
 use crate::Error;
 use crate::canonical::type_name;
+use crate::read::{Found, sized};
 
 /// Gives the files that a path names: those that match where its last part holds `*` or `?`, sorted by name, and
 /// nothing where it is the path of one file. A `*` stands for any letters, a `?` for one; neither for the dot that a hidden
@@ -64,34 +66,40 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::OtherColumns`], [`Error::OtherTypes`].
-pub(crate) fn join(tables: Vec<(String, RecordBatch)>, shown: &str) -> Result<RecordBatch, Error> {
-    let [(first, head), rest @ ..] = tables.as_slice() else {
+pub(crate) fn join(files: Vec<(String, Found)>, shown: &str) -> Result<Found, Error> {
+    let [(first, head), rest @ ..] = files.as_slice() else {
         return Err(Error::NoMatch { pattern: shown.to_owned() });
     };
-    let schema = head.schema();
-    for (file, table) in rest {
-        let other = table.schema();
-        let lacking = |of: &Schema, from: &Schema| -> Vec<String> {
-            let names = from.fields().iter().map(|field| field.name());
-            names.filter(|name| of.column_with_name(name).is_none()).cloned().collect()
-        };
-        let (absent, extra) = (lacking(&other, &schema), lacking(&schema, &other));
-        if !absent.is_empty() || !extra.is_empty() {
-            return Err(Error::OtherColumns { file: file.clone(), first: first.clone(), absent, extra });
-        }
+    for (file, found) in rest {
+        same_columns((first, &head.names), (file, &found.names))?;
     }
     let mut fields = Vec::new();
     let mut columns = Vec::new();
-    for field in schema.fields() {
+    for field in head.table.schema().fields() {
         let name = field.name();
         let parts: Vec<(&str, &ArrayRef)> =
-            tables.iter().filter_map(|(file, table)| Some((file.as_str(), table.column_by_name(name)?))).collect();
+            files.iter().filter_map(|(file, one)| Some((file.as_str(), one.table.column_by_name(name)?))).collect();
         let column = one_column(name, &parts)?;
         fields.push(Field::new(name, column.data_type().clone(), true));
         columns.push(column);
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-        .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })
+    let rows = files.iter().map(|(_, found)| found.table.num_rows()).sum();
+    let table = sized(fields, columns, rows)
+        .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;
+    Ok(Found { table, names: head.names.clone() })
+}
+
+/// Refuses a file whose columns are others than those of the first.
+fn same_columns(first: (&str, &[String]), other: (&str, &[String])) -> Result<(), Error> {
+    let lacking = |of: &[String], from: &[String]| -> Vec<String> {
+        let known: BTreeSet<&String> = of.iter().collect();
+        from.iter().filter(|name| !known.contains(name)).cloned().collect()
+    };
+    let (absent, extra) = (lacking(other.1, first.1), lacking(first.1, other.1));
+    if absent.is_empty() && extra.is_empty() {
+        return Ok(());
+    }
+    Err(Error::OtherColumns { file: other.0.to_owned(), first: first.0.to_owned(), absent, extra })
 }
 
 fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error> {

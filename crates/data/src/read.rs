@@ -1,21 +1,20 @@
 //! A file to a table, by its ending; or several, by a pattern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{Field, Schema};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, Field, Schema};
 use trainyard_diagnostics::nearest;
 use trainyard_expression::Type;
 use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
 
 use crate::format::{self, Format, Packing};
-use crate::ipc::from_arrow;
 use crate::pattern::{self, matching};
-use crate::{Error, csv, from_parquet, json_lines};
+use crate::{Error, csv, ipc, json_lines, parquet};
 
 /// Says how a file is read.
 ///
@@ -31,6 +30,9 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// Columns to leave out.
     pub drop: Vec<String>,
+    /// The columns that are wanted; all where nothing is said. A name that the file does not have is no error. What is not
+    /// wanted is not decoded, so that a value of a wrong type in it goes unseen, but never a broken row.
+    pub columns: Option<BTreeSet<String>>,
 }
 
 impl ReadOptions {
@@ -44,6 +46,26 @@ impl ReadOptions {
             missing: data.missing.clone(),
             delimiter: (delimiter != usual).then_some(delimiter),
             drop: data.drop.iter().map(|name| name.value.clone()).collect(),
+            columns: None,
+        }
+    }
+
+    /// Says whether a table keeps the column of this name: one that is wanted and not left out.
+    pub fn keeps(&self, column: &str) -> bool {
+        !self.drop.iter().any(|name| name == column)
+            && self.columns.as_ref().is_none_or(|columns| columns.contains(column))
+    }
+
+    /// Looks for what the options say of columns that are not there.
+    pub(crate) fn check_names(&self, names: &[String]) -> Result<(), Error> {
+        match self.drop.iter().find(|name| !names.contains(name)) {
+            Some(name) => Err(Error::NoColumn {
+                what: "column to drop",
+                name: name.clone(),
+                columns: names.to_vec(),
+                place: None,
+            }),
+            None => Ok(()),
         }
     }
 }
@@ -60,23 +82,37 @@ pub fn column_type(kind: Type) -> ColumnType {
     }
 }
 
+/// What a file gave.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The columns that are kept.
+    pub(crate) table: RecordBatch,
+    /// The names of all columns, in the order of the file.
+    pub(crate) names: Vec<String>,
+}
+
 /// Reads the file at `path`, called `shown` in messages, into one table in the file's row order; or several files, where
 /// the name is a pattern ([`matching`]), one after the other.
 ///
 /// # Errors
 /// See [`Error`]; each names the file, and the line where there is one.
 pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+    found(io, path, shown, options).map(|found| found.table)
+}
+
+pub(crate) fn found(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<Found, Error> {
     let Some(files) = matching(io, path) else { return read_one(io, path, shown, options) };
     let mut tables = Vec::with_capacity(files.len());
     for file in files {
         let name = file.file_name().map(Path::new).unwrap_or(&file);
         let name = Path::new(shown).with_file_name(name).display().to_string();
-        tables.push((name.clone(), read_one(io, &file, &name, options)?));
+        let found = read_one(io, &file, &name, options)?;
+        tables.push((name, found));
     }
     pattern::join(tables, shown)
 }
 
-fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<Found, Error> {
     let file = || shown.to_owned();
     if io.metadata(path).is_ok_and(|metadata| metadata.is_dir) {
         return Err(Error::Folder { file: file() });
@@ -84,15 +120,15 @@ fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     let unreadable = |error: std::io::Error| Error::Unreadable { file: file(), cause: error.to_string() };
     let format = Format::of(path);
     let packed = |error: Error| error.of_packed(format.map_or(Packing::Plain, |(_, packing)| packing));
-    let filled = |table: RecordBatch| {
-        let table = declared(table, shown, options)?;
-        if table.num_rows() == 0 { Err(Error::NoRows { file: file() }) } else { Ok(table) }
+    let filled = |found: Found| {
+        let table = declared(found.table, &found.names, shown, options)?;
+        if table.num_rows() == 0 { Err(Error::NoRows { file: file() }) } else { Ok(Found { table, ..found }) }
     };
-    let table = match (io.metadata(path), format) {
+    let found = match (io.metadata(path), format) {
         (Ok(_), None) => return Err(Error::UnknownFormat { file: file() }),
         (Ok(_), Some((format, packing))) => match format {
-            Format::Parquet => filled(from_parquet(&io.read(path).map_err(unreadable)?, shown)?)?,
-            Format::Arrow => filled(from_arrow(io.open(path).map_err(unreadable)?, shown)?)?,
+            Format::Parquet => filled(parquet::read(io, path, shown, options)?)?,
+            Format::Arrow => filled(ipc::read(io.open(path).map_err(unreadable)?, shown, options)?)?,
             Format::JsonLines => {
                 json_lines::read(&|| format::open(io, path, packing), shown, options).map_err(packed)?
             }
@@ -105,24 +141,18 @@ fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
         (Err(error), Some(_)) if error.kind() != ErrorKind::NotFound => return Err(unreadable(error)),
         (Err(_), _) => return Err(missing(io, path, shown)),
     };
-    without(table, shown, options)
+    options.check_names(&found.names)?;
+    Ok(found)
 }
 
-/// Leaves out the columns that are to be dropped.
+/// Leaves out the columns that are to be dropped, or not wanted.
 ///
 /// # Errors
 /// [`Error::NoColumn`] for one that is not there.
 pub fn without(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
-    if options.drop.is_empty() {
-        return Ok(table);
-    }
-    let schema = table.schema();
-    if let Some(name) = options.drop.iter().find(|name| schema.column_with_name(name).is_none()) {
-        let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
-        return Err(Error::NoColumn { what: "column to drop", name: name.clone(), columns, place: None });
-    }
-    let kept: Vec<usize> =
-        (0..schema.fields().len()).filter(|at| !options.drop.contains(schema.field(*at).name())).collect();
+    let names = names(&table.schema());
+    options.check_names(&names)?;
+    let kept: Vec<usize> = (0..names.len()).filter(|at| options.keeps(&names[*at])).collect();
     table.project(&kept).map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })
 }
 
@@ -135,19 +165,25 @@ pub(crate) fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
     Error::Missing { file: shown.to_owned(), near }
 }
 
-/// Gives columns their declared types, by way of their texts.
-pub(crate) fn declared(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
+pub(crate) fn names(schema: &Schema) -> Vec<String> {
+    schema.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// Gives the columns of a file with these `names` their declared types, by way of their texts.
+pub(crate) fn declared(
+    table: RecordBatch,
+    names: &[String],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<RecordBatch, Error> {
     let schema = table.schema();
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     let mut columns = table.columns().to_vec();
     for (name, kind) in &options.types {
-        let Some((at, _)) = schema.column_with_name(name) else {
-            let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
-            return Err(Error::UnknownTyped { name: name.clone(), columns });
-        };
-        if options.drop.contains(name) {
-            continue;
+        if !names.contains(name) {
+            return Err(Error::UnknownTyped { name: name.clone(), columns: names.to_vec() });
         }
+        let Some((at, _)) = schema.column_with_name(name) else { continue };
         let texts: Vec<Option<String>> =
             (0..table.num_rows()).map(|row| csv::cell_text(columns[at].as_ref(), row)).collect();
         let retyped = csv::column(*kind, texts.iter().map(Option::as_deref)).map_err(|(row, value)| Error::Value {
@@ -163,6 +199,12 @@ pub(crate) fn declared(table: RecordBatch, file: &str, options: &ReadOptions) ->
             columns[at] = retyped;
         }
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    sized(fields, columns, table.num_rows())
         .map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })
+}
+
+/// Makes a table of columns, of which there may be none.
+pub(crate) fn sized(fields: Vec<Field>, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+    let rows = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)
 }

@@ -14,7 +14,7 @@ use super::explain::{self, cell_line};
 use super::text::{Open, Ration, Text};
 use super::values::{boolean, date, float, infer, integer, timestamp};
 use super::{
-    BUFFER, Block, LONGEST_ROW, Stop, WrongCell, check_closed, kind_name, likely_delimiter, malformed, next_row,
+    BUFFER, Block, LONGEST_ROW, Stop, WrongCell, check_closed, kept, kind_name, likely_delimiter, malformed, next_row,
     reader, take,
 };
 use crate::batches::Stray;
@@ -29,15 +29,17 @@ const WINDOW: usize = 1 << 20;
 /// The names and types of a file's columns.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    names: Vec<String>,
-    kinds: Vec<ColumnType>,
+    /// The names of all columns.
+    pub(crate) names: Vec<String>,
+    /// The places of those that are kept, with their types.
+    kinds: Vec<(usize, ColumnType)>,
     pub(crate) strays: Vec<Stray>,
 }
 
 impl Shape {
     pub(crate) fn schema(&self) -> SchemaRef {
-        let field = |(name, kind): (&String, &ColumnType)| Field::new(name, data_type(*kind), true);
-        Arc::new(Schema::new(self.names.iter().zip(&self.kinds).map(field).collect::<Vec<_>>()))
+        let field = |(at, kind): &(usize, ColumnType)| Field::new(&self.names[*at], data_type(*kind), true);
+        Arc::new(Schema::new(self.kinds.iter().map(field).collect::<Vec<_>>()))
     }
 }
 
@@ -55,15 +57,16 @@ fn data_type(kind: ColumnType) -> DataType {
 /// Finds the names of the columns and the types of all their values.
 pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Shape, Error> {
     let mut names: Vec<String> = Vec::new();
-    let mut guesses: Vec<Guess> = Vec::new();
+    let mut guesses: Vec<(usize, Guess)> = Vec::new();
     let walked = walk(open, options, &mut |header, rows, before| {
-        if guesses.is_empty() {
+        if names.is_empty() {
             names = header.iter().map(str::to_owned).collect();
-            guesses = names.iter().map(|name| Guess::new(options.declared(name))).collect();
+            let header: Vec<&str> = header.iter().collect();
+            guesses = kept(&header, options).map(|(at, kind)| (at, Guess::new(kind))).collect();
         }
-        guesses.par_iter_mut().enumerate().for_each(|(at, guess)| {
+        guesses.par_iter_mut().for_each(|(at, guess)| {
             for (row, record) in rows.iter().enumerate() {
-                if let Some(cell) = record.get(at).filter(|cell| !options.is_missing(cell)) {
+                if let Some(cell) = record.get(*at).filter(|cell| !options.is_missing(cell)) {
                     guess.take(cell, before + row);
                 }
             }
@@ -71,14 +74,14 @@ pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Resul
         Ok(())
     });
     walked.map_err(|failure| failure.explained(open, file, options))?;
-    guesses.iter_mut().for_each(Guess::decide);
-    let strays = names.iter().zip(&guesses).filter_map(|(name, guess)| {
+    guesses.iter_mut().for_each(|(_, guess)| guess.decide());
+    let strays = guesses.iter().filter_map(|(at, guess)| {
         let (count, (row, value)) = (guess.strays, guess.first_stray.as_ref()?);
         let (row, value) = (row + 1, value.clone());
-        Some(Stray { column: name.clone(), first: guess.first?, all: guess.kind?, count, row, value })
+        Some(Stray { column: names[*at].clone(), first: guess.first?, all: guess.kind?, count, row, value })
     });
     let strays = strays.collect();
-    let kinds = guesses.iter().map(|guess| guess.kind.unwrap_or(ColumnType::Text)).collect();
+    let kinds = guesses.iter().map(|(at, guess)| (*at, guess.kind.unwrap_or(ColumnType::Text))).collect();
     Ok(Shape { names, kinds, strays })
 }
 
@@ -96,9 +99,10 @@ pub(crate) fn scan(
         if !header.iter().eq(shape.names.iter().map(String::as_str)) {
             return Err(malformed());
         }
-        let mut columns: Vec<Column> = shape.kinds.iter().map(|kind| Column::new(Some(*kind))).collect();
+        let mut columns: Vec<(usize, Column)> =
+            shape.kinds.iter().map(|(at, kind)| (*at, Column::new(Some(*kind)))).collect();
         take(&mut columns, rows, before, options).map_err(Stop::Type)?;
-        let arrays: Vec<ArrayRef> = columns.into_iter().map(Column::finish).collect();
+        let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, column)| column.finish()).collect();
         let sized = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &sized)
             .map_err(|error| Stop::Text(error.to_string()))?;

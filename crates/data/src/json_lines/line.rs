@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use crate::ReadOptions;
 
 /// The keys of a row with what they hold, in the order of the line.
 pub(super) type Row<'a> = Vec<(Cow<'a, str>, Held<'a>)>;
 
 /// What a key holds.
 pub(super) enum Held<'a> {
+    /// A value, or none, of a column that is not kept.
+    Unwanted,
     Missing,
     Boolean(bool),
     Integer(i64),
@@ -33,15 +37,19 @@ pub(super) enum Wrong {
 }
 
 /// Reads a line. Values may lie in one another as deep as serde_json goes, which is 128.
-pub(super) fn row(text: &str) -> Result<Row<'_>, Wrong> {
+pub(super) fn row<'a>(text: &'a str, options: &ReadOptions) -> Result<Row<'a>, Wrong> {
     let found = match text.trim_start().as_bytes().first() {
-        Some(b'{') => return serde_json::from_str::<Keys<'_>>(text).map(|keys| keys.0).map_err(syntax),
+        Some(b'{') => {
+            let mut reader = serde_json::Deserializer::from_str(text);
+            let row = Keys(options).deserialize(&mut reader);
+            return row.and_then(|row| reader.end().map(|()| row)).map_err(syntax);
+        }
         Some(b'[') => "a list",
         Some(b'"') => "text",
         _ => "a single value",
     };
     // What is no JSON at all is told as such.
-    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+    match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Err(Wrong::NotObject(found)),
         Err(error) => Err(syntax(error)),
     }
@@ -54,29 +62,36 @@ fn syntax(error: serde_json::Error) -> Wrong {
     Wrong::Syntax { cause, column: error.column() }
 }
 
-struct Keys<'a>(Row<'a>);
+/// Reads an object, and of its values those of the columns that are kept.
+struct Keys<'o>(&'o ReadOptions);
 
-impl<'de> Deserialize<'de> for Keys<'de> {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Keys<'de>, D::Error> {
-        source.deserialize_map(KeysVisitor)
+impl<'de> DeserializeSeed<'de> for Keys<'_> {
+    type Value = Row<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Row<'de>, D::Error> {
+        source.deserialize_map(self)
     }
 }
 
-struct KeysVisitor;
-
-impl<'de> Visitor<'de> for KeysVisitor {
-    type Value = Keys<'de>;
+impl<'de> Visitor<'de> for Keys<'_> {
+    type Value = Row<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
         let mut row = Vec::new();
-        while let Some((Name(name), held)) = map.next_entry()? {
+        while let Some(Name(name)) = map.next_key()? {
+            let held = if self.0.keeps(&name) {
+                map.next_value()?
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                Held::Unwanted
+            };
             row.push((name, held));
         }
-        Ok(Keys(row))
+        Ok(row)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A Parquet file as batches, read page by page.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use trainyard_files::{Io, ReadSeek};
 
-use crate::canonical::canonical;
+use super::guarded;
+use crate::canonical::{canonical, named};
 use crate::read::declared;
 use crate::{Error, ReadOptions};
 
@@ -25,19 +26,19 @@ const ROWS: usize = 8192;
 
 /// A file whose parts the reader asks for.
 #[derive(Debug, Clone)]
-struct File {
-    io: Arc<dyn Io>,
-    path: PathBuf,
-    length: u64,
+pub(super) struct File<I> {
+    pub(super) io: I,
+    pub(super) path: PathBuf,
+    pub(super) length: u64,
 }
 
-impl Length for File {
+impl<I> Length for File<I> {
     fn len(&self) -> u64 {
         self.length
     }
 }
 
-impl File {
+impl<I: Deref<Target: Io>> File<I> {
     fn at(&self, start: u64) -> std::io::Result<Box<dyn ReadSeek>> {
         let mut file = self.io.open(&self.path)?;
         file.seek(SeekFrom::Start(start))?;
@@ -45,7 +46,7 @@ impl File {
     }
 }
 
-impl ChunkReader for File {
+impl<I: Deref<Target: Io> + Send + Sync> ChunkReader for File<I> {
     type T = BufReader<Box<dyn ReadSeek>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
@@ -62,7 +63,11 @@ impl ChunkReader for File {
 /// The columns of a file, in the canonical types.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    file: File,
+    file: File<Arc<dyn Io>>,
+    /// The names of all columns.
+    names: Vec<String>,
+    /// The places of those that are kept.
+    kept: Vec<usize>,
     /// As the file has them.
     canonical: SchemaRef,
     /// As they are declared.
@@ -78,31 +83,28 @@ impl Chunks {
         if builder.metadata().file_metadata().num_rows() == 0 {
             return Err(Error::NoRows { file: shown.to_owned() });
         }
+        let names = named(builder.schema(), shown)?;
+        let kept: Vec<usize> = (0..names.len()).filter(|at| options.keeps(&names[*at])).collect();
         let mut fields: Vec<Field> = Vec::new();
+        // Of the columns that are kept those of unsigned numbers, with their places in the file.
         let mut wide = Vec::new();
-        for (at, field) in builder.schema().fields().iter().enumerate() {
+        for field in kept.iter().map(|at| builder.schema().field(*at)) {
             let (file, name) = (shown.to_owned(), field.name().clone());
-            if name.trim().is_empty() {
-                return Err(Error::EmptyName { file, line: None, position: at + 1 });
-            }
-            if fields.iter().any(|field| *field.name() == name) {
-                return Err(Error::DuplicateColumn { file, line: None, name });
-            }
             let kind = canonical(&new_empty_array(field.data_type())).map(|column| column.data_type().clone());
             let Some(kind) = kind else {
                 return Err(Error::UnsupportedType { file, column: name, kind: field.data_type().to_string() });
             };
             if is_unsigned(field.data_type()) {
-                wide.push(at);
+                wide.push((fields.len(), kept[fields.len()]));
             }
             fields.push(Field::new(name, kind, true));
         }
         if !wide.is_empty() {
             // Whether they are integers or floats, all their values decide.
-            let mask = ProjectionMask::roots(builder.parquet_schema(), wide.iter().copied());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), wide.iter().map(|(_, place)| *place));
             let reader = guarded(shown, || builder.with_projection(mask).with_batch_size(ROWS).build())?;
             each(shown, reader, &mut |batch| {
-                for (column, at) in batch.columns().iter().zip(&wide) {
+                for (column, (at, _)) in batch.columns().iter().zip(&wide) {
                     if canonical(column).is_some_and(|column| *column.data_type() == DataType::Float64) {
                         fields[*at] = Field::new(fields[*at].name(), DataType::Float64, true);
                     }
@@ -111,8 +113,12 @@ impl Chunks {
             })?;
         }
         let canonical: SchemaRef = Arc::new(Schema::new(fields));
-        let declared = declared(RecordBatch::new_empty(Arc::clone(&canonical)), shown, options)?.schema();
-        Ok(Chunks { file, canonical, declared })
+        let declared = declared(RecordBatch::new_empty(Arc::clone(&canonical)), &names, shown, options)?.schema();
+        Ok(Chunks { file, names, kept, canonical, declared })
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -126,11 +132,15 @@ impl Chunks {
         give: &mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send),
     ) -> Result<(), Error> {
         let file = self.file.clone();
-        let reader = guarded(shown, || ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(ROWS).build())?;
+        let reader = guarded(shown, || {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(ROWS);
+            let mask = ProjectionMask::roots(builder.parquet_schema(), self.kept.iter().copied());
+            builder.with_projection(mask).build()
+        })?;
         let mut before = 0;
         each(shown, reader, &mut |batch| {
             let table = self.canonical(&batch, shown)?;
-            let table = declared(table, shown, options).map_err(|error| match error {
+            let table = declared(table, &self.names, shown, options).map_err(|error| match error {
                 Error::Value { file, row, column, kind, value, declared } => {
                     Error::Value { file, row: before + row, column, kind, value, declared }
                 }
@@ -166,15 +176,6 @@ fn is_unsigned(kind: &DataType) -> bool {
         DataType::UInt64 => true,
         DataType::Dictionary(_, values) => is_unsigned(values),
         _ => false,
-    }
-}
-
-/// Does what may panic on some damaged files, where it should give an error.
-fn guarded<T>(shown: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
-    let damaged = |cause: String| Error::Parquet { file: shown.to_owned(), cause };
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| damaged(error.to_string())),
-        Err(_) => Err(damaged("its pages contradict its own description".to_owned())),
     }
 }
 

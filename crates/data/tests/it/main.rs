@@ -5,6 +5,7 @@
 mod bad_input;
 mod batches;
 mod blocks;
+mod columns;
 mod files;
 mod given;
 mod json_lines;
