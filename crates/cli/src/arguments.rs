@@ -283,20 +283,26 @@ and `drop` of its `data` section count."
     #[command(after_help = "EXAMPLES:
   trainyard data profile customers.csv
   trainyard data profile customers.csv --target Churn --html profile.html
-  trainyard data profile customers.parquet --json")]
+  trainyard data profile customers.parquet --json
+
+In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
+and `drop` of its `data` section count.")]
     Profile(Profile),
     /// Says which columns of a table are not distributed as they were in another
     #[command(after_help = "EXAMPLES:
   trainyard data drift customers.csv new.csv
   trainyard data drift train.parquet new.parquet --test ks --test psi --html drift.html
-  trainyard data drift customers.csv new.csv --column tenure --refuse")]
+  trainyard data drift customers.csv new.csv --column tenure --refuse
+
+In a project, and with --project, both tables are read as the project reads its own: `missing`, `types`
+and `drop` of its `data` section count.")]
     Drift(Drift),
 }
 
 /// Arguments of `data profile`.
 #[derive(Debug, Args)]
 pub(crate) struct Profile {
-    /// The table, as CSV or Parquet; of any size
+    /// The table: a file, or several by a pattern in quotes; of any size
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The column to predict: its classes, and which columns alone predict it too well
@@ -312,7 +318,7 @@ pub(crate) struct Profile {
 pub(crate) struct Validate {
     #[command(subcommand)]
     pub(crate) action: Option<ValidateAction>,
-    /// The table, as CSV or Parquet
+    /// The table: a file, or several by a pattern in quotes
     #[arg(value_name = "FILE", required = true)]
     pub(crate) file: Option<PathBuf>,
     /// The suite, in the JSON of Great Expectations
@@ -342,7 +348,7 @@ pub(crate) enum ValidateAction {
   trainyard data validate init customers.csv
   trainyard data validate init customers.csv --out expectations/strict.json")]
     Init {
-        /// The table, as CSV or Parquet
+        /// The table: a file, or several by a pattern in quotes
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// The suite to write [default: expectations/NAME.json]
@@ -357,7 +363,7 @@ pub(crate) struct Init {
     /// The folder to make
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// The table, as CSV or Parquet
+    /// The table: a file, or several by a pattern in quotes
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
     /// The column to predict
@@ -400,7 +406,7 @@ pub(crate) struct Predict {
     /// The model: NAME, NAME@ALIAS, NAME/VERSION or NAME/STAGE
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
-    /// The table, as CSV or Parquet
+    /// The table: a file, or several by a pattern in quotes
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// Where predictions go, .csv or .parquet [default: CSV on stdout]
@@ -411,7 +417,7 @@ pub(crate) struct Predict {
 /// Arguments of `data drift`.
 #[derive(Debug, Args)]
 pub(crate) struct Drift {
-    /// The table to compare with, as CSV or Parquet
+    /// The table to compare with: a file, or several by a pattern in quotes
     pub(crate) reference: PathBuf,
     /// The table as it is now
     pub(crate) current: PathBuf,

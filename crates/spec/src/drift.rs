@@ -105,7 +105,7 @@ record! {
     /// Whether the data still is what the model was trained on. Without this section nobody looks.
     pub struct DriftSpec {
         /// What the data is compared with: last_promoted (the training rows of the model behind `promote.alias`),
-        /// previous_run (the data of the last run that finished), or the path of a CSV or Parquet file.
+        /// previous_run (the data of the last run that finished), or the path of a file.
         against: Located<String> = defaulted(AgainstShape, LAST_PROMOTED.to_owned()),
         /// Tests that are reported beside the one that decides.
         tests: DriftTests = unless_given(rec(), DriftTests { numeric: Vec::new(), categorical: Vec::new() }),

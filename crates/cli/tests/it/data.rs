@@ -40,6 +40,47 @@ fn drift_is_told_for_people_and_for_programs() {
 }
 
 #[test]
+fn what_can_no_longer_be_compared_has_drifted() {
+    let project = Project::with_rows(600);
+    let emptied = |(at, line): (usize, &str)| match at {
+        0 => format!("{line}\n"),
+        // The key and the target stay.
+        _ => {
+            let cells: Vec<&str> = line.split(',').collect();
+            let last = cells.len() - 1;
+            let kept = cells.iter().enumerate().map(|(at, cell)| if at == 0 || at == last { cell } else { "" });
+            kept.collect::<Vec<_>>().join(",") + "\n"
+        }
+    };
+    project.write("emptied.csv", project.read(CUSTOMERS).lines().enumerate().map(emptied).collect::<String>());
+    let output = project.call(&["data", "drift", CUSTOMERS, "emptied.csv", "--refuse"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("19 of 21 columns drifted") || said.contains("19 of 21 drifted"), "{said}");
+    assert!(said.contains("tenure: not compared, no value in the current table"), "{said}");
+}
+
+#[test]
+fn a_project_says_how_its_tables_are_read() {
+    let project = Project::with_rows(600);
+    let marked = |(at, line): (usize, &str)| match at {
+        580 => {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells[5] = "?";
+            cells.join(";") + "\n"
+        }
+        _ => line.replace(',', ";") + "\n",
+    };
+    project.write("marked.csv", project.read(CUSTOMERS).lines().enumerate().map(marked).collect::<String>());
+    project.edit("trainyard.yaml", "data:\n", "data:\n  missing: [\"?\"]\n  delimiter: \";\"\n");
+    let profile = project.json(&["data", "profile", "marked.csv"]);
+    let tenure = profile["columns"].as_array().unwrap().iter().find(|column| column["column"] == "tenure").unwrap();
+    assert_eq!((&tenure["type"], &tenure["missing"], &tenure["notes"]), (&json!("integer"), &json!(1), &json!([])));
+    let report = project.json(&["data", "drift", "marked.csv", "marked.csv"]);
+    assert_eq!((&report["drifted"], &report["compared"]), (&json!(0), &json!(21)));
+}
+
+#[test]
 fn a_profile_is_told_for_people_and_for_programs() {
     let project = Project::with_rows(1200);
     let customers = project.read(CUSTOMERS);

@@ -11,9 +11,9 @@ use super::{Kind, Request};
 pub struct Report {
     /// Whether the share of drifted columns is the limit or above.
     pub drift: bool,
-    /// How many columns drifted.
+    /// How many columns drifted; those that could be compared before and no longer can are among them.
     pub drifted: usize,
-    /// How many columns were compared, the target among them.
+    /// How many columns were compared, the target among them, or could be before.
     pub compared: usize,
     /// Their share, from 0 to 1; 0 where no column was compared.
     pub share: f64,
@@ -149,7 +149,9 @@ pub struct Distribution {
 
 impl Report {
     pub(super) fn of(request: &Request<'_>, columns: Vec<ColumnDrift>, left_out: Vec<LeftOut>) -> Report {
-        let (drifted, compared) = (columns.iter().filter(|column| column.drifted).count(), columns.len());
+        let broken = || left_out.iter().filter(|left| left.is_broken);
+        let drifted = columns.iter().filter(|column| column.drifted).count() + broken().count();
+        let compared = columns.len() + broken().count();
         let share = if compared == 0 { 0.0 } else { drifted as f64 / compared as f64 };
         Report {
             drift: share >= request.rules.share,
@@ -157,7 +159,10 @@ impl Report {
             compared,
             share,
             limit: request.rules.share,
-            target_drift: columns.iter().find(|column| column.is_target).map(|column| column.drifted),
+            target_drift: match columns.iter().find(|column| column.is_target) {
+                Some(target) => Some(target.drifted),
+                None => broken().any(|left| request.target == Some(left.column.as_str())).then_some(true),
+            },
             reference: Table { rows: request.reference.num_rows() },
             current: Table { rows: request.current.num_rows() },
             columns,

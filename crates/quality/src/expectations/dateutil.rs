@@ -34,12 +34,11 @@ pub(crate) fn is_date(text: &str) -> bool {
     read(text).is_ok()
 }
 
-/// Gives the moment that `text` names in microseconds from 1970-01-01, in UTC where it names a zone; `None`
-/// where it is no
-/// date or lacks a year.
+/// Gives the moment that `text` names in microseconds from 1970-01-01, in UTC where it names a zone; `None` where it is
+/// no date, lacks a year, or names a zone of a day or more, which Python refuses to reckon with.
 pub fn moment(text: &str) -> Option<i64> {
     let (civil, offset) = read(text).ok()?;
-    if civil.year == 0 {
+    if civil.year == 0 || offset.abs() >= 86_400 {
         return None;
     }
     Some(civil.moment()? - offset * 1_000_000)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::catalog::Domain;
 use super::condition::{self, Condition};
 use super::facts::Facts;
-use super::result::{Judgement, ResultFormat, Validation};
+use super::result::{Detail, Judgement, ResultFormat, Validation};
 use super::suite::{Expectation, Suite};
 use super::table::{Column, Table};
 use super::{aggregate, map, shape};
@@ -105,7 +105,12 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
     let chosen: Vec<Result<Vec<u32>, String>> = conditions
         .par_iter()
         .map(|condition| options.stop.check().and_then(|()| condition.rows(table)))
-        .map(|rows| rows.map_err(|error| format!("row_condition: {error}")))
+        .map(|rows| {
+            rows.map_err(|error| match error.starts_with("row_condition") {
+                true => error,
+                false => format!("row_condition: {error}"),
+            })
+        })
         .collect();
     let mut found: Vec<(usize, Found)> = jobs(expectations, &domains)
         .par_iter()
@@ -170,14 +175,16 @@ fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found
         None => options.result_format.clone(),
     };
     let definition = expectation.definition;
-    if definition.is_map {
-        return map::judge(expectation, view, &format, options);
+    let (success, mut result) = match definition.domain {
+        _ if definition.is_map => map::judge(expectation, view, &format, options)?,
+        Domain::Table => shape::judge(expectation, view, options)?,
+        _ if definition.name == "column_to_exist" => shape::judge(expectation, view, options)?,
+        _ => aggregate::judge(expectation, view, &format, options)?,
+    };
+    if format.detail == Detail::BooleanOnly {
+        result.clear();
     }
-    match definition.domain {
-        Domain::Table => shape::judge(expectation, view, options),
-        _ if definition.name == "column_to_exist" => shape::judge(expectation, view, options),
-        _ => aggregate::judge(expectation, view, &format, options),
-    }
+    Ok((success, result))
 }
 
 /// Makes a result that holds one observed value.

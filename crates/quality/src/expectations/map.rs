@@ -380,6 +380,7 @@ fn describe(
 ) -> Result<Map<String, Json>, String> {
     let mut result = Map::new();
     if format.detail == Detail::BooleanOnly {
+        // Nothing of it is shown.
         return Ok(result);
     }
     let elements = view.count();

@@ -17,9 +17,14 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Reads a pattern; the error says where it is wrong.
     pub(crate) fn new(pattern: &str) -> Result<Pattern, String> {
-        let (translated, has_end) = translate(pattern);
+        let (translated, has_end) = translate(pattern)?;
         let regex = RegexBuilder::new(&translated).backtrack_limit(MOST_STEPS).build();
-        Ok(Pattern { regex: regex.map_err(|error| error.to_string())?, has_end })
+        let words = |error: fancy_regex::Error| {
+            let words = error.to_string();
+            // The engine names a part of itself that it had no room for.
+            if words.contains("NFA") { "the pattern is too large".to_owned() } else { words }
+        };
+        Ok(Pattern { regex: regex.map_err(words)?, has_end })
     }
 
     /// Tells whether the pattern is found in `text`.
@@ -37,8 +42,13 @@ impl Pattern {
     }
 }
 
-/// Writes what Python writes otherwise: `\Z` is `\z`, `{,n}` is `{0,n}`, a `[` within brackets is a character.
-fn translate(pattern: &str) -> (String, bool) {
+/// The letters that Python reads behind a backslash as we do, outside of brackets and within.
+const ESCAPES: &str = "AbBdDsSwWafnrtvxuU";
+const ESCAPES_IN_CLASS: &str = "dDsSwWafnrtvxuU";
+
+/// Writes what Python writes otherwise: `\Z` is `\z`, `{,n}` is `{0,n}`, a `[` within brackets is a character, and so is
+/// what is no letter behind a backslash. The error is an escape that Python does not have.
+fn translate(pattern: &str) -> Result<(String, bool), String> {
     let mut text = String::with_capacity(pattern.len() + 8);
     let (mut in_class, mut has_end) = (false, false);
     let mut rest = pattern;
@@ -48,11 +58,23 @@ fn translate(pattern: &str) -> (String, bool) {
             '\\' => {
                 let escaped = rest.chars().next();
                 rest = &rest[escaped.map_or(0, char::len_utf8)..];
-                text.push('\\');
                 match escaped {
-                    Some('Z') if !in_class => text.push('z'),
-                    Some(escaped) => text.push(escaped),
-                    None => {}
+                    Some('Z') if !in_class => text.push_str("\\z"),
+                    Some('b') if in_class => text.push_str("\\x08"),
+                    // What follows in braces would be taken for the kind of border.
+                    Some('b') if rest.starts_with('{') => text.push_str("(?:\\b)"),
+                    Some('N') => return Err("\\N: characters are not known by their names here".to_owned()),
+                    Some(letter) if letter.is_ascii_alphabetic() => {
+                        let known = if in_class { ESCAPES_IN_CLASS } else { ESCAPES };
+                        if !known.contains(letter) {
+                            return Err(format!("\\{letter} is no escape of Python's"));
+                        }
+                        text.extend(['\\', letter]);
+                    }
+                    Some(sign @ ('<' | '>')) => text.push(sign),
+                    Some(other) if other.is_ascii() => text.extend(['\\', other]),
+                    Some(other) => text.push(other),
+                    None => text.push('\\'),
                 }
             }
             '[' if in_class => text.push_str("\\["),
@@ -85,7 +107,7 @@ fn translate(pattern: &str) -> (String, bool) {
             character => text.push(character),
         }
     }
-    (text, has_end)
+    Ok((text, has_end))
 }
 
 #[cfg(test)]
@@ -104,6 +126,17 @@ mod tests {
         assert!(is_in("^[[a]+$", "[a[") && is_in("^[]a]+$", "]a"));
         assert!(is_in(r"^(a)\1$", "aa") && is_in("(?P<x>a)(?P=x)", "aa"));
         assert!(is_in("^\\d+$", "٣"));
+        assert!(is_in(r"\<", "a<b") && !is_in(r"\<", "word") && is_in(r"\>\é\-\@\ $", ">é-@ "));
+        assert!(is_in(r"[\b]", "\u{8}") && !is_in(r"[\b]", "b") && is_in(r"\bword\b", "a word"));
+    }
+
+    #[test]
+    fn escapes_that_python_does_not_have_are_refused() {
+        for pattern in [r"\z", r"\p{L}", r"\h", r"\K", r"\G", r"\R", r"\e", r"[\Z]", r"\N{DIGIT ONE}", r"[\A]"] {
+            let error = Pattern::new(pattern).unwrap_err();
+            assert!(error.contains("escape") || error.contains("names"), "{pattern}: {error}");
+        }
+        assert_eq!(Pattern::new("(a{1000}){1000}").unwrap_err(), "the pattern is too large");
     }
 
     #[test]

@@ -131,9 +131,17 @@ fn suite(name: &str, rows: usize, columns: impl Iterator<Item = Seen>) -> Suite 
         let of_column = |others: Vec<(&'static str, Value)>| {
             std::iter::once(("column", Value::Text(column.name.clone()))).chain(others).collect::<Vec<_>>()
         };
-        if let Some(kind) = column.kind {
-            let kind = of_column(vec![("type_", kind.into())]);
-            add("column_values_to_be_of_type", kind, Severity::Critical);
+        match column.kind.filter(|_| column.judged > 0) {
+            // Where the next file happens to hold whole numbers alone, they are read as such.
+            Some("float64") => {
+                let kinds = ["float64", "int64"].map(Value::from).to_vec();
+                let kinds = of_column(vec![("type_list", Value::List(kinds))]);
+                add("column_values_to_be_in_type_list", kinds, Severity::Critical);
+            }
+            Some(kind) => {
+                add("column_values_to_be_of_type", of_column(vec![("type_", kind.into())]), Severity::Critical);
+            }
+            None => {}
         }
         if !column.has_missing && column.judged > 0 {
             add("column_values_to_not_be_null", of_column(Vec::new()), Severity::Critical);

@@ -99,7 +99,9 @@ pub(super) fn predictors(
     number: Option<Meaning>,
     columns: &[Predicting<'_>],
 ) -> Result<Predictors, String> {
-    let known: Vec<usize> = (0..target.cells.len()).filter(|at| target.cells[*at].is_some()).collect();
+    // Beside an infinite target every other is the same.
+    let counts = |key: u64| number.is_none_or(|meaning| meaning.number(key).is_finite());
+    let known: Vec<usize> = (0..target.cells.len()).filter(|at| target.cells[*at].is_some_and(counts)).collect();
     match known.len() {
         0 => return Err("no row has a value of it".to_owned()),
         few if few < FEWEST => return Err(format!("fewer than {FEWEST} rows have a value of it")),
@@ -310,8 +312,9 @@ fn auc(mut keys: Vec<(u64, bool)>) -> Option<f64> {
 
 /// Gives the squared correlation of a column's numbers with the target's, over the rows that have one.
 fn on_a_line(cells: &[Option<u64>], meaning: Meaning, numbers: &[f64]) -> f64 {
+    let pair = |(cell, number): (&Option<u64>, &f64)| Some((meaning.number((*cell)?), *number));
     let pairs: Vec<(f64, f64)> =
-        cells.iter().zip(numbers).filter_map(|(cell, number)| Some((meaning.number((*cell)?), *number))).collect();
+        cells.iter().zip(numbers).filter_map(pair).filter(|(value, _)| value.is_finite()).collect();
     // A line through few rows says little of all.
     if pairs.len() < FEWEST || 2 * pairs.len() < cells.len() {
         return 0.0;
@@ -364,6 +367,21 @@ mod tests {
         // One whose ends are of one class and whose middle is of the other: no order shows that, bins do.
         let bent = told(2000, |row| u64::from((500..1500).contains(&row)), Some(Meaning::Integer), Some);
         assert!(bent > 0.95, "{bent}");
+    }
+
+    #[test]
+    fn an_infinite_value_hides_nothing() {
+        let float = |value: f64| Meaning::of_float(value);
+        let number = |row: u64| if row == 7 { f64::INFINITY } else { (mix(row) % 1000) as f64 };
+        let target = |row: u64| if row == 3 { f64::NEG_INFINITY } else { 2.0 * number(row + 1) };
+        let mut sample = Sample::new(usize::MAX);
+        sample.pick(0, 500);
+        let of = |value: &dyn Fn(u64) -> f64| Cells { cells: (0..500).map(|row| Some(float(value(row)))).collect() };
+        let (target, cells) = (of(&target), of(&|row| number(row + 1)));
+        let column = Predicting { name: "x", meaning: Some(Meaning::Float), cells: &cells };
+        let found = predictors(&sample, &target, Some(Meaning::Float), &[column]).unwrap();
+        assert!(found.columns[0].suspect && found.columns[0].value > 0.999, "{found:?}");
+        assert_eq!(found.rows, 498);
     }
 
     #[test]

@@ -262,7 +262,25 @@ fn columns_that_cannot_be_compared_are_named_with_the_reason() {
         ("gone", "not in the current table"),
     ];
     assert_eq!(left, expected);
-    assert_eq!((report.compared, report.drifted, report.share, report.drift), (1, 0, 0.0, false));
+    // Those that no longer can be compared have moved furthest of all: b, d and gone.
+    assert_eq!((report.compared, report.drifted, report.share, report.drift), (4, 3, 0.75, true));
+}
+
+#[test]
+fn a_target_that_is_gone_has_drifted() {
+    let (then, now) = (table("a,y\n1,2\n2,3\n"), table("a,x\n1,2\n2,3\n"));
+    let rules = Rules::default();
+    let request = Request {
+        reference: &then,
+        current: &now,
+        columns: None,
+        without: &[],
+        target: Some("y"),
+        target_is_label: false,
+        rules: &rules,
+    };
+    let report = drift(&request);
+    assert_eq!((report.compared, report.drifted, report.drift, report.target_drift), (2, 1, true, Some(true)));
 }
 
 #[test]

@@ -408,6 +408,17 @@ fn what_was_found_is_said_without_details_too() {
     let found: Vec<String> =
         judged(&format!("{between},{exists},{unlike}")).judgements.iter().map(|one| one.found()).collect();
     assert_eq!(found, ["not as expected", "not there", "no finite divergence"]);
+    // Nor is anything shown of a whole column or table.
+    let plain = |kind: &str, more: &str| {
+        format!(r#"{{"type": "expect_{kind}", "kwargs": {{{more} "result_format": "BOOLEAN_ONLY"}}}}"#)
+    };
+    let column = r#""column": "tenure","#;
+    let kinds = ["column_max_to_be_between", "column_mean_to_be_between", "column_distinct_values_to_be_in_set"];
+    let mut asked: Vec<String> = kinds.map(|kind| plain(kind, column)).to_vec();
+    asked.extend(["table_row_count_to_be_between", "table_columns_to_match_set"].map(|kind| plain(kind, "")));
+    let results =
+        judged(&asked.join(",")).judgements.into_iter().map(|judgement| (judgement.result, judgement.exception));
+    assert_eq!(results.collect::<Vec<_>>(), vec![(serde_json::Map::new(), None); 5]);
     let column = Column::Float(Float64Array::from(vec![1.0, f64::INFINITY]));
     let table = Table::new(vec![("a".to_owned(), column)], 2).unwrap();
     let largest = suite(r#"{"type": "expect_column_max_to_be_between", "kwargs": {"column": "a", "max_value": 2}}"#);

@@ -1,9 +1,11 @@
 //! `trainyard data drift`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, write_atomic};
-use trainyard_pipeline::figure;
+use trainyard_pipeline::{Request as Project, figure};
 use trainyard_quality::drift::{ColumnDrift, Kind, Report, Request, Rules, drift, page};
 
 use crate::arguments::Drift;
@@ -11,8 +13,9 @@ use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, number, table};
 
-pub(super) fn run(arguments: &Drift, printer: Printer) -> Result<u8, Stop> {
-    let (then, now) = (super::read(&arguments.reference)?, super::read(&arguments.current)?);
+pub(super) fn run(arguments: &Drift, project: &Project, printer: Printer) -> Result<u8, Stop> {
+    let read = |path: &Path| super::read_as_project(path, project);
+    let (then, now) = (read(&arguments.reference)?, read(&arguments.current)?);
     let asked: Vec<String> = arguments.columns.iter().chain(&arguments.target).cloned().collect();
     super::known("drift/unknown-column", &asked, &[&then, &now])?;
     let tests = || arguments.tests.iter().copied();

@@ -18,16 +18,10 @@ use crate::stop::Stop;
 
 pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match action {
-        Data::Drift(arguments) => drift::run(arguments, printer),
-        Data::Profile(arguments) => profile::run(arguments, printer),
+        Data::Drift(arguments) => drift::run(arguments, request, printer),
+        Data::Profile(arguments) => profile::run(arguments, request, printer),
         Data::Validate(arguments) => validate::run(arguments, request, printer),
     }
-}
-
-/// Reads a table, with what the file itself says of its types.
-fn read(path: &Path) -> Result<RecordBatch, Stop> {
-    let shown = path.display().to_string();
-    trainyard_data::read(&DiskIo, path, &shown, &ReadOptions::default()).map_err(|error| error.diagnostic().into())
 }
 
 /// Reads a table as the project reads its own, where there is one.

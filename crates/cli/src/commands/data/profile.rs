@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
-use trainyard_data::{Batches, ReadOptions, Stray};
+use trainyard_data::{Batches, Stray};
 use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::{Request, figure};
 use trainyard_quality::profile::{ColumnProfile, Histogram, Note, Profile, Profiler, Scalar, TargetProfile, Top, page};
@@ -16,11 +16,11 @@ use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, cut, number, table};
 
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
+pub(super) fn run(arguments: &Arguments, request: &Request, printer: Printer) -> Result<u8, Stop> {
     let shown = arguments.file.display().to_string();
     let io: Arc<dyn Io> = Arc::new(DiskIo);
     let wrong = |error: trainyard_data::Error| Stop::from(error.diagnostic());
-    let batches = Batches::open(&io, &arguments.file, &shown, &ReadOptions::default()).map_err(wrong)?;
+    let batches = super::as_project(request, |options| Batches::open(&io, &arguments.file, &shown, options))?;
     let schema = batches.schema();
     let asked: Vec<String> = arguments.target.iter().cloned().collect();
     super::known("data/unknown-column", &asked, &[&RecordBatch::new_empty(schema.clone())])?;
