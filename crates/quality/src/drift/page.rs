@@ -19,6 +19,7 @@ th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(
 th{color:var(--faint);font-weight:500}
 td.n,th.n{text-align:right}a{color:inherit}.faint{color:var(--faint)}.bad{color:var(--bad)}.good{color:var(--good)}
 svg{display:block;margin-top:.4rem;width:100%;max-width:44rem;height:auto}
+svg .self{fill:none;stroke:var(--faint);stroke-opacity:.3}
 svg text{font:12px system-ui,sans-serif;fill:var(--faint)}
 .then{fill:var(--then)}.now{fill:var(--now)}.axis{stroke:var(--grid)}";
 
@@ -161,14 +162,15 @@ fn picture(text: &mut String, column: &ColumnDrift) {
             let _ = writeln!(text, "<text x=\"{x}\" y=\"{below}\" text-anchor=\"{anchor}\">{value}</text>");
         }
     }
+    // Names of neighbours must not run into one another.
+    let fits = (pitch / 7.0) as usize;
+    let is_narrow = categories.iter().any(|name| name.chars().count() > fits);
     for (at, name) in categories.iter().enumerate() {
-        // Names of neighbours must not run into one another.
-        let fits = (pitch / 7.0) as usize;
-        let (x, y) = ((at as f64 + 0.5) * pitch, if at % 2 == 0 { below } else { below + 16.0 });
+        let (x, y) = ((at as f64 + 0.5) * pitch, if is_narrow && at % 2 == 1 { below + 16.0 } else { below });
         let shown = cut(name, (2 * fits).saturating_sub(1).max(3));
         let anchor = match at {
-            0 if places > 1 => "start",
-            at if at + 1 == places && places > 1 => "end",
+            0 if is_narrow && places > 1 => "start",
+            at if is_narrow && at + 1 == places && places > 1 => "end",
             _ => "middle",
         };
         let x = match anchor {

@@ -155,7 +155,11 @@ fn correlations(text: &mut String, profile: &Profile) {
         }
         text.push_str("</table>\n");
     }
-    for (kind, title) in [("pearson", "Numbers, by Pearson"), ("cramers_v", "Categories, by Cramér's V")] {
+    let kinds = [
+        ("pearson", "Numbers, by Pearson: the stronger the darker; grey is below 0"),
+        ("cramers_v", "Categories, by Cramér's V: the stronger the darker"),
+    ];
+    for (kind, title) in kinds {
         matrix(text, profile, kind, title);
     }
 }
@@ -163,6 +167,10 @@ fn correlations(text: &mut String, profile: &Profile) {
 fn measure(one: &Correlation) -> &'static str {
     if one.measure == "pearson" { "Pearson" } else { "Cramér's V" }
 }
+
+/// The width of the picture of correlations, and the largest side of a tile.
+const LARGEST: f64 = 700.0;
+const TILE: f64 = 48.0;
 
 /// Draws the correlations of a measure as a square of tiles.
 fn matrix(text: &mut String, profile: &Profile, kind: &str, title: &str) {
@@ -179,25 +187,31 @@ fn matrix(text: &mut String, profile: &Profile, kind: &str, title: &str) {
     if names.len() < 3 {
         return;
     }
-    let (left, tile) = (150.0, 550.0 / names.len() as f64);
-    let size = tile * names.len() as f64;
+    let (left, top, tile) = (150.0, 110.0, (LARGEST - 150.0).min(TILE * names.len() as f64) / names.len() as f64);
     let _ = writeln!(
         text,
-        "<p class=\"faint\">{}; grey is below 0.</p>\n\
-         <svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Correlations of {}\">",
+        "<p class=\"faint\">{}.</p>\n\
+         <svg viewBox=\"0 0 {LARGEST} {:.1}\" role=\"img\" aria-label=\"Correlations of {}\">",
         markup_text(title),
-        left + size,
-        size + 4.0,
+        top + tile * names.len() as f64 + 4.0,
         markup_text(title)
     );
     for (row, name) in names.iter().enumerate() {
-        let y = (row as f64 + 0.5) * tile + 4.0;
+        let middle = (row as f64 + 0.5) * tile;
+        let (shown, whole) = (markup_text(&cut(name, 20)), markup_text(name));
+        let above = left + middle + 4.0;
         let _ = writeln!(
             text,
-            "<text x=\"{}\" y=\"{y:.1}\" text-anchor=\"end\">{}<title>{}</title></text>",
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{shown}<title>{whole}</title></text>\n\
+             <text x=\"{above:.1}\" y=\"{}\" transform=\"rotate(-50 {above:.1} {})\">{}<title>{whole}</title></text>\n\
+             <rect class=\"self\" x=\"{:.1}\" y=\"{:.1}\" width=\"{tile:.1}\" height=\"{tile:.1}\"/>",
             left - 6.0,
-            markup_text(&cut(name, 20)),
-            markup_text(name)
+            top + middle + 4.0,
+            top - 6.0,
+            top - 6.0,
+            markup_text(&cut(name, 16)),
+            left + middle - tile / 2.0,
+            top + middle - tile / 2.0
         );
     }
     for one in of_kind {
@@ -210,7 +224,7 @@ fn matrix(text: &mut String, profile: &Profile, kind: &str, title: &str) {
                 "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" \
                  fill-opacity=\"{:.2}\"><title>{} and {}: {}</title></rect>",
                 left + column as f64 * tile,
-                row as f64 * tile,
+                top + row as f64 * tile,
                 tile - 1.0,
                 tile - 1.0,
                 value.abs(),
