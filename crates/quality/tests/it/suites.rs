@@ -412,10 +412,14 @@ fn what_was_found_is_said_without_details_too() {
     let plain = |kind: &str, more: &str| {
         format!(r#"{{"type": "expect_{kind}", "kwargs": {{{more} "result_format": "BOOLEAN_ONLY"}}}}"#)
     };
-    let column = r#""column": "tenure","#;
-    let kinds = ["column_max_to_be_between", "column_mean_to_be_between", "column_distinct_values_to_be_in_set"];
-    let mut asked: Vec<String> = kinds.map(|kind| plain(kind, column)).to_vec();
-    asked.extend(["table_row_count_to_be_between", "table_columns_to_match_set"].map(|kind| plain(kind, "")));
+    let kinds = [
+        ("column_max_to_be_between", r#""column": "tenure", "max_value": 1,"#),
+        ("column_mean_to_be_between", r#""column": "tenure", "max_value": 1,"#),
+        ("column_distinct_values_to_be_in_set", r#""column": "tenure", "value_set": [1],"#),
+        ("table_row_count_to_be_between", r#""max_value": 1,"#),
+        ("table_columns_to_match_set", r#""column_set": ["tenure"],"#),
+    ];
+    let asked = kinds.map(|(kind, more)| plain(kind, more));
     let results =
         judged(&asked.join(",")).judgements.into_iter().map(|judgement| (judgement.result, judgement.exception));
     assert_eq!(results.collect::<Vec<_>>(), vec![(serde_json::Map::new(), None); 5]);
