@@ -8,7 +8,7 @@ use super::suite::Expectation;
 use super::value::{Cell, Class, Value};
 
 pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found {
-    let names = view.whole.names();
+    let names = view.whole.all_names();
     let count = match expectation.definition.name {
         "column_to_exist" => return Ok((exists(expectation, names), Map::new())),
         "table_columns_to_match_ordered_list" => return Ok(ordered(expectation, names)),

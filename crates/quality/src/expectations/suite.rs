@@ -1,17 +1,19 @@
 //! Suites: read from the JSON of Great Expectations, every problem in one pass, and written so that it reads them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use trainyard_diagnostics::{Place, Problems, Source};
 
-use super::catalog::{self, CATALOG, Definition, Kind};
+use super::catalog::{self, CATALOG, Definition, Domain, Kind};
 use super::condition::{self, Condition, PARSERS};
 use super::divergence;
 use super::error::Error;
 use super::json::{self, Inner, Node};
 use super::parameter;
 use super::pattern::Pattern;
+use super::result::ResultFormat;
 use super::schema::Schema;
 use super::strptime::Format;
 use super::value::{Cell, Value};
@@ -219,6 +221,22 @@ impl Suite {
     /// Tells whether an expectation depends on the time.
     pub fn reads_clock(&self) -> bool {
         self.expectations.iter().any(Expectation::reads_clock)
+    }
+
+    /// Gives the columns whose cells are looked at; `None` where all may be, as by SQL in a `row_condition`.
+    pub fn columns(&self) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for expectation in &self.expectations {
+            if expectation.definition.domain != Domain::Table {
+                names.extend(expectation.columns().into_iter().map(str::to_owned));
+            }
+            if !expectation.condition.as_ref().is_none_or(|condition| condition.name_columns(&mut names)) {
+                return None;
+            }
+            let format = expectation.argument("result_format").map(ResultFormat::of);
+            names.extend(format.and_then(Result::ok).into_iter().flat_map(|format| format.index_columns));
+        }
+        Some(names)
     }
 
     /// Writes it as Great Expectations does: keys in their order, two spaces, a newline at the end.

@@ -36,13 +36,15 @@ pub struct Table {
     names: Vec<String>,
     columns: Vec<Column>,
     rows: usize,
+    /// The names of all columns, where those above are some of them.
+    all: Option<Vec<String>>,
 }
 
 impl Table {
     /// Makes a table of columns of one length; `None` where a column has another number of rows.
     pub fn new(columns: Vec<(String, Column)>, rows: usize) -> Option<Table> {
         let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        columns.iter().all(|column| column.len() == rows).then_some(Table { names, columns, rows })
+        columns.iter().all(|column| column.len() == rows).then_some(Table { names, columns, rows, all: None })
     }
 
     /// Takes a table as `data` reads it, without copying its cells; columns of other than the canonical types
@@ -52,7 +54,17 @@ impl Table {
         let named = schema.fields().iter().zip(batch.columns());
         let columns = named.filter_map(|(field, array)| Some((field.name().clone(), Column::of(array.as_ref())?)));
         let (names, columns) = columns.unzip();
-        Table { names, columns, rows: batch.num_rows() }
+        Table { names, columns, rows: batch.num_rows(), all: None }
+    }
+
+    /// Says that the table has more columns, which nobody asks for the cells of: `names` are those of all, in their order.
+    pub fn among(self, names: Vec<String>) -> Table {
+        Table { all: Some(names), ..self }
+    }
+
+    /// Gives the names of all columns, also of those whose cells are not here.
+    pub(crate) fn all_names(&self) -> &[String] {
+        self.all.as_deref().unwrap_or(&self.names)
     }
 
     pub(crate) fn names(&self) -> &[String] {

@@ -16,18 +16,21 @@ fn suite(expectations: &str) -> Suite {
 }
 
 fn small() -> Table {
+    Table::new(small_columns(), 12).unwrap()
+}
+
+fn small_columns() -> Vec<(String, Column)> {
     let rows = 12;
     let contract = (0..rows).map(|row| Some(["monthly", "yearly"][row % 2])).collect::<LargeStringArray>();
     let tenure = (0..rows as i64).map(|row| (row != 3).then_some(row)).collect::<Int64Array>();
     let charges = (0..rows).map(|row| Some(row as f64 * 1.5)).collect::<Float64Array>();
     let seen = (0..rows as i64).map(|row| Some(row * 86_400_000_000)).collect::<TimestampMicrosecondArray>();
-    let columns = vec![
+    vec![
         ("contract".to_owned(), Column::Text(contract)),
         ("tenure".to_owned(), Column::Int(tenure)),
         ("charges".to_owned(), Column::Float(charges)),
         ("seen".to_owned(), Column::Moment(seen)),
-    ];
-    Table::new(columns, rows).unwrap()
+    ]
 }
 
 fn judged(expectations: &str) -> Validation {
@@ -427,4 +430,26 @@ fn what_was_found_is_said_without_details_too() {
     let table = Table::new(vec![("a".to_owned(), column)], 2).unwrap();
     let largest = suite(r#"{"type": "expect_column_max_to_be_between", "kwargs": {"column": "a", "max_value": 2}}"#);
     assert_eq!(validate(&largest, &table, &Options::default()).judgements[0].found(), "inf");
+}
+
+#[test]
+fn a_part_of_a_table_is_enough_where_the_suite_looks_at_no_more() {
+    let text = r#"
+        {"type": "expect_table_columns_to_match_ordered_list",
+         "kwargs": {"column_list": ["contract", "tenure", "charges", "seen"]}},
+        {"type": "expect_table_column_count_to_equal", "kwargs": {"value": 4}},
+        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 12}},
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "tenure", "max_value": 8,
+         "row_condition": "contract == 'yearly'", "condition_parser": "pandas",
+         "result_format": {"result_format": "COMPLETE", "unexpected_index_column_names": ["charges"]}}}"#;
+    let asked = suite(text);
+    assert_eq!(asked.columns().unwrap().iter().collect::<Vec<_>>(), ["charges", "contract", "tenure"]);
+    let names = ["contract", "tenure", "charges", "seen"].map(str::to_owned).to_vec();
+    let some = Table::new(small_columns().into_iter().filter(|(name, _)| name != "seen").collect(), 12).unwrap();
+    let whole = validate(&asked, &small(), &Options::default());
+    assert_eq!(whole.met(), 3);
+    assert_eq!(validate(&asked, &some.among(names), &Options::default()).to_json(), whole.to_json());
+    let sql = r#"{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "contract",
+        "row_condition": "charges > 3", "condition_parser": "sql"}}"#;
+    assert_eq!(suite(sql).columns(), None);
 }

@@ -2,7 +2,7 @@
 
 mod read;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -78,6 +78,29 @@ impl Condition {
         Ok((0..table.rows() as u32).filter(|row| meets[*row as usize]).collect())
     }
 
+    /// Adds the columns whose cells it looks at; `false` where they can't be told.
+    pub(crate) fn name_columns(&self, names: &mut BTreeSet<String>) -> bool {
+        match self {
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                conditions.iter().all(|condition| condition.name_columns(names))
+            }
+            Condition::Not(condition) => condition.name_columns(names),
+            Condition::Missing { column, .. } | Condition::In { column, .. } => {
+                names.insert(column.clone());
+                true
+            }
+            Condition::Compare { left, right, .. } => {
+                for side in [left, right] {
+                    if let Operand::Column(column) = side {
+                        names.insert(column.clone());
+                    }
+                }
+                true
+            }
+            Condition::Sql(_) => false,
+        }
+    }
+
     fn mask(&self, table: &Table) -> Result<Vec<bool>, String> {
         let rows = table.rows();
         Ok(match self {
@@ -113,7 +136,7 @@ pub(crate) fn is_of_moments(column: &Column) -> bool {
 pub(crate) fn find<'a>(table: &'a Table, name: &str) -> Result<&'a Column, String> {
     match table.position(name) {
         Some(position) => Ok(table.column(position)),
-        None => Err(match nearest(name, table.names().iter().map(String::as_str)) {
+        None => Err(match nearest(name, table.all_names().iter().map(String::as_str)) {
             Some(near) => format!("there is no column {name}; did you mean {near}?"),
             None => format!("there is no column {name}"),
         }),
