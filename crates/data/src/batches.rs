@@ -94,7 +94,8 @@ impl<'a> Batches<'a> {
             Some((format @ (Format::Csv | Format::Tsv), packing)) => {
                 let delimiter = options.delimiter.or(Some(format.delimiter()));
                 let options = &ReadOptions { delimiter, ..options.clone() };
-                let shape = csv_stream::shape(&|| format::open(io.as_ref(), path, packing), shown, options)
+                let open = || format::open(io.as_ref(), path, packing);
+                let shape = csv_stream::shape(&open, shown, options, csv_stream::SIZES)
                     .map_err(|error| error.of_packed(packing))?;
                 let (schema, names) = (shape.schema(), shape.names.clone());
                 (Source::Csv(shape, packing), schema, names)

@@ -87,7 +87,22 @@ pub struct Cells {
     missing: Vec<String>,
     /// Whether texts that are all days or moments become such.
     finds_dates: bool,
+    /// What the values were that are forgotten.
+    past: Past,
 }
+
+/// What is still known of values that are forgotten.
+#[derive(Clone, Copy)]
+struct Past {
+    /// Whether there were any.
+    some: bool,
+    /// Whether all were days, or all moments.
+    days: bool,
+    moments: bool,
+}
+
+/// Nothing was forgotten.
+const NO_PAST: Past = Past { some: false, days: true, moments: true };
 
 enum State {
     Declared(Column),
@@ -146,7 +161,61 @@ impl Cells {
     /// Starts the column `name` of a source whose texts may stand for days and moments.
     pub fn new(name: &str, options: &ReadOptions) -> Cells {
         let state = options.declared(name).map_or(State::Open, |kind| State::Declared(Column::new(Some(kind))));
-        Cells { state, rows: 0, missing: options.missing.clone(), finds_dates: true }
+        Cells { state, rows: 0, missing: options.missing.clone(), finds_dates: true, past: NO_PAST }
+    }
+
+    /// Starts a column of which nothing but the rows is counted.
+    pub(crate) fn absent() -> Cells {
+        Cells { state: State::Open, rows: 0, missing: Vec::new(), finds_dates: false, past: NO_PAST }
+    }
+
+    /// Starts a column of which all values are known to be of a type.
+    pub(crate) fn known(name: &str, kind: ColumnType, options: &ReadOptions) -> Cells {
+        match kind {
+            // They come as texts.
+            ColumnType::Date | ColumnType::Timestamp => {
+                let state = State::Declared(Column::new(Some(kind)));
+                Cells { state, ..Cells::new(name, options) }
+            }
+            _ => Cells::typed(name, kind, options),
+        }
+    }
+
+    /// Forgets the values, but neither their number nor their type.
+    pub(crate) fn forget(&mut self) {
+        let past = &mut self.past;
+        let mut take = |array: &dyn Array| past.some |= array.null_count() < array.len();
+        match &mut self.state {
+            State::Open => {}
+            State::Declared(column) => take(&column.start_again()),
+            State::Boolean(builder) => take(&builder.finish()),
+            State::Integer(builder) => take(&builder.finish()),
+            State::Float(builder) => take(&builder.finish()),
+            State::Date(builder) => take(&builder.finish()),
+            State::Timestamp(builder) => take(&builder.finish()),
+            State::Text(builder) => {
+                let texts = builder.finish();
+                take(&texts);
+                let (mut days, mut moments) = (past.days, past.moments);
+                for text in texts.iter().flatten().filter(|_| self.finds_dates) {
+                    days = days && date(text).is_some();
+                    moments = moments && timestamp(text).is_some();
+                }
+                (past.days, past.moments) = (days, moments);
+            }
+        }
+    }
+
+    /// Says of which type the values are that were forgotten, and whether there were any.
+    pub(crate) fn kind(&self) -> (ColumnType, bool) {
+        let Past { some, days, moments } = self.past;
+        let kind = match &self.state {
+            State::Declared(column) => column.kind(),
+            State::Text(_) if self.finds_dates && some && days => Some(ColumnType::Date),
+            State::Text(_) if self.finds_dates && some && moments => Some(ColumnType::Timestamp),
+            state => state.kind(),
+        };
+        (kind.unwrap_or(ColumnType::Text), some)
     }
 
     /// Starts a column of a source that says of which type it is; a declared type comes first.

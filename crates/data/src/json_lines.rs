@@ -7,12 +7,13 @@ mod line;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 
-use arrow_array::ArrayRef;
-use arrow_schema::Field;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Field, Schema, SchemaRef};
 use rayon::prelude::*;
+use trainyard_spec::ColumnType;
 
 use crate::cells::{Cell, Cells};
-use crate::csv::{LONGEST_ROW, Open, without_mark};
+use crate::csv::{LONGEST_ROW, Open, data_type, without_mark};
 use crate::error::Line;
 use crate::read::{Found, sized};
 use crate::{Error, ReadOptions};
@@ -32,20 +33,99 @@ const SHOWN: usize = 240;
 /// # Errors
 /// See [`Error`]; each names the line.
 pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Found, Error> {
+    let mut columns = Columns::new(file, options);
+    each_block(open, file, options, &mut |rows| rows.iter().try_for_each(|row| columns.take(row)))?;
+    columns.check()?;
+    columns.finish()
+}
+
+/// The columns of a file that was read once.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// The names of all columns.
+    pub(crate) names: Vec<String>,
+    /// The types of their values, and whether they have any.
+    kinds: Vec<(ColumnType, bool)>,
+    pub(crate) schema: SchemaRef,
+}
+
+/// Finds the columns and the types of all their values.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Shape, Error> {
+    let mut columns = Columns::new(file, options);
+    each_block(open, file, options, &mut |rows| {
+        rows.iter().try_for_each(|row| columns.take(row))?;
+        columns.columns.par_iter_mut().for_each(|(_, column)| column.forget());
+        Ok(())
+    })?;
+    columns.check()?;
+    let names: Vec<String> = columns.columns.iter().map(|(name, _)| name.clone()).collect();
+    let kinds: Vec<(ColumnType, bool)> = columns.columns.iter().map(|(_, column)| column.kind()).collect();
+    let kept = names.iter().zip(&kinds).filter(|(name, _)| options.keeps(name));
+    let schema =
+        Schema::new(kept.map(|(name, (kind, _))| Field::new(name, data_type(*kind), true)).collect::<Vec<_>>());
+    Ok(Shape { names, kinds, schema: schema.into() })
+}
+
+impl Shape {
+    /// Says of each column that is kept whether it has any value.
+    pub(crate) fn filled(&self, options: &ReadOptions) -> Vec<bool> {
+        let kept = self.names.iter().zip(&self.kinds).filter(|(name, _)| options.keeps(name));
+        kept.map(|(_, (_, some))| *some).collect()
+    }
+}
+
+/// Gives the rows as batches of the types that a first pass found.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn scan(
+    open: &Open<'_>,
+    file: &str,
+    options: &ReadOptions,
+    shape: &Shape,
+    give: &mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send),
+) -> Result<(), Error> {
+    each_block(open, file, options, &mut |rows| {
+        let mut columns = Columns::new(file, options);
+        for (name, (kind, _)) in shape.names.iter().zip(&shape.kinds) {
+            let cells = if options.keeps(name) { Cells::known(name, *kind, options) } else { Cells::absent() };
+            columns.places.insert(name.clone(), columns.columns.len());
+            columns.columns.push((name.clone(), cells));
+        }
+        rows.iter().try_for_each(|row| columns.take(row))?;
+        let table = columns.finish()?.table;
+        if table.num_rows() == 0 { Ok(()) } else { give(&table) }
+    })
+}
+
+/// Reads the lines of a file, block by block.
+fn each_block(
+    open: &Open<'_>,
+    file: &str,
+    options: &ReadOptions,
+    take: &mut dyn FnMut(&[Parsed<'_>]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let unreadable = |error: io::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
     let mut lines = Lines { text: BufReader::with_capacity(1 << 18, open().map_err(unreadable)?), number: 0 };
-    let mut columns = Columns { file, options, columns: Vec::new(), places: HashMap::new(), rows: 0 };
     let mut block = Block::default();
     while lines.fill(&mut block, file).map_err(|stop| stop.unwrap_or_else(unreadable))? {
         let text = std::str::from_utf8(&block.text).map_err(|error| block.not_utf8(error.valid_up_to(), file))?;
-        let rows: Vec<Result<Row<'_>, line::Wrong>> =
-            block.lines.par_iter().map(|line| line::row(&text[line.start..line.end], options)).collect();
-        for (line, row) in block.lines.iter().zip(rows) {
-            let shown = || Shown { file, number: line.number, text: &text[line.start..line.end] };
-            columns.take(&row.map_err(|wrong| shown().wrong(wrong))?, &shown)?;
-        }
+        let parsed = |line: &Span| {
+            let shown = Shown { file, number: line.number, text: &text[line.start..line.end] };
+            Parsed { row: line::row(shown.text, options), shown }
+        };
+        take(&block.lines.par_iter().map(parsed).collect::<Vec<_>>())?;
     }
-    columns.finish()
+    Ok(())
+}
+
+/// A line that was taken apart, unless it is none of a table.
+struct Parsed<'a> {
+    row: Result<Row<'a>, line::Wrong>,
+    shown: Shown<'a>,
 }
 
 /// The lines of a file.
@@ -162,10 +242,10 @@ impl Shown<'_> {
         }
     }
 
-    fn wrong(&self, wrong: line::Wrong) -> Error {
+    fn wrong(&self, wrong: &line::Wrong) -> Error {
         match wrong {
             line::Wrong::Syntax { cause, column } => {
-                Error::JsonLine { line: self.line(column.saturating_sub(1), 1), cause }
+                Error::JsonLine { line: self.line(column.saturating_sub(1), 1), cause: cause.clone() }
             }
             line::Wrong::NotObject(found) => Error::NotObject { line: self.whole(), found },
         }
@@ -181,13 +261,19 @@ struct Columns<'a> {
     rows: usize,
 }
 
-impl Columns<'_> {
-    fn take<'s>(&mut self, row: &Row<'_>, shown: &dyn Fn() -> Shown<'s>) -> Result<(), Error> {
+impl<'a> Columns<'a> {
+    fn new(file: &'a str, options: &'a ReadOptions) -> Columns<'a> {
+        Columns { file, options, columns: Vec::new(), places: HashMap::new(), rows: 0 }
+    }
+
+    fn take(&mut self, parsed: &Parsed<'_>) -> Result<(), Error> {
+        let shown = &parsed.shown;
+        let row = parsed.row.as_ref().map_err(|wrong| shown.wrong(wrong))?;
         for (position, (name, held)) in row.iter().enumerate() {
             let at = self.place(position, name, shown)?;
             let (_, column) = &mut self.columns[at];
             if column.rows() > self.rows {
-                return Err(Error::RepeatedKey { line: shown().key(name), name: name.to_string() });
+                return Err(Error::RepeatedKey { line: shown.key(name), name: name.to_string() });
             }
             column.pad(self.rows);
             if matches!(held, Held::Unwanted) {
@@ -203,13 +289,13 @@ impl Columns<'_> {
                 Held::Nested { json, found } => match self.options.declared(name) {
                     Some(_) => Cell::Text(json),
                     None => {
-                        let (line, column) = (shown().key(name), name.to_string());
+                        let (line, column) = (shown.key(name), name.to_string());
                         return Err(Error::Nested { line, column, found });
                     }
                 },
             };
             column.append(cell).map_err(|misfit| Error::Type {
-                line: shown().key(name),
+                line: shown.key(name),
                 column: name.to_string(),
                 kind: misfit.kind,
                 value: cell.text().unwrap_or_default().into_owned(),
@@ -221,7 +307,7 @@ impl Columns<'_> {
     }
 
     /// Finds the column of a name: mostly it stands where the rows before had it.
-    fn place<'s>(&mut self, position: usize, name: &str, shown: &dyn Fn() -> Shown<'s>) -> Result<usize, Error> {
+    fn place(&mut self, position: usize, name: &str, shown: &Shown<'_>) -> Result<usize, Error> {
         if self.columns.get(position).is_some_and(|(known, _)| known == name) {
             return Ok(position);
         }
@@ -230,31 +316,37 @@ impl Columns<'_> {
         }
         let at = self.columns.len();
         if name.trim().is_empty() {
-            let line = Some(shown().key(name));
+            let line = Some(shown.key(name));
             return Err(Error::EmptyName { file: self.file.to_owned(), line, position: position + 1 });
         }
         if at == MOST_COLUMNS {
-            return Err(Error::TooManyColumns { line: shown().key(name), most: MOST_COLUMNS });
+            return Err(Error::TooManyColumns { line: shown.key(name), most: MOST_COLUMNS });
         }
         let cells = match self.options.keeps(name) {
             true => Cells::new(name, self.options),
-            // Only its rows are counted.
-            false => Cells::new(name, &ReadOptions::default()),
+            false => Cells::absent(),
         };
         self.columns.push((name.to_owned(), cells));
         self.places.insert(name.to_owned(), at);
         Ok(at)
     }
 
+    /// Looks for what a whole file lacks.
+    fn check(&self) -> Result<(), Error> {
+        if self.columns.is_empty() {
+            return Err(Error::Empty { file: self.file.to_owned() });
+        }
+        match self.options.types.keys().find(|name| !self.places.contains_key(*name)) {
+            Some(name) => {
+                let columns = self.columns.iter().map(|(name, _)| name.clone()).collect();
+                Err(Error::UnknownTyped { name: name.clone(), columns })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn finish(self) -> Result<Found, Error> {
         let (file, rows) = (self.file.to_owned(), self.rows);
-        if self.columns.is_empty() {
-            return Err(Error::Empty { file });
-        }
-        if let Some(name) = self.options.types.keys().find(|name| !self.places.contains_key(*name)) {
-            let columns = self.columns.into_iter().map(|(name, _)| name).collect();
-            return Err(Error::UnknownTyped { name: name.clone(), columns });
-        }
         let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         let kept: Vec<(String, Cells)> =
             self.columns.into_iter().filter(|(name, _)| self.options.keeps(name)).collect();

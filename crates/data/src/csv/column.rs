@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder,
+    TimestampMicrosecondBuilder,
 };
+use arrow_array::{ArrayRef, LargeStringArray};
 use trainyard_spec::ColumnType;
 
 use super::values::{boolean, date, float, infer, integer, timestamp};
@@ -18,6 +19,23 @@ pub(crate) struct Column {
     /// Whether the type was given, so that nothing else will do.
     pub(crate) declared: bool,
     state: State,
+}
+
+/// Some rows of a column.
+pub(super) enum Part {
+    /// As texts, of a column whose type was not known.
+    Texts(LargeStringArray),
+    Values(Values),
+}
+
+impl Part {
+    /// Makes an array of the only rows of a column.
+    pub(super) fn finish(self) -> ArrayRef {
+        match self {
+            Part::Texts(texts) => Arc::new(texts),
+            Part::Values(values) => values.finish(),
+        }
+    }
 }
 
 enum State {
@@ -77,6 +95,63 @@ impl Column {
         }
     }
 
+    /// Gives the type, once it is known.
+    pub(crate) fn kind(&self) -> Option<ColumnType> {
+        match &self.state {
+            State::Decided { kind, .. } => Some(*kind),
+            State::Undecided { .. } => None,
+        }
+    }
+
+    /// Gives the rows so far, and goes on without them.
+    pub(crate) fn start_again(&mut self) -> ArrayRef {
+        let next = match &self.state {
+            State::Decided { kind, values } => State::Decided { kind: *kind, values: values.like(0) },
+            State::Undecided { .. } => State::Undecided { texts: LargeStringBuilder::with_capacity(0, 0), values: 0 },
+        };
+        let state = std::mem::replace(&mut self.state, next);
+        Column { declared: self.declared, state }.finish()
+    }
+
+    /// Makes the next rows of the column without those before, up to the first cell that is not of its type.
+    pub(super) fn part<'a>(
+        &self,
+        rows: usize,
+        cells: impl Iterator<Item = Option<&'a str>>,
+    ) -> (Part, Option<(usize, ColumnType)>) {
+        match &self.state {
+            State::Undecided { .. } => {
+                let mut texts = LargeStringBuilder::with_capacity(rows, 0);
+                cells.for_each(|cell| texts.append_option(cell));
+                (Part::Texts(texts.finish()), None)
+            }
+            State::Decided { kind, values } => {
+                let values = values.like(rows);
+                let mut column = Column { declared: self.declared, state: State::Decided { kind: *kind, values } };
+                let wrong = cells.enumerate().find_map(|(row, cell)| Some((row, column.append(cell).err()?)));
+                match column.state {
+                    State::Decided { values, .. } => (Part::Values(values), wrong),
+                    State::Undecided { mut texts, .. } => (Part::Texts(texts.finish()), wrong),
+                }
+            }
+        }
+    }
+
+    /// Takes the next rows; the first cell of them that is not of its type, and that type, otherwise.
+    pub(super) fn extend(&mut self, part: Part) -> Result<(), (usize, ColumnType)> {
+        match (part, &mut self.state) {
+            (Part::Values(part), State::Decided { values, .. }) => {
+                values.extend(part);
+                Ok(())
+            }
+            (Part::Texts(texts), _) => {
+                texts.iter().enumerate().try_for_each(|(row, text)| self.append(text).map_err(|kind| (row, kind)))
+            }
+            // A column stays decided.
+            (Part::Values(_), State::Undecided { .. }) => Ok(()),
+        }
+    }
+
     pub(crate) fn finish(mut self) -> ArrayRef {
         self.decide();
         match self.state {
@@ -101,7 +176,7 @@ pub(crate) fn column<'a>(
 }
 
 /// The values of a column, in its type.
-enum Values {
+pub(super) enum Values {
     Boolean(BooleanBuilder),
     /// `negative_zeros` are the rows whose sign only a float keeps.
     Integer {
@@ -126,6 +201,49 @@ impl Values {
             ColumnType::Text => Values::Text(LargeStringBuilder::with_capacity(0, 0)),
             ColumnType::Date => Values::Date(Date32Builder::with_capacity(0)),
             ColumnType::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::with_capacity(0)),
+        }
+    }
+
+    /// Starts the values of some other rows of the column.
+    fn like(&self, rows: usize) -> Values {
+        match self {
+            Values::Boolean(_) => Values::Boolean(BooleanBuilder::with_capacity(rows)),
+            Values::Integer { .. } => {
+                Values::Integer { values: Int64Builder::with_capacity(rows), negative_zeros: Vec::new() }
+            }
+            Values::Float(_) => Values::Float(Float64Builder::with_capacity(rows)),
+            Values::Text(_) => Values::Text(LargeStringBuilder::with_capacity(rows, 0)),
+            Values::Date(_) => Values::Date(Date32Builder::with_capacity(rows)),
+            Values::Timestamp(_) => Values::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
+        }
+    }
+
+    /// Takes the values of the next rows. Where one side has found fractions, the other has floats from now on, too.
+    fn extend(&mut self, mut part: Values) {
+        match (&*self, &part) {
+            (Values::Integer { .. }, Values::Float(_)) => self.widen(),
+            (Values::Float(_), Values::Integer { .. }) => part.widen(),
+            _ => {}
+        }
+        match (self, part) {
+            (Values::Boolean(values), Values::Boolean(mut part)) => values.append_array(&part.finish()),
+            (
+                Values::Integer { values, negative_zeros },
+                Values::Integer { values: mut part, negative_zeros: more },
+            ) => {
+                let before = values.len();
+                negative_zeros.extend(more.into_iter().map(|row| before + row));
+                values.append_array(&part.finish());
+            }
+            (Values::Float(values), Values::Float(mut part)) => values.append_array(&part.finish()),
+            (Values::Text(values), Values::Text(mut part)) => {
+                // Only a column of 2^63 bytes of text has no offsets for more.
+                let _ = values.append_array(&part.finish());
+            }
+            (Values::Date(values), Values::Date(mut part)) => values.append_array(&part.finish()),
+            (Values::Timestamp(values), Values::Timestamp(mut part)) => values.append_array(&part.finish()),
+            // Both are of the type of the column.
+            _ => {}
         }
     }
 

@@ -1,22 +1,20 @@
 //! A CSV file as batches: a first pass finds the types of its columns, a second one gives their values.
 
 use std::io::{Cursor, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use csv::{ByteRecord, Position, StringRecord};
+use arrow_schema::{Field, Schema, SchemaRef};
+use csv::{ByteRecord, Position};
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
+use super::chunks::{Failure, Rows, Sizes, Taker, walk};
 use super::column::{Column, INFERRED_FROM};
 use super::explain::{self, cell_line};
-use super::text::{Open, Ration, Text};
+use super::text::{Open, line_ends, open_at};
 use super::values::{boolean, date, float, infer, integer, timestamp};
-use super::{
-    BUFFER, Block, LONGEST_ROW, Stop, WrongCell, check_closed, kept, kind_name, likely_delimiter, malformed, next_row,
-    reader, take,
-};
+use super::{BUFFER, LONGEST_ROW, Stop, TOGETHER, WrongCell, data_type, kept, kind_name, malformed, reader};
 use crate::batches::Stray;
 use crate::{Error, ReadOptions};
 
@@ -34,6 +32,8 @@ pub(crate) struct Shape {
     /// The places of those that are kept, with their types.
     kinds: Vec<(usize, ColumnType)>,
     pub(crate) strays: Vec<Stray>,
+    /// Of the chunks, which are batches.
+    sizes: Sizes,
 }
 
 impl Shape {
@@ -43,37 +43,17 @@ impl Shape {
     }
 }
 
-fn data_type(kind: ColumnType) -> DataType {
-    match kind {
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Integer => DataType::Int64,
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Text => DataType::LargeUtf8,
-        ColumnType::Date => DataType::Date32,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    }
-}
+/// The bytes of a chunk, which is a batch.
+pub(crate) const SIZES: Sizes = Sizes { least: 1 << 20, most: 1 << 22 };
 
 /// Finds the names of the columns and the types of all their values.
-pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result<Shape, Error> {
-    let mut names: Vec<String> = Vec::new();
-    let mut guesses: Vec<(usize, Guess)> = Vec::new();
-    let walked = walk(open, options, &mut |header, rows, before| {
-        if names.is_empty() {
-            names = header.iter().map(str::to_owned).collect();
-            let header: Vec<&str> = header.iter().collect();
-            guesses = kept(&header, options).map(|(at, kind)| (at, Guess::new(kind))).collect();
-        }
-        guesses.par_iter_mut().for_each(|(at, guess)| {
-            for (row, record) in rows.iter().enumerate() {
-                if let Some(cell) = record.get(*at).filter(|cell| !options.is_missing(cell)) {
-                    guess.take(cell, before + row);
-                }
-            }
-        });
-        Ok(())
-    });
-    walked.map_err(|failure| failure.explained(open, file, options))?;
+pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: Sizes) -> Result<Shape, Error> {
+    let begin = |names: &[String]| {
+        let guesses = kept(names, options).map(|(at, kind)| (at, Guess::new(kind))).collect();
+        Ok(Guesses { names: names.to_vec(), guesses, options })
+    };
+    let walked = walk(open, options, sizes, begin).map_err(|failure| explained(failure, open, file, options))?;
+    let Guesses { names, mut guesses, .. } = walked;
     guesses.iter_mut().for_each(|(_, guess)| guess.decide());
     let strays = guesses.iter().filter_map(|(at, guess)| {
         let (count, (row, value)) = (guess.strays, guess.first_stray.as_ref()?);
@@ -82,7 +62,38 @@ pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Resul
     });
     let strays = strays.collect();
     let kinds = guesses.iter().map(|(at, guess)| (*at, guess.kind.unwrap_or(ColumnType::Text))).collect();
-    Ok(Shape { names, kinds, strays })
+    Ok(Shape { names, kinds, strays, sizes })
+}
+
+/// What is known of the types of all columns that are kept.
+struct Guesses<'a> {
+    names: Vec<String>,
+    guesses: Vec<(usize, Guess)>,
+    options: &'a ReadOptions,
+}
+
+impl Taker for Guesses<'_> {
+    /// What a chunk says of each column; nothing where the first values are not all known. Then its cells are looked at in
+    /// their order.
+    type Part = (Rows, Vec<Option<Guess>>);
+
+    fn part(&self, rows: Rows) -> Self::Part {
+        let of_column = |(at, guess): &(usize, Guess)| {
+            let mut guess = guess.next()?;
+            guess.take_all(&rows, *at, self.options, 0);
+            Some(guess)
+        };
+        let guesses = self.guesses.par_iter().map(of_column).collect();
+        (rows, guesses)
+    }
+
+    fn take(&mut self, (rows, parts): Self::Part, before: usize) -> Result<(), Stop> {
+        self.guesses.par_iter_mut().zip(parts).for_each(|((at, guess), part)| match part {
+            Some(part) => guess.join(part, before),
+            None => guess.take_all(&rows, *at, self.options, before),
+        });
+        Ok(())
+    }
 }
 
 /// Gives the rows as batches of the types that a first pass found.
@@ -91,30 +102,74 @@ pub(crate) fn scan(
     file: &str,
     options: &ReadOptions,
     shape: &Shape,
-    give: &mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send),
+    give: Give<'_>,
 ) -> Result<(), Error> {
-    let schema = shape.schema();
     let mut given = Ok(());
-    let walked = walk(open, options, &mut |header, rows, before| {
-        if !header.iter().eq(shape.names.iter().map(String::as_str)) {
-            return Err(malformed());
-        }
-        let mut columns: Vec<(usize, Column)> =
-            shape.kinds.iter().map(|(at, kind)| (*at, Column::new(Some(*kind)))).collect();
-        take(&mut columns, rows, before, options).map_err(Stop::Type)?;
-        let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, column)| column.finish()).collect();
-        let sized = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &sized)
-            .map_err(|error| Stop::Text(error.to_string()))?;
-        given = give(&batch);
-        if given.is_err() { Err(malformed()) } else { Ok(()) }
-    });
+    let typed = Typed { shape, schema: shape.schema(), options, give: Mutex::new(give), given: &mut given };
+    let begin = |names: &[String]| if *names == shape.names { Ok(typed) } else { Err(malformed()) };
+    let walked = walk(open, options, shape.sizes, begin).map(|_| ());
     // What the receiver of the batches says comes before what the reader makes of it.
     given?;
-    walked.map_err(|failure| failure.explained(open, file, options))
+    walked.map_err(|failure| explained(failure, open, file, options))
+}
+
+/// Takes batches.
+type Give<'a> = &'a mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send);
+
+/// Rows of known types.
+struct Typed<'a> {
+    shape: &'a Shape,
+    schema: SchemaRef,
+    options: &'a ReadOptions,
+    /// Behind a lock that nobody waits for, since only one thread takes parts.
+    give: Mutex<Give<'a>>,
+    given: &'a mut Result<(), Error>,
+}
+
+impl Taker for Typed<'_> {
+    type Part = Result<RecordBatch, Stop>;
+
+    fn part(&self, rows: Rows) -> Self::Part {
+        let of_column = |(at, kind): &(usize, ColumnType)| {
+            let (part, wrong) = Column::new(Some(*kind)).part(rows.len(), rows.column(*at, self.options));
+            let wrong = wrong.map(|(row, kind)| WrongCell { row, column: *at, kind, declared: true });
+            wrong.map_or(Ok(part.finish()), Err)
+        };
+        let arrays: Vec<Result<ArrayRef, WrongCell>> =
+            self.shape.kinds.par_iter().with_min_len(TOGETHER).map(of_column).collect();
+        let (mut columns, mut first) = (Vec::with_capacity(arrays.len()), None::<WrongCell>);
+        for array in arrays {
+            match array {
+                Ok(array) => columns.push(array),
+                Err(wrong) if first.as_ref().is_none_or(|first| wrong.row < first.row) => first = Some(wrong),
+                Err(_) => {}
+            }
+        }
+        if let Some(first) = first {
+            return Err(Stop::Type(first));
+        }
+        let sized = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &sized)
+            .map_err(|error| Stop::Text(error.to_string()))
+    }
+
+    fn take(&mut self, part: Self::Part, before: usize) -> Result<(), Stop> {
+        let batch = part.map_err(|stop| match stop {
+            Stop::Type(wrong) => Stop::Type(WrongCell { row: before + wrong.row, ..wrong }),
+            other => other,
+        })?;
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if let Ok(give) = self.give.get_mut() {
+            *self.given = give(&batch);
+        }
+        if self.given.is_err() { Err(malformed()) } else { Ok(()) }
+    }
 }
 
 /// What is known of the type of a column while its values pass.
+#[derive(Clone)]
 struct Guess {
     /// The narrowest type of all values so far; nothing before the first one.
     kind: Option<ColumnType>,
@@ -131,14 +186,42 @@ impl Guess {
         Guess { kind: declared, first: None, declared: declared.is_some(), seen: 0, strays: 0, first_stray: None }
     }
 
-    fn take(&mut self, cell: &str, row: usize) {
+    /// Starts what the next rows say, once the first values are known.
+    fn next(&self) -> Option<Guess> {
+        let known = self.declared || self.first.is_some();
+        known.then(|| Guess { strays: 0, first_stray: None, ..self.clone() })
+    }
+
+    /// Adds what rows said that begin behind `before` others.
+    fn join(&mut self, part: Guess, before: usize) {
+        self.kind = self.kind.zip(part.kind).map(|(kind, other)| joined(kind, other));
+        self.strays += part.strays;
+        let first = part.first_stray.map(|(row, value)| (before + row, value));
+        self.first_stray = self.first_stray.take().or(first);
+    }
+
+    fn take_all(&mut self, rows: &Rows, column: usize, options: &ReadOptions, before: usize) {
         if self.declared || self.first == Some(ColumnType::Text) {
             return;
         }
-        self.kind = Some(match self.kind {
+        for (row, cell) in rows.column(column, options).enumerate() {
+            if let Some(cell) = cell {
+                self.take(cell, before + row);
+            }
+        }
+    }
+
+    fn take(&mut self, cell: &str, row: usize) {
+        let kind = match self.kind {
             None => infer(std::iter::once(cell)),
             Some(kind) => widened(kind, cell),
-        });
+        };
+        if self.first == Some(kind) {
+            // It is of the first type, or one of a type that lies in it.
+            self.kind = Some(kind);
+            return;
+        }
+        self.kind = Some(kind);
         self.seen += 1;
         match self.first {
             None if self.seen == INFERRED_FROM => self.first = self.kind,
@@ -159,6 +242,16 @@ impl Guess {
     }
 }
 
+/// Gives the narrowest type that the values of both are of.
+fn joined(one: ColumnType, other: ColumnType) -> ColumnType {
+    match (one, other) {
+        (one, other) if one == other => one,
+        (ColumnType::Integer, ColumnType::Float) | (ColumnType::Float, ColumnType::Integer) => ColumnType::Float,
+        (ColumnType::Date, ColumnType::Timestamp) | (ColumnType::Timestamp, ColumnType::Date) => ColumnType::Timestamp,
+        _ => ColumnType::Text,
+    }
+}
+
 /// Gives the narrowest type that a value and those before it are of.
 fn widened(kind: ColumnType, cell: &str) -> ColumnType {
     match kind {
@@ -171,162 +264,73 @@ fn widened(kind: ColumnType, cell: &str) -> ColumnType {
     }
 }
 
-/// Why a walk did not reach the end of the file.
-struct Failure {
-    stop: Stop,
-    /// The row that it stopped at, with the number of its cells, and that of the header's.
-    row: Option<(Position, usize, usize)>,
+/// Says what is wrong; a large file is not held in memory for that.
+fn explained(failure: Failure, open: &Open<'_>, file: &str, options: &ReadOptions) -> Error {
+    let unreadable = |error: std::io::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
+    let mut first = Vec::new();
+    let begun = open().and_then(|opened| opened.take(SMALL as u64 + 1).read_to_end(&mut first));
+    match begun {
+        Err(error) => unreadable(error),
+        Ok(_) if first.len() <= SMALL => {
+            explain::explain(&|| Ok(Box::new(Cursor::new(first.as_slice()))), file, options, failure.stop)
+        }
+        Ok(_) => {
+            first.truncate(WINDOW);
+            of_large(failure, open, &first, file, options).unwrap_or_else(unreadable)
+        }
+    }
 }
 
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Failure {
-        Failure { stop, row: None }
+fn of_large(
+    failure: Failure,
+    open: &Open<'_>,
+    first: &[u8],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<Error, std::io::Error> {
+    if let Stop::LongRow(line) = failure.stop {
+        return Ok(Error::LongRow { file: file.to_owned(), line, most: LONGEST_ROW });
     }
-}
-
-/// Takes rows below a header, the first of which stands at a place that is counted from 0.
-type Rows<'a> = dyn FnMut(&StringRecord, &[StringRecord], usize) -> Result<(), Stop> + Send + 'a;
-
-/// Gives the rows of a file, block by block, while the next block is read.
-fn walk(open: &Open<'_>, options: &ReadOptions, each: &mut Rows<'_>) -> Result<(), Failure> {
-    let ration = Ration::new(LONGEST_ROW);
-    let mut reader = reader(ration.limit(Text::open(open).map_err(Stop::from)?), options);
-    let mut header = StringRecord::new();
-    next_row(&mut reader, &mut header, &ration)?;
-    let names: Vec<&str> = header.iter().collect();
-    let mut distinct = names.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let blank = names.iter().any(|name| name.trim().is_empty());
-    let known = options.types.keys().all(|name| distinct.binary_search(&name.as_str()).is_ok());
-    if blank || distinct.len() != names.len() || !known {
-        return Err(malformed().into());
+    if let Some(error) = wrong_byte(open, first, file)? {
+        return Ok(error);
     }
-    let width = names.len();
-    let failed = |block: &Block, stop: Stop| {
-        let row = block.records.get(block.filled).filter(|row| row.len() != width);
-        let place = row.and_then(|row| Some((row.position()?.clone(), row.len(), width)));
-        Failure { row: place.filter(|_| matches!(stop, Stop::Text(_))), stop }
-    };
-    let (mut block, mut next) = (Block::default(), Block::default());
-    if let Err(stop) = block.fill(&mut reader, width, &ration) {
-        return Err(failed(&block, stop));
-    }
-    match (names.as_slice(), block.rows().first()) {
-        ([only], Some(first)) if likely_delimiter(only, first.as_slice().as_bytes(), options.delimiter()).is_some() => {
-            return Err(malformed().into());
-        }
-        (_, None) => return Err(malformed().into()),
-        _ => {}
-    }
-    let mut rows = 0;
-    while !block.rows().is_empty() {
-        let (filled, taken) =
-            rayon::join(|| next.fill(&mut reader, width, &ration), || each(&header, block.rows(), rows));
-        taken.map_err(|stop| {
-            let at = match &stop {
-                Stop::Type(wrong) => block.rows().get(wrong.row - rows),
-                _ => None,
-            };
-            let row = at.and_then(|row| Some((row.position()?.clone(), width, width)));
-            Failure { stop, row }
-        })?;
-        if let Err(stop) = filled {
-            return Err(failed(&next, stop));
-        }
-        rows += block.rows().len();
-        if let ([], Some(last)) = (next.rows(), block.rows().last())
-            && let Err(stop) = check_closed(open, last)
-        {
-            let row = last.position().map(|position| (position.clone(), width, width));
-            return Err(Failure { stop, row });
-        }
-        std::mem::swap(&mut block, &mut next);
-    }
-    Ok(())
-}
-
-impl Failure {
-    /// Says what is wrong; a large file is not held in memory for that.
-    fn explained(self, open: &Open<'_>, file: &str, options: &ReadOptions) -> Error {
-        let unreadable = |error: std::io::Error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() };
-        let mut first = Vec::new();
-        let begun = open().and_then(|opened| opened.take(SMALL as u64 + 1).read_to_end(&mut first));
-        match begun {
-            Err(error) => unreadable(error),
-            Ok(_) if first.len() <= SMALL => {
-                explain::explain(&|| Ok(Box::new(Cursor::new(first.as_slice()))), file, options, self.stop)
-            }
-            Ok(_) => {
-                first.truncate(WINDOW);
-                self.of_large(open, &first, file, options).unwrap_or_else(unreadable)
-            }
-        }
-    }
-
-    fn of_large(
-        self,
-        open: &Open<'_>,
-        first: &[u8],
-        file: &str,
-        options: &ReadOptions,
-    ) -> Result<Error, std::io::Error> {
-        if let Stop::LongRow(line) = self.stop {
-            return Ok(Error::LongRow { file: file.to_owned(), line, most: LONGEST_ROW });
-        }
-        if let Some(error) = wrong_byte(open, first, file)? {
-            return Ok(error);
-        }
-        if let Some((position, got, expected)) = self.row {
-            let window = window(open, position.byte())?;
-            let line = |column: usize| -> Result<crate::Line, std::io::Error> {
-                // The window begins with the row.
+    if let Some((at, got, expected)) = failure.row {
+        let window = window(open, at)?;
+        let line = |column: usize| -> Result<crate::Line, std::io::Error> {
+            // The window begins with the row.
+            let mut row = ByteRecord::new();
+            row.set_position(Some(Position::new()));
+            let mut line = cell_line(&window, &row, column, options.delimiter(), file);
+            line.number += line_ends(open, at)?;
+            Ok(line)
+        };
+        return Ok(match failure.stop {
+            Stop::Type(WrongCell { column, kind, declared, .. }) => {
+                let line = line(column)?;
                 let mut row = ByteRecord::new();
-                row.set_position(Some(Position::new()));
-                let mut line = cell_line(&window, &row, column, options.delimiter(), file);
-                line.number += line_ends(open, position.byte())?;
-                Ok(line)
-            };
-            return Ok(match self.stop {
-                Stop::Type(WrongCell { column, kind, declared, .. }) => {
-                    let line = line(column)?;
-                    let mut row = ByteRecord::new();
-                    // A row that was read before is read again.
-                    let _ = reader(window.as_slice(), options).read_byte_record(&mut row);
-                    let value = String::from_utf8_lossy(row.get(column).unwrap_or_default()).into_owned();
-                    let name = explain::names(first, options).get(column).cloned().unwrap_or_default();
-                    Error::Type { line, column: name, kind: kind_name(kind), value, declared }
-                }
-                _ => {
-                    let line = line(0)?;
-                    let line = crate::Line { span: 0..line.text.len(), ..line };
-                    if got == expected { Error::UnclosedQuote { line } } else { Error::Ragged { line, expected, got } }
-                }
-            });
-        }
-        // What is left is the header's, which the first lines show.
-        let cut = first.iter().rposition(|byte| *byte == b'\n').map_or(first.len(), |at| at + 1);
-        Ok(explain::explain(&|| Ok(Box::new(Cursor::new(&first[..cut]))), file, options, self.stop))
+                // A row that was read before is read again.
+                let _ = reader(window.as_slice(), options).read_byte_record(&mut row);
+                let value = String::from_utf8_lossy(row.get(column).unwrap_or_default()).into_owned();
+                let name = explain::names(first, options).get(column).cloned().unwrap_or_default();
+                Error::Type { line, column: name, kind: kind_name(kind), value, declared }
+            }
+            _ => {
+                let line = line(0)?;
+                let line = crate::Line { span: 0..line.text.len(), ..line };
+                if got == expected { Error::UnclosedQuote { line } } else { Error::Ragged { line, expected, got } }
+            }
+        });
     }
+    // What is left is the header's, which the first lines show.
+    let cut = first.iter().rposition(|byte| *byte == b'\n').map_or(first.len(), |at| at + 1);
+    Ok(explain::explain(&|| Ok(Box::new(Cursor::new(&first[..cut]))), file, options, failure.stop))
 }
 
 /// Reads what follows a byte that is counted from behind the mark.
 fn window(open: &Open<'_>, at: u64) -> Result<Vec<u8>, std::io::Error> {
     let mut bytes = Vec::new();
-    Text::open_at(open, at)?.take(WINDOW as u64).read_to_end(&mut bytes)?;
+    open_at(open, at)?.take(WINDOW as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Counts the line ends before a byte that is counted from behind the mark.
-fn line_ends(open: &Open<'_>, before: u64) -> Result<usize, std::io::Error> {
-    let mut text = Text::open(open)?.take(before);
-    let (mut buffer, mut ends) = (vec![0; BUFFER], 0);
-    loop {
-        match text.read(&mut buffer)? {
-            0 => return Ok(ends),
-            read => ends += buffer[..read].iter().filter(|byte| **byte == b'\n').count(),
-        }
-    }
 }
 
 /// Finds the first byte that is no UTF-8, or zero.

@@ -21,6 +21,12 @@ pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>) -> ColumnType {
     }
 }
 
+/// Takes blanks away from both ends, as `trim` does; most cells have none.
+pub(super) fn trimmed(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) { text } else { text.trim() }
+}
+
 pub(super) fn boolean(text: &str) -> Option<bool> {
     match text.trim() {
         value if value.eq_ignore_ascii_case("true") => Some(true),
@@ -36,12 +42,12 @@ fn is_code(text: &str) -> bool {
 }
 
 pub(super) fn integer(text: &str) -> Option<i64> {
-    let text = text.trim();
+    let text = trimmed(text);
     if is_code(text) { None } else { text.parse().ok() }
 }
 
 pub(super) fn float(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let text = trimmed(text);
     let word = text.trim_start_matches(['+', '-']);
     // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
     if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
