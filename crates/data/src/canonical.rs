@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Decimal128Type, Float32Type, Int8Type, Int16Type, Int32Type, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Decimal128Type, Float32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{
     Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchOptions,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_empty_array,
 };
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -173,4 +174,50 @@ pub(crate) fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
         _ => return None,
     };
     Some(array)
+}
+
+/// What is said of a file whose second reading is not as the first.
+pub(crate) const CHANGED: &str = "it changed while it was read";
+
+/// Gives the canonical type of a column; of unsigned numbers, whose values decide, that of integers.
+///
+/// # Errors
+/// [`Error::UnsupportedType`].
+pub(crate) fn canonical_field(field: &Field, file: &str) -> Result<Field, Error> {
+    let kind = canonical(&new_empty_array(field.data_type())).map(|column| column.data_type().clone());
+    let unsupported = || Error::UnsupportedType {
+        file: file.to_owned(),
+        column: field.name().clone(),
+        kind: field.data_type().to_string(),
+    };
+    Ok(Field::new(field.name(), kind.ok_or_else(unsupported)?, true))
+}
+
+/// Says whether the values of a column decide if they are integers or floats.
+pub(crate) fn is_unsigned(kind: &DataType) -> bool {
+    match kind {
+        DataType::UInt64 => true,
+        DataType::Dictionary(_, values) => is_unsigned(values),
+        _ => false,
+    }
+}
+
+/// Casts a batch to the canonical types that its whole file has; nothing where it is not of them.
+pub(crate) fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> Option<RecordBatch> {
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+        let column = canonical(column)?;
+        columns.push(match (column.data_type(), field.data_type()) {
+            (DataType::Int64, DataType::Float64) => floats(&column),
+            _ => column,
+        });
+    }
+    let sized = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &sized).ok()
+}
+
+/// Makes floats of integers.
+pub(crate) fn floats(integers: &ArrayRef) -> ArrayRef {
+    let values = integers.as_primitive::<Int64Type>().iter();
+    Arc::new(values.map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
 }

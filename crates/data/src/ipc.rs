@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use trainyard_files::ReadSeek;
 
-use crate::canonical::{canonical_table, named};
-use crate::read::{Found, sized};
+use crate::canonical::{CHANGED, canonical, canonical_field, canonical_table, fitted, is_unsigned, named};
+use crate::read::{Found, declared, declared_behind, sized};
 use crate::{Error, ReadOptions};
 
 /// What a file of this form begins with; a stream does not.
@@ -34,6 +34,66 @@ pub(crate) fn read(source: Box<dyn ReadSeek + '_>, file: &str, options: &ReadOpt
     };
     let table = table.map_err(|error| damaged(error.to_string()))?;
     Ok(Found { table: canonical_table(&table, file, damaged)?, names })
+}
+
+/// The columns of a file that was read once.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// The names of all columns.
+    pub(crate) names: Vec<String>,
+    pub(crate) rows: usize,
+    /// Those that are kept, as the file has them.
+    canonical: SchemaRef,
+    /// As they are declared.
+    pub(crate) schema: SchemaRef,
+}
+
+/// Finds the columns and their types, for which the file is read to its end.
+pub(crate) fn shape(source: Box<dyn ReadSeek + '_>, file: &str, options: &ReadOptions) -> Result<Shape, Error> {
+    let mut records = Records::open(source, file, options)?;
+    let fields = records.schema.fields().iter().map(|field| canonical_field(field, file));
+    let mut fields = fields.collect::<Result<Vec<Field>, Error>>()?;
+    let kinds = records.schema.fields().iter().enumerate();
+    let unsigned = kinds.filter(|(_, field)| is_unsigned(field.data_type())).map(|(at, _)| at);
+    let unsigned: Vec<usize> = unsigned.collect();
+    let mut rows = 0;
+    while let Some(batch) = records.next()? {
+        rows += batch.num_rows();
+        for at in &unsigned {
+            if canonical(batch.column(*at)).is_some_and(|column| *column.data_type() == DataType::Float64) {
+                fields[*at] = Field::new(fields[*at].name(), DataType::Float64, true);
+            }
+        }
+    }
+    if rows == 0 {
+        return Err(Error::NoRows { file: file.to_owned() });
+    }
+    let canonical: SchemaRef = Schema::new(fields).into();
+    let names = records.names;
+    let schema = declared(RecordBatch::new_empty(SchemaRef::clone(&canonical)), &names, file, options)?.schema();
+    Ok(Shape { names, rows, canonical, schema })
+}
+
+/// Gives the rows as batches, as many as a batch of the file has.
+pub(crate) fn scan(
+    source: Box<dyn ReadSeek + '_>,
+    file: &str,
+    options: &ReadOptions,
+    shape: &Shape,
+    give: &mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send),
+) -> Result<(), Error> {
+    let mut records = Records::open(source, file, options)?;
+    let mut before = 0;
+    while let Some(batch) = records.next()? {
+        let changed = || Error::Arrow { file: file.to_owned(), cause: CHANGED.to_owned() };
+        let table = fitted(&batch, &shape.canonical).ok_or_else(changed)?;
+        let table = declared_behind(before, table, &shape.names, file, options)?;
+        before += table.num_rows();
+        if table.num_rows() > 0 {
+            give(&table)?;
+        }
+    }
+    Ok(())
 }
 
 /// The record batches of a file or of a stream, one at a time, as they are written.

@@ -46,6 +46,7 @@ pub(crate) struct Shape {
     pub(crate) names: Vec<String>,
     /// The types of their values, and whether they have any.
     kinds: Vec<(ColumnType, bool)>,
+    pub(crate) rows: usize,
     pub(crate) schema: SchemaRef,
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions) -> Resul
     let kept = names.iter().zip(&kinds).filter(|(name, _)| options.keeps(name));
     let schema =
         Schema::new(kept.map(|(name, (kind, _))| Field::new(name, data_type(*kind), true)).collect::<Vec<_>>());
-    Ok(Shape { names, kinds, schema: schema.into() })
+    Ok(Shape { names, kinds, rows: columns.rows, schema: schema.into() })
 }
 
 impl Shape {

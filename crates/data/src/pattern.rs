@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Float64Array, TimestampMicrosecondArray, new_null_array};
+use arrow_array::types::Date32Type;
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow_schema::{DataType, Field, TimeUnit};
 use arrow_select::concat::concat;
 use trainyard_files::Io;
 
 use crate::Error;
-use crate::canonical::type_name;
+use crate::canonical::{floats, type_name};
 use crate::read::{Found, sized};
 
 /// Gives the files that a path names: those that match where its last part holds `*` or `?`, sorted by name, and
@@ -30,6 +30,16 @@ pub fn matching(io: &dyn Io, path: &Path) -> Option<Vec<PathBuf>> {
         !hidden && matches(pattern.as_bytes(), name.as_bytes()) && io.metadata(file).is_ok_and(|found| !found.is_dir)
     });
     Some(files)
+}
+
+/// Gives the files of a pattern that is called `shown` in messages, each as it is called there.
+pub(crate) fn named(io: &dyn Io, path: &Path, shown: &str) -> Option<Vec<(PathBuf, String)>> {
+    let files = matching(io, path)?.into_iter().map(|file| {
+        let name = file.file_name().map(Path::new).unwrap_or(&file);
+        let name = Path::new(shown).with_file_name(name).display().to_string();
+        (file, name)
+    });
+    Some(files.collect())
 }
 
 /// Says whether a name is of a pattern, in time of at most their product.
@@ -66,7 +76,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::OtherColumns`], [`Error::OtherTypes`].
-pub(crate) fn join(files: Vec<(String, Found)>, shown: &str) -> Result<Found, Error> {
+pub(crate) fn join(files: Vec<(String, Found)>, shown: &str) -> Result<RecordBatch, Error> {
     let [(first, head), rest @ ..] = files.as_slice() else {
         return Err(Error::NoMatch { pattern: shown.to_owned() });
     };
@@ -84,13 +94,11 @@ pub(crate) fn join(files: Vec<(String, Found)>, shown: &str) -> Result<Found, Er
         columns.push(column);
     }
     let rows = files.iter().map(|(_, found)| found.table.num_rows()).sum();
-    let table = sized(fields, columns, rows)
-        .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;
-    Ok(Found { table, names: head.names.clone() })
+    sized(fields, columns, rows).map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })
 }
 
 /// Refuses a file whose columns are others than those of the first.
-fn same_columns(first: (&str, &[String]), other: (&str, &[String])) -> Result<(), Error> {
+pub(crate) fn same_columns(first: (&str, &[String]), other: (&str, &[String])) -> Result<(), Error> {
     let lacking = |of: &[String], from: &[String]| -> Vec<String> {
         let known: BTreeSet<&String> = of.iter().collect();
         from.iter().filter(|name| !known.contains(name)).cloned().collect()
@@ -103,12 +111,23 @@ fn same_columns(first: (&str, &[String]), other: (&str, &[String])) -> Result<()
 }
 
 fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error> {
+    let filled = parts.iter().filter(|(_, part)| part.null_count() < part.len());
+    let kind = one_kind(name, filled.map(|(file, part)| (*file, part.data_type())))?;
+    let parts: Vec<ArrayRef> = parts.iter().map(|(_, part)| widened(part, &kind)).collect();
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    concat(&parts).map_err(|error| Error::Unreadable { file: name.to_owned(), cause: error.to_string() })
+}
+
+/// Gives the type of a column, of which these files have values of these types.
+pub(crate) fn one_kind<'a>(
+    name: &str,
+    parts: impl Iterator<Item = (&'a str, &'a DataType)>,
+) -> Result<DataType, Error> {
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
     let mut kind: Option<(DataType, &str)> = None;
-    for (file, part) in parts.iter().filter(|(_, part)| part.null_count() < part.len()) {
-        let own = part.data_type();
+    for (file, own) in parts {
         kind = Some(match kind {
-            None => (own.clone(), *file),
+            None => (own.clone(), file),
             Some((kind, from)) if kind == *own => (kind, from),
             Some((DataType::Int64, from)) if *own == DataType::Float64 => (DataType::Float64, from),
             Some((DataType::Float64, from)) if *own == DataType::Int64 => (DataType::Float64, from),
@@ -116,7 +135,7 @@ fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error
             Some((kind, from)) if kind == moment && *own == DataType::Date32 => (kind, from),
             Some((kind, from)) => {
                 return Err(Error::OtherTypes {
-                    file: (*file).to_owned(),
+                    file: file.to_owned(),
                     first: from.to_owned(),
                     column: name.to_owned(),
                     kind: type_name(own),
@@ -125,19 +144,14 @@ fn one_column(name: &str, parts: &[(&str, &ArrayRef)]) -> Result<ArrayRef, Error
             }
         });
     }
-    let kind = kind.map_or(DataType::LargeUtf8, |(kind, _)| kind);
-    let parts: Vec<ArrayRef> = parts.iter().map(|(_, part)| widened(part, &kind)).collect();
-    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-    concat(&parts).map_err(|error| Error::Unreadable { file: name.to_owned(), cause: error.to_string() })
+    Ok(kind.map_or(DataType::LargeUtf8, |(kind, _)| kind))
 }
 
-fn widened(part: &ArrayRef, kind: &DataType) -> ArrayRef {
+/// Gives a part of a column in the type of all its values.
+pub(crate) fn widened(part: &ArrayRef, kind: &DataType) -> ArrayRef {
     match (part.data_type(), kind) {
         (own, kind) if own == kind => Arc::clone(part),
-        (DataType::Int64, DataType::Float64) => {
-            let values = part.as_primitive::<Int64Type>().iter();
-            Arc::new(values.map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
-        }
+        (DataType::Int64, DataType::Float64) => floats(part),
         (DataType::Date32, DataType::Timestamp(..)) => {
             let days = part.as_primitive::<Date32Type>().iter();
             let micros = days.map(|day| day.map(|day| i64::from(day) * 86_400_000_000));

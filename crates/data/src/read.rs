@@ -13,7 +13,7 @@ use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
 
 use crate::format::{self, Format, Packing};
-use crate::pattern::{self, matching};
+use crate::pattern;
 use crate::{Error, csv, ipc, json_lines, parquet};
 
 /// Says how a file is read.
@@ -92,20 +92,16 @@ pub(crate) struct Found {
 }
 
 /// Reads the file at `path`, called `shown` in messages, into one table in the file's row order; or several files, where
-/// the name is a pattern ([`matching`]), one after the other.
+/// the name is a pattern ([`crate::matching`]), one after the other.
 ///
 /// # Errors
 /// See [`Error`]; each names the file, and the line where there is one.
 pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
-    found(io, path, shown, options).map(|found| found.table)
-}
-
-pub(crate) fn found(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<Found, Error> {
-    let Some(files) = matching(io, path) else { return read_one(io, path, shown, options) };
+    let Some(files) = pattern::named(io, path, shown) else {
+        return read_one(io, path, shown, options).map(|found| found.table);
+    };
     let mut tables = Vec::with_capacity(files.len());
-    for file in files {
-        let name = file.file_name().map(Path::new).unwrap_or(&file);
-        let name = Path::new(shown).with_file_name(name).display().to_string();
+    for (file, name) in files {
         let found = read_one(io, &file, &name, options)?;
         tables.push((name, found));
     }
@@ -201,6 +197,22 @@ pub(crate) fn declared(
     }
     sized(fields, columns, table.num_rows())
         .map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })
+}
+
+/// As [`declared`], of a batch that `before` rows stand before.
+pub(crate) fn declared_behind(
+    before: usize,
+    table: RecordBatch,
+    names: &[String],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<RecordBatch, Error> {
+    declared(table, names, file, options).map_err(|error| match error {
+        Error::Value { file, row, column, kind, value, declared } => {
+            Error::Value { file, row: before + row, column, kind, value, declared }
+        }
+        other => other,
+    })
 }
 
 /// Makes a table of columns, of which there may be none.

@@ -32,6 +32,9 @@ pub(crate) struct Shape {
     /// The places of those that are kept, with their types.
     kinds: Vec<(usize, ColumnType)>,
     pub(crate) strays: Vec<Stray>,
+    /// Whether a column that is kept has any value.
+    pub(crate) filled: Vec<bool>,
+    pub(crate) rows: usize,
     /// Of the chunks, which are batches.
     sizes: Sizes,
 }
@@ -50,10 +53,10 @@ pub(crate) const SIZES: Sizes = Sizes { least: 1 << 20, most: 1 << 22 };
 pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: Sizes) -> Result<Shape, Error> {
     let begin = |names: &[String]| {
         let guesses = kept(names, options).map(|(at, kind)| (at, Guess::new(kind))).collect();
-        Ok(Guesses { names: names.to_vec(), guesses, options })
+        Ok(Guesses { names: names.to_vec(), guesses, rows: 0, options })
     };
     let walked = walk(open, options, sizes, begin).map_err(|failure| explained(failure, open, file, options))?;
-    let Guesses { names, mut guesses, .. } = walked;
+    let Guesses { names, mut guesses, rows, .. } = walked;
     guesses.iter_mut().for_each(|(_, guess)| guess.decide());
     let strays = guesses.iter().filter_map(|(at, guess)| {
         let (count, (row, value)) = (guess.strays, guess.first_stray.as_ref()?);
@@ -62,13 +65,15 @@ pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: S
     });
     let strays = strays.collect();
     let kinds = guesses.iter().map(|(at, guess)| (*at, guess.kind.unwrap_or(ColumnType::Text))).collect();
-    Ok(Shape { names, kinds, strays, sizes })
+    let filled = guesses.iter().map(|(_, guess)| guess.some).collect();
+    Ok(Shape { names, kinds, strays, filled, rows, sizes })
 }
 
 /// What is known of the types of all columns that are kept.
 struct Guesses<'a> {
     names: Vec<String>,
     guesses: Vec<(usize, Guess)>,
+    rows: usize,
     options: &'a ReadOptions,
 }
 
@@ -88,6 +93,7 @@ impl Taker for Guesses<'_> {
     }
 
     fn take(&mut self, (rows, parts): Self::Part, before: usize) -> Result<(), Stop> {
+        self.rows += rows.len();
         self.guesses.par_iter_mut().zip(parts).for_each(|((at, guess), part)| match part {
             Some(part) => guess.join(part, before),
             None => guess.take_all(&rows, *at, self.options, before),
@@ -176,6 +182,8 @@ struct Guess {
     /// The type of the first values, once there are enough of them.
     first: Option<ColumnType>,
     declared: bool,
+    /// Whether there was any value.
+    some: bool,
     seen: usize,
     strays: u64,
     first_stray: Option<(usize, String)>,
@@ -183,7 +191,15 @@ struct Guess {
 
 impl Guess {
     fn new(declared: Option<ColumnType>) -> Guess {
-        Guess { kind: declared, first: None, declared: declared.is_some(), seen: 0, strays: 0, first_stray: None }
+        Guess {
+            kind: declared,
+            first: None,
+            declared: declared.is_some(),
+            some: false,
+            seen: 0,
+            strays: 0,
+            first_stray: None,
+        }
     }
 
     /// Starts what the next rows say, once the first values are known.
@@ -195,6 +211,7 @@ impl Guess {
     /// Adds what rows said that begin behind `before` others.
     fn join(&mut self, part: Guess, before: usize) {
         self.kind = self.kind.zip(part.kind).map(|(kind, other)| joined(kind, other));
+        self.some |= part.some;
         self.strays += part.strays;
         let first = part.first_stray.map(|(row, value)| (before + row, value));
         self.first_stray = self.first_stray.take().or(first);
@@ -202,10 +219,12 @@ impl Guess {
 
     fn take_all(&mut self, rows: &Rows, column: usize, options: &ReadOptions, before: usize) {
         if self.declared || self.first == Some(ColumnType::Text) {
+            self.some = self.some || rows.column(column, options).any(|cell| cell.is_some());
             return;
         }
         for (row, cell) in rows.column(column, options).enumerate() {
             if let Some(cell) = cell {
+                self.some = true;
                 self.take(cell, before + row);
             }
         }

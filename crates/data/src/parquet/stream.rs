@@ -5,9 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_empty_array};
+use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -17,8 +15,8 @@ use parquet::file::reader::{ChunkReader, Length};
 use trainyard_files::{Io, ReadSeek};
 
 use super::guarded;
-use crate::canonical::{canonical, named};
-use crate::read::declared;
+use crate::canonical::{CHANGED, canonical, canonical_field, fitted, is_unsigned, named};
+use crate::read::{declared, declared_behind};
 use crate::{Error, ReadOptions};
 
 /// Rows of a batch.
@@ -68,6 +66,7 @@ pub(crate) struct Chunks {
     names: Vec<String>,
     /// The places of those that are kept.
     kept: Vec<usize>,
+    pub(crate) rows: usize,
     /// As the file has them.
     canonical: SchemaRef,
     /// As they are declared.
@@ -80,7 +79,8 @@ impl Chunks {
         let length = io.metadata(path).map_err(unreadable)?.len;
         let file = File { io: Arc::clone(io), path: path.to_path_buf(), length };
         let builder = guarded(shown, || ParquetRecordBatchReaderBuilder::try_new(file.clone()))?;
-        if builder.metadata().file_metadata().num_rows() == 0 {
+        let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        if rows == 0 {
             return Err(Error::NoRows { file: shown.to_owned() });
         }
         let names = named(builder.schema(), shown)?;
@@ -88,16 +88,12 @@ impl Chunks {
         let mut fields: Vec<Field> = Vec::new();
         // Of the columns that are kept those of unsigned numbers, with their places in the file.
         let mut wide = Vec::new();
-        for field in kept.iter().map(|at| builder.schema().field(*at)) {
-            let (file, name) = (shown.to_owned(), field.name().clone());
-            let kind = canonical(&new_empty_array(field.data_type())).map(|column| column.data_type().clone());
-            let Some(kind) = kind else {
-                return Err(Error::UnsupportedType { file, column: name, kind: field.data_type().to_string() });
-            };
+        for place in &kept {
+            let field = builder.schema().field(*place);
             if is_unsigned(field.data_type()) {
-                wide.push((fields.len(), kept[fields.len()]));
+                wide.push((fields.len(), *place));
             }
-            fields.push(Field::new(name, kind, true));
+            fields.push(canonical_field(field, shown)?);
         }
         if !wide.is_empty() {
             // Whether they are integers or floats, all their values decide.
@@ -114,7 +110,7 @@ impl Chunks {
         }
         let canonical: SchemaRef = Arc::new(Schema::new(fields));
         let declared = declared(RecordBatch::new_empty(Arc::clone(&canonical)), &names, shown, options)?.schema();
-        Ok(Chunks { file, names, kept, canonical, declared })
+        Ok(Chunks { file, names, kept, rows, canonical, declared })
     }
 
     pub(crate) fn names(&self) -> &[String] {
@@ -139,43 +135,12 @@ impl Chunks {
         })?;
         let mut before = 0;
         each(shown, reader, &mut |batch| {
-            let table = self.canonical(&batch, shown)?;
-            let table = declared(table, &self.names, shown, options).map_err(|error| match error {
-                Error::Value { file, row, column, kind, value, declared } => {
-                    Error::Value { file, row: before + row, column, kind, value, declared }
-                }
-                other => other,
-            })?;
+            let changed = || Error::Parquet { file: shown.to_owned(), cause: CHANGED.to_owned() };
+            let table = fitted(&batch, &self.canonical).ok_or_else(changed)?;
+            let table = declared_behind(before, table, &self.names, shown, options)?;
             before += table.num_rows();
             give(&table)
         })
-    }
-
-    fn canonical(&self, batch: &RecordBatch, shown: &str) -> Result<RecordBatch, Error> {
-        let changed = || Error::Parquet { file: shown.to_owned(), cause: "it changed while it was read".to_owned() };
-        let mut columns = Vec::with_capacity(batch.num_columns());
-        for (column, field) in batch.columns().iter().zip(self.canonical.fields()) {
-            let column = canonical(column).ok_or_else(changed)?;
-            columns.push(match (column.data_type(), field.data_type()) {
-                (DataType::Int64, DataType::Float64) => floats(&column),
-                _ => column,
-            });
-        }
-        let sized = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.canonical), columns, &sized).map_err(|_| changed())
-    }
-}
-
-fn floats(integers: &ArrayRef) -> ArrayRef {
-    let values = integers.as_primitive::<Int64Type>().iter();
-    Arc::new(values.map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
-}
-
-fn is_unsigned(kind: &DataType) -> bool {
-    match kind {
-        DataType::UInt64 => true,
-        DataType::Dictionary(_, values) => is_unsigned(values),
-        _ => false,
     }
 }
 

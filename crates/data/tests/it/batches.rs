@@ -260,3 +260,69 @@ fn a_field_that_is_too_long_is_refused_before_it_is_held() {
     });
     assert!(peak < 320 << 20, "{peak} bytes");
 }
+
+#[test]
+fn several_files_are_streamed_as_the_table_that_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("part-1.csv", b"id,x,day,note\na,1,2024-01-01,\nb,2,2024-01-02,\n");
+    write("part-2.csv", b"x,id,day,note\n1.5,c,2024-01-01 10:00,\n");
+    write("part-3.jsonl", b"{\"id\": \"d\", \"x\": null, \"day\": null, \"note\": true}\n");
+    write("part-4.parquet", &to_parquet(&csv("id,x,day,note\ne,7,,\n")).unwrap());
+    let path = folder.path().join("part-*");
+    let whole = trainyard_data::read(&DiskIo, &path, "part-*", &ReadOptions::default()).unwrap();
+    let (batches, _) = streamed_from(&path, &ReadOptions::default()).unwrap();
+    assert_eq!(batches.len(), 4);
+    assert_eq!(arrow_select::concat::concat_batches(&batches[0].schema(), &batches).unwrap(), whole);
+    write("part-5.csv", b"id,y\nf,1\n");
+    let refused = |options: &ReadOptions| streamed_from(&path, options).unwrap_err();
+    let error = trainyard_data::read(&DiskIo, &path, "part-*", &ReadOptions::default()).unwrap_err();
+    assert_eq!(refused(&ReadOptions::default()), error);
+    write("part-5.csv", b"id,x,day,note\nf,many,,\n");
+    let error = trainyard_data::read(&DiskIo, &path, "part-*", &ReadOptions::default()).unwrap_err();
+    assert_eq!(refused(&ReadOptions::default()), error);
+    // What strays in a later file is counted from the first row of all.
+    let ones = format!("id,x,day,note\n{}1,z,,\n", "1,1,,\n".repeat(1000));
+    write("late-1.csv", b"id,x,day,note\n1,1,,\n");
+    write("late-2.csv", ones.as_bytes());
+    let (_, strays) = streamed_from(&folder.path().join("late-2.csv"), &ReadOptions::default()).unwrap();
+    assert_eq!((strays[0].row, strays[0].value.as_str()), (1001, "z"));
+    write("late-1.csv", ones.as_bytes());
+    let (_, strays) = streamed_from(&folder.path().join("late-*.csv"), &ReadOptions::default()).unwrap();
+    assert_eq!((strays.len(), strays[0].row, strays[0].count, strays[0].all), (1, 1001, 2, ColumnType::Text));
+}
+
+#[test]
+fn lines_and_record_batches_are_held_a_few_at_a_time() {
+    let rows = 3_000_000;
+    for name in ["rows.jsonl", "rows.arrow", "part-*.csv"] {
+        let peak = peak_memory("batches::lines_and_record_batches_are_held_a_few_at_a_time", name, || {
+            use std::io::Write;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            if name == "rows.jsonl" {
+                let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+                (0..rows).for_each(|row| {
+                    writeln!(file, "{{\"id\": {row}, \"note\": \"some words of row {row}\"}}").unwrap()
+                });
+                file.flush().unwrap();
+            } else if name == "rows.arrow" {
+                let part = csv(&format!("id,note\n{}", "1234567,some words of a row\n".repeat(10_000)));
+                let file = std::fs::File::create(&path).unwrap();
+                let mut file = arrow_ipc::writer::FileWriter::try_new(file, &part.schema()).unwrap();
+                (0..rows / 10_000).for_each(|_| file.write(&part).unwrap());
+                file.finish().unwrap();
+            } else {
+                let text = format!("id,note\n{}", "1234567,some words of a row\n".repeat(rows / 10));
+                (0..10).for_each(|part| std::fs::write(folder.path().join(format!("part-{part}.csv")), &text).unwrap());
+            }
+            let io: Arc<dyn Io> = Arc::new(DiskIo);
+            let batches = Batches::open(&io, &path, "rows", &ReadOptions::default()).unwrap();
+            let mut read = 0;
+            batches.scan(&mut |batch| read += batch.num_rows()).unwrap();
+            assert_eq!(read, rows);
+        });
+        // As one table they are some 150 MiB, and while it grows more.
+        assert!(peak < 110 << 20, "{name}: {peak} bytes");
+    }
+}
