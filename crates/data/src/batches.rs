@@ -2,8 +2,8 @@
 //!
 //! A table in memory is typed by its first values, and a later value that breaks the type is an error. Here a first
 //! pass over all values gives each column the narrowest type that all of them are of: where [`crate::read`] reads a
-//! file, the types are the same, and where it refuses one, [`Batches::strays`] says which column would break. Several files
-//! come one after the other.
+//! file, the types are the same, and where it refuses one, [`Batches::strays`] says which column would break.
+//! Several files come one after the other.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -171,8 +171,8 @@ fn unreadable(shown: &str) -> impl Fn(std::io::Error) -> Error + use<'_> {
 }
 
 impl<'a> Batches<'a> {
-    /// Opens the file at `path`, called `shown` in messages, or the files where it is a pattern, and finds the types of the
-    /// columns; all but Parquet is read to its end for that, and Parquet where it is one of several files.
+    /// Opens the file at `path`, called `shown` in messages, or the files where it is a pattern, and finds the types
+    /// of the columns; all but Parquet is read to its end for that, and Parquet where it is one of several files.
     ///
     /// # Errors
     /// See [`Error`]; those of [`crate::read`], but for values that break the type of the first ones.

@@ -43,7 +43,8 @@ pub(crate) fn named(schema: &Schema, file: &str) -> Result<Vec<String>, Error> {
 /// Gives a table of columns with such names in the canonical types.
 ///
 /// # Errors
-/// [`Error::UnsupportedType`]; what `damaged` makes of the cause where columns and their description contradict each other.
+/// [`Error::UnsupportedType`]; what `damaged` makes of the cause where columns and their description contradict each
+/// other.
 pub(crate) fn canonical_table(
     table: &RecordBatch,
     file: &str,

@@ -30,8 +30,8 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// Columns to leave out.
     pub drop: Vec<String>,
-    /// The columns that are wanted; all where nothing is said. A name that the file does not have is no error. What is not
-    /// wanted is not decoded, so that a value of a wrong type in it goes unseen, but never a broken row.
+    /// The columns that are wanted; all where nothing is said. A name that the file does not have is no error.
+    /// What is not wanted is not decoded, so that a value of a wrong type in it goes unseen, but never a broken row.
     pub columns: Option<BTreeSet<String>>,
 }
 
@@ -91,8 +91,8 @@ pub(crate) struct Found {
     pub(crate) names: Vec<String>,
 }
 
-/// Reads the file at `path`, called `shown` in messages, into one table in the file's row order; or several files, where
-/// the name is a pattern ([`crate::matching`]), one after the other.
+/// Reads the file at `path`, called `shown` in messages, into one table in the file's row order; or several files,
+/// where the name is a pattern ([`crate::matching`]), one after the other.
 ///
 /// # Errors
 /// See [`Error`]; each names the file, and the line where there is one.

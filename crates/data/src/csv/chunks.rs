@@ -1,8 +1,8 @@
 //! The records of a CSV file, parsed chunk by chunk beside one another.
 //!
-//! Where a record ends only somebody knows who has read all before it: a line end may stand in quotes. So a chunk ends at a
-//! line end that is likely none of a cell, and whoever parses it says where its last record really ended. Where that is
-//! earlier, what follows was for nothing and is cut anew from there. Cuts change the work, never what comes of it.
+//! Where a record ends only somebody knows who has read all before it: a line end may stand in quotes. So a chunk ends
+//! at a line end that is likely none of a cell, and whoever parses it says where its last record really ended. Where that
+//! is earlier, what follows was for nothing and is cut anew from there. Cuts change the work, never what comes of it.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -347,7 +347,7 @@ struct Walk<'a, T> {
 }
 
 impl<T: Taker> Walk<'_, T> {
-    /// Gives a parser at the beginning of a row that is not the first, where the mark of UTF-8 is a letter like any other.
+    /// Gives a parser at the beginning of a row that is not the first, where the mark of UTF-8 is like any other letter.
     fn parser(&self) -> Reader {
         let mut parser = parser(self.options);
         parser.read_record(b"\n", &mut [0], &mut [0]);

@@ -78,8 +78,8 @@ struct Guesses<'a> {
 }
 
 impl Taker for Guesses<'_> {
-    /// What a chunk says of each column; nothing where the first values are not all known. Then its cells are looked at in
-    /// their order.
+    /// What a chunk says of each column; nothing where the first values are not all known. Then its cells are looked at
+    /// in their order.
     type Part = (Rows, Vec<Option<Guess>>);
 
     fn part(&self, rows: Rows) -> Self::Part {
