@@ -29,8 +29,8 @@ pub use canonical::type_name;
 pub use csv::to_csv;
 pub use error::{Error, Line};
 pub use parquet::{from_parquet, to_parquet};
-pub use pattern::matching;
-pub use read::{ReadOptions, column_type, read, without};
+pub use pattern::{is_match, matching};
+pub use read::{ReadOptions, column_type, is_table, read, read_files, without};
 pub use target::{Checked, Master, Target, check, targets, weights};
 
 /// Reads a CSV text, called `file` in messages.

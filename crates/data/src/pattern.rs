@@ -26,10 +26,15 @@ pub fn matching(io: &dyn Io, path: &Path) -> Option<Vec<PathBuf>> {
     let mut files = io.list(path.parent()?).unwrap_or_default();
     files.retain(|file| {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let hidden = name.starts_with('.') && !pattern.starts_with('.');
-        !hidden && matches(pattern.as_bytes(), name.as_bytes()) && io.metadata(file).is_ok_and(|found| !found.is_dir)
+        is_match(pattern, name) && io.metadata(file).is_ok_and(|found| !found.is_dir)
     });
     Some(files)
+}
+
+/// Says whether a name is one that a pattern names ([`matching`]).
+pub fn is_match(pattern: &str, name: &str) -> bool {
+    let hidden = name.starts_with('.') && !pattern.starts_with('.');
+    !hidden && matches(pattern.as_bytes(), name.as_bytes())
 }
 
 /// Gives the files of a pattern that is called `shown` in messages, each as it is called there.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -39,7 +39,7 @@ impl ReadOptions {
     /// Takes what a project says of its data.
     pub fn of(data: &DataSpec) -> ReadOptions {
         // The spec fills in what the source's ending says; a file with another ending, as one to predict, has its own.
-        let usual = Format::of(Path::new(&data.source.value)).map_or(b',', |(format, _)| format.delimiter());
+        let usual = Format::of(Path::new(data.source.path())).map_or(b',', |(format, _)| format.delimiter());
         let delimiter = u8::try_from(data.delimiter.value).unwrap_or(b',');
         ReadOptions {
             types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
@@ -97,15 +97,32 @@ pub(crate) struct Found {
 /// # Errors
 /// See [`Error`]; each names the file, and the line where there is one.
 pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<RecordBatch, Error> {
-    let Some(files) = pattern::named(io, path, shown) else {
-        return read_one(io, path, shown, options).map(|found| found.table);
-    };
+    match pattern::named(io, path, shown) {
+        Some(files) => read_files(io, &files, shown, options),
+        None => read_one(io, path, shown, options).map(|found| found.table),
+    }
+}
+
+/// Reads several files, each with what it is called in messages, as one table that is called `shown`, one after the other.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_files(
+    io: &dyn Io,
+    files: &[(PathBuf, String)],
+    shown: &str,
+    options: &ReadOptions,
+) -> Result<RecordBatch, Error> {
     let mut tables = Vec::with_capacity(files.len());
     for (file, name) in files {
-        let found = read_one(io, &file, &name, options)?;
-        tables.push((name, found));
+        tables.push((name.clone(), read_one(io, file, name, options)?));
     }
     pattern::join(tables, shown)
+}
+
+/// Says whether a name ends as that of a table does.
+pub fn is_table(name: &str) -> bool {
+    Format::of(Path::new(name)).is_some()
 }
 
 fn read_one(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Result<Found, Error> {

@@ -117,7 +117,7 @@ fn drop_missing_targets(table: RecordBatch, data: &DataSpec) -> Result<(RecordBa
     };
     let has_target: BooleanArray = (0..column.len()).map(|row| Some(column.is_valid(row))).collect();
     let kept = arrow_select::filter::filter_record_batch(&table, &has_target)
-        .map_err(|error| Error::Unreadable { file: data.source.value.clone(), cause: error.to_string() })?;
+        .map_err(|error| Error::Unreadable { file: data.source.shown(), cause: error.to_string() })?;
     Ok((kept, missing))
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(spec: &FeatureSpec, data: &'a DataSpec, columns: usize) -> Context<'a> {
-        let source = data.source.value.as_str();
+        let source = data.source.path();
         let source = source.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(source);
         let file = spec.columns.iter().map(|(name, _)| name).find_map(Located::place);
         Context { source, columns, file }

@@ -5,6 +5,8 @@
 
 mod memory;
 mod postgres;
+mod s3;
+mod web;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use serde_json::Value;
 
 pub use memory::peak_memory;
 pub use postgres::{DATABASE, PASSWORD, Postgres, USER, postgres};
+pub use s3::{S3, s3};
+pub use web::{Asked, Reply, Web};
 
 /// Runs Python scripts in one pinned environment.
 #[derive(Debug, Clone)]

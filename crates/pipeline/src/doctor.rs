@@ -107,10 +107,10 @@ pub fn examine(request: &Request) -> Examination {
 fn specs(request: &Request, stores: &Stores, examination: &mut Examination) {
     let loaded = project::load(&*request.io, request);
     let checked = loaded.and_then(|resolved| {
-        let context = stores.context(resolved, "none", Mode::Live, &request.engines);
+        let context = stores.context(resolved, "none", Mode::Live, request);
         examination.name = Some(context.resolved.project.name.value.clone());
         examination.engines = context.engines_asked().into_keys().collect();
-        check_specs(&context).map(|report| (context, report))
+        check_specs(&context, &stores.cache()).map(|report| (context, report))
     });
     let findings = &mut examination.findings;
     match checked {

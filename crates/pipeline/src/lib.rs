@@ -25,7 +25,8 @@ pub use look::{
     CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, run_states, tracking, why,
 };
 pub use predict::{Predictions, predict};
-pub use project::Request;
+pub use project::{Given, Request, given};
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
+pub use trainyard_sources::Runtime;
 pub use verify::{Replay, Verified, VerifyReport, verify};

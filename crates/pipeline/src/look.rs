@@ -76,21 +76,21 @@ fn problems(failure: StepFailure) -> Vec<Diagnostic> {
 fn look(request: &Request) -> Result<(Stores, Arc<Context>), Vec<Diagnostic>> {
     let resolved = project::load(&*request.io, request)?;
     let stores = Stores::look(&request.io, &request.root)?;
-    let context = stores.context(resolved, "none", Mode::Live, &request.engines);
+    let context = stores.context(resolved, "none", Mode::Live, request);
     Ok((stores, context))
 }
 
 /// Checks the specs and everything that is knowable without training; writes nothing.
 pub fn check(request: &Request) -> Result<CheckReport, Vec<Diagnostic>> {
-    let (_, context) = look(request)?;
-    let report = check_specs(&context)?;
+    let (stores, context) = look(request)?;
+    let report = check_specs(&context, &stores.cache())?;
     refuse_engines(&context, true)?;
     Ok(report)
 }
 
 /// Checks the specs against each other and against the table.
-pub(crate) fn check_specs(context: &Arc<Context>) -> Result<CheckReport, Vec<Diagnostic>> {
-    let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
+pub(crate) fn check_specs(context: &Arc<Context>, cache: &Cache) -> Result<CheckReport, Vec<Diagnostic>> {
+    let table = Ingest(Arc::clone(context)).read_ahead(cache).map_err(problems)?;
     let mut warnings = context.resolved.warnings.clone();
     warnings.extend(check_table(context, &table)?);
     let steps = graph_of(context)?.steps().iter().map(|step| step.name().to_owned()).collect();
@@ -184,7 +184,7 @@ pub(crate) fn preflight(
         && (project.drift.is_none() || is_cached("drift"));
     if !proven {
         request.on_threads(|| {
-            let table = Ingest(Arc::clone(context)).read_ahead().map_err(problems)?;
+            let table = Ingest(Arc::clone(context)).read_ahead(cache).map_err(problems)?;
             check_table(context, &table)
         })??;
     }

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_engines::Engines;
-use trainyard_files::{Io, write_atomic};
+use trainyard_files::{Error as FileError, Io, Operation, write_atomic};
+use trainyard_sources::{Error as SourceError, Listing, Runtime};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
 use crate::engine::{Failure, start_threads, threads_refused};
+use crate::stores::{FETCH, Scratch, now_ms};
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -38,6 +41,8 @@ pub struct Request {
     pub io: Arc<dyn Io>,
     /// Where external engines are.
     pub engines: Arc<Engines>,
+    /// What waits for the servers of sources.
+    pub runtime: Arc<Runtime>,
 }
 
 impl Request {
@@ -108,19 +113,91 @@ pub(crate) fn typed_path(root: &Path, overrides: &[(String, String)], key: &str,
     if typed && !in_project.exists() && written.exists() { written.to_owned() } else { in_project }
 }
 
+/// Points at the source, unless the problem has a better place.
+pub(crate) fn about_source(error: &SourceError, data: &DataSpec) -> Diagnostic {
+    let problem = error.diagnostic();
+    if problem.primary.is_some() { problem } else { data.source.origin.point(problem, "this is the source") }
+}
+
+/// Fetches the objects that the source names into a folder of their own, which is gone when they are read; gives the table
+/// with what the objects were. `watch` is told how many bytes of all are there, and says whether to go on.
+pub(crate) fn fetch_master(
+    io: &dyn Io,
+    root: &Path,
+    runtime: &Runtime,
+    data: &DataSpec,
+    listing: Listing,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<(Master, Listing), SourceError> {
+    let state = root.join(STATE);
+    let is_new = !io.exists(&state);
+    let scratch = fetch_folder(&state);
+    let failed = |error| SourceError::File(FileError::io(Operation::Create, &scratch.0, error).diagnostic());
+    let fetched = io.create_dir_all(&scratch.0).map_err(failed).and_then(|()| {
+        let (table, listing) = trainyard_sources::fetch(runtime, io, &scratch.0, data, listing, watch)?;
+        Ok((Master::of(table, data).map_err(SourceError::Data)?, listing))
+    });
+    drop(scratch);
+    if is_new {
+        // A command that only looks leaves a project as it was; a folder with anything in it stays.
+        let _ = std::fs::remove_dir(&state);
+    }
+    fetched
+}
+
+/// Names a folder that nobody else fetches into.
+fn fetch_folder(parent: &Path) -> Scratch {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Scratch(parent.join(format!("{FETCH}{}-{}-{number}", std::process::id(), now_ms())))
+}
+
+/// A table on the disk: a file as it was named, or the object of a store as it was fetched, which goes with this.
+pub struct Given {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is called in results and messages.
+    pub shown: String,
+    _scratch: Option<Scratch>,
+}
+
+/// Finds a table that a command names by its file or by the address of an object.
+///
+/// # Errors
+/// What keeps the object from being fetched.
+pub fn given(request: &Request, named: &Path) -> Result<Given, Diagnostic> {
+    let here = || Given { path: named.to_owned(), shown: named.display().to_string(), _scratch: None };
+    let Some(address) = named.to_str().filter(|text| text.contains("://") && !request.io.exists(named)) else {
+        return Ok(here());
+    };
+    // Where there is no project there is no folder of its own.
+    let state = request.root.join(STATE);
+    let parent = if request.io.exists(&state) { state } else { std::env::temp_dir().join("trainyard") };
+    let scratch = fetch_folder(&parent);
+    let failed = |error| FileError::io(Operation::Create, &scratch.0, error).diagnostic();
+    request.io.create_dir_all(&scratch.0).map_err(failed)?;
+    let found = trainyard_sources::download(&request.runtime, &*request.io, &scratch.0, address);
+    match found.map_err(|error| error.diagnostic())? {
+        Some((path, shown)) => Ok(Given { path, shown, _scratch: Some(scratch) }),
+        None => Ok(here()),
+    }
+}
+
 /// Reads the master data, wherever it is.
 pub(crate) fn read_master(
     io: &dyn Io,
     root: &Path,
+    runtime: &Runtime,
     overrides: &[(String, String)],
     data: &DataSpec,
 ) -> Result<Master, Diagnostic> {
     let read = if trainyard_sources::is_database(data) {
-        let table = trainyard_sources::read(io, root, data).map_err(|error| {
-            let problem = error.diagnostic();
-            if problem.primary.is_some() { problem } else { data.source.origin.point(problem, "this is the source") }
-        })?;
+        let table = trainyard_sources::read(io, root, runtime, data).map_err(|error| about_source(&error, data))?;
         Master::of(table, data)
+    } else if trainyard_sources::is_object(data) {
+        let fetched = trainyard_sources::look(runtime, data)
+            .and_then(|listing| fetch_master(io, root, runtime, data, listing, &mut |_, _| true));
+        return fetched.map(|(master, _)| master).map_err(|error| about_source(&error, data));
     } else {
         Master::read(io, &source_path(root, overrides, &data.source.value), data)
     };
@@ -129,7 +206,7 @@ pub(crate) fn read_master(
 
 /// Holds sound parts of a configuration that is wrong elsewhere against the table, so that all problems show at once.
 fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &FeatureSpec) -> Vec<Diagnostic> {
-    let table = match read_master(io, &request.root, &request.overrides, data) {
+    let table = match read_master(io, &request.root, &request.runtime, &request.overrides, data) {
         Ok(master) => master.table,
         Err(problem) => return vec![problem],
     };

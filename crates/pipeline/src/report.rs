@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use trainyard_diagnostics::{Diagnostic, shell_word};
+use trainyard_diagnostics::{Diagnostic, conceal, shell_word};
 use trainyard_tracking::ModelReference;
 
 use crate::engine::{Finished, StepStatus};
@@ -261,7 +261,7 @@ fn again(context: &Context, as_of: Option<&str>) -> String {
         text.push_str(&format!(" --env {environment}"));
     }
     for (key, value) in &resolved.overrides {
-        text.push_str(&format!(" --set {}", shell_word(&format!("{key}={value}"))));
+        text.push_str(&format!(" --set {}", shell_word(&format!("{key}={}", conceal(value)))));
     }
     if let Some(as_of) = as_of {
         text.push_str(&format!(" --as-of {as_of}"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use trainyard_diagnostics::{Diagnostic, Fault, nearest};
+use trainyard_diagnostics::{Diagnostic, Fault, conceal, nearest};
 use trainyard_files::{host_name, write_atomic};
 use trainyard_spec::Resolved;
 use trainyard_tracking::{Reason, Status};
@@ -77,14 +77,17 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     let resolved = project::load(&*request.io, request)?;
     // All that is knowable is checked before anything is written.
     let looking = Stores::look(&request.io, &request.root)?;
-    let ahead = looking.context(resolved.clone(), "none", Mode::Live, &request.engines);
+    let ahead = looking.context(resolved.clone(), "none", Mode::Live, request);
     let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
     let stores = looking.opened()?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
     stores.sweep();
-    let context = stores.context(resolved, &run, Mode::Live, &request.engines);
+    let context = stores.context(resolved, &run, Mode::Live, request);
     if let (Ok(mut from), Ok(mut to)) = (ahead.read_ahead.lock(), context.read_ahead.lock()) {
+        *to = from.take();
+    }
+    if let (Ok(mut from), Ok(mut to)) = (ahead.listing.lock(), context.listing.lock()) {
         *to = from.take();
     }
     if let Some(document) = ahead.document.get() {
@@ -121,7 +124,7 @@ pub fn resume(
     };
     let stores = Stores::open(&request.io, &request.root)?;
     let _lock = stores.lock(&run, false)?;
-    let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live, &request.engines);
+    let context = stores.context(recorded_as_asked(&stores, &run, request)?, &run, Mode::Live, request);
     stores.sweep();
     execute(&stores, &context, stores.journal(&run), request, reporter, cancel)
 }
@@ -135,9 +138,12 @@ fn recorded_as_asked(stores: &Stores, run: &str, request: &Request) -> Result<Re
         ("--model", request.choose.model, resolved.model.version),
     ];
     let other = asked.into_iter().find(|(_, asked, has)| asked.is_some_and(|asked| asked != *has));
+    // A run records them without what lets somebody in.
+    let recorded = |(key, value): &(String, String)| (key.clone(), conceal(value).into_owned());
+    let overrides: Vec<(String, String)> = request.overrides.iter().map(recorded).collect();
     let other = match other {
         Some((flag, ..)) => Some(flag),
-        None if !request.overrides.is_empty() && request.overrides != resolved.overrides => Some("--set"),
+        None if !overrides.is_empty() && overrides != resolved.overrides => Some("--set"),
         None if request.environment.is_some() && request.environment != resolved.environment => Some("--env"),
         None => None,
     };
@@ -186,7 +192,7 @@ pub fn step(
         (true, _) => recorded_as_asked(&looking, run, request)?,
         (false, "resolve") => {
             let resolved = project::load(&*request.io, request)?;
-            let context = looking.context(resolved.clone(), run, Mode::Live, &request.engines);
+            let context = looking.context(resolved.clone(), run, Mode::Live, request);
             crate::look::preflight(&context, &looking.cache(), request, &*reporter)?;
             resolved
         }
@@ -198,7 +204,7 @@ pub fn step(
     };
     let stores = looking.opened()?;
     let _lock = stores.lock(run, true)?;
-    let context = stores.context(resolved, run, Mode::Live, &request.engines);
+    let context = stores.context(resolved, run, Mode::Live, request);
     let journal = if known { stores.journal(run) } else { begin(&stores, &context)? };
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
-use trainyard_engines::Engines;
 use trainyard_files::{
     Digester, Error as FileError, Holder, Io, ObjectStore, Operation, ProjectLock, abandoned_temporaries,
     create_folder, host_name, sweep_temporaries,
@@ -16,7 +15,7 @@ use trainyard_spec::Resolved;
 use trainyard_tracking::{EmbeddedStore, Tracking};
 
 use crate::engine::{Cache, Entry, Journal, journal_problem};
-use crate::project::STATE;
+use crate::project::{Request, STATE};
 use crate::session::Failure;
 use crate::steps::{Context, Mode};
 
@@ -34,6 +33,9 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the name of a scratch folder of `verify` begins with; the process's id and the time follow.
 pub(crate) const VERIFY: &str = "verify-";
+
+/// What the name of a folder begins with that objects are fetched into; the process's id and the time follow.
+pub(crate) const FETCH: &str = "fetch-";
 
 /// Removes a scratch folder however the command ends.
 pub(crate) struct Scratch(pub(crate) PathBuf);
@@ -105,12 +107,13 @@ impl Stores {
         folders
     }
 
-    /// Lists the scratch folders of `verify` whose processes are gone.
+    /// Lists the scratch folders whose processes are gone.
     fn abandoned_scratches(&self) -> Vec<PathBuf> {
         let mut scratches = self.io.list(&self.state()).unwrap_or_default();
         scratches.retain(|scratch| {
             let name = scratch.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let pid = name.strip_prefix(VERIFY).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            let rest = name.strip_prefix(VERIFY).or_else(|| name.strip_prefix(FETCH));
+            let pid = rest.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
             pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())
         });
         scratches
@@ -192,7 +195,7 @@ impl Stores {
         Journal::read(&*self.io, &self.journal_path(run)).map_err(|error| vec![journal_problem(&error)])
     }
 
-    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode, engines: &Arc<Engines>) -> Arc<Context> {
+    pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode, request: &Request) -> Arc<Context> {
         Arc::new(Context {
             root: self.root.clone(),
             io: Arc::clone(&self.io),
@@ -202,12 +205,14 @@ impl Stores {
             objects: Arc::clone(&self.objects),
             tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,
             mode,
-            engines: Arc::clone(engines),
+            engines: Arc::clone(&request.engines),
+            runtime: Arc::clone(&request.runtime),
             as_of: OnceLock::new(),
             now_ms,
             reference_uses: Mutex::default(),
             tables: Mutex::new(BTreeMap::new()),
             read_ahead: Mutex::new(None),
+            listing: Mutex::new(None),
         })
     }
 

@@ -94,7 +94,7 @@ pub fn verify(
         let started = std::time::Instant::now();
         let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));
         let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
-        let context = stores.context(resolved.clone(), &run, mode, &request.engines);
+        let context = stores.context(resolved.clone(), &run, mode, request);
         if let Some(as_of) = Journal::as_of(&entries) {
             let _ = context.as_of.set(as_of);
         }

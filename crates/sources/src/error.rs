@@ -1,13 +1,14 @@
-//! What can be wrong with a database.
+//! What can be wrong with a database or a store of objects.
 
 use trainyard_diagnostics::{Diagnostic, Place, nearest, one_of};
+use trainyard_spec::Store;
 
 use crate::postgres::Server;
 
 /// The most names that a message lists.
 const LISTED: usize = 10;
 
-/// Why a database gives no table.
+/// Why a database or a store gives no table.
 #[expect(missing_docs, reason = "each variant says what happened; its fields are what its message names")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
@@ -47,6 +48,32 @@ pub enum Error {
     Server { server: Server, cause: String },
     /// The system gives no room for connections.
     Runtime { cause: String },
+    /// The source is no object.
+    NoStore { source: String },
+    /// The store has nothing of that name.
+    NoObject { address: String, store: Store, pattern: bool, near: Vec<String> },
+    /// There is no such bucket.
+    NoBucket { bucket: String, store: Store },
+    /// Who asks may not read it.
+    Denied { address: String, store: Store, cause: String },
+    /// Nobody is known who could ask.
+    NoCredentials { store: Store, cause: String },
+    /// What the environment says of a store is wrong.
+    Settings { store: Store, cause: String },
+    /// No server answers.
+    NoAnswer { address: String, cause: String },
+    /// The connection broke again and again.
+    Broken { address: String, cause: String, tries: usize },
+    /// The store says no for another reason.
+    Refused { address: String, cause: String, help: String },
+    /// The object changed whenever it was read.
+    Changed { address: String },
+    /// The address is that of a record, which holds no signature.
+    Hidden { address: String },
+    /// What is fetched can't be written.
+    File(Diagnostic),
+    /// The user asked to stop.
+    Interrupted,
 }
 
 fn at(diagnostic: Diagnostic, place: &Option<Place>, text: &str) -> Diagnostic {
@@ -66,7 +93,40 @@ fn instead(diagnostic: Diagnostic, name: &str, known: &[String], what: &str) -> 
     }
 }
 
+/// Names the variables by which somebody is known to a store.
+fn variables(store: Store) -> &'static str {
+    match store {
+        Store::S3 => {
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one) of somebody who may \
+             read it; AWS_SKIP_SIGNATURE=true for what everybody may read"
+        }
+        Store::Google => {
+            "set GOOGLE_APPLICATION_CREDENTIALS to the file of an account that may read it; GOOGLE_SKIP_SIGNATURE=true for \
+             what everybody may read"
+        }
+        Store::Azure => {
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_SAS_TOKEN; \
+             AZURE_SKIP_SIGNATURE=true for what everybody may read"
+        }
+        Store::Web => "take an address that you may read; one that is signed may have run out",
+    }
+}
+
+fn name_of(store: Store) -> &'static str {
+    match store {
+        Store::S3 => "S3",
+        Store::Google => "Google Cloud Storage",
+        Store::Azure => "Azure Blob Storage",
+        Store::Web => "the web server",
+    }
+}
+
 impl Error {
+    /// Says whether it is the user's wish to stop.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Error::Interrupted)
+    }
+
     /// Says it to the user.
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
@@ -144,6 +204,85 @@ impl Error {
             Error::Runtime { cause } => {
                 Diagnostic::error("source/runtime", format!("no connection could be prepared: {cause}"))
                     .help("end other programs, or raise the limit of open files, and repeat the command")
+            }
+            _ => self.of_store(),
+        }
+    }
+}
+
+impl Error {
+    /// Says what is wrong with a store.
+    fn of_store(&self) -> Diagnostic {
+        match self {
+            Error::NoObject { address, store, pattern, near } => {
+                let title = match pattern {
+                    true => format!("no object has a name of {address}"),
+                    false => format!("there is no {address}"),
+                };
+                let problem = Diagnostic::error("source/no-object", title);
+                let wanted = address.rsplit('/').next().unwrap_or(address);
+                let names = || near.iter().map(String::as_str);
+                match nearest(wanted, names()) {
+                    _ if *store == Store::Web => problem.help("mend the address in `data.source`"),
+                    Some(name) if !pattern => problem.help(format!("did you mean `{name}`?")),
+                    _ if near.is_empty() => problem.help("mend the name: nothing can be listed beside it"),
+                    _ => problem.help(format!("beside it there are {}", one_of(&names().collect::<Vec<_>>(), LISTED))),
+                }
+            }
+            Error::NoBucket { bucket, store } => {
+                let what = if *store == Store::Azure { "container" } else { "bucket" };
+                Diagnostic::error("source/no-bucket", format!("{} has no {what} {bucket}", name_of(*store)))
+                    .help(format!("mend the name of the {what} in `data.source`"))
+            }
+            Error::Denied { address, store, cause } => {
+                Diagnostic::error("source/not-allowed", format!("{address} may not be read: {cause}"))
+                    .help(variables(*store))
+            }
+            Error::NoCredentials { store, cause } => {
+                let title = format!("nobody is named who asks {}: {cause}", name_of(*store));
+                Diagnostic::error("source/no-credentials", title).help(variables(*store))
+            }
+            Error::Settings { store, cause } => {
+                let title = format!("{} can't be asked with these settings: {cause}", name_of(*store));
+                let variables = match store {
+                    Store::S3 => "AWS_…",
+                    Store::Google => "GOOGLE_…",
+                    Store::Azure => "AZURE_…",
+                    Store::Web => "HTTPS_PROXY and NO_PROXY",
+                };
+                Diagnostic::error("source/settings", title).help(format!("mend the variables {variables}"))
+            }
+            Error::NoAnswer { address, cause } => {
+                Diagnostic::error("source/unreachable", format!("no answer about {address}: {cause}"))
+                    .help("start the server, or mend its name in `data.source` or in the variable that names it")
+            }
+            Error::Broken { address, cause, tries } => {
+                Diagnostic::error("source/cut-off", format!("fetching {address} broke off {tries} times: {cause}"))
+                    .note("nothing of what was read so far is used")
+                    .help("ask who runs the server what ends connections, and repeat the command")
+            }
+            Error::Refused { address, cause, help } => {
+                Diagnostic::error("source/server", format!("{address} can't be read: {cause}")).help(help.clone())
+            }
+            Error::Changed { address } => {
+                Diagnostic::error("source/changed", format!("{address} changed while it was read"))
+                    .note("nothing of what was read so far is used")
+                    .help("wait until nobody writes it, and repeat the command")
+            }
+            Error::Hidden { address } => {
+                let title = format!("{address} can't be read again: a run does not keep what lets somebody in");
+                Diagnostic::error("source/signature", title)
+                    .help("start another run: `trainyard run`, with an address that is signed")
+            }
+            Error::File(problem) => problem.clone(),
+            Error::Interrupted => {
+                Diagnostic::error("source/cut-off", "reading the source was stopped").help("repeat the command")
+            }
+            // All others are said above.
+            other => {
+                let source = if let Error::NoStore { source } = other { source.as_str() } else { "the source" };
+                Diagnostic::error("source/no-store", format!("{source} is no object of a store"))
+                    .help("name one: s3://BUCKET/NAME, gs://BUCKET/NAME, az://CONTAINER/NAME or https://HOST/FILE")
             }
         }
     }

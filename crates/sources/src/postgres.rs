@@ -5,8 +5,6 @@ mod login;
 mod named;
 mod tls;
 
-use std::time::Duration;
-
 use arrow_array::RecordBatch;
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -15,42 +13,25 @@ use trainyard_data::ReadOptions;
 use trainyard_diagnostics::Place;
 use trainyard_spec::{ColumnType, DataSpec, Parameter, PostgresAddress, Rows};
 
-use crate::Error;
+use crate::attempt::{Stop, TRIES, WAITS};
 use crate::table::Growing;
+use crate::{Error, Runtime};
 use binary::{Decoder, Kind};
 use login::Login;
 pub use login::Server;
 use named::Numbered;
 
-/// What is waited before each further try.
-const WAITS: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(1500)];
-
-/// Why a try did not give the table.
-pub(crate) enum Stop {
-    /// The connection broke, or there is none yet: another try may go well.
-    Lost(String),
-    /// Another try would end in the same way.
-    Told(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::Told(error)
-    }
-}
-
 /// Reads a table or the rows of a query, in one transaction that only reads and sees one snapshot.
 ///
 /// A try that broke off leaves nothing: the next one begins anew.
 pub(crate) fn read(
+    runtime: &Runtime,
     address: &PostgresAddress,
     rows: &Rows,
     data: &DataSpec,
     options: &ReadOptions,
 ) -> Result<RecordBatch, Error> {
     let login = Login::of(address)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Runtime { cause: error.to_string() })?;
     let reading = Reading { server: login.server(), rows, data, options };
     runtime.block_on(async {
         let (mut waits, mut was_there) = (WAITS.iter(), false);
@@ -66,12 +47,12 @@ pub(crate) fn read(
             match waits.next() {
                 Some(wait) => tokio::time::sleep(*wait).await,
                 None if was_there => {
-                    return Err(Error::CutOff { server: login.server(), cause, tries: WAITS.len() + 1 });
+                    return Err(Error::CutOff { server: login.server(), cause, tries: TRIES });
                 }
                 None => return Err(Error::Unreachable { server: login.server(), cause }),
             }
         }
-    })
+    })?
 }
 
 async fn attempt(login: &Login, reading: &Reading<'_>, was_there: &mut bool) -> Result<RecordBatch, Stop> {

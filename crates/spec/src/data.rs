@@ -140,7 +140,7 @@ record! {
     /// The table to learn from.
     pub struct DataSpec {
         /// Where the table is: a file relative to the project, a pattern of files, `sqlite:///FILE?table=NAME`,
-        /// `postgresql://USER@HOST/DATABASE?table=NAME`; or a section with a query.
+        /// `postgresql://USER@HOST/DATABASE?table=NAME`, `s3://BUCKET/NAME`, `https://HOST/FILE`; or a section with a query.
         source: SourceSpec = required(Source, "data/raw/customers.csv"),
         /// The column that identifies a row. It keeps a row on its side of the split as the data grows.
         key: Option<Located<String>> = optional(text()),
@@ -170,7 +170,7 @@ fn is_of_tabs(source: &str) -> bool {
 
 fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder) {
     let written = section.entries.iter().any(|(key, value)| key.value == "delimiter" && !value.is_null());
-    if !written && is_of_tabs(&data.source.value) {
+    if !written && is_of_tabs(data.source.path()) {
         data.delimiter.value = '\t';
     }
     let target = &data.target.column;

@@ -261,6 +261,8 @@ pub enum Error {
     PasswordInSource {
         /// Where, in words: nothing of the value is shown.
         place: String,
+        /// What the address begins with.
+        scheme: String,
     },
     /// A parameter of an estimator needs another.
     LoneParameter {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use trainyard_diagnostics::{Problems, Source};
+use trainyard_diagnostics::{Problems, Source, conceal};
 
 use crate::declare::{Decoder, Record};
 use crate::error::Error;
@@ -18,10 +18,13 @@ impl Resolved {
     ///
     /// Origins and warnings are not part of it.
     pub fn to_json(&self) -> Value {
+        // What of a source lets somebody in is kept nowhere.
+        let overrides: Vec<(&str, String)> =
+            self.overrides.iter().map(|(key, value)| (key.as_str(), conceal(value).into_owned())).collect();
         json!({
             "format": FORMAT,
             "environment": self.environment,
-            "overrides": self.overrides,
+            "overrides": overrides,
             "project": self.project.encode(),
             "split": version_json(&self.split),
             "features": version_json(&self.features),

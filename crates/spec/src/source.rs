@@ -1,4 +1,4 @@
-//! Where a table is: a file, or a table or query of a database.
+//! Where a table is: a file, a table or query of a database, or an object of a store.
 
 mod address;
 
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde_json::{Value, json};
+use trainyard_diagnostics::conceal;
 
 use crate::declare::{
     Decoder, Definitions, Section, Shape, Spot, optional, or_empty, rec, record, required, sorted_map, text,
@@ -14,7 +15,7 @@ use crate::error::Error;
 use crate::tree::{Content, Kind, Node};
 use crate::{Located, Origin};
 
-pub use address::{Address, PostgresAddress, Rows, SslMode};
+pub use address::{Address, ObjectAddress, PostgresAddress, Rows, SslMode, Store};
 
 /// A value that a query is given under a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +82,8 @@ record! {
     pub struct SourceSpec {
         /// A file, relative to the project, or several by a pattern (`data/raw/part-*.csv`): .csv, .tsv, .txt, .jsonl and
         /// .ndjson, also packed as .gz or .zst; .parquet, .arrow, .feather, .ipc. A database: `sqlite:///FILE`,
-        /// `postgresql://USER@HOST/DATABASE`. Never a password: that comes from PGPASSWORD or ~/.pgpass.
+        /// `postgresql://USER@HOST/DATABASE`. An object of a store: `s3://BUCKET/NAME`, `gs://BUCKET/NAME`,
+        /// `az://CONTAINER/NAME`, `https://HOST/FILE`. Never a password: that comes from the environment.
         url: Located<String> = required(text(), "data/raw/customers.csv"),
         /// The table of a database, `schema.table` where it is not in the default one.
         table: Option<Located<String>> = optional(text()),
@@ -117,12 +119,30 @@ impl SourceSpec {
     }
 
     /// Names the source in results: its address, with what of a database it is.
+    ///
+    /// What in an address lets somebody in, such as a signature, is stars.
     pub fn shown(&self) -> String {
+        let url = conceal(&self.url.value);
         match (&self.table, &self.query) {
-            (Some(table), _) => format!("{} table {}", self.url.value, table.value),
-            (None, Some(_)) => format!("{} query", self.url.value),
-            (None, None) => self.url.value.clone(),
+            (Some(table), _) => format!("{url} table {}", table.value),
+            (None, Some(_)) => format!("{url} query"),
+            (None, None) => url.into_owned(),
         }
+    }
+
+    /// Gives the address up to what is no part of a file's name: of the web, up to the query.
+    pub fn path(&self) -> &str {
+        let url = self.url.value.as_str();
+        let is_web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        let end = if is_web { url.find(['?', '#']) } else { None };
+        &url[..end.unwrap_or(url.len())]
+    }
+
+    /// Gives the source as it is recorded: without what lets somebody in.
+    fn recorded(&self) -> SourceSpec {
+        let mut recorded = self.clone();
+        recorded.url.value = conceal(&self.url.value).into_owned();
+        recorded
     }
 
     fn is_plain(&self) -> bool {
@@ -176,6 +196,7 @@ impl Shape for Source {
     }
 
     fn encode(&self, value: &SourceSpec) -> Value {
+        let value = &value.recorded();
         if value.is_plain() { value.url.value.clone().into() } else { rec().encode(value) }
     }
 

@@ -1,7 +1,7 @@
 //! `trainyard check`.
 
 use serde_json::json;
-use trainyard_diagnostics::{Diagnostic, shell_word};
+use trainyard_diagnostics::{Diagnostic, conceal, shell_word};
 use trainyard_pipeline::{Request, check};
 
 use super::{is_here, quoted_path};
@@ -57,7 +57,7 @@ fn next(request: &Request) -> String {
         command.push_str(&format!(" --env {}", shell_word(environment)));
     }
     for (key, value) in &request.overrides {
-        command.push_str(&format!(" --set {}", shell_word(&format!("{key}={value}"))));
+        command.push_str(&format!(" --set {}", shell_word(&format!("{key}={}", conceal(value)))));
     }
     command
 }

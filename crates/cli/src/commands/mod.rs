@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use trainyard_diagnostics::{Diagnostic, shell_word};
+use trainyard_diagnostics::{Diagnostic, conceal, shell_word};
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
@@ -96,6 +96,7 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
         threads: threads(global),
         io: Arc::new(DiskIo),
         engines: Arc::new(engines::found()),
+        runtime: Arc::default(),
     }
 }
 
@@ -137,7 +138,7 @@ fn is_here(root: &Path) -> bool {
 
 /// Quotes a path for a POSIX shell where it needs it; what looks like a flag begins with the current folder.
 fn quoted_path(path: &Path) -> String {
-    let text = path.display().to_string();
+    let text = conceal(&path.display().to_string()).into_owned();
     shell_word(&if text.starts_with('-') { format!("./{text}") } else { text })
 }
 

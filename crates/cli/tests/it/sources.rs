@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use trainyard_judges::{PASSWORD, postgres};
+use trainyard_judges::{Asked, PASSWORD, Reply, Web, postgres, s3};
 
 use crate::project::{CUSTOMERS, Project, candidate, steps};
 use crate::text;
@@ -165,4 +165,156 @@ fn rows_of_a_server_make_the_model_of_their_file_and_the_password_is_nowhere() {
     let (code, _, said) =
         call(&["run", "--set", "data.source=postgresql://ada:an0ther-secret@host/shop?table=t"], "an0ther-secret");
     assert!(code != Some(0) && said.contains("[spec/password]"), "{said}");
+}
+
+/// Serves what lies in the project, with the digest that its bytes have there as ETag.
+fn served(project: &Project) -> Web {
+    let file = project.path(CUSTOMERS);
+    Web::new(move |asked: &Asked| match std::fs::read(&file) {
+        Ok(bytes) => {
+            let tag = format!("\"{}\"", trainyard_files::Digest::of(&bytes));
+            Reply::file(asked, &bytes, Some(&tag))
+        }
+        Err(_) => Reply::status(404),
+    })
+}
+
+#[test]
+fn an_object_is_fetched_again_only_when_it_changed() {
+    let project = Project::new();
+    let web = served(&project);
+    let by_file = project.run();
+    let url = |secret: &str| format!("{}/customers.csv?version=7&X-Amz-Signature={secret}", web.url());
+    project.edit("trainyard.yaml", SOURCE, &format!("\"{}\"", url("f1rst")));
+    assert_eq!(project.json(&["check"])["rows"], 1500);
+    assert_eq!(web.count("GET"), 1);
+    let first = project.run();
+    assert_eq!(web.count("GET"), 2);
+    // The same rows make the same model, wherever they lie.
+    assert_eq!(candidate(&first), candidate(&by_file));
+    let fetches = |arguments: &[&str]| {
+        let before = web.count("GET");
+        let result = project.json(arguments);
+        (web.count("GET") - before, result)
+    };
+    let (fetched, again) = fetches(&["run"]);
+    assert!(always(&steps(&again, "ran")), "{:?}", steps(&again, "ran"));
+    assert_eq!(fetched, 0);
+    // Neither looking nor a signature of another hour fetches it, nor do features of another version.
+    project.edit("trainyard.yaml", "f1rst", "s3c0nd");
+    for command in [&["plan"][..], &["why", "ingest"], &["check"], &["run"]] {
+        assert_eq!(fetches(command).0, 0, "{command:?}");
+    }
+    project.edit("trainyard.yaml", "features: 1", "features: 2");
+    let features = project.read("versions/features/v1.yaml").replacen("impute: median", "impute: mean", 1);
+    project.write("versions/features/v2.yaml", features);
+    let (fetched, other) = fetches(&["run"]);
+    assert_eq!(fetched, 0);
+    assert!(steps(&other, "ran").contains(&"train".to_owned()));
+    project.edit("trainyard.yaml", "features: 2", "features: 1");
+    let (fetched, verified) = fetches(&["verify", run_of(&first), "--at", "1"]);
+    assert_eq!((fetched, &verified["identical"]), (0, &json!(true)));
+
+    project.customers(300, 9, "more.csv");
+    project.grow("more.csv");
+    let (fetched, why) = fetches(&["why", "ingest"]);
+    assert_eq!((fetched, &why["action"]), (0, &json!("run")));
+    let (fetched, grown) = fetches(&["run"]);
+    assert_eq!(fetched, 1);
+    assert!(steps(&grown, "ran").contains(&"train".to_owned()));
+    let verified = project.json(&["verify", run_of(&first), "--at", "1"]);
+    assert_eq!((&verified["identical"], &verified["source_changed"]), (&json!(true), &json!(true)));
+
+    // What lets somebody in is in the specification alone, and nothing that was fetched stays.
+    let shown = format!("{}/customers.csv?version=7&X-Amz-Signature=******", web.url());
+    let compared = project.json(&["runs", "compare", run_of(&first), run_of(&grown)]);
+    let master = compared["inputs"].as_array().unwrap().iter().find(|input| input["name"] == "master").unwrap();
+    assert_eq!(master["b"]["source"], shown);
+    assert_eq!(holding(&project, b"s3c0nd"), ["trainyard.yaml"]);
+    assert!(holding(&project, b"f1rst").is_empty());
+    let left = std::fs::read_dir(project.path(".trainyard")).unwrap();
+    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with("fetch-")));
+}
+
+/// Names the files of a project that hold some bytes.
+fn holding(project: &Project, bytes: &[u8]) -> Vec<String> {
+    let holds = |text: &[u8]| text.windows(bytes.len()).any(|part| part == bytes);
+    let files = project.files().into_iter().filter(|(_, text)| holds(text));
+    files.map(|(path, _)| path.strip_prefix(project.path("")).unwrap().display().to_string()).collect()
+}
+
+#[test]
+fn what_is_typed_is_hidden_as_what_is_written() {
+    let project = Project::new();
+    let web = served(&project);
+    let source = format!("data.source={}/customers.csv?sig=s3cr3t", web.url());
+    let output = project.call(&["run", "--set", &source]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(said.contains("/customers.csv?sig=******") && !said.contains("s3cr3t"), "{said}");
+    assert!(holding(&project, b"s3cr3t").is_empty());
+}
+
+#[test]
+fn a_run_that_had_its_data_goes_on_without_the_server() {
+    let project = Project::new();
+    let web = served(&project);
+    project.edit("trainyard.yaml", SOURCE, &format!("\"{}/customers.csv?sig=s3cr3t\"", web.url()));
+    for step in ["resolve", "ingest"] {
+        project.json(&["step", step, "--run", "nightly"]);
+    }
+    let before = web.heard().len();
+    std::fs::remove_file(project.path(CUSTOMERS)).unwrap();
+    let resumed = project.json(&["resume", "nightly"]);
+    assert!(steps(&resumed, "ran").contains(&"train".to_owned()));
+    assert_eq!(web.heard().len(), before);
+    // One that had not cannot: the signature is not in its record.
+    let other = Project::new();
+    let web = served(&other);
+    other.edit("trainyard.yaml", SOURCE, &format!("\"{}/customers.csv?sig=s3cr3t\"", web.url()));
+    other.json(&["step", "resolve", "--run", "nightly"]);
+    let refused = other.call(&["step", "ingest", "--run", "nightly"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("error[source/signature]"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn nothing_half_read_is_ever_used() {
+    let project = Project::new();
+    let bytes = project.read(CUSTOMERS).into_bytes();
+    let web = Web::new(move |asked: &Asked| Reply::file(asked, &bytes, Some("\"one\"")).cut(20_000));
+    project.edit("trainyard.yaml", SOURCE, &format!("{}/customers.csv", web.url()));
+    let refused = project.call(&["run"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("error[source/cut-off]") && said.contains("nothing was written"), "{said}");
+    assert!(!project.path(".trainyard").exists());
+}
+
+#[test]
+fn a_pattern_of_a_bucket_is_run() {
+    let Some(mut server) = s3() else { return };
+    let project = Project::new();
+    let by_file = project.run();
+    let table = project.read(CUSTOMERS);
+    let (head, rows) = table.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    server.bucket("shop");
+    for (part, rows) in rows.chunks(600).enumerate() {
+        let name = format!("part-{part}.csv");
+        project.write(&name, format!("{head}\n{}\n", rows.join("\n")));
+        server.put("shop", &format!("raw/{name}"), &project.path(&name));
+    }
+    project.edit("trainyard.yaml", SOURCE, "\"s3://shop/raw/part-*.csv\"");
+    let run = || {
+        let mut command = project.command(&["run", "--json"]);
+        command.env("AWS_ENDPOINT_URL", server.url()).env("AWS_REGION", "us-east-1").env("NO_PROXY", "127.0.0.1");
+        command.env("AWS_ACCESS_KEY_ID", "ours").env("AWS_SECRET_ACCESS_KEY", "s3cr3t");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(candidate(&run()), candidate(&by_file));
+    assert!(always(&steps(&run(), "ran")));
+    assert!(holding(&project, b"s3cr3t").is_empty());
 }

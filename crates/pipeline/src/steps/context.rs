@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arrow_array::RecordBatch;
 use serde_json::Value;
 use trainyard_data::Master;
-use trainyard_diagnostics::{Diagnostic, Fault, shell_word};
+use trainyard_diagnostics::{Diagnostic, Fault, conceal, shell_word};
 use trainyard_engines::{Engine, Engines};
 use trainyard_files::{Digest, Io, ObjectStore};
 use trainyard_model::pictures::{Picture, Theme};
 use trainyard_model::{Model, Target};
+use trainyard_sources::{Listing, Runtime};
 use trainyard_spec::{Origin, Resolved, SliceSpec};
 use trainyard_tracking::{Batch, Metric, Tracking};
 
@@ -57,6 +58,8 @@ pub(crate) struct Context {
     pub(crate) mode: Mode,
     /// Where external engines are.
     pub(crate) engines: Arc<Engines>,
+    /// What waits for the servers of sources.
+    pub(crate) runtime: Arc<Runtime>,
     /// The moment that the run takes for now, in microseconds since 1970; unset where nothing runs.
     pub(crate) as_of: OnceLock<i64>,
     /// The time, which only tracking sees.
@@ -68,6 +71,8 @@ pub(crate) struct Context {
     /// The source as it was read to check the features before anything is written, by the source's digest; what was read
     /// of a database stays here until it is stored.
     pub(crate) read_ahead: Mutex<Option<(Digest, Master)>>,
+    /// What the source's server said of its objects, which stands for the whole command.
+    pub(crate) listing: Mutex<Option<Listing>>,
 }
 
 impl Context {
@@ -93,7 +98,7 @@ impl Context {
         let source = &self.resolved.project.data.source.value;
         // What has a scheme is no path.
         if source.contains("://") {
-            return shell_word(source);
+            return shell_word(&conceal(source));
         }
         typed_word(&source_path(&self.root, &self.resolved.overrides, source))
     }

@@ -8,12 +8,13 @@ use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use trainyard_data::{Master, ReadOptions};
 use trainyard_files::{Digest, Digester};
+use trainyard_sources::{Error as SourceError, Listing};
 use trainyard_spec::DataSpec;
 
-use super::context::{Context, Mode, count, to_json};
+use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
-use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
-use crate::project::{read_master, source_path};
+use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, key};
+use crate::project::{about_source, fetch_master, read_master, source_path};
 
 pub(crate) struct Ingest(pub(crate) Arc<Context>);
 
@@ -27,13 +28,21 @@ impl Ingest {
     }
 
     fn read(&self) -> Result<Master, Failure> {
-        Ok(read_master(&*self.0.io, &self.0.root, &self.0.resolved.overrides, self.data())?)
+        Ok(read_master(&*self.0.io, &self.0.root, &self.0.runtime, &self.0.resolved.overrides, self.data())?)
     }
 
     /// Reads the source ahead of the run, to check what is knowable before anything is written.
-    pub(crate) fn read_ahead(&self) -> Result<RecordBatch, Failure> {
+    ///
+    /// Objects whose table is in the cache are not fetched for it.
+    pub(crate) fn read_ahead(&self, cache: &Cache) -> Result<RecordBatch, Failure> {
         if trainyard_sources::is_database(self.data()) {
             return Ok(self.snapshot()?.1.table);
+        }
+        if trainyard_sources::is_object(self.data()) {
+            return match self.stored(cache)? {
+                Some(table) => Ok(table),
+                None => Ok(self.fetched(&mut |_, _| true)?.1.table),
+            };
         }
         let digest = self.source_digest()?;
         let master = self.read()?;
@@ -59,10 +68,89 @@ impl Ingest {
         Ok((digest, master))
     }
 
-    /// Gives the digest of the source: of a file's bytes, of the names and bytes of several, of what a database holds.
+    /// Names the source in a line: by the last part of what it is called.
+    fn file_name(&self) -> String {
+        let source = &self.data().source;
+        let shown = match trainyard_sources::is_object(self.data()) {
+            true => source.path().to_owned(),
+            false => source.shown(),
+        };
+        Path::new(&shown).file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    fn wrong(&self, error: &SourceError) -> Failure {
+        if error.is_interruption() { Failure::Interrupted } else { about_source(error, self.data()).into() }
+    }
+
+    /// Gives what the servers say of the objects; they are asked once.
+    fn listing(&self) -> Result<Listing, Failure> {
+        let mut known = self.0.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = &*known {
+            return Ok(listing.clone());
+        }
+        let listing = trainyard_sources::look(&self.0.runtime, self.data()).map_err(|error| self.wrong(&error))?;
+        *known = Some(listing.clone());
+        Ok(listing)
+    }
+
+    /// Gives what the objects hold, with the digest that they are known by; they are fetched once.
+    fn fetched(&self, watch: &mut dyn FnMut(u64, u64) -> bool) -> Result<(Digest, Master), Failure> {
+        let mut ahead = self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = &*ahead {
+            return Ok(read.clone());
+        }
+        let context = &self.0;
+        let fetched = fetch_master(&*context.io, &context.root, &context.runtime, self.data(), self.listing()?, watch);
+        let (master, listing) = fetched.map_err(|error| self.wrong(&error))?;
+        let digest = listing.digest().ok_or_else(|| internal("what was fetched has no digest"))?;
+        *context.listing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
+        *ahead = Some((digest, master.clone()));
+        Ok((digest, master))
+    }
+
+    /// Gives the table that is stored for the objects as they are now.
+    fn stored(&self, cache: &Cache) -> Result<Option<RecordBatch>, Failure> {
+        let key = key(self.name(), &self.code(), &self.inputs()?);
+        let table = || {
+            let record = cache.find(self.name(), &key)?;
+            let bytes = self.0.objects.get(record.output.artifacts.get("table")?).ok()?;
+            trainyard_data::from_parquet(&bytes, &self.data().source.shown()).ok()
+        };
+        Ok(table())
+    }
+
+    /// Fetches the objects for the run that asked for them under the digest that they had then.
+    fn fetch_for(&self, scope: &Scope) -> Result<Master, Failure> {
+        let before = self.listing()?.digest();
+        let mut told = 0;
+        let (digest, master) = self.fetched(&mut |bytes, of| {
+            let (done, all) = (bytes >> 20, of >> 20);
+            if done == told {
+                return scope.check().is_ok();
+            }
+            told = done;
+            scope.progress("fetching, MiB", done, all)
+        })?;
+        // What is stored lies under what the source was when the run asked.
+        match before {
+            Some(before) if before != digest => {
+                Err(self.wrong(&SourceError::Changed { address: self.data().source.shown() }))
+            }
+            _ => Ok(master),
+        }
+    }
+
+    /// Gives the digest of the source: of a file's bytes, of the names and bytes of several, of what a database holds, of
+    /// what the servers say of objects.
     fn source_digest(&self) -> Result<Digest, Failure> {
         if trainyard_sources::is_database(self.data()) {
             return Ok(self.snapshot()?.0);
+        }
+        if trainyard_sources::is_object(self.data()) {
+            return match self.listing()?.digest() {
+                Some(digest) => Ok(digest),
+                None => Ok(self.fetched(&mut |_, _| true)?.0),
+            };
         }
         let (source, path) = (&self.data().source, self.path());
         let files = trainyard_data::matching(&*self.0.io, &path);
@@ -126,9 +214,11 @@ impl Step for Ingest {
         let data = self.data();
         let shown = data.source.shown();
         scope.progress("reading", 0, 0);
-        let read = || match trainyard_sources::is_database(data) {
-            true => self.snapshot().map(|(_, master)| master),
-            false => self.read(),
+        let (is_database, is_object) = (trainyard_sources::is_database(data), trainyard_sources::is_object(data));
+        let read = || match () {
+            () if is_database => self.snapshot().map(|(_, master)| master),
+            () if is_object => self.fetch_for(scope),
+            () => self.read(),
         };
         let Master { table, without_target } = match &self.0.mode {
             Mode::Replay { recorded, objects } => {
@@ -147,7 +237,7 @@ impl Step for Ingest {
                     _ => read()?,
                 }
             }
-            Mode::Live if trainyard_sources::is_database(data) => read()?,
+            Mode::Live if is_database || is_object => read()?,
             Mode::Live => {
                 let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
                 match ahead {
@@ -170,9 +260,12 @@ impl Step for Ingest {
             facts: json!({
                 "rows": rows, "columns": columns, "without_target": without_target, "schema": schema,
             }),
-            headline: (file_name(&shown), size(rows, columns, without_target)),
+            headline: (self.file_name(), size(rows, columns, without_target)),
             ..Output::default()
         };
+        if is_object && let Some(listing) = &*self.0.listing.lock().unwrap_or_else(PoisonError::into_inner) {
+            output.facts["objects"] = listing.objects.iter().map(told).collect();
+        }
         output.logged.inputs = vec![("master".to_owned(), table, shown, rows as u64)];
         output.logged.files.insert("data/schema.json".to_owned(), scope.store(&to_json(&schema))?);
         Ok(output)
@@ -180,14 +273,14 @@ impl Step for Ingest {
 
     fn refresh(&self, output: &mut Output) {
         let shown = self.data().source.shown();
-        output.headline.0 = file_name(&shown);
+        output.headline.0 = self.file_name();
         for (_, _, source, _) in &mut output.logged.inputs {
             shown.clone_into(source);
         }
     }
 
     fn publish(&self, _: &Scope, _: &Record) -> Result<(), Failure> {
-        // What was read of a database is stored now.
+        // What was read of a database or a store is stored now.
         self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
@@ -211,6 +304,10 @@ fn size(rows: usize, columns: usize, without_target: usize) -> String {
     format!("{} rows × {columns} columns{left_out}", count(rows))
 }
 
-fn file_name(shown: &str) -> String {
-    Path::new(shown).file_name().map_or_else(|| shown.to_owned(), |name| name.to_string_lossy().into_owned())
+/// Says what an object was when it was read, for the record.
+fn told(object: &trainyard_sources::Object) -> Value {
+    json!({
+        "address": object.shown, "bytes": object.size, "e_tag": object.e_tag, "version": object.version,
+        "digest": object.content.map(|digest| digest.to_string()),
+    })
 }

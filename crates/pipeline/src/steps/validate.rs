@@ -161,7 +161,7 @@ impl Step for Validate {
         let options = Options { now, stop: Stop::when(scope.stop_wish()), ..Options::default() };
         let validation = validate(&suite, &Table::of(&table), &options);
         scope.check()?;
-        let source = &self.context.resolved.project.data.source.value;
+        let source = &self.context.resolved.project.data.source.shown();
         let (total, met) = (validation.judgements.len(), validation.met());
         let count = |severity| validation.failed(severity).count();
         let result = scope.store(&to_json(&validation.to_json()))?;
@@ -200,7 +200,7 @@ impl Step for Validate {
             return Vec::new();
         };
         let are = if warnings == 1 { "expectation is" } else { "expectations are" };
-        let source = &self.context.resolved.project.data.source.value;
+        let source = &self.context.resolved.project.data.source.shown();
         let warning = Diagnostic::warning("expectations/not-met", format!("{warnings} {are} not met by {source}"));
         let told = output.facts["told"].as_array().into_iter().flatten().filter_map(|line| line.as_str());
         let warning = told.fold(warning, Diagnostic::note);

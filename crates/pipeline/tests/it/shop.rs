@@ -52,6 +52,7 @@ pub(crate) fn request(root: &Path) -> Request {
         threads: 1,
         io: Arc::new(DiskIo),
         engines: Arc::new(Engines::none()),
+        runtime: Arc::default(),
     }
 }
 

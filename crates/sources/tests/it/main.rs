@@ -1,8 +1,10 @@
-//! Databases: real ones, which are read, refused, and cut off in the middle.
+//! Databases and stores of objects: real ones, which are read, refused, and cut off in the middle.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod given;
+mod objects;
 mod postgres;
 mod proxy;
 mod sqlite;
+mod stores;

@@ -361,10 +361,17 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = Diagnostic::error("spec/source", what.clone());
             spot.origin.point(diagnostic, "this is the source").help(help.clone())
         }
-        Error::PasswordInSource { place } => {
+        Error::PasswordInSource { place, scheme } => {
+            let to = match scheme.as_str() {
+                "s3" => "give it as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                "gs" => "name the file of a service account in GOOGLE_APPLICATION_CREDENTIALS",
+                "az" | "abfs" | "abfss" => "give it as AZURE_STORAGE_ACCOUNT_KEY",
+                "http" | "https" => "ask for an address that is signed, or fetch the file before",
+                _ => "put it into the variable PGPASSWORD or into ~/.pgpass",
+            };
             Diagnostic::error("spec/password", "the address of the source holds a password")
                 .note(format!("in {place}; what is written there is kept with every run"))
-                .help("take it out, and put it into the variable PGPASSWORD or into ~/.pgpass")
+                .help(format!("take it out, and {to}"))
         }
         Error::GroupConflict { first, second, why, help } => {
             exclusive(Diagnostic::error("spec/group-conflict", excluding(first, second)), first, second, why)

@@ -41,6 +41,42 @@ pub enum Address {
         /// What of it.
         rows: Rows,
     },
+    /// An object of a store, or several by a pattern.
+    Object(ObjectAddress),
+}
+
+/// What keeps objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// Amazon S3, or a server that speaks as it does.
+    S3,
+    /// Google Cloud Storage.
+    Google,
+    /// Azure Blob Storage.
+    Azure,
+    /// A web server: it gives what is named, and lists nothing.
+    Web,
+}
+
+/// An object of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectAddress {
+    /// What keeps it.
+    pub store: Store,
+    /// The bucket or container; of the web the scheme with the host, `https://host:port`.
+    pub bucket: String,
+    /// The account of Azure where the address names it.
+    pub account: Option<String>,
+    /// The name within the bucket, taken as it stands, or a pattern of names; of the web the path with the query.
+    pub name: String,
+}
+
+impl ObjectAddress {
+    /// Gives the pattern that the last part of the name is, and what is before it, where it is one.
+    pub fn pattern(&self) -> Option<(&str, &str)> {
+        let (folder, last) = self.name.rsplit_once('/').unwrap_or(("", &self.name));
+        (self.store != Store::Web && last.contains(['*', '?'])).then_some((folder, last))
+    }
 }
 
 /// A database of a server.
@@ -69,7 +105,7 @@ pub enum Rows {
     Query(String, BTreeMap<String, Parameter>),
 }
 
-const SCHEMES: [&str; 3] = ["sqlite", "postgresql", "postgres"];
+const SCHEMES: [&str; 10] = ["sqlite", "postgresql", "postgres", "s3", "gs", "az", "abfs", "abfss", "http", "https"];
 
 /// Reads the address of a source.
 pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
@@ -80,15 +116,19 @@ pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
     if let Some((user, _)) = rest.split(['/', '?', '#']).next().unwrap_or_default().rsplit_once('@')
         && user.contains(':')
     {
-        return Err(Error::PasswordInSource { place: place_in_words(&url.origin) });
+        return Err(Error::PasswordInSource { place: place_in_words(&url.origin), scheme: scheme.to_owned() });
     }
     let options = || rest.split_once('?').map_or("", |(_, options)| options);
     if options().split('&').any(|option| option.starts_with("password=")) {
-        return Err(Error::PasswordInSource { place: place_in_words(&url.origin) });
+        return Err(Error::PasswordInSource { place: place_in_words(&url.origin), scheme: scheme.to_owned() });
     }
     match scheme {
         "sqlite" => sqlite(source, rest),
         "postgresql" | "postgres" => postgres(source, rest),
+        "s3" => object(source, Store::S3, rest),
+        "gs" => object(source, Store::Google, rest),
+        "az" | "abfs" | "abfss" => object(source, Store::Azure, rest),
+        "http" | "https" => web(source, rest),
         other => {
             let near = nearest(other, SCHEMES).map(|near| format!("did you mean `{near}://`? "));
             let help = format!("{}known are {}", near.unwrap_or_default(), one_of(&SCHEMES, usize::MAX));
@@ -97,8 +137,66 @@ pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
     }
 }
 
-/// Takes the path of a file, and refuses what only a database has.
+/// Takes the path of a file.
 fn file(source: &SourceSpec) -> Result<Address, Error> {
+    no_database(source)?;
+    Ok(Address::File(source.url.value.clone()))
+}
+
+/// Takes `BUCKET/NAME`, with `CONTAINER@ACCOUNT…/NAME` for Azure. Names are no addresses: nothing in them is decoded.
+fn object(source: &SourceSpec, store: Store, rest: &str) -> Result<Address, Error> {
+    no_database(source)?;
+    let url = &source.url;
+    let (scheme, _) = url.value.split_once("://").unwrap_or_default();
+    let (bucket, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let (bucket, account) = match bucket.split_once('@').filter(|_| store == Store::Azure) {
+        Some((container, host)) => (container, Some(host.split('.').next().unwrap_or(host).to_owned())),
+        None => (bucket, None),
+    };
+    let what = if store == Store::Azure { "container" } else { "bucket" };
+    let help = format!("write {scheme}://{}/FOLDER/FILE.csv", what.to_uppercase());
+    if bucket.is_empty() || account.as_ref().is_some_and(String::is_empty) {
+        return Err(wrong(url, "", format!("the address names no {what}"), help));
+    }
+    if name.is_empty() || name.ends_with('/') {
+        return Err(wrong(url, "", format!("the address names no object of the {what}"), help));
+    }
+    if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        let what = format!("`{name}` is not the name of an object: a part of it is empty, `.` or `..`");
+        return Err(wrong(url, "", what, help));
+    }
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if bucket.contains(['*', '?']) || folder.contains(['*', '?']) {
+        return Err(wrong(url, "", "a pattern stands only in the last part of an address", help));
+    }
+    let (bucket, name) = (bucket.to_owned(), name.to_owned());
+    Ok(Address::Object(ObjectAddress { store, bucket, account, name }))
+}
+
+/// Takes `HOST/PATH?QUERY`.
+fn web(source: &SourceSpec, rest: &str) -> Result<Address, Error> {
+    no_database(source)?;
+    let url = &source.url;
+    let (scheme, _) = url.value.split_once("://").unwrap_or_default();
+    let (host, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = name.split(['?', '#']).next().unwrap_or_default();
+    let help = format!("write {scheme}://HOST/FOLDER/FILE.csv");
+    if host.is_empty() || host.contains(['?', '#', '@', ' ']) {
+        return Err(wrong(url, "", "the address names no host", help));
+    }
+    if path.is_empty() || path.ends_with('/') {
+        return Err(wrong(url, "", "the address names no file of the web server", help));
+    }
+    if path.contains('*') {
+        let what = "a web server does not say which files it has: a pattern finds none";
+        return Err(wrong(url, "", what, "name one file, or take the files from a bucket or a folder"));
+    }
+    let name = name.split('#').next().unwrap_or(name).to_owned();
+    Ok(Address::Object(ObjectAddress { store: Store::Web, bucket: format!("{scheme}://{host}"), account: None, name }))
+}
+
+/// Refuses what only a database has.
+fn no_database(source: &SourceSpec) -> Result<(), Error> {
     let help = "name a database: sqlite:///FILE or postgresql://USER@HOST/DATABASE";
     let asked = [(&source.table, ".table", "a table"), (&source.query, ".query", "a query")];
     for (value, key, what) in asked {
@@ -109,7 +207,7 @@ fn file(source: &SourceSpec) -> Result<Address, Error> {
     if !source.parameters.is_empty() {
         return Err(wrong(&source.url, "", "parameters are given without a query", help));
     }
-    Ok(Address::File(source.url.value.clone()))
+    Ok(())
 }
 
 fn sqlite(source: &SourceSpec, rest: &str) -> Result<Address, Error> {

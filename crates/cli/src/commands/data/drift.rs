@@ -1,11 +1,9 @@
 //! `trainyard data drift`.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, write_atomic};
-use trainyard_pipeline::{Request as Project, figure};
+use trainyard_pipeline::{Given, Request as Project, figure, given};
 use trainyard_quality::drift::{ColumnDrift, Kind, Report, Request, Rules, drift, page};
 
 use crate::arguments::Drift;
@@ -14,8 +12,9 @@ use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, number, table};
 
 pub(super) fn run(arguments: &Drift, project: &Project, printer: Printer) -> Result<u8, Stop> {
-    let read = |path: &Path| super::read_as_project(path, project);
-    let (then, now) = (read(&arguments.reference)?, read(&arguments.current)?);
+    let files = (given(project, &arguments.reference)?, given(project, &arguments.current)?);
+    let read = |file: &Given| super::read_as_project(file, project);
+    let (then, now) = (read(&files.0)?, read(&files.1)?);
     let asked: Vec<String> = arguments.columns.iter().chain(&arguments.target).cloned().collect();
     super::known("drift/unknown-column", &asked, &[&then, &now])?;
     let tests = || arguments.tests.iter().copied();
@@ -36,7 +35,7 @@ pub(super) fn run(arguments: &Drift, project: &Project, printer: Printer) -> Res
     if report.compared == 0 {
         return Err(nothing(&report).into());
     }
-    let names = [&arguments.reference, &arguments.current].map(|path| path.display().to_string());
+    let names = [files.0.shown, files.1.shown];
     if let Some(path) = &arguments.html {
         write_atomic(&DiskIo, path, page(&report, [&names[0], &names[1]]).as_bytes())?;
     }

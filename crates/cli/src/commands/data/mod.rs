@@ -4,13 +4,11 @@ mod drift;
 mod profile;
 mod validate;
 
-use std::path::Path;
-
 use arrow_array::RecordBatch;
 use trainyard_data::{Error, ReadOptions};
 use trainyard_diagnostics::{Diagnostic, there_are};
 use trainyard_files::DiskIo;
-use trainyard_pipeline::{Request, read_options};
+use trainyard_pipeline::{Given, Request, read_options};
 
 use crate::arguments::Data;
 use crate::printer::Printer;
@@ -25,9 +23,8 @@ pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<
 }
 
 /// Reads a table as the project reads its own, where there is one.
-fn read_as_project(path: &Path, request: &Request) -> Result<RecordBatch, Stop> {
-    let shown = path.display().to_string();
-    as_project(request, |options| trainyard_data::read(&DiskIo, path, &shown, options))
+fn read_as_project(given: &Given, request: &Request) -> Result<RecordBatch, Stop> {
+    as_project(request, |options| trainyard_data::read(&DiskIo, &given.path, &given.shown, options))
 }
 
 /// Does `read` with what the project says of its own data, where there is one. What it says of columns that the table does

@@ -1,13 +1,12 @@
 //! `trainyard data profile`.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use trainyard_data::{Batches, Stray};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::{Request, figure};
+use trainyard_pipeline::{Given, Request, figure, given};
 use trainyard_quality::profile::{ColumnProfile, Histogram, Note, Profile, Profiler, Scalar, TargetProfile, Top, page};
 use trainyard_spec::ColumnType;
 
@@ -17,10 +16,11 @@ use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, cut, number, table};
 
 pub(super) fn run(arguments: &Arguments, request: &Request, printer: Printer) -> Result<u8, Stop> {
-    let shown = arguments.file.display().to_string();
+    let file = given(request, &arguments.file)?;
+    let shown = &file.shown;
     let io: Arc<dyn Io> = Arc::new(DiskIo);
     let wrong = |error: trainyard_data::Error| Stop::from(error.diagnostic());
-    let batches = super::as_project(request, |options| Batches::open(&io, &arguments.file, &shown, options))?;
+    let batches = super::as_project(request, |options| Batches::open(&io, &file.path, shown, options))?;
     let schema = batches.schema();
     let asked: Vec<String> = arguments.target.iter().cloned().collect();
     super::known("data/unknown-column", &asked, &[&RecordBatch::new_empty(schema.clone())])?;
@@ -31,9 +31,9 @@ pub(super) fn run(arguments: &Arguments, request: &Request, printer: Printer) ->
         profile.note(&stray.column, mixed(stray));
     }
     if let Some(path) = &arguments.html {
-        write_atomic(&DiskIo, path, page(&profile, &shown).as_bytes())?;
+        write_atomic(&DiskIo, path, page(&profile, shown).as_bytes())?;
     }
-    printer.result(|| document(&profile, &shown), |paint| text(&profile, &shown, paint))?;
+    printer.result(|| document(&profile, shown), |paint| text(&profile, shown, paint))?;
     Ok(0)
 }
 
@@ -63,14 +63,13 @@ fn noun(kind: ColumnType) -> &'static str {
 }
 
 /// Profiles a table that is read by its first values, as runs of the project read it.
-pub(super) fn of(path: &Path, request: &Request) -> Result<Profile, Stop> {
-    let shown = path.display().to_string();
+pub(super) fn of(file: &Given, request: &Request) -> Result<Profile, Stop> {
     let io: Arc<dyn Io> = Arc::new(DiskIo);
     let wrong = |error: trainyard_data::Error| Stop::from(error.diagnostic());
-    let batches = super::as_project(request, |options| Batches::open(&io, path, &shown, options))?;
+    let batches = super::as_project(request, |options| Batches::open(&io, &file.path, &file.shown, options))?;
     if !batches.strays().is_empty() {
         // Nothing that is said of such a table would hold when it is read for a run; this says why.
-        super::read_as_project(path, request)?;
+        super::read_as_project(file, request)?;
     }
     let mut profiler = Profiler::new(&batches.schema(), None);
     batches.scan(&mut |batch| profiler.add(batch)).map_err(wrong)?;

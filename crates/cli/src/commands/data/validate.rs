@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::Request;
+use trainyard_pipeline::{Request, given};
 use trainyard_quality::expectations::{
     Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate,
 };
@@ -38,20 +38,21 @@ fn judge(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8
         Stop::from(vec![missing_suite(&shown(&path), &error, &command)])
     })?;
     let suite = Suite::from_bytes(&bytes, &shown(&path)).map_err(|problems| problems.into_vec())?;
-    let batch = read_as_project(&file, request)?;
+    let table = given(request, &file)?;
+    let batch = read_as_project(&table, request)?;
     let this_moment =
         || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
     let now = arguments.as_of.or_else(this_moment);
     let validation = validate(&suite, &Table::of(&batch), &Options { now, ..Options::default() });
     let is_refused = validation.failed(Severity::Critical).next().is_some();
-    printer.result(|| validation.to_json(), |paint| text_of(&validation, &file, &batch, paint))?;
+    printer.result(|| validation.to_json(), |paint| text_of(&validation, &table.shown, &batch, paint))?;
     Ok(if is_refused { Fault::Refused.exit_code() } else { 0 })
 }
 
-fn text_of(validation: &Validation, file: &Path, batch: &RecordBatch, paint: Paint) -> String {
+fn text_of(validation: &Validation, file: &str, batch: &RecordBatch, paint: Paint) -> String {
     let mut text = format!(
         "{}: {} × {}, held against {}\n\n",
-        clean(&shown(file)),
+        clean(file),
         counted(batch.num_rows(), "row"),
         counted(batch.num_columns(), "column"),
         match validation.suite.as_str() {
@@ -100,7 +101,7 @@ fn init(file: &Path, out: Option<&Path>, request: &Request, printer: Printer) ->
         let problem = Diagnostic::error("expectations/exists", title).help("name another file with --out");
         return Err(vec![problem].into());
     }
-    let suite = propose_from(&name, &super::profile::of(file, request)?);
+    let suite = propose_from(&name, &super::profile::of(&given(request, file)?, request)?);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DiskIo.create_dir_all(folder).map_err(|error| {
             let title = format!("the folder {} can't be made: {error}", shown(folder));

@@ -1,4 +1,4 @@
-//! What is wrong with packed files, JSON lines, several files, and databases.
+//! What is wrong with packed files, JSON lines, several files, databases, and objects of stores.
 
 use rusqlite::Connection;
 
@@ -29,6 +29,11 @@ fn shop(project: &Project, section: &str) {
 fn query(project: &Project, query: &str, parameters: &str) {
     let section = format!("{{url: \"sqlite:///data/raw/shop.db\", query: \"{query}\", parameters: {{{parameters}}}}}");
     shop(project, &section);
+}
+
+/// Makes the source an address.
+fn address(project: &Project, address: &str) {
+    project.edit(PROJECT, "data/raw/customers.csv", &format!("\"{address}\""));
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -138,6 +143,17 @@ pub(super) const CASES: &[Case] = &[
         },
         &["run"],
     ),
+    ("no bucket in an address", |project| address(project, "s3:///customers.csv"), &["run"]),
+    ("no object in an address", |project| address(project, "az://shop/raw/"), &["run"]),
+    ("a pattern of folders", |project| address(project, "gs://shop/*/customers.csv"), &["run"]),
+    ("a pattern of a web server", |project| address(project, "https://files.example/part-*.csv"), &["run"]),
+    ("a password for a store", |project| address(project, "s3://ada:s3cr3t@shop/customers.csv"), &["run"]),
+    (
+        "an object of no known ending",
+        |project| address(project, "https://127.0.0.1:1/customers.xlsx?sig=s3cr3t"),
+        &["run"],
+    ),
+    ("no web server", |project| address(project, "http://127.0.0.1:1/customers.csv?version=2&sig=s3cr3t"), &["run"]),
     ("an empty line of JSON", |project| lines(project, "\n \n"), &["run"]),
     (
         "a file of a database that is absent",

@@ -1,0 +1,104 @@
+//! A server that speaks as S3 does, of a test's own: in a process of the pinned Python, on a free port, ended after.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::python;
+
+/// Serves until its input ends, which it does with the process that started it; makes buckets and objects on the way.
+const SERVER: &str = r#"
+import json, os, sys
+import boto3
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+client = boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}",
+                      aws_access_key_id="ours", aws_secret_access_key="secret")
+print(json.dumps(port), flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["key"] is None:
+        client.create_bucket(Bucket=asked["bucket"])
+        answer = None
+    else:
+        client.upload_file(asked["file"], asked["bucket"], asked["key"])
+        answer = client.head_object(Bucket=asked["bucket"], Key=asked["key"])["ETag"]
+    print(json.dumps(answer), flush=True)
+os._exit(0)
+"#;
+
+/// A running server; it lets everybody in.
+#[derive(Debug)]
+pub struct S3 {
+    port: u64,
+    server: Child,
+    asked: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Starts a server; prints why a test is skipped where the Python environment is absent.
+///
+/// # Panics
+/// Panics when it is absent although `TRAINYARD_REQUIRE_JUDGES` is set, and when the server does not start.
+pub fn s3() -> Option<S3> {
+    let judge = python("objects")?;
+    let mut command = Command::new(judge.interpreter());
+    command.args(["-W", "ignore", "-c", SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // A proxy is no way to this machine.
+    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    let mut server = command.spawn().expect("the judge's interpreter starts");
+    let asked = server.stdin.take();
+    let answers = BufReader::new(server.stdout.take().expect("it is a pipe"));
+    let mut s3 = S3 { port: 0, server, asked, answers };
+    s3.port = s3.answer().as_u64().expect("the server says where it listens");
+    Some(s3)
+}
+
+impl S3 {
+    fn answer(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the server can be heard");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server did not do it: {line} {error}"))
+    }
+
+    fn ask(&mut self, bucket: &str, key: Option<&str>, file: Option<&Path>) -> Value {
+        let asked = json!({ "bucket": bucket, "key": key, "file": file });
+        let input = self.asked.as_mut().expect("the server runs");
+        writeln!(input, "{asked}").expect("the server listens");
+        self.answer()
+    }
+
+    /// Gives where it listens, as `AWS_ENDPOINT_URL` names it.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Panics
+    /// Panics when the server does not.
+    pub fn bucket(&mut self, name: &str) {
+        self.ask(name, None, None);
+    }
+
+    /// Makes an object of a file, in the place of the one of that name; gives its ETag.
+    ///
+    /// # Panics
+    /// Panics when the server does not.
+    pub fn put(&mut self, bucket: &str, key: &str, file: &Path) -> String {
+        self.ask(bucket, Some(key), Some(file)).as_str().expect("an object has an ETag").to_owned()
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        // Its input ends, and so does it.
+        drop(self.asked.take());
+        let _ = self.server.wait();
+    }
+}
