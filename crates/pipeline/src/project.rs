@@ -131,8 +131,8 @@ pub(crate) fn fetch_master(
 ) -> Result<(Master, Listing), SourceError> {
     let state = root.join(STATE);
     let is_new = !io.exists(&state);
-    let scratch = fetch_folder(&state);
-    let failed = |error| SourceError::File(FileError::io(Operation::Create, &scratch.0, error).diagnostic());
+    let scratch = fetch_folder(&state, FETCH);
+    let failed = |error| SourceError::File(Box::new(FileError::io(Operation::Create, &scratch.0, error).diagnostic()));
     let fetched = io.create_dir_all(&scratch.0).map_err(failed).and_then(|()| {
         let (table, listing) = trainyard_sources::fetch(runtime, io, &scratch.0, data, listing, watch)?;
         Ok((Master::of(table, data).map_err(SourceError::Data)?, listing))
@@ -145,11 +145,24 @@ pub(crate) fn fetch_master(
     fetched
 }
 
+/// Gives the recorded configuration of a run what lets somebody in, which no record holds, from the project as it is now;
+/// nothing where that has another source.
+pub(crate) fn complete(mut recorded: Resolved, request: &Request) -> Resolved {
+    let source = &mut recorded.project.data.source;
+    // Stars are all that is left of it.
+    if source.value.contains("=*")
+        && let Ok(now) = load(&*request.io, request)
+    {
+        source.complete(&now.project.data.source);
+    }
+    recorded
+}
+
 /// Names a folder that nobody else fetches into.
-fn fetch_folder(parent: &Path) -> Scratch {
+fn fetch_folder(parent: &Path, prefix: &str) -> Scratch {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    Scratch(parent.join(format!("{FETCH}{}-{}-{number}", std::process::id(), now_ms())))
+    Scratch(parent.join(format!("{prefix}{}-{}-{number}", std::process::id(), now_ms())))
 }
 
 /// A table on the disk: a file as it was named, or the object of a store as it was fetched, which goes with this.
@@ -172,8 +185,10 @@ pub fn given(request: &Request, named: &Path) -> Result<Given, Diagnostic> {
     };
     // Where there is no project there is no folder of its own.
     let state = request.root.join(STATE);
-    let parent = if request.io.exists(&state) { state } else { std::env::temp_dir().join("trainyard") };
-    let scratch = fetch_folder(&parent);
+    let scratch = match request.io.exists(&state) {
+        true => fetch_folder(&state, FETCH),
+        false => fetch_folder(&std::env::temp_dir(), "trainyard-fetch-"),
+    };
     let failed = |error| FileError::io(Operation::Create, &scratch.0, error).diagnostic();
     request.io.create_dir_all(&scratch.0).map_err(failed)?;
     let found = trainyard_sources::download(&request.runtime, &*request.io, &scratch.0, address);

@@ -131,7 +131,7 @@ pub fn resume(
 
 /// Reads the configuration that a run recorded, and refuses flags that ask for another one.
 fn recorded_as_asked(stores: &Stores, run: &str, request: &Request) -> Result<Resolved, Vec<Diagnostic>> {
-    let resolved = stores.recorded(run)?;
+    let resolved = project::complete(stores.recorded(run)?, request);
     let asked = [
         ("--split", request.choose.split, resolved.split.version),
         ("--features", request.choose.features, resolved.features.version),

@@ -9,7 +9,7 @@ use trainyard_files::ObjectStore;
 
 use crate::engine::{Cancel, Done, Engine, Entry, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
 use crate::look::find_run;
-use crate::project::{Request, STATE};
+use crate::project::{self, Request, STATE};
 use crate::session::{Failure, graph_of};
 use crate::steps::{ENGINE, Mode};
 use crate::stores::{Scratch, Stores, VERIFY, now_ms};
@@ -75,6 +75,9 @@ pub fn verify(
     let stores = Stores::look(&request.io, &request.root)?;
     let run = find_run(&crate::look::run_states(&request.root)?, run)?.run.clone();
     let resolved = stores.recorded(&run)?;
+    // What is compared is the record, whatever a secret's length is by now.
+    let document = Arc::new(resolved.to_json());
+    let resolved = project::complete(resolved, request);
     let entries = stores.entries(&run)?;
     let recorded: BTreeMap<String, Record> =
         Journal::done(&entries).into_iter().map(|(name, (record, _, _))| (name, record)).collect();
@@ -95,6 +98,7 @@ pub fn verify(
         let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));
         let mode = Mode::Replay { recorded: recorded.clone(), objects: Arc::clone(&stores.objects) };
         let context = stores.context(resolved.clone(), &run, mode, request);
+        let _ = context.document.set(Arc::clone(&document));
         if let Some(as_of) = Journal::as_of(&entries) {
             let _ = context.as_of.set(as_of);
         }

@@ -71,7 +71,7 @@ pub enum Error {
     /// The address is that of a record, which holds no signature.
     Hidden { address: String },
     /// What is fetched can't be written.
-    File(Diagnostic),
+    File(Box<Diagnostic>),
     /// The user asked to stop.
     Interrupted,
 }
@@ -272,9 +272,9 @@ impl Error {
             Error::Hidden { address } => {
                 let title = format!("{address} can't be read again: a run does not keep what lets somebody in");
                 Diagnostic::error("source/signature", title)
-                    .help("start another run: `trainyard run`, with an address that is signed")
+                    .help("write the same address, signed, into `data.source`; or start another run")
             }
-            Error::File(problem) => problem.clone(),
+            Error::File(problem) => (**problem).clone(),
             Error::Interrupted => {
                 Diagnostic::error("source/cut-off", "reading the source was stopped").help("repeat the command")
             }

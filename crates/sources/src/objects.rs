@@ -11,7 +11,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use arrow_array::RecordBatch;
 use object_store::path::Path;
-use object_store::{Error as Failure, GetOptions, ObjectMeta};
+use object_store::{GetOptions, ObjectMeta};
 use trainyard_data::{Error as DataError, ReadOptions};
 use trainyard_diagnostics::conceal;
 use trainyard_files::{Digest, Digester, Io};
@@ -210,7 +210,7 @@ async fn in_folder(
     let asked = tokio::time::timeout(fetch::SILENCE, connection.store.list_with_delimiter(prefix)).await;
     match asked.map_err(|_| Stop::Lost("it does not answer".to_owned()))? {
         Ok(found) => Ok(found.objects),
-        Err(Failure::NotFound { .. }) => {
+        Err(error) if failure::is_absent(&error) => {
             let bucket = address.bucket.clone();
             Err(Error::NoBucket { bucket, store: address.store }.into())
         }

@@ -138,6 +138,20 @@ impl SourceSpec {
         &url[..end.unwrap_or(url.len())]
     }
 
+    /// Takes from `now` what lets somebody in and is in no record, where it is the same source; says whether it is.
+    pub fn complete(&mut self, now: &SourceSpec) -> bool {
+        // A secret of another length is another number of stars.
+        let plain = |source: &SourceSpec| -> String {
+            let url = conceal(&source.url.value);
+            url.split('&').map(|part| part.trim_end_matches('*')).collect::<Vec<_>>().join("&")
+        };
+        let is_same = plain(self) == plain(now);
+        if is_same {
+            self.url.value.clone_from(&now.url.value);
+        }
+        is_same
+    }
+
     /// Gives the source as it is recorded: without what lets somebody in.
     fn recorded(&self) -> SourceSpec {
         let mut recorded = self.clone();

@@ -215,10 +215,11 @@ impl Step for Ingest {
         let shown = data.source.shown();
         scope.progress("reading", 0, 0);
         let (is_database, is_object) = (trainyard_sources::is_database(data), trainyard_sources::is_object(data));
-        let read = || match () {
-            () if is_database => self.snapshot().map(|(_, master)| master),
-            () if is_object => self.fetch_for(scope),
-            () => self.read(),
+        let read = || {
+            if is_database {
+                return self.snapshot().map(|(_, master)| master);
+            }
+            if is_object { self.fetch_for(scope) } else { self.read() }
         };
         let Master { table, without_target } = match &self.0.mode {
             Mode::Replay { recorded, objects } => {

@@ -34,10 +34,14 @@ pub(super) fn stop(address: &ObjectAddress, shown: &str, error: &Failure) -> Sto
     let cause = cause(error);
     let address_of = || shown.to_owned();
     match error {
-        Failure::NotFound { .. } => {
+        _ if is_absent(error) => {
             Error::NoObject { address: address_of(), store: address.store, pattern: false, near: Vec::new() }.into()
         }
         Failure::PermissionDenied { .. } | Failure::Unauthenticated { .. } => {
+            Error::Denied { address: address_of(), store: address.store, cause }.into()
+        }
+        // What listing refuses comes without a kind.
+        _ if [Some(401), Some(403)].contains(&status(&cause)) => {
             Error::Denied { address: address_of(), store: address.store, cause }.into()
         }
         _ if cause.contains("redirect without LOCATION") => {
@@ -62,6 +66,11 @@ pub(super) fn stop(address: &ObjectAddress, shown: &str, error: &Failure) -> Sto
             _ => Stop::Lost(cause),
         },
     }
+}
+
+/// Says whether what is asked for is not there.
+pub(super) fn is_absent(error: &Failure) -> bool {
+    matches!(error, Failure::NotFound { .. }) || status(&cause(error)) == Some(404)
 }
 
 /// Finds the number that an answer begins with: `503 Service Unavailable: …`.

@@ -51,7 +51,7 @@ impl<'a> Part<'a> {
 }
 
 fn failed(operation: Operation, path: &FilePath, error: std::io::Error) -> Error {
-    Error::File(FileError::io(operation, path, error).diagnostic())
+    Error::File(Box::new(FileError::io(operation, path, error).diagnostic()))
 }
 
 /// Writes an object into a new file at `path`; `object` then says what was read, by its content too.

@@ -65,3 +65,26 @@ fn a_refit_on_validation_rows_that_are_not_there_is_a_warning() {
     assert_eq!(with("{train: 0.8, reference_test: 0.2}"), ["spec/refit"]);
     assert_eq!(with("{train: 0.6, validation: 0.2, reference_test: 0.2}"), [""; 0]);
 }
+
+#[test]
+fn what_lets_somebody_in_is_in_no_record() {
+    let source = "data.source=https://h.example/a.csv?part=1&X-Amz-Signature=s3cr3t";
+    let resolved = resolve(&Given::default_project().with_flags(&["--set", source]).files()).unwrap();
+    assert!(resolved.project.data.source.value.ends_with("s3cr3t"));
+    let record = resolved.to_json();
+    let shown = "https://h.example/a.csv?part=1&X-Amz-Signature=******";
+    assert_eq!(record["project"]["data"]["source"], shown);
+    assert_eq!(record["overrides"], json!([["data.source", shown]]));
+    assert!(!record.to_string().contains("s3cr3t"));
+    // The same source is known again in another signature, and no other is.
+    let mut back = Resolved::from_json(&record).unwrap();
+    let other = |address: &str| {
+        let flag = format!("data.source={address}");
+        resolve(&Given::default_project().with_flags(&["--set", &flag]).files()).unwrap().project.data.source
+    };
+    let recorded = &mut back.project.data.source;
+    assert!(!recorded.complete(&other("https://h.example/a.csv?part=2&X-Amz-Signature=an0ther")));
+    assert!(!recorded.complete(&other("https://h.example/b.csv?part=1&X-Amz-Signature=an0ther")));
+    assert!(recorded.complete(&other("https://h.example/a.csv?part=1&X-Amz-Signature=an0ther")));
+    assert!(recorded.value.ends_with("an0ther"));
+}
