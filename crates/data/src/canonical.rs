@@ -54,12 +54,25 @@ pub(crate) fn canonical_table(
     let cast: Vec<Option<ArrayRef>> = table.columns().par_iter().map(canonical).collect();
     let mut fields = Vec::with_capacity(cast.len());
     let mut columns = Vec::with_capacity(cast.len());
-    for (field, column) in schema.fields().iter().zip(cast) {
+    for ((field, before), column) in schema.fields().iter().zip(table.columns()).zip(cast) {
         let column = column.ok_or_else(|| Error::UnsupportedType {
             file: file.to_owned(),
             column: field.name().clone(),
             kind: field.data_type().to_string(),
         })?;
+        let missing = before.logical_nulls();
+        if column.null_count() > missing.as_ref().map_or(0, |missing| missing.null_count()) {
+            let is_lost =
+                |row: &usize| column.is_null(*row) && missing.as_ref().is_none_or(|missing| missing.is_valid(*row));
+            return Err(Error::Value {
+                file: file.to_owned(),
+                row: (0..column.len()).find(is_lost).unwrap_or(0) + 1,
+                column: field.name().clone(),
+                kind: type_name(column.data_type()),
+                value: "a moment that microseconds do not reach".to_owned(),
+                declared: false,
+            });
+        }
         fields.push(Field::new(field.name(), column.data_type().clone(), true));
         columns.push(column);
     }

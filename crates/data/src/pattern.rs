@@ -23,12 +23,18 @@ pub fn matching(io: &dyn Io, path: &Path) -> Option<Vec<PathBuf>> {
     if !pattern.contains(['*', '?']) || io.exists(path) {
         return None;
     }
-    let mut files = io.list(path.parent()?).unwrap_or_default();
+    let mut files = io.list(folder_of(path)).unwrap_or_default();
     files.retain(|file| {
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        is_match(pattern, name) && io.metadata(file).is_ok_and(|found| !found.is_dir)
+        // A name that is no text is a file nevertheless.
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        is_match(pattern, &name) && io.metadata(file).is_ok_and(|found| !found.is_dir)
     });
     Some(files)
+}
+
+/// Gives the folder that a path lies in, for one without a folder the current one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Says whether a name is one that a pattern names ([`matching`]).

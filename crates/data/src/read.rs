@@ -103,6 +103,30 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
     }
 }
 
+/// Reads the wanted columns of a file or several, as [`read`], and gives the names of all columns with them.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_part(
+    io: &dyn Io,
+    path: &Path,
+    shown: &str,
+    options: &ReadOptions,
+) -> Result<(RecordBatch, Vec<String>), Error> {
+    match pattern::named(io, path, shown) {
+        // What is said of names is said of the table that all files are together.
+        Some(files) => {
+            let whole = read_files(io, &files, shown, &ReadOptions { columns: None, ..options.clone() })?;
+            Ok((whole.clone(), names(&whole.schema())))
+        }
+        None => {
+            let found = read_one(io, path, shown, options)?;
+            let kept = |name: &String| !options.drop.contains(name);
+            Ok((found.table, found.names.into_iter().filter(kept).collect()))
+        }
+    }
+}
+
 /// Reads several files, each with what it is called in messages, as one table that is called `shown`, one after the other.
 ///
 /// # Errors
@@ -170,7 +194,7 @@ pub fn without(table: RecordBatch, file: &str, options: &ReadOptions) -> Result<
 }
 
 pub(crate) fn missing(io: &dyn Io, path: &Path, shown: &str) -> Error {
-    let neighbours = path.parent().and_then(|folder| io.list(folder).ok()).unwrap_or_default();
+    let neighbours = io.list(pattern::folder_of(path)).unwrap_or_default();
     let names: Vec<String> =
         neighbours.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

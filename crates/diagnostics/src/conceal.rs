@@ -1,6 +1,7 @@
 //! Passwords and signatures in addresses, which no message shows.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What ends the part of an address that may hold a password.
 const ENDS: [char; 12] = ['/', '?', '#', ' ', '\t', '\n', '"', '\'', '`', '<', '>', ','];
@@ -9,7 +10,7 @@ const ENDS: [char; 12] = ['/', '?', '#', ' ', '\t', '\n', '"', '\'', '`', '<', '
 const BEHIND: [char; 8] = [' ', '\t', '\n', '"', '\'', '`', '<', '>'];
 
 /// What the name of a query's part holds whose value lets somebody in: signatures of the cloud stores, tokens, keys.
-const SECRET: [&str; 9] = ["sig", "token", "secret", "passw", "pwd", "credential", "key", "auth", "policy"];
+const SECRET: [&str; 9] = ["sig", "token", "secret", "pass", "pwd", "credential", "key", "auth", "policy"];
 
 /// Puts stars in the place of the password of every address in a text (`scheme://user:password@host`) and of the values in
 /// its query that let somebody in (`?X-Amz-Signature=…`, `&sig=…`), as many as there are letters, so that nothing else moves.
@@ -22,16 +23,18 @@ pub fn conceal(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        let end = after.find(ENDS).unwrap_or(after.len());
-        let (authority, behind) = after.split_at(end);
-        match authority.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?, host))) {
-            Some(((user, password), host)) => {
-                shown.extend([user, ":"]);
-                shown.extend(password.chars().map(|_| '*'));
-                shown.extend(["@", host]);
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| before.ends_with(scheme));
+        let login = password(&after[..after.find(BEHIND).unwrap_or(after.len())], is_postgres);
+        let after = match login {
+            Some(password) => {
+                shown.push_str(&after[..password.start]);
+                shown.extend(after[password.clone()].chars().map(|_| '*'));
+                &after[password.end..]
             }
-            None => shown.push_str(authority),
-        }
+            None => after,
+        };
+        let (authority, behind) = after.split_at(after.find(ENDS).unwrap_or(after.len()));
+        shown.push_str(authority);
         let end = behind.find(BEHIND).unwrap_or(behind.len());
         // Another address may follow without a space; one in the query is a part of it.
         let query = behind[..end].find('?').unwrap_or(end);
@@ -44,10 +47,47 @@ pub fn conceal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Finds the password in what follows the scheme of an address: between the first `:` and the last `@` of what names who
+/// asks and the host. In an address of PostgreSQL it may hold signs that should have been encoded, such as `/`.
+pub fn password(rest: &str, is_postgres: bool) -> Option<Range<usize>> {
+    let authority = rest.find(ENDS).unwrap_or(rest.len());
+    let colon = rest[..authority].find(':')?;
+    if let Some(at) = rest[..authority].rfind('@') {
+        return (colon < at).then_some(colon + 1..at);
+    }
+    let at = rest.find('@').filter(|_| is_postgres)?;
+    // Behind a port and a database an option may have one.
+    let behind = &rest[colon + 1..at];
+    let is_port = behind[..behind.find('/').unwrap_or(0)].bytes().all(|byte| byte.is_ascii_digit());
+    (!(is_port && behind.contains('?'))).then_some(colon + 1..at)
+}
+
 /// Says whether the value of a query's part lets somebody in.
 fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = plain(name).to_ascii_lowercase();
     SECRET.iter().any(|secret| name.contains(secret))
+}
+
+/// Writes encoded letters (`%77`) as themselves.
+fn plain(name: &str) -> String {
+    let mut parts = name.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                text.push(char::from(byte));
+                text.push_str(&part[2..]);
+            }
+            None => text.extend(["%", part]),
+        }
+    }
+    text
+}
+
+/// Says whether a part of a query gives a password, however its name is written.
+pub fn is_password(part: &str) -> bool {
+    let name = plain(part.split('=').next().unwrap_or_default()).to_ascii_lowercase();
+    name.starts_with("pass") || name.starts_with("pwd")
 }
 
 fn conceal_query(path: &str, shown: &mut String) {
@@ -85,6 +125,16 @@ mod tests {
         }
         assert_eq!(conceal("to postgresql://ada:sécret@host:1/db!"), "to postgresql://ada:******@host:1/db!");
         assert_eq!(conceal("a://b:c@d e://f:g@h:i@j"), "a://b:*@d e://f:*****@j");
+        // Signs that should have been encoded hide nothing.
+        for (text, shown) in [
+            ("postgresql://ada:p/q@h/db", "postgresql://ada:***@h/db"),
+            ("postgres://ada:p?q@h/db?table=t", "postgres://ada:***@h/db?table=t"),
+            ("postgresql://ada:5432/q@h/db", "postgresql://ada:******@h/db"),
+            ("postgresql://h:5432/db?query=a@b", "postgresql://h:5432/db?query=a@b"),
+            ("postgresql://h/db?passwd=x&Pass%77ord=yz", "postgresql://h/db?passwd=*&Pass%77ord=**"),
+        ] {
+            assert_eq!(conceal(text), shown);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod source;
 mod width;
 mod words;
 
-pub use conceal::conceal;
+pub use conceal::{conceal, is_password, password};
 pub use diagnostic::{Diagnostic, Fault, Label, Severity};
 pub use nearest::{nearest, one_of, there_are};
 pub use problems::Problems;

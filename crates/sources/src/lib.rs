@@ -50,7 +50,7 @@ pub fn read(io: &dyn Io, root: &Path, runtime: &Runtime, data: &DataSpec) -> Res
     let address = data.source.address().map_err(Error::Address)?;
     let table = match &address {
         Address::Sqlite { path, rows } => sqlite::read(io, root, path, rows, data, &options)?,
-        Address::Postgres { server, rows } => postgres::read(runtime, server, rows, data, &options)?,
+        Address::Postgres { server, rows } => postgres::read(runtime, root, server, rows, data, &options)?,
         Address::File(_) | Address::Object(_) => return Err(Error::NoDatabase { source: data.source.shown() }),
     };
     let table = trainyard_data::without(table, &data.source.shown(), &options).map_err(Error::Data)?;

@@ -26,12 +26,13 @@ use named::Numbered;
 /// A try that broke off leaves nothing: the next one begins anew.
 pub(crate) fn read(
     runtime: &Runtime,
+    root: &Path,
     address: &PostgresAddress,
     rows: &Rows,
     data: &DataSpec,
     options: &ReadOptions,
 ) -> Result<RecordBatch, Error> {
-    let login = Login::of(address)?;
+    let login = Login::of(root, address)?;
     let reading = Reading { server: login.server(), rows, data, options };
     runtime.block_on(async {
         let (mut waits, mut was_there) = (WAITS.iter(), false);

@@ -241,9 +241,18 @@ impl Step for Ingest {
             Mode::Live if is_database || is_object => read()?,
             Mode::Live => {
                 let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
+                let before = self.source_digest()?;
                 match ahead {
-                    Some((digest, master)) if digest == self.source_digest()? => master,
-                    _ => read()?,
+                    Some((digest, master)) if digest == before => master,
+                    _ => {
+                        let master = read()?;
+                        // What is stored lies under what the source was when it was asked for.
+                        if self.source_digest()? != before {
+                            let cause = "it changed while it was read".to_owned();
+                            return Err(trainyard_data::Error::Unreadable { file: shown, cause }.diagnostic().into());
+                        }
+                        master
+                    }
                 }
             }
         };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode as Ssl;
@@ -48,7 +48,7 @@ fn variable(name: &str) -> Option<String> {
 
 impl Login {
     /// Fills up an address by what the environment says, under the names that PostgreSQL's own programs know.
-    pub(super) fn of(address: &PostgresAddress) -> Result<Login, Error> {
+    pub(super) fn of(root: &Path, address: &PostgresAddress) -> Result<Login, Error> {
         let written = |part: &Option<String>, name: &str| part.clone().or_else(|| variable(name));
         let user = written(&address.user, "PGUSER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
         let user = user.unwrap_or_else(|| "postgres".to_owned());
@@ -67,7 +67,8 @@ impl Login {
         if let Some(password) = variable("PGPASSWORD").or_else(|| stored(&server)) {
             config.password(password);
         }
-        let tls = Tls::of(address.ssl, address.roots.as_deref())?;
+        let roots = address.roots.as_ref().map(|file| root.join(file));
+        let tls = Tls::of(address.ssl, roots.as_deref())?;
         Ok(Login { server, config, tls })
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,9 +26,9 @@ pub(super) struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// Prepares for a mode; `roots` is a file of the certificates that a server's must come from, else the system's are
     /// taken. Only `verify-full` asks who the server is.
-    pub(super) fn of(mode: SslMode, roots: Option<&str>) -> Result<Tls, Error> {
+    pub(super) fn of(mode: SslMode, roots: Option<&Path>) -> Result<Tls, Error> {
         let provider = Arc::new(ring::default_provider());
-        let failed = |cause: String| Error::Certificates { file: roots.map(str::to_owned), cause };
+        let failed = |cause: String| Error::Certificates { file: roots.map(|file| file.display().to_string()), cause };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| failed(error.to_string()))?;
         let config = if mode == SslMode::VerifyFull {
@@ -40,7 +41,7 @@ impl Tls {
     }
 }
 
-fn trusted(roots: Option<&str>) -> Result<RootCertStore, String> {
+fn trusted(roots: Option<&Path>) -> Result<RootCertStore, String> {
     let certificates: Vec<CertificateDer<'static>> = match roots {
         Some(file) => {
             let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);

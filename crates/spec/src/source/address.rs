@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trainyard_diagnostics::{nearest, one_of};
+use trainyard_diagnostics::{is_password, nearest, one_of, password};
 
 use super::{Parameter, SourceSpec, place_in_words, wrong};
 use crate::declare::named;
@@ -113,13 +113,11 @@ pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
     let Some((scheme, rest)) = url.value.split_once("://") else {
         return file(source);
     };
-    if let Some((user, _)) = rest.split(['/', '?', '#']).next().unwrap_or_default().rsplit_once('@')
-        && user.contains(':')
-    {
+    if password(rest, matches!(scheme, "postgresql" | "postgres")).is_some() {
         return Err(Error::PasswordInSource { place: place_in_words(&url.origin), scheme: scheme.to_owned() });
     }
     let options = || rest.split_once('?').map_or("", |(_, options)| options);
-    if options().split('&').any(|option| option.starts_with("password=")) {
+    if options().split('&').any(is_password) {
         return Err(Error::PasswordInSource { place: place_in_words(&url.origin), scheme: scheme.to_owned() });
     }
     match scheme {
