@@ -40,3 +40,13 @@ pub use target::{Checked, Master, Target, check, targets, weights};
 pub fn read_csv_bytes(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<arrow_array::RecordBatch, Error> {
     csv::read(&|| Ok(Box::new(std::io::Cursor::new(bytes))), file, options).map(|found| found.table)
 }
+
+/// Reads a table from the bytes of Arrow's file or stream, called `name` in messages; types and columns to drop as
+/// `options` say.
+///
+/// # Errors
+/// See [`Error`].
+pub fn read_arrow_bytes(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<arrow_array::RecordBatch, Error> {
+    let table = ipc::from_arrow(Box::new(std::io::Cursor::new(bytes)), name)?;
+    read::without(read::declared(table, name, options)?, name, options)
+}

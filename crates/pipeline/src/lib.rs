@@ -7,6 +7,7 @@
 mod code;
 mod doctor;
 pub mod engine;
+mod files_query;
 mod init;
 mod look;
 mod predict;

@@ -13,6 +13,7 @@ use trainyard_sources::{Error as SourceError, Listing, Runtime};
 use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
 use crate::engine::{Failure, start_threads, threads_refused};
+use crate::files_query;
 use crate::stores::{FETCH, Scratch, now_ms};
 
 /// The project file.
@@ -206,7 +207,15 @@ pub(crate) fn read_master(
     overrides: &[(String, String)],
     data: &DataSpec,
 ) -> Result<Master, Diagnostic> {
-    let read = if trainyard_sources::is_database(data) {
+    let read = if data.source.sql.is_some() {
+        let pointed = |problem: Diagnostic| match problem.primary {
+            Some(_) => problem,
+            None => data.source.origin.point(problem, "this is the source"),
+        };
+        let table = files_query::read(io, root, overrides, data).map_err(pointed)?;
+        let table = trainyard_sources::by_key(table, data.key.as_ref().map(|key| key.value.as_str()));
+        Master::of(table.map_err(|error| error.diagnostic())?, data)
+    } else if trainyard_sources::is_database(data) {
         let table = trainyard_sources::read(io, root, runtime, data).map_err(|error| about_source(&error, data))?;
         Master::of(table, data)
     } else if trainyard_sources::is_object(data) {

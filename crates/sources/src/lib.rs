@@ -21,6 +21,7 @@ mod table;
 pub use content::content;
 pub use error::Error;
 pub use objects::{Listing, Object, download, fetch, look};
+pub use order::by_key;
 pub use postgres::Server;
 pub use runtime::Runtime;
 
@@ -51,7 +52,9 @@ pub fn read(io: &dyn Io, root: &Path, runtime: &Runtime, data: &DataSpec) -> Res
     let table = match &address {
         Address::Sqlite { path, rows } => sqlite::read(io, root, path, rows, data, &options)?,
         Address::Postgres { server, rows } => postgres::read(runtime, root, server, rows, data, &options)?,
-        Address::File(_) | Address::Object(_) => return Err(Error::NoDatabase { source: data.source.shown() }),
+        Address::File(_) | Address::Object(_) | Address::Query => {
+            return Err(Error::NoDatabase { source: data.source.shown() });
+        }
     };
     let table = trainyard_data::without(table, &data.source.shown(), &options).map_err(Error::Data)?;
     order::by_key(table, data.key.as_ref().map(|key| key.value.as_str()))

@@ -12,7 +12,10 @@ use crate::Error;
 
 /// Sorts rows by the column `key`: numbers by size, texts by their bytes, missing ones first, equal ones as they came.
 /// Where there is no such column they stay as they came.
-pub(crate) fn by_key(table: RecordBatch, key: Option<&str>) -> Result<RecordBatch, Error> {
+///
+/// # Errors
+/// [`Error::Data`] where Arrow can't put the rows in order, which no table of the canonical types meets.
+pub fn by_key(table: RecordBatch, key: Option<&str>) -> Result<RecordBatch, Error> {
     let Some(column) = key.and_then(|key| table.column_by_name(key)) else { return Ok(table) };
     let mut rows: Vec<u64> = (0..table.num_rows() as u64).collect();
     sort(&mut rows, column);

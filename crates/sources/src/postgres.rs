@@ -5,6 +5,8 @@ mod login;
 mod named;
 mod tls;
 
+use std::path::Path;
+
 use arrow_array::RecordBatch;
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};

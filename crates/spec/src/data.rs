@@ -140,7 +140,8 @@ record! {
     /// The table to learn from.
     pub struct DataSpec {
         /// Where the table is: a file relative to the project, a pattern of files, `sqlite:///FILE?table=NAME`,
-        /// `postgresql://USER@HOST/DATABASE?table=NAME`, `s3://BUCKET/NAME`, `https://HOST/FILE`; or a section with a query.
+        /// `postgresql://USER@HOST/DATABASE?table=NAME`, `s3://BUCKET/NAME`, `https://HOST/FILE`; or a section with a query,
+        /// of a database or, with `sql` and `tables`, over files.
         source: SourceSpec = required(Source, "data/raw/customers.csv"),
         /// The column that identifies a row. It keeps a row on its side of the split as the data grows.
         key: Option<Located<String>> = optional(text()),

@@ -1,4 +1,4 @@
-//! Where a table is: a file, a table or query of a database, or an object of a store.
+//! Where a table is: a file, a table or query of a database, an object of a store, or a query over files.
 
 mod address;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use trainyard_diagnostics::conceal;
 
 use crate::declare::{
-    Decoder, Definitions, Section, Shape, Spot, optional, or_empty, rec, record, required, sorted_map, text,
+    Decoder, Definitions, Section, Shape, Spot, decided, map, optional, or_empty, rec, record, sorted_map, text,
 };
 use crate::error::Error;
 use crate::tree::{Content, Kind, Node};
@@ -84,30 +84,42 @@ record! {
         /// .ndjson, also packed as .gz or .zst; .parquet, .arrow, .feather, .ipc. A database: `sqlite:///FILE`,
         /// `postgresql://USER@HOST/DATABASE`. An object of a store: `s3://BUCKET/NAME`, `gs://BUCKET/NAME`,
         /// `az://CONTAINER/NAME`, `https://HOST/FILE`. Never a password: that comes from the environment.
-        url: Located<String> = required(text(), "data/raw/customers.csv"),
+        url: Located<String> = decided(text()),
         /// The table of a database, `schema.table` where it is not in the default one.
         table: Option<Located<String>> = optional(text()),
         /// The query whose rows are the table; `:name` stands for a parameter.
         query: Option<Located<String>> = optional(text()),
         /// The values of the query's parameters, by name.
         parameters: BTreeMap<String, Located<Parameter>> = or_empty(sorted_map(ParameterShape)),
+        /// One SELECT over files, whose rows are the table, in place of an address. The engine for it is in a build with
+        /// the cargo feature `datafusion`. Names of tables and columns are taken as they are written, upper case and all.
+        sql: Option<Located<String>> = optional(text()),
+        /// The tables of that query: a name each, with a file, or several by a pattern, relative to the project.
+        tables: Option<Vec<(Located<String>, Located<String>)>> = optional(map(text()).unless(no_table_name)),
     }
     check check_source
 }
 
-/// A source is mostly its address: messages name it so.
+/// Says why a text is no name of a table that SQL knows without quotes.
+fn no_table_name(name: &str) -> Option<String> {
+    let letter = |sign: char| sign.is_ascii_alphabetic() || sign == '_';
+    let fits = name.starts_with(letter) && name.chars().all(|sign| letter(sign) || sign.is_ascii_digit());
+    (!fits).then(|| "a table's name is made of letters, digits and `_`, and begins with no digit".to_owned())
+}
+
+/// A source is mostly its address, or the query over files: messages point at it.
 impl Deref for SourceSpec {
     type Target = Located<String>;
 
     fn deref(&self) -> &Located<String> {
-        &self.url
+        self.sql.as_ref().unwrap_or(&self.url)
     }
 }
 
 impl SourceSpec {
     /// Makes the source of an address alone.
     pub fn of(url: Located<String>) -> SourceSpec {
-        SourceSpec { url, table: None, query: None, parameters: BTreeMap::new() }
+        SourceSpec { url, table: None, query: None, parameters: BTreeMap::new(), sql: None, tables: None }
     }
 
     /// Gives what the address says.
@@ -118,10 +130,19 @@ impl SourceSpec {
         address::parse(self)
     }
 
-    /// Names the source in results: its address, with what of a database it is.
+    /// Gives the tables of a query over files, by their names; none where the source is another.
+    pub fn tables(&self) -> &[(Located<String>, Located<String>)] {
+        self.tables.as_deref().unwrap_or_default()
+    }
+
+    /// Names the source in results: its address, with what of a database it is, or the tables of a query over files.
     ///
     /// What in an address lets somebody in, such as a signature, is stars.
     pub fn shown(&self) -> String {
+        if self.sql.is_some() {
+            let names: Vec<&str> = self.tables().iter().map(|(name, _)| name.value.as_str()).collect();
+            return format!("SQL over {}", names.join(", "));
+        }
         let url = conceal(&self.url.value);
         match (&self.table, &self.query) {
             (Some(table), _) => format!("{url} table {}", table.value),
@@ -160,11 +181,33 @@ impl SourceSpec {
     }
 
     fn is_plain(&self) -> bool {
-        self.table.is_none() && self.query.is_none() && self.parameters.is_empty()
+        self.table.is_none() && self.query.is_none() && self.parameters.is_empty() && self.sql.is_none()
     }
 }
 
-fn check_source(source: &mut SourceSpec, _: &Section<'_>, decoder: &mut Decoder) {
+fn check_source(source: &mut SourceSpec, section: &Section<'_>, decoder: &mut Decoder) {
+    let mut missing = |key: &str, example: &'static str| {
+        if !section.misspells(key) {
+            let (section, file) = (decoder.here(section.node), decoder.file);
+            decoder.errors.push(Error::MissingKey { section, file, key: key.to_owned(), example });
+        }
+    };
+    match (&source.sql, &source.tables) {
+        (None, None) if source.url.is_empty() => return missing("url", "data/raw/customers.csv"),
+        (Some(_), None) => missing("tables", "{customers: data/raw/customers.csv}"),
+        (None, Some(_)) if source.url.is_empty() => missing("sql", "SELECT * FROM customers"),
+        (Some(_), Some(tables)) if tables.is_empty() => {
+            let at = section.entry("tables", &[], decoder);
+            let spot = at.map(|(key, node)| decoder.under(key, |decoder| decoder.spot(node)));
+            decoder.errors.extend(spot.map(|spot| Error::Empty { spot, needs: "one table or more" }));
+        }
+        _ => {}
+    }
+    for (name, file) in source.tables().iter().filter(|(_, file)| file.contains("://")) {
+        let spot = Spot { path: format!("data.source.tables.{}", name.value), origin: file.origin.clone() };
+        let (what, help) = (format!("the table {} is no file", name.value), "name a file, or several by a pattern");
+        decoder.errors.push(Error::Source { spot, what, help: help.to_owned() });
+    }
     if let Err(error) = source.address() {
         decoder.errors.push(error);
     }
@@ -203,7 +246,7 @@ impl Shape for Source {
             }
             Content::Mapping(_) => rec::<SourceSpec>().decode(node, decoder),
             Content::Sequence(_) => {
-                decoder.wrong_type(node, "a file, an address, or a section with `url`");
+                decoder.wrong_type(node, "a file, an address, or a section with `url` or `sql`");
                 None
             }
         }
@@ -215,6 +258,10 @@ impl Shape for Source {
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
-        json!({ "anyOf": [rec::<SourceSpec>().schema(definitions), text().schema(definitions)] })
+        let section = rec::<SourceSpec>().schema(definitions);
+        if let Some(record) = definitions.get_mut("SourceSpec") {
+            record["anyOf"] = json!([{ "required": ["url"] }, { "required": ["sql", "tables"] }]);
+        }
+        json!({ "anyOf": [section, text().schema(definitions)] })
     }
 }

@@ -1,19 +1,36 @@
 //! The long campaigns that `cargo xtask test --all` adds.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Outcome, call, crash, fuzz, root, say};
+use crate::{Outcome, call, crash, fuzz, judges, root, say};
 
 /// Runs every campaign.
 pub(crate) fn run() -> Outcome {
     licenses()?;
+    queries()?;
     crash::run(1000)?;
     fuzz::run(60, None)?;
     edited_source()
+}
+
+/// Checks and tests queries over files with their engine, in the dev profile: optimised it compiles for half an hour.
+fn queries() -> Outcome {
+    let engine = ["-p", "trainyard-query", "-p", "trainyard-cli", "--locked"];
+    let features = ["--features", "trainyard-query/datafusion,trainyard-cli/datafusion"];
+    let lints = [["clippy", "--all-targets", "--quiet"].as_slice(), &engine, &features, &["--", "-D", "warnings"]];
+    call("cargo", &lints.concat(), &[])?;
+    let folder = judges::folder();
+    let environment = [("TRAINYARD_JUDGES", folder.as_os_str()), ("TRAINYARD_REQUIRE_JUDGES", OsStr::new("1"))];
+    for (package, of_it) in [("trainyard-query", ""), ("trainyard-cli", "queries::")] {
+        let test = ["test", "--quiet", "--locked", "--features", "datafusion", "-p", package, "--test", "it", of_it];
+        call("cargo", &test, &environment)?;
+    }
+    Ok(())
 }
 
 /// Holds the dependencies' licences and sources against `deny.toml`.

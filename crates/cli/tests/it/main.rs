@@ -19,6 +19,8 @@ mod life;
 mod messages;
 mod other_data;
 mod project;
+#[cfg(feature = "datafusion")]
+mod queries;
 mod refused;
 mod several_runs;
 mod sources;

@@ -95,7 +95,12 @@ impl Context {
 
     /// Writes the source as it is typed where the command was.
     pub(crate) fn typed_source(&self) -> String {
-        let source = &self.resolved.project.data.source.value;
+        let source = &self.resolved.project.data.source;
+        if source.sql.is_some() {
+            // Its rows lie in no file: a command that takes one is shown where its name belongs.
+            return "TABLE".to_owned();
+        }
+        let source = &source.url.value;
         // What has a scheme is no path.
         if source.contains("://") {
             return shell_word(&conceal(source));

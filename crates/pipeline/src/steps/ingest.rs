@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use trainyard_data::{Master, ReadOptions};
 use trainyard_files::{Digest, Digester};
 use trainyard_sources::{Error as SourceError, Listing};
-use trainyard_spec::DataSpec;
+use trainyard_spec::{DataSpec, Located};
 
 use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
 use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, key};
+use crate::files_query;
 use crate::project::{about_source, fetch_master, read_master, source_path};
 
 pub(crate) struct Ingest(pub(crate) Arc<Context>);
@@ -141,7 +142,7 @@ impl Ingest {
     }
 
     /// Gives the digest of the source: of a file's bytes, of the names and bytes of several, of what a database holds, of
-    /// what the servers say of objects.
+    /// what the servers say of objects, of a query over files and those files.
     fn source_digest(&self) -> Result<Digest, Failure> {
         if trainyard_sources::is_database(self.data()) {
             return Ok(self.snapshot()?.0);
@@ -152,19 +153,33 @@ impl Ingest {
                 None => Ok(self.fetched(&mut |_, _| true)?.0),
             };
         }
-        let (source, path) = (&self.data().source, self.path());
-        let files = trainyard_data::matching(&*self.0.io, &path);
+        let source = &self.data().source;
+        let Some(sql) = &source.sql else { return self.files_digest(source, &self.path()) };
+        files_query::refuse_unbuilt(source)?;
+        let mut tables: Vec<_> = source.tables().iter().collect();
+        tables.sort_by(|one, other| one.0.value.cmp(&other.0.value));
+        let mut all = Digester::new("query over files").text(&sql.value).number(tables.len() as u64);
+        for (name, file) in tables {
+            let path = files_query::path(&self.0.root, &self.0.resolved.overrides, name, file);
+            all = all.text(&name.value).digest(&self.files_digest(file, &path)?);
+        }
+        Ok(all.finish())
+    }
+
+    /// Gives the digest of a file's bytes, or of the names and bytes of the files of a pattern.
+    fn files_digest(&self, named: &Located<String>, path: &Path) -> Result<Digest, Failure> {
+        let files = trainyard_data::matching(&*self.0.io, path);
         let is_there = match &files {
             Some(files) => !files.is_empty(),
-            None => self.0.io.metadata(&path).is_ok_and(|metadata| !metadata.is_dir),
+            None => self.0.io.metadata(path).is_ok_and(|metadata| !metadata.is_dir),
         };
         if !is_there {
             let options = ReadOptions::of(self.data());
-            if let Err(error) = trainyard_data::read(&*self.0.io, &path, &source.value, &options) {
+            if let Err(error) = trainyard_data::read(&*self.0.io, path, &named.value, &options) {
                 let diagnostic = error.diagnostic();
                 return Err(match diagnostic.primary {
                     Some(_) => diagnostic,
-                    None => source.origin.point(diagnostic, "this is the source"),
+                    None => named.origin.point(diagnostic, "this is the source"),
                 }
                 .into());
             }
@@ -173,7 +188,7 @@ impl Ingest {
             let found = self.0.objects.digests().of(&*self.0.io, path);
             found.map(|(digest, _)| digest).map_err(|error| Failure::from(error.diagnostic()))
         };
-        let Some(files) = files else { return digest(&path) };
+        let Some(files) = files else { return digest(path) };
         let mut all = Digester::new("files of a pattern").number(files.len() as u64);
         for file in &files {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -197,7 +212,10 @@ impl Step for Ingest {
     }
 
     fn code(&self) -> Digest {
-        code::digest("ingest", &["data", "sources"])
+        match self.data().source.sql {
+            Some(_) => code::digest("ingest", &["data", "sources", "query"]),
+            None => code::digest("ingest", &["data", "sources"]),
+        }
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {

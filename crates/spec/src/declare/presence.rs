@@ -176,10 +176,10 @@ where
     }
 }
 
-/// A text whose default is decided when the whole project is known.
+/// A text whose default is decided when the whole record or project is known.
 pub(crate) struct Decided<S>(S);
 
-/// Leaves a text empty for [`crate::resolve`] to fill.
+/// Leaves a text empty for the record's check to judge, or for [`crate::resolve`] to fill.
 pub(crate) fn decided<S>(shape: S) -> Decided<S> {
     Decided(shape)
 }

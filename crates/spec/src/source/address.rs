@@ -43,6 +43,8 @@ pub enum Address {
     },
     /// An object of a store, or several by a pattern.
     Object(ObjectAddress),
+    /// A query over files, which has no address: `sql` and `tables` of the source.
+    Query,
 }
 
 /// What keeps objects.
@@ -110,6 +112,9 @@ const SCHEMES: [&str; 10] = ["sqlite", "postgresql", "postgres", "s3", "gs", "az
 /// Reads the address of a source.
 pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
     let url = &source.url;
+    if source.sql.is_some() || source.tables.is_some() {
+        return over_files(source);
+    }
     let Some((scheme, rest)) = url.value.split_once("://") else {
         return file(source);
     };
@@ -206,6 +211,22 @@ fn no_database(source: &SourceSpec) -> Result<(), Error> {
         return Err(wrong(&source.url, "", "parameters are given without a query", help));
     }
     Ok(())
+}
+
+/// Refuses what a query over files has no use for.
+fn over_files(source: &SourceSpec) -> Result<Address, Error> {
+    let help = "keep `sql` and `tables` for a query over files, or `url` and what belongs to it";
+    let url = (!source.url.is_empty()).then_some(&source.url);
+    let others = [(url, ".url"), (source.table.as_ref(), ".table"), (source.query.as_ref(), ".query")];
+    for (value, key) in others {
+        if let Some(value) = value {
+            return Err(wrong(value, key, format!("a query over files has no `{}`", &key[1..]), help));
+        }
+    }
+    if !source.parameters.is_empty() {
+        return Err(wrong(source, "", "a query over files has no `parameters`", "write the values into the query"));
+    }
+    Ok(Address::Query)
 }
 
 fn sqlite(source: &SourceSpec, rest: &str) -> Result<Address, Error> {

@@ -1,4 +1,4 @@
-//! What is wrong with packed files, JSON lines, several files, databases, and objects of stores.
+//! What is wrong with packed files, JSON lines, several files, queries over files, databases, and objects of stores.
 
 use rusqlite::Connection;
 
@@ -95,6 +95,15 @@ pub(super) const CASES: &[Case] = &[
     (
         "a query of a file",
         |project| project.edit(PROJECT, "data/raw/customers.csv", "{url: data/raw/customers.csv, query: SELECT 1}"),
+        &["run"],
+    ),
+    (
+        "a query over files without its engine",
+        |project| {
+            let sql = "SELECT * FROM customers JOIN calls USING (customerID)";
+            let tables = "{customers: data/raw/customers.csv, calls: data/raw/calls.parquet}";
+            project.edit(PROJECT, "data/raw/customers.csv", &format!("{{sql: {sql}, tables: {tables}}}"));
+        },
         &["run"],
     ),
     ("no such table", |project| shop(project, "\"sqlite:///data/raw/shop.db?table=custmers\""), &["run"]),
