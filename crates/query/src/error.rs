@@ -87,9 +87,10 @@ impl Error {
                 instead(problem, column, known, "columns")
             }
             Error::Ambiguous { column, place } => {
-                let title = format!("several tables have a column {column}");
-                at(Diagnostic::error("query/ambiguous-column", title), place, "of which of them?")
-                    .help(format!("write the table's name before it: `table.{column}`"))
+                let title = format!("the name {column} may mean several columns");
+                at(Diagnostic::error("query/ambiguous-column", title), place, "which of them?").help(format!(
+                    "write the table's name before it, `table.{column}`, or give one another name with AS"
+                ))
             }
             Error::Volatile { function, place } => {
                 let title = format!("{function}() gives another answer each time, so that no run could be repeated");

@@ -20,24 +20,30 @@ pub(crate) fn run() -> Outcome {
 
 /// Checks and tests queries over files with their engine, in the dev profile: optimised it compiles for half an hour.
 fn queries() -> Outcome {
-    let engine = ["-p", "trainyard-query", "-p", "trainyard-cli", "--locked"];
-    let features = ["--features", "trainyard-query/datafusion,trainyard-cli/datafusion"];
-    let lints = [["clippy", "--all-targets", "--quiet"].as_slice(), &engine, &features, &["--", "-D", "warnings"]];
-    call("cargo", &lints.concat(), &[])?;
+    let features = "trainyard-query/datafusion,trainyard-cli/datafusion";
+    let with = ["-p", "trainyard-query", "-p", "trainyard-cli", "--features", features, "--locked", "--quiet"];
     let folder = judges::folder();
-    let environment = [("TRAINYARD_JUDGES", folder.as_os_str()), ("TRAINYARD_REQUIRE_JUDGES", OsStr::new("1"))];
-    for (package, of_it) in [("trainyard-query", ""), ("trainyard-cli", "queries::")] {
-        let test = ["test", "--quiet", "--locked", "--features", "datafusion", "-p", package, "--test", "it", of_it];
-        call("cargo", &test, &environment)?;
-    }
-    Ok(())
+    let environment = [
+        ("TRAINYARD_JUDGES", folder.as_os_str()),
+        ("TRAINYARD_REQUIRE_JUDGES", OsStr::new("1")),
+        // Nobody debugs the engine, and its debug information is most of what a build writes.
+        ("CARGO_PROFILE_DEV_DEBUG", OsStr::new("0")),
+    ];
+    let lints = [["clippy", "--all-targets"].as_slice(), &with, &["--", "-D", "warnings"]].concat();
+    call("cargo", &lints, &environment)?;
+    // In the tests of the binary, those of one module: all others have run without the engine.
+    call("cargo", &[["test"].as_slice(), &with, &["--test", "it", "queries::"]].concat(), &environment)
 }
 
 /// Holds the dependencies' licences and sources against `deny.toml`.
 fn licenses() -> Outcome {
     let deny = Command::new("cargo").args(["deny", "--version"]).output();
     if deny.is_ok_and(|output| output.status.success()) {
-        call("cargo", &["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"], &[])
+        call(
+            "cargo",
+            &["deny", "--all-features", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
+            &[],
+        )
     } else {
         say("skipped: cargo-deny is not installed (`cargo install cargo-deny`), so licences were not checked");
         Ok(())
