@@ -47,6 +47,7 @@ pub fn read_csv_bytes(bytes: &[u8], file: &str, options: &ReadOptions) -> Result
 /// # Errors
 /// See [`Error`].
 pub fn read_arrow_bytes(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<arrow_array::RecordBatch, Error> {
-    let table = ipc::from_arrow(Box::new(std::io::Cursor::new(bytes)), name)?;
-    read::without(read::declared(table, name, options)?, name, options)
+    let found = ipc::read(Box::new(std::io::Cursor::new(bytes)), name, options)?;
+    options.check_names(&found.names)?;
+    read::declared(found.table, &found.names, name, options)
 }
