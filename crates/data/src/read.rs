@@ -13,7 +13,7 @@ use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec};
 
 use crate::format::{self, Format, Packing};
-use crate::pattern;
+use crate::pattern::{self, matching};
 use crate::{Error, csv, ipc, json_lines, parquet};
 
 /// Says how a file is read.
@@ -105,6 +105,9 @@ pub fn read(io: &dyn Io, path: &Path, shown: &str, options: &ReadOptions) -> Res
 
 /// Reads the wanted columns of a file or several, as [`read`], and gives the names of all columns with them.
 ///
+/// Files that say the types of their columns are read in part; of others every value is looked at, since one of a wrong type
+/// would stop a run.
+///
 /// # Errors
 /// As [`read`].
 pub fn read_part(
@@ -113,18 +116,15 @@ pub fn read_part(
     shown: &str,
     options: &ReadOptions,
 ) -> Result<(RecordBatch, Vec<String>), Error> {
-    match pattern::named(io, path, shown) {
-        // What is said of names is said of the table that all files are together.
-        Some(files) => {
-            let whole = read_files(io, &files, shown, &ReadOptions { columns: None, ..options.clone() })?;
-            Ok((whole.clone(), names(&whole.schema())))
-        }
-        None => {
-            let found = read_one(io, path, shown, options)?;
-            let kept = |name: &String| !options.drop.contains(name);
-            Ok((found.table, found.names.into_iter().filter(kept).collect()))
-        }
+    let is_typed = matches!(Format::of(path), Some((Format::Parquet | Format::Arrow, _)));
+    if !is_typed || matching(io, path).is_some() {
+        let whole = read(io, path, shown, &ReadOptions { columns: None, ..options.clone() })?;
+        let names = names(&whole.schema());
+        return Ok((whole, names));
     }
+    let found = read_one(io, path, shown, options)?;
+    let kept = |name: &String| !options.drop.contains(name);
+    Ok((found.table, found.names.into_iter().filter(kept).collect()))
 }
 
 /// Reads several files, each with what it is called in messages, as one table that is called `shown`, one after the other.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_array::RecordBatch;
 use serde_json::json;
+use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::{Request, given};
@@ -12,7 +12,6 @@ use trainyard_quality::expectations::{
     Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate,
 };
 
-use super::read_as_project;
 use crate::arguments::{Validate, ValidateAction};
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
@@ -39,22 +38,27 @@ fn judge(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8
     })?;
     let suite = Suite::from_bytes(&bytes, &shown(&path)).map_err(|problems| problems.into_vec())?;
     let table = given(request, &file)?;
-    let batch = read_as_project(&table, request)?;
+    let wanted = suite.columns();
+    let (batch, names) = super::as_project(request, |options| {
+        let options = ReadOptions { columns: wanted.clone(), ..options.clone() };
+        trainyard_data::read_part(&DiskIo, &table.path, &table.shown, &options)
+    })?;
+    let sizes = (batch.num_rows(), names.len());
     let this_moment =
         || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
     let now = arguments.as_of.or_else(this_moment);
-    let validation = validate(&suite, &Table::of(&batch), &Options { now, ..Options::default() });
+    let validation = validate(&suite, &Table::of(&batch).among(names), &Options { now, ..Options::default() });
     let is_refused = validation.failed(Severity::Critical).next().is_some();
-    printer.result(|| validation.to_json(), |paint| text_of(&validation, &table.shown, &batch, paint))?;
+    printer.result(|| validation.to_json(), |paint| text_of(&validation, &table.shown, sizes, paint))?;
     Ok(if is_refused { Fault::Refused.exit_code() } else { 0 })
 }
 
-fn text_of(validation: &Validation, file: &str, batch: &RecordBatch, paint: Paint) -> String {
+fn text_of(validation: &Validation, file: &str, sizes: (usize, usize), paint: Paint) -> String {
     let mut text = format!(
         "{}: {} × {}, held against {}\n\n",
         clean(file),
-        counted(batch.num_rows(), "row"),
-        counted(batch.num_columns(), "column"),
+        counted(sizes.0, "row"),
+        counted(sizes.1, "column"),
         match validation.suite.as_str() {
             "" => "a suite without a name".to_owned(),
             name => format!("the suite {}", clean(name)),
