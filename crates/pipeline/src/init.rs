@@ -80,6 +80,11 @@ pub fn init(request: &Init) -> Result<InitReport, Vec<Diagnostic>> {
     let io = DiskIo;
     let folder = place::free(&io, &request.folder)?;
     let shown = request.from.display().to_string();
+    if trainyard_data::matching(&io, &request.from).is_some() {
+        let problem = Diagnostic::error("init/several-files", format!("{shown} names several files"));
+        let help = "make the project from one of them, then write the pattern into `data.source`";
+        return Err(vec![problem.help(help)]);
+    }
     let (table, missing) = guess::read(&io, request, &shown)?;
     let columns = look_at(&table);
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();

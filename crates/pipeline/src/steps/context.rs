@@ -96,7 +96,7 @@ impl Context {
     /// Writes the source as it is typed where the command was.
     pub(crate) fn typed_source(&self) -> String {
         let source = &self.resolved.project.data.source;
-        if source.sql.is_some() {
+        if source.sql.is_some() || trainyard_sources::is_database(&self.resolved.project.data) {
             // Its rows lie in no file: a command that takes one is shown where its name belongs.
             return "TABLE".to_owned();
         }

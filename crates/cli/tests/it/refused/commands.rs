@@ -120,6 +120,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("unknown code", |_| {}, &["explain", "data/raged-row"]),
     ("project over files", |_| {}, &["init", "data", "--from", CUSTOMERS, "--target", "Churn"]),
+    (
+        "project out of several files",
+        |project| ["part-1.csv", "part-2.csv"].iter().for_each(|file| project.write(file, "a,b\n1,2\n")),
+        &["init", "new", "--from", "part-*.csv", "--target", "b"],
+    ),
     ("project for a misspelt target", |_| {}, &["init", "new", "--from", CUSTOMERS, "--target", "churn"]),
     (
         "project for a target with holes",
