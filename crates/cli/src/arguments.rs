@@ -294,7 +294,7 @@ and `drop` of its `data` section count.")]
   trainyard data drift train.parquet new.parquet --test ks --test psi --html drift.html
   trainyard data drift customers.csv new.csv --column tenure --refuse
 
-In a project, and with --project, both tables are read as the project reads its own: `missing`, `types`
+In a project, and with --project, both are read as the project reads its own table: `missing`, `types`
 and `drop` of its `data` section count.")]
     Drift(Drift),
 }
@@ -363,7 +363,7 @@ pub(crate) struct Init {
     /// The folder to make
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// The table: a file, or several by a pattern in quotes
+    /// The table: one file
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
     /// The column to predict

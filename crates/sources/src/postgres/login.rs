@@ -67,8 +67,7 @@ impl Login {
         if let Some(password) = variable("PGPASSWORD").or_else(|| stored(&server)) {
             config.password(password);
         }
-        let roots = address.roots.as_ref().map(|file| root.join(file));
-        let tls = Tls::of(address.ssl, roots.as_deref())?;
+        let tls = Tls::of(address.ssl, root, address.roots.as_deref())?;
         Ok(Login { server, config, tls })
     }
 

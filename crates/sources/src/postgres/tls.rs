@@ -24,15 +24,17 @@ use crate::Error;
 pub(super) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// Prepares for a mode; `roots` is a file of the certificates that a server's must come from, else the system's are
-    /// taken. Only `verify-full` asks who the server is.
-    pub(super) fn of(mode: SslMode, roots: Option<&Path>) -> Result<Tls, Error> {
+    /// Prepares for a mode; `roots` is a file, relative to `root`, of the certificates that a server's must come from, else
+    /// the system's are taken. Only `verify-full` asks who the server is.
+    pub(super) fn of(mode: SslMode, root: &Path, roots: Option<&str>) -> Result<Tls, Error> {
         let provider = Arc::new(ring::default_provider());
-        let failed = |cause: String| Error::Certificates { file: roots.map(|file| file.display().to_string()), cause };
+        let failed = |cause: String| Error::Certificates { file: roots.map(str::to_owned), cause };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| failed(error.to_string()))?;
         let config = if mode == SslMode::VerifyFull {
-            builder.with_root_certificates(trusted(roots).map_err(failed)?).with_no_client_auth()
+            builder
+                .with_root_certificates(trusted(roots.map(|file| root.join(file)).as_deref()).map_err(failed)?)
+                .with_no_client_auth()
         } else {
             let anyone = Arc::new(Anyone(provider));
             builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth()

@@ -58,8 +58,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "tables with nothing in common",
-        |project| project.write("days.csv", "day,tenure\n2024-01-01,short\n2024-01-02,long\n"),
-        &["data", "drift", CUSTOMERS, "days.csv", "--column", "day", "--column", "tenure"],
+        |project| project.write("days.csv", "day\n2024-01-01\n2024-01-02\n"),
+        &["data", "drift", CUSTOMERS, "days.csv", "--column", "day"],
     ),
     ("run without a model", |project| begun(project, "nightly"), &["verify", "nightly"]),
     (
