@@ -13,6 +13,7 @@ use arrow_array::{
     Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchOptions,
     TimestampMicrosecondArray, new_empty_array,
 };
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rayon::prelude::*;
 
@@ -160,7 +161,11 @@ pub(crate) fn canonical(column: &ArrayRef) -> Option<ArrayRef> {
             let values = column.as_primitive::<Decimal128Type>().iter();
             Arc::new(values.map(|value| value.map(|value| value as f64 / unit)).collect::<Float64Array>())
         }
-        DataType::Utf8 => Arc::new(column.as_string::<i32>().iter().collect::<LargeStringArray>()),
+        DataType::Utf8 => {
+            let (offsets, values, nulls) = column.as_string::<i32>().clone().into_parts();
+            let offsets = OffsetBuffer::new(offsets.iter().map(|offset| i64::from(*offset)).collect());
+            Arc::new(LargeStringArray::try_new(offsets, values, nulls).ok()?)
+        }
         DataType::Utf8View => Arc::new(column.as_string_view().iter().collect::<LargeStringArray>()),
         DataType::Timestamp(TimeUnit::Second, _) => {
             moments!(TimestampSecondType, |value: i64| value.checked_mul(1_000_000))

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
-use arrow_schema::{ArrowError, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use arrow_select::concat::concat;
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use rayon::prelude::*;
@@ -93,6 +93,7 @@ pub(super) fn decoded<R: ChunkReader + Clone + 'static>(
     file: &str,
 ) -> Result<RecordBatch, Error> {
     let damaged = |cause: String| Error::Parquet { file: file.to_owned(), cause };
+    let about = &with_long_texts(about);
     let pieces = pieces(about);
     let of_piece =
         |(at, groups): &(usize, Vec<usize>)| guarded(file, || one_column(source, about, kept[*at], groups.clone()));
@@ -118,6 +119,18 @@ pub(super) fn decoded<R: ChunkReader + Clone + 'static>(
     let sized = RecordBatchOptions::new().with_row_count(Some(usize::try_from(rows).unwrap_or(0)));
     let table = joined.and_then(|columns| RecordBatch::try_new_with_options(schema, columns, &sized));
     canonical_table(&table.map_err(|error| damaged(error.to_string()))?, file, damaged)
+}
+
+/// Asks for texts in the form that every table has, so that none is copied into it afterwards.
+fn with_long_texts(about: &ArrowReaderMetadata) -> ArrowReaderMetadata {
+    let of = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<Arc<Field>> = about.schema().fields().iter().map(of).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, about.schema().metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(Arc::clone(about.metadata()), options).unwrap_or_else(|_| about.clone())
 }
 
 /// Cuts the row groups into runs, none of them much larger than the others where the file lets that be.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::OnceLock;
 
-use arrow_array::Array;
+use arrow_array::{Array, LargeStringArray};
 use foldhash::fast::RandomState;
 use trainyard_exact::Spread;
 
@@ -27,22 +27,69 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
+    fn new(rows: usize) -> Groups {
+        Groups { of_row: vec![NO_GROUP; rows], first: Vec::new(), counts: Vec::new() }
+    }
+
+    /// Puts a row to the others of its key; a new key gets the next number.
+    #[inline]
+    fn add<K: Eq + Hash>(&mut self, known: &mut HashMap<K, u32, RandomState>, row: usize, key: K) {
+        let group = *known.entry(key).or_insert_with(|| {
+            self.first.push(row as u32);
+            self.counts.push(0);
+            self.first.len() as u32 - 1
+        });
+        self.of_row[row] = group;
+        self.counts[group as usize] += 1;
+    }
+
     /// Groups rows by their keys, numbered in the order in which they first stand.
     fn of<K: Eq + Hash>(rows: usize, keys: impl Iterator<Item = Option<K>>) -> Groups {
-        let mut groups = Groups { of_row: vec![NO_GROUP; rows], first: Vec::new(), counts: Vec::new() };
-        let mut known: HashMap<K, u32, RandomState> = HashMap::default();
+        let mut groups = Groups::new(rows);
+        let mut known = HashMap::default();
         for (row, key) in keys.enumerate() {
-            let Some(key) = key else { continue };
-            let group = *known.entry(key).or_insert_with(|| {
-                groups.first.push(row as u32);
-                groups.counts.push(0);
-                groups.first.len() as u32 - 1
-            });
-            groups.of_row[row] = group;
-            groups.counts[group as usize] += 1;
+            if let Some(key) = key {
+                groups.add(&mut known, row, key);
+            }
         }
         groups
     }
+
+    /// Groups texts; short ones are told apart as numbers, without a look at where they lie.
+    fn of_texts(texts: &LargeStringArray) -> Groups {
+        let mut groups = Groups::new(texts.len());
+        let (mut short, mut long) = (HashMap::default(), HashMap::default());
+        for (row, text) in texts.iter().enumerate() {
+            let Some(text) = text else { continue };
+            match packed(text.as_bytes()) {
+                Some(key) => groups.add(&mut short, row, key),
+                None => groups.add(&mut long, row, text),
+            }
+        }
+        groups
+    }
+}
+
+/// Gives a number that only this text has, which has fewer than 16 bytes: its bytes, with its length above them.
+#[inline]
+fn packed(text: &[u8]) -> Option<u128> {
+    let length = text.len();
+    let (low, high) = match length {
+        // The last bytes overlap the first ones, which are shifted out.
+        8..16 => {
+            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+            let above = u64::from_le_bytes(*last).checked_shr(8 * (16 - length as u32)).unwrap_or(0);
+            (u64::from_le_bytes(*first), above)
+        }
+        4..8 => {
+            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+            let above = u32::from_le_bytes(*last).checked_shr(8 * (8 - length as u32)).unwrap_or(0);
+            (u64::from(u32::from_le_bytes(*first)) | u64::from(above) << 32, 0)
+        }
+        0..4 => (text.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)), 0),
+        _ => return None,
+    };
+    Some(u128::from(low) | u128::from(high | (length as u64) << 56) << 64)
 }
 
 /// Holds a column and what is known of it.
@@ -79,6 +126,9 @@ impl<'a> Facts<'a> {
             Column::Float(array) if array.null_count() == 0 => {
                 array.values().iter().map(|value| usize::from(value.is_nan())).sum()
             }
+            Column::Bool(array) => array.null_count(),
+            Column::Int(array) => array.null_count(),
+            Column::Text(array) => array.null_count(),
             column => (0..self.rows()).filter(|row| column.is_missing(*row)).count(),
         })
     }
@@ -105,7 +155,7 @@ impl<'a> Facts<'a> {
 
     pub(crate) fn groups(&self) -> &Groups {
         self.groups.get_or_init(|| match self.column {
-            Column::Text(array) => Groups::of(self.rows(), array.iter()),
+            Column::Text(array) => Groups::of_texts(array),
             Column::Int(array) => Groups::of(self.rows(), array.iter()),
             column => {
                 let key = |row| Some(column.cell(row).key()).filter(|key| *key != Key::Missing);
@@ -172,5 +222,40 @@ impl<'a> Facts<'a> {
             found = Some((if below { cell } else { least }, if above { cell } else { greatest }));
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn short_texts_are_told_apart_by_their_numbers() {
+        let letters = [0_u8, 1, b'a', 0xff];
+        let mut texts: BTreeSet<Vec<u8>> = BTreeSet::from([Vec::new()]);
+        // All that differ in two places, whatever their length.
+        for length in 1..16 {
+            for (one, other) in (0..length).flat_map(|one| (0..length).map(move |other| (one, other))) {
+                for (a, b) in letters.iter().flat_map(|a| letters.iter().map(move |b| (*a, *b))) {
+                    let mut text = vec![b'a'; length];
+                    (text[one], text[other]) = (a, b);
+                    texts.insert(text);
+                }
+            }
+        }
+        let numbers: BTreeSet<u128> = texts.iter().map(|text| packed(text).unwrap()).collect();
+        assert_eq!(numbers.len(), texts.len());
+        assert_eq!(packed(&[b'a'; 16]), None);
+    }
+
+    #[test]
+    fn groups_are_numbered_as_they_come() {
+        let long = "a text of more than sixteen bytes";
+        let texts = [Some("b"), None, Some(long), Some(""), Some("b"), Some(long), Some("b\0")];
+        let groups = Groups::of_texts(&LargeStringArray::from(texts.to_vec()));
+        assert_eq!(groups.of_row, [0, NO_GROUP, 1, 2, 0, 1, 3]);
+        assert_eq!((groups.first, groups.counts), (vec![0, 2, 3, 6], vec![2, 2, 1, 1]));
     }
 }

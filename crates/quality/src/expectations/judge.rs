@@ -112,8 +112,17 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
             })
         })
         .collect();
-    let mut found: Vec<(usize, Found)> = jobs(expectations, &domains)
+    let mut jobs = jobs(expectations, &domains);
+    // What takes longest begins first, so that no thread waits for it at the end.
+    let is_of_texts = |job: &Vec<usize>| {
+        let columns = expectations[job[0]].columns();
+        let text = |name: &&str| table.position(name).is_some_and(|at| matches!(table.column(at), Column::Text(_)));
+        columns.iter().any(text)
+    };
+    jobs.sort_by_key(|job| !is_of_texts(job));
+    let mut found: Vec<(usize, Found)> = jobs
         .par_iter()
+        .with_max_len(1)
         .flat_map_iter(|job| {
             let rows = domains[job[0]].map(|domain| chosen[domain].as_ref().map(Vec::as_slice)).transpose();
             let found = rows.map(|rows| judge_job(job, expectations, table, rows, options));
