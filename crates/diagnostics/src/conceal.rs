@@ -58,7 +58,8 @@ pub fn password(rest: &str, is_postgres: bool) -> Option<Range<usize>> {
     let at = rest.find('@').filter(|_| is_postgres)?;
     // Behind a port and a database an option may have one.
     let behind = &rest[colon + 1..at];
-    let is_port = behind[..behind.find('/').unwrap_or(0)].bytes().all(|byte| byte.is_ascii_digit());
+    let port = &behind[..behind.find(['/', '?']).unwrap_or(behind.len())];
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     (!(is_port && behind.contains('?'))).then_some(colon + 1..at)
 }
 
