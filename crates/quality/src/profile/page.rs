@@ -187,7 +187,7 @@ fn matrix(text: &mut String, profile: &Profile, kind: &str, title: &str) {
     if names.len() < 3 {
         return;
     }
-    let (left, top, tile) = (150.0, 110.0, (LARGEST - 150.0).min(TILE * names.len() as f64) / names.len() as f64);
+    let (left, top, tile) = (150.0, 110.0, (LARGEST - 240.0).min(TILE * names.len() as f64) / names.len() as f64);
     let _ = writeln!(
         text,
         "<p class=\"faint\">{}.</p>\n\
