@@ -14,6 +14,8 @@ const LISTED: usize = 10;
 pub enum Error {
     /// The rows are no table, or there is no such file.
     Data(trainyard_data::Error),
+    /// The rows of a database are no table; what to do there is not what files need.
+    Rows { error: trainyard_data::Error, help: String },
     /// The address is none, which decoding has told.
     Address(trainyard_spec::Error),
     /// The source is a file or an object.
@@ -131,6 +133,7 @@ impl Error {
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
             Error::Data(error) => error.diagnostic(),
+            Error::Rows { error, help } => Diagnostic { help: vec![help.clone()], ..error.diagnostic() },
             Error::Address(error) => error.diagnostic(),
             Error::NoDatabase { source } => Diagnostic::error("source/no-database", format!("{source} is no database"))
                 .help("name one: sqlite:///FILE?table=NAME or postgresql://USER@HOST/DATABASE?table=NAME"),
@@ -198,9 +201,8 @@ impl Error {
                 Diagnostic::error("source/certificates", format!("{file} gives no certificate to trust: {cause}"))
                     .help("name a file of certificates in PEM form: `sslrootcert=FILE`")
             }
-            Error::Server { server, cause } => {
-                Diagnostic::error("source/server", format!("{server} refuses: {cause}")).help("ask who runs the server")
-            }
+            Error::Server { server, cause } => Diagnostic::error("source/server", format!("{server} refuses: {cause}"))
+                .help("repeat the command later, or ask who runs the server"),
             Error::Runtime { cause } => {
                 Diagnostic::error("source/runtime", format!("no connection could be prepared: {cause}"))
                     .help("end other programs, or raise the limit of open files, and repeat the command")

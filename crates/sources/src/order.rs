@@ -23,10 +23,12 @@ pub fn by_key(table: RecordBatch, key: Option<&str>) -> Result<RecordBatch, Erro
         return Ok(table);
     }
     let rows = UInt64Array::from(rows);
+    let (schema, columns, _) = table.into_parts();
+    // Each column gives its memory back once it is sorted: there are never two tables.
     let sorted: Result<Vec<ArrayRef>, _> =
-        table.columns().iter().map(|column| arrow_select::take::take(column, &rows, None)).collect();
+        columns.into_iter().map(|column| arrow_select::take::take(&column, &rows, None)).collect();
     sorted
-        .and_then(|columns| RecordBatch::try_new(table.schema(), columns))
+        .and_then(|columns| RecordBatch::try_new(schema, columns))
         .map_err(|error| Error::Data(DataError::Unreadable { file: "the table".to_owned(), cause: error.to_string() }))
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::error::{ErrorPosition, SqlState};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error as Failure, Statement};
 use trainyard_data::ReadOptions;
@@ -19,8 +20,8 @@ use crate::attempt::{Stop, TRIES, WAITS};
 use crate::table::Growing;
 use crate::{Error, Runtime};
 use binary::{Decoder, Kind};
-use login::Login;
 pub use login::Server;
+use login::{Login, Met};
 use named::Numbered;
 
 /// Reads a table or the rows of a query, in one transaction that only reads and sees one snapshot.
@@ -37,9 +38,9 @@ pub(crate) fn read(
     let login = Login::of(root, address)?;
     let reading = Reading { server: login.server(), rows, data, options };
     runtime.block_on(async {
-        let (mut waits, mut was_there) = (WAITS.iter(), false);
+        let (mut waits, mut met) = (WAITS.iter(), Met::Nobody);
         loop {
-            let stop = match attempt(&login, &reading, &mut was_there).await {
+            let stop = match attempt(&login, &reading, &mut met).await {
                 Ok(table) => return Ok(table),
                 Err(stop) => stop,
             };
@@ -47,20 +48,21 @@ pub(crate) fn read(
                 Stop::Told(error) => return Err(error),
                 Stop::Lost(cause) => cause,
             };
-            match waits.next() {
-                Some(wait) => tokio::time::sleep(*wait).await,
-                None if was_there => {
-                    return Err(Error::CutOff { server: login.server(), cause, tries: TRIES });
-                }
-                None => return Err(Error::Unreachable { server: login.server(), cause }),
-            }
+            let Some(wait) = waits.next() else {
+                let server = login.server();
+                return Err(match met {
+                    Met::Nobody => Error::Unreachable { server, cause },
+                    Met::Server => Error::Server { server, cause },
+                    Met::Database => Error::CutOff { server, cause, tries: TRIES },
+                });
+            };
+            tokio::time::sleep(*wait).await;
         }
     })?
 }
 
-async fn attempt(login: &Login, reading: &Reading<'_>, was_there: &mut bool) -> Result<RecordBatch, Stop> {
-    let (client, connection) = login.connect().await?;
-    *was_there = true;
+async fn attempt(login: &Login, reading: &Reading<'_>, met: &mut Met) -> Result<RecordBatch, Stop> {
+    let (client, connection) = login.connect(met).await?;
     let served = tokio::spawn(connection);
     let table = reading.table(&client).await;
     drop(client);
@@ -166,10 +168,17 @@ impl Reading<'_> {
         let source = &self.data.source;
         match (login::stop(&self.server, error), error.as_db_error()) {
             (Stop::Told(Error::Server { .. }), Some(told)) => {
-                let help = match told.hint() {
-                    Some(hint) => format!("the server says: {hint}"),
-                    None if source.query.is_some() => "mend the query".to_owned(),
-                    None => "ask who runs the server for the right to read it".to_owned(),
+                let help = match (told.hint(), told.code()) {
+                    (Some(hint), _) => format!("the server says: {hint}"),
+                    (None, &SqlState::INSUFFICIENT_PRIVILEGE) => {
+                        "ask who runs the server for the right to read it".to_owned()
+                    }
+                    (None, &SqlState::QUERY_CANCELED) => {
+                        "repeat the command later, ask who runs the server for more time, or read less by a `query`"
+                            .to_owned()
+                    }
+                    (None, _) if source.query.is_some() => "mend the query".to_owned(),
+                    (None, _) => "mend the view that it is, or ask who runs the server".to_owned(),
                 };
                 Error::Query { source: source.shown(), cause: told.message().to_owned(), place, help }.into()
             }
@@ -193,7 +202,6 @@ impl Reading<'_> {
 
     /// Says what an error of the server means.
     async fn failed(&self, client: &Client, error: &Failure, numbered: &Numbered) -> Stop {
-        use tokio_postgres::error::{ErrorPosition, SqlState};
         let Some(told) = error.as_db_error() else { return login::stop(&self.server, error) };
         let source = &self.data.source;
         let at = match told.position() {

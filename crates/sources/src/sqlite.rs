@@ -61,10 +61,11 @@ pub(crate) fn read(
                 ValueRef::Real(value) => Cell::Float(value),
                 ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
                     Ok(text) => Cell::Text(text),
-                    Err(_) => return Err(table.refuse(at, "text in UTF-8", &String::from_utf8_lossy(bytes))),
+                    Err(_) => return Err(table.refuse_text(at, bytes)),
                 },
                 ValueRef::Blob(bytes) => {
-                    return Err(table.refuse(at, "a number or text", &format!("{} bytes", bytes.len())));
+                    let help = "leave the column out in a `query`, or make text of it there: `hex(…)`";
+                    return Err(table.refuse(at, "a number or text", &format!("{} bytes", bytes.len()), help));
                 }
             };
             table.append(at, cell)?;

@@ -10,6 +10,10 @@ use trainyard_spec::ColumnType;
 
 use crate::Error;
 
+fn of_rows(error: DataError, help: impl Into<String>) -> Error {
+    Error::Rows { error, help: help.into() }
+}
+
 /// A table that grows row by row.
 pub(crate) struct Growing {
     source: String,
@@ -31,10 +35,13 @@ impl Growing {
         let mut growing: Vec<(String, Cells)> = Vec::with_capacity(columns.len());
         for (at, (name, kind)) in columns.into_iter().enumerate() {
             if name.trim().is_empty() {
-                return Err(Error::Data(DataError::EmptyName { file: file(), line: None, position: at + 1 }));
+                let error = DataError::EmptyName { file: file(), line: None, position: at + 1 };
+                return Err(of_rows(error, "name it in a `query`: `SELECT … AS name`"));
             }
             if growing.iter().any(|(known, _)| *known == name) {
-                return Err(Error::Data(DataError::DuplicateColumn { file: file(), line: None, name }));
+                let help = format!("name one of them otherwise in the query: `… AS other_{name}`");
+                let error = DataError::DuplicateColumn { file: file(), line: None, name };
+                return Err(of_rows(error, help));
             }
             let cells = match kind {
                 Some(kind) => Cells::typed(&name, kind, options),
@@ -69,16 +76,23 @@ impl Growing {
         })
     }
 
-    /// Refuses the next cell, whose value no table holds.
-    pub(crate) fn refuse(&self, column: usize, kind: &'static str, value: &str) -> Error {
-        Error::Data(DataError::Value {
+    /// Refuses the next cell, whose value no table holds, whatever type is declared.
+    pub(crate) fn refuse(&self, column: usize, kind: &'static str, value: &str, help: &str) -> Error {
+        let error = DataError::Value {
             file: self.source.clone(),
             row: self.rows + 1,
             column: self.columns.get(column).map(|(name, _)| name.clone()).unwrap_or_default(),
             kind,
             value: value.to_owned(),
             declared: false,
-        })
+        };
+        of_rows(error, help)
+    }
+
+    /// Refuses the next cell, a text that is not UTF-8.
+    pub(crate) fn refuse_text(&self, column: usize, bytes: &[u8]) -> Error {
+        let help = "mend the text in the database, or leave the column out in a `query`";
+        self.refuse(column, "text in UTF-8", &String::from_utf8_lossy(bytes), help)
     }
 
     /// Ends the row.
@@ -93,7 +107,8 @@ impl Growing {
     pub(crate) fn finish(self) -> Result<RecordBatch, Error> {
         let source = self.source;
         if self.rows == 0 || self.columns.is_empty() {
-            return Err(Error::Data(DataError::NoRows { file: source }));
+            let help = "put rows into the table, or mend a query that leaves out all of them";
+            return Err(of_rows(DataError::NoRows { file: source }, help));
         }
         let mut fields = Vec::with_capacity(self.columns.len());
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());

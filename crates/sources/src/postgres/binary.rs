@@ -6,7 +6,6 @@ use tokio_postgres::types::Type;
 use trainyard_data::cells::Cell;
 
 use super::Stop;
-use crate::Error;
 use crate::table::Growing;
 
 /// Days from 1970-01-01 to 2000-01-01, where the server's time begins.
@@ -181,22 +180,23 @@ pub(super) fn append(table: &mut Growing, column: usize, kind: Kind, field: Opti
         }
         Kind::Text | Kind::Cast => match std::str::from_utf8(field) {
             Ok(text) => Cell::Text(text),
-            Err(_) => return Err(table.refuse(column, "text in UTF-8", &String::from_utf8_lossy(field)).into()),
+            Err(_) => return Err(table.refuse_text(column, field).into()),
         },
         Kind::Date => match value!(i32, 4) {
-            days @ (i32::MAX | i32::MIN) => return Err(infinite(table, column, "date", days < 0).into()),
+            days @ (i32::MAX | i32::MIN) => infinite(days < 0),
             days => Cell::Date(days.saturating_add(EPOCH_DAYS)),
         },
         Kind::Timestamp => match value!(i64, 8) {
-            micros @ (i64::MAX | i64::MIN) => return Err(infinite(table, column, "timestamp", micros < 0).into()),
+            micros @ (i64::MAX | i64::MIN) => infinite(micros < 0),
             micros => Cell::Timestamp(micros.saturating_add(EPOCH_MICROS)),
         },
     };
     Ok(table.append(column, cell)?)
 }
 
-fn infinite(table: &Growing, column: usize, kind: &'static str, negative: bool) -> Error {
-    table.refuse(column, kind, if negative { "-infinity" } else { "infinity" })
+/// Gives a day or moment after or before all others, which only text holds, or what `data.missing` lists.
+fn infinite(negative: bool) -> Cell<'static> {
+    Cell::Text(if negative { "-infinity" } else { "infinity" })
 }
 
 /// A decimal number: digits of base 10,000, the first of which counts 10,000 to the power of `weight`.

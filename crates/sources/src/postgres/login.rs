@@ -35,6 +35,15 @@ impl fmt::Display for Server {
     }
 }
 
+/// Who answered so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Met {
+    Nobody,
+    /// A server that takes no connection: it begins, ends, or has too many.
+    Server,
+    Database,
+}
+
 /// All that a connection needs.
 pub(super) struct Login {
     server: Server,
@@ -75,8 +84,16 @@ impl Login {
         self.server.clone()
     }
 
-    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, TlsStream<Socket>>), Stop> {
-        self.config.connect(self.tls.clone()).await.map_err(|error| stop(&self.server, &error))
+    /// Connects; says in `met` who answered, if somebody did.
+    pub(super) async fn connect(&self, met: &mut Met) -> Result<(Client, Connection<Socket, TlsStream<Socket>>), Stop> {
+        let connected = self.config.connect(self.tls.clone()).await;
+        let now = match &connected {
+            Ok(_) => Met::Database,
+            Err(error) if error.as_db_error().is_some() => Met::Server,
+            Err(_) => Met::Nobody,
+        };
+        *met = now.max(*met);
+        connected.map_err(|error| stop(&self.server, &error))
     }
 }
 

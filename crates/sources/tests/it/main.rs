@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod given;
+mod limits;
 mod objects;
 mod postgres;
 mod proxy;
+mod real;
 mod sqlite;
 mod stores;

@@ -94,6 +94,21 @@ fn every_type_comes_as_what_it_means() {
     let (code, words) = told(read(&server, folder.path(), &section("table: kinds")));
     assert_eq!(code, "data/type-change");
     assert!(words.contains("column day is date but holds \"infinity\""), "{words}");
+    // What the message advises helps, and so does what means missing.
+    assert!(words.contains("`data: {types: {day: text}}`"), "{words}");
+    server.sql("UPDATE kinds SET moment = '-infinity', zoned = 'infinity' WHERE id = 3");
+    let rows = "query: 'SELECT id, ok, day, moment, zoned FROM kinds ORDER BY id'";
+    let as_text = format!("{}\n  types: {{day: text, moment: text, zoned: text}}", section(rows));
+    let as_text = text(&read(&server, folder.path(), &as_text).unwrap_or_else(|error| panic!("{}", said(&error))));
+    assert_eq!(
+        as_text,
+        "id,ok,day,moment,zoned\n1,false,0044-03-15,,\n2,true,1999-12-31,2024-02-29 12:30:00.250,2024-02-29 10:30:00\n\
+         3,,infinity,-infinity,infinity\n"
+    );
+    let missing = format!("{}\n  missing: [infinity, -infinity]", section(rows));
+    let missing = read(&server, folder.path(), &missing).unwrap_or_else(|error| panic!("{}", said(&error)));
+    assert_eq!(missing.column(2).data_type(), table.schema().field_with_name("day").unwrap().data_type());
+    assert_eq!(text(&missing).lines().last(), Some("3,,,,"));
 }
 
 #[test]
@@ -156,13 +171,16 @@ fn what_the_server_refuses_is_explained() {
             "many",
         ),
         (of("query: \"SELECT id FROM customers WHERE id > :least\""), "source/parameter", "least"),
-        (of("query: \"SELECT id FROM customers WHERE id > 5\""), "data/no-rows", "no row"),
+        (of("query: \"SELECT id FROM customers WHERE id > 5\""), "data/no-rows", "mend a query that leaves out all"),
+        (of("query: \"SELECT id, tenure AS id FROM customers\""), "data/duplicate-column", "`… AS other_id`"),
+        (of("query: \"SELECT id AS \\\" \\\" FROM customers\""), "data/empty-name", "name it in a `query`"),
     ];
     for (section, code, words) in &cases {
         let found = told(read(&server, folder.path(), section));
         assert_eq!(found.0, *code, "{section}: {}", found.1);
         assert!(found.1.contains(words), "{section}: {}", found.1);
         assert!(!found.1.contains(PASSWORD), "{}", found.1);
+        assert!(!found.1.contains("file"), "it is no file: {}", found.1);
     }
     let url = server.url("");
     let other = |from: &str, to: &str| format!("  source: {}?table=customers\n  target: tenure", url.replace(from, to));
@@ -176,12 +194,50 @@ fn what_the_server_refuses_is_explained() {
     set("PGPASSWORD", Some("other"));
     let (code, words) = told(read(&server, folder.path(), &other("ada@", "eve@")));
     assert!(code == "source/query" && words.contains("permission denied"), "{words}");
+    assert!(words.contains("for the right to read it"), "{words}");
     set("PGPASSWORD", Some(PASSWORD));
     let (code, words) = told(read(&server, folder.path(), &other("/shop", "/shp")));
     assert!(code == "source/unknown-database" && words.contains("/shp"), "{words}");
     server.stop();
     let (code, words) = told(read(&server, folder.path(), &same));
     assert!(code == "source/unreachable" && !words.contains(PASSWORD), "{words}");
+}
+
+#[test]
+fn a_query_that_fails_and_a_server_that_takes_nobody_say_what_to_do() {
+    let Some(server) = postgres() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    server.sql(
+        "CREATE TABLE customers (id integer, tenure integer); INSERT INTO customers SELECT n, 3000 - n FROM generate_series(1, 5000) n;
+         CREATE VIEW shares AS SELECT id, 1 / tenure AS tenure FROM customers;
+         CREATE ROLE eve LOGIN PASSWORD 'other'; ALTER ROLE eve SET statement_timeout = '1s';
+         CREATE DATABASE closed ALLOW_CONNECTIONS false;
+         CREATE DATABASE narrow CONNECTION LIMIT 0;",
+    );
+    let of = |rest: &str| format!("  source: {{url: 'URL', {rest}}}\n  target: tenure");
+    // The first rows came before: nothing of them is a table.
+    let cases = [
+        (of("query: 'SELECT id, 1 / tenure AS tenure FROM customers'"), "mend the query"),
+        (of("query: 'SELECT id, :one / tenure AS tenure FROM customers', parameters: {one: 1}"), "mend the query"),
+        (of("table: shares"), "mend the view"),
+    ];
+    for (section, words) in &cases {
+        let found = told(read(&server, folder.path(), section));
+        assert_eq!(found.0, "source/query", "{section}: {}", found.1);
+        assert!(found.1.contains("division by zero") && found.1.contains(words), "{section}: {}", found.1);
+    }
+    set("PGPASSWORD", Some("other"));
+    let url = server.url("").replace("ada@", "eve@");
+    let late = format!("  source: {{url: '{url}', query: 'SELECT pg_sleep(600)::text AS tenure'}}\n  target: tenure");
+    let (code, words) = told(read(&server, folder.path(), &late));
+    assert!(code == "source/query" && words.contains("statement timeout") && words.contains("more time"), "{words}");
+    let narrow = format!("  source: {}?table=customers\n  target: tenure", url.replace("/shop", "/narrow"));
+    let (code, words) = told(read(&server, folder.path(), &narrow));
+    assert!(code == "source/server" && words.contains("too many connections"), "{code}: {words}");
+    set("PGPASSWORD", Some(PASSWORD));
+    let closed = format!("  source: {}?table=customers\n  target: tenure", server.url("").replace("/shop", "/closed"));
+    let (code, words) = told(read(&server, folder.path(), &closed));
+    assert!(code == "source/server" && words.contains("not currently accepting connections"), "{code}: {words}");
 }
 
 #[test]

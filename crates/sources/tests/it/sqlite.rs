@@ -21,6 +21,8 @@ fn shop(folder: &Path) -> Connection {
              INSERT INTO mixed VALUES (1, 5), (2, 'five');
              CREATE TABLE pictures (id INTEGER, value BLOB);
              INSERT INTO pictures VALUES (1, x'00ff');
+             CREATE TABLE latin (id INTEGER, value TEXT);
+             INSERT INTO latin VALUES (1, CAST(x'e9e8' AS TEXT));
              CREATE TABLE vacant (id INTEGER);",
         )
         .unwrap();
@@ -93,8 +95,8 @@ fn a_query_is_given_its_parameters_and_nothing_is_pasted() {
         ("SELECT id FROM custmers", "", "source/unknown-table", "did you mean `customers`?"),
         ("SELECT id FROM customers WERE tenure", "", "source/query", "syntax error"),
         ("DELETE FROM customers", "", "source/query", "gives no rows"),
-        ("SELECT id AS a, tenure AS a FROM customers", "", "data/duplicate-column", "two columns named a"),
-        ("SELECT id, tenure FROM customers WHERE 1 = 0", "", "data/no-rows", "no row"),
+        ("SELECT id AS a, tenure AS a FROM customers", "", "data/duplicate-column", "`… AS other_a`"),
+        ("SELECT id, tenure FROM customers WHERE 1 = 0", "", "data/no-rows", "mend a query that leaves out all"),
     ];
     for (query, rest, code, words) in cases {
         let error = read(query, rest).unwrap_err();
@@ -120,6 +122,13 @@ fn values_of_two_types_and_files_that_are_no_database_are_refused() {
     let cases = [
         ("sqlite:///shop.db?table=mixed", "", "data/type-change", "row 2: column value is integer but holds \"five\""),
         ("sqlite:///shop.db?table=pictures", "", "data/type-change", "2 bytes"),
+        ("sqlite:///shop.db?table=pictures", "  types: {value: text}\n", "data/type-change", "`hex(…)`"),
+        (
+            "sqlite:///shop.db?table=latin",
+            "  types: {value: text}\n",
+            "data/type-change",
+            "mend the text in the database",
+        ),
         ("sqlite:///shop.db?table=vacant", "", "data/no-rows", "no row"),
         ("sqlite:///shop.db?table=mixed", "  types: {other: text}\n", "data/unknown-typed-column", "other"),
         ("sqlite:///text.db?table=mixed", "", "source/damaged-database", "not a database"),
@@ -132,6 +141,34 @@ fn values_of_two_types_and_files_that_are_no_database_are_refused() {
     }
     let declared = "  source: sqlite:///shop.db?table=mixed\n  types: {value: text}\n  target: value";
     assert_eq!(text(&read_from(folder.path(), declared).unwrap()), "id,value\n1,5\n2,five\n");
+}
+
+#[test]
+fn a_file_that_another_process_keeps_to_itself_is_waited_for_and_then_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = shop(folder.path());
+    let section = "  source: sqlite:///shop.db?table=customers\n  key: id\n  target: tenure";
+    connection.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = read_from(folder.path(), section).unwrap_err();
+    assert_eq!(error.diagnostic().code, "source/busy", "{}", said(&error));
+    assert!(said(&error).contains("shop.db is locked"), "{}", said(&error));
+    // Who ends within the patience is waited for.
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| read_from(folder.path(), section));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        connection.execute_batch("UPDATE customers SET tenure = 7 WHERE id = 'a'; COMMIT").unwrap();
+        assert!(text(&reader.join().unwrap().unwrap()).contains("a,7,"));
+    });
+}
+
+#[test]
+fn a_source_that_is_no_database_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for source in ["customers.csv", "s3://shop/customers.csv"] {
+        let error = read_from(folder.path(), &format!("  source: {source}\n  target: tenure")).unwrap_err();
+        assert_eq!(error.diagnostic().code, "source/no-database");
+        assert!(said(&error).contains(&format!("{source} is no database")), "{}", said(&error));
+    }
 }
 
 #[test]
