@@ -5,6 +5,7 @@
     python data.py checks FILE                # the same with polars, lazily, in one scan of the Parquet file
     python data.py drift THEN NOW             # four statistics of 28 columns, each sample sorted once
     python data.py read FILE                  # a CSV file with polars
+    python data.py postgres URL               # the table `wide` with pandas, SQLAlchemy and psycopg
 
 The last line on stdout is JSON: the seconds of the work alone, without imports, and what came out of it.
 """
@@ -149,17 +150,27 @@ def read(path):
     return timed(lambda: pl.read_csv(path).height)
 
 
+def postgres(url):
+    import pandas
+    import psycopg  # noqa: F401 (SQLAlchemy imports it by the name in the address)
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    return timed(lambda: len(pandas.read_sql("SELECT * FROM wide", engine)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["make", "suite", "checks", "drift", "read", "expected"])
-    parser.add_argument("rest", nargs="*", type=Path)
+    parser.add_argument("stage", choices=["make", "suite", "checks", "drift", "read", "postgres", "expected"])
+    parser.add_argument("rest", nargs="*")
     arguments = parser.parse_args()
     if arguments.stage == "make":
-        return make(arguments.rest[0], int(str(arguments.rest[1])))
+        return make(Path(arguments.rest[0]), int(arguments.rest[1]))
     if arguments.stage == "expected":
         print(json.dumps({"name": "twelve", "expectations": expected(), "meta": {"great_expectations_version": "1.24.1"}}))
         return None
-    seconds, found = {"suite": suite, "checks": checks, "drift": drift, "read": read}[arguments.stage](*arguments.rest)
+    stages = {"suite": suite, "checks": checks, "drift": drift, "read": read, "postgres": postgres}
+    seconds, found = stages[arguments.stage](*arguments.rest)
     print(json.dumps({"seconds": seconds, "quality": found}))
     return None
 

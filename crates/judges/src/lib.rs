@@ -1,6 +1,6 @@
 //! The judges of the tests: pinned Python environments, real data sets, visible skips.
 //!
-//! Only tests depend on this crate. A judge is a Python environment that `cargo xtask test` makes from
+//! Only tests depend on this crate, and the benchmarks, which start its PostgreSQL. A judge is a Python environment that `cargo xtask test` makes from
 //! `judges/<name>.txt`; where it is absent, a test says so on stderr and passes without having judged.
 
 mod memory;

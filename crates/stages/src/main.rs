@@ -3,6 +3,7 @@
 //! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data}.py`, which make the data and know the same stages.
 //! Both tell the seconds of the work alone, without reading the data, and how good the result is.
 
+mod database;
 mod limits;
 mod numbers;
 mod row;
@@ -21,7 +22,7 @@ use trainyard_learn::{
 
 use crate::numbers::Numbers;
 
-const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, \
+const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, postgres URL, \
                     suite|checks TABLE SUITE, drift THEN NOW, or machine";
 /// The threads of every stage but `row`.
 const THREADS: usize = 2;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
     let told = pool.and_then(|pool| match words.as_slice() {
         ["machine"] => pool.install(limits::machine),
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
+        // A reading waits for its server on one thread.
+        ["postgres", url] => database::read(url),
         ["read", table] => pool.install(|| tables::read(Path::new(table))),
         ["suite", table, suite] => pool.install(|| tables::judge(Path::new(table), Path::new(suite), false)),
         ["checks", table, suite] => pool.install(|| tables::judge(Path::new(table), Path::new(suite), true)),

@@ -26,8 +26,8 @@ pub(crate) fn make() -> Outcome {
     install_postgres()
 }
 
-/// Brings the PostgreSQL server that tests start for themselves, on a bare Debian or Ubuntu.
-fn install_postgres() -> Outcome {
+/// Brings the PostgreSQL server that tests and benchmarks start for themselves, on a bare Debian or Ubuntu.
+pub(crate) fn install_postgres() -> Outcome {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let is_there = versions.into_iter().any(|version| version.path().join("bin/initdb").is_file());
     let has_openssl = Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success());

@@ -94,7 +94,8 @@ fn postgresql_gives_real_tables_as_their_files_do() {
         let plain = format!("{{url: '{url}', query: 'SELECT {quoted} FROM real{at} ORDER BY line'}}");
         real.holds(folder.path(), &plain, &expected);
         let with_parameters = format!(
-            "{{url: '{url}', query: 'SELECT {quoted} FROM real{at} WHERE line >= :first ORDER BY line', parameters: {{first: 1}}}}"
+            "{{url: '{url}', query: 'SELECT {quoted} FROM real{at} WHERE line >= :first ORDER BY line', \
+             parameters: {{first: 1}}}}"
         );
         real.holds(folder.path(), &with_parameters, &expected);
     }
