@@ -1,14 +1,14 @@
 //! Tables of text.
 //!
-//! The first line of an input says how the rest is read: words of `tsv`, `delimiter=C`, `missing=TEXT`, `drop=COLUMN` and
-//! `COLUMN=TYPE`.
+//! The first line of an input says how the rest is read: words of `tsv`, `delimiter=C`, `quote=C`, `comment=C`, `decimal=C`,
+//! `missing=TEXT`, `drop=COLUMN` and `COLUMN=TYPE`.
 
 use std::path::Path;
 
 use arrow_array::RecordBatch;
 use trainyard_data::{Error, ReadOptions, read, rows, to_csv};
 use trainyard_expression::Type;
-use trainyard_spec::ColumnType;
+use trainyard_spec::{ColumnType, Quote};
 
 use crate::memory::Memory;
 use crate::places;
@@ -43,6 +43,16 @@ fn options(words: &str) -> ReadOptions {
                 let delimiter = value.bytes().next().filter(|byte| byte.is_ascii());
                 options.delimiter = delimiter.filter(|byte| !matches!(byte, b'"' | b'\n' | b'\r' | b'\0'));
             }
+            "quote" if value == "none" => options.quote = Some(Quote::None),
+            "quote" => {
+                let mark = value.chars().next().filter(char::is_ascii_punctuation);
+                options.quote = mark.map(Quote::Mark);
+            }
+            "comment" => {
+                let comment = value.bytes().next().filter(|byte| byte.is_ascii());
+                options.comment = comment.filter(|byte| !matches!(byte, b'"' | b'\n' | b'\r' | b'\0'));
+            }
+            "decimal" => options.decimal_comma = value == ",",
             "missing" => options.missing.push(value.to_owned()),
             "drop" => options.drop.push(value.to_owned()),
             column => {
@@ -58,6 +68,19 @@ fn options(words: &str) -> ReadOptions {
                 options.types.insert(column.to_owned(), kind);
             }
         }
+    }
+    // A project gives each its own character.
+    let quote = match options.quote {
+        None => Some(b'"'),
+        Some(Quote::Mark(mark)) => u8::try_from(mark).ok(),
+        Some(Quote::None) => None,
+    };
+    let delimiter = options.delimiter.or(Some(if words.contains("tsv") { b'\t' } else { b',' }));
+    if options.comment.is_some() && (options.comment == quote || options.comment == delimiter) {
+        options.comment = None;
+    }
+    if quote == delimiter {
+        options.quote = None;
     }
     options
 }

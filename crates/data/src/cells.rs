@@ -12,7 +12,7 @@ use arrow_array::{Array, ArrayRef, Date32Array, LargeStringArray, TimestampMicro
 use trainyard_spec::ColumnType;
 
 use crate::ReadOptions;
-use crate::csv::{Column, date, kind_name, timestamp};
+use crate::csv::{Column, Decimal, date, kind_name, timestamp};
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,7 +160,8 @@ impl State {
 impl Cells {
     /// Starts the column `name` of a source whose texts may stand for days and moments.
     pub fn new(name: &str, options: &ReadOptions) -> Cells {
-        let state = options.declared(name).map_or(State::Open, |kind| State::Declared(Column::new(Some(kind))));
+        let declared = |kind| State::Declared(Column::new(Some(kind), Decimal::Point));
+        let state = options.declared(name).map_or(State::Open, declared);
         Cells { state, rows: 0, missing: options.missing.clone(), finds_dates: true, past: NO_PAST }
     }
 
@@ -174,7 +175,7 @@ impl Cells {
         match kind {
             // They come as texts.
             ColumnType::Date | ColumnType::Timestamp => {
-                let state = State::Declared(Column::new(Some(kind)));
+                let state = State::Declared(Column::new(Some(kind), Decimal::Point));
                 Cells { state, ..Cells::new(name, options) }
             }
             _ => Cells::typed(name, kind, options),

@@ -5,7 +5,7 @@ use std::io::Read;
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field, TimeUnit};
 use rayon::prelude::*;
-use trainyard_spec::ColumnType;
+use trainyard_spec::{ColumnType, Quote};
 
 use crate::read::{Found, sized};
 use crate::{Error, ReadOptions};
@@ -21,7 +21,7 @@ mod write;
 use chunks::{Rows, Sizes, Taker, walk};
 pub(crate) use column::{Column, column};
 pub(crate) use text::{Open, without_mark};
-pub(crate) use values::{date, timestamp};
+pub(crate) use values::{Decimal, date, timestamp};
 pub use write::to_csv;
 pub(crate) use write::{cell_text, to_csv_with};
 
@@ -73,7 +73,7 @@ pub(crate) fn read(open: &Open<'_>, file: &str, options: &ReadOptions) -> Result
 
 fn read_in(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: Sizes) -> Result<Found, Error> {
     let begin = |names: &[String]| {
-        let columns = kept(names, options).map(|(at, kind)| (at, Column::new(kind))).collect();
+        let columns = kept(names, options).map(|(at, kind)| (at, Column::new(kind, options.decimal()))).collect();
         Ok(Table { names: names.to_vec(), columns, rows: 0, options })
     };
     let read = walk(open, options, sizes, begin).map_err(|failure| failure.stop).and_then(Table::finish);
@@ -81,8 +81,12 @@ fn read_in(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: Sizes) -> 
 }
 
 fn reader<R: Read>(text: R, options: &ReadOptions) -> csv::Reader<R> {
+    let quote = options.quote();
     csv::ReaderBuilder::new()
         .delimiter(options.delimiter())
+        .quote(quote.unwrap_or(b'"'))
+        .quoting(quote.is_some())
+        .comment(options.comment)
         .has_headers(false)
         .flexible(true)
         .buffer_capacity(BUFFER)
@@ -163,6 +167,19 @@ fn likely_delimiter(header: &str, first: &[u8], read_with: u8) -> Option<char> {
 impl ReadOptions {
     fn delimiter(&self) -> u8 {
         self.delimiter.unwrap_or(b',')
+    }
+
+    /// Gives the byte around cells that hold a delimiter or a line end; nothing where no cell is quoted.
+    fn quote(&self) -> Option<u8> {
+        match self.quote {
+            None => Some(b'"'),
+            Some(Quote::Mark(mark)) => u8::try_from(mark).ok(),
+            Some(Quote::None) => None,
+        }
+    }
+
+    fn decimal(&self) -> Decimal {
+        if self.decimal_comma { Decimal::Comma } else { Decimal::Point }
     }
 
     /// Gives the type that a column is held to; one that is left out may hold anything.

@@ -10,7 +10,7 @@ use arrow_schema::{ArrowError, Field, Schema};
 use trainyard_diagnostics::nearest;
 use trainyard_expression::Type;
 use trainyard_files::Io;
-use trainyard_spec::{ColumnType, DataSpec};
+use trainyard_spec::{ColumnType, DataSpec, DecimalMark, Quote};
 
 use crate::format::{self, Format, Packing};
 use crate::pattern::{self, matching};
@@ -28,6 +28,12 @@ pub struct ReadOptions {
     pub missing: Vec<String>,
     /// The byte between cells of CSV; by the file's ending where none is given: a tab in .tsv files, a comma in others.
     pub delimiter: Option<u8>,
+    /// What stands around cells of CSV that hold a delimiter or a line end: `"` where nothing is said.
+    pub quote: Option<Quote>,
+    /// The byte that a line of CSV begins with that is skipped.
+    pub comment: Option<u8>,
+    /// Whether a comma stands before the fraction of a number in CSV; a point does otherwise.
+    pub decimal_comma: bool,
     /// Columns to leave out.
     pub drop: Vec<String>,
     /// The columns that are wanted; all where nothing is said. A name that the file does not have is no error.
@@ -45,6 +51,9 @@ impl ReadOptions {
             types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
             missing: data.missing.clone(),
             delimiter: (delimiter != usual).then_some(delimiter),
+            quote: data.quote.as_ref().map(|quote| quote.value),
+            comment: data.comment.as_ref().and_then(|comment| u8::try_from(comment.value).ok()),
+            decimal_comma: data.decimal.as_ref().is_some_and(|decimal| decimal.value == DecimalMark::Comma),
             drop: data.drop.iter().map(|name| name.value.clone()).collect(),
             columns: None,
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::declare::{
-    Decoder, Definitions, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty, rec,
-    record, required, sorted_map, text, unless_given,
+    Decoder, Definitions, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty, quoting,
+    rec, record, required, sorted_map, text, unless_given,
 };
 use crate::error::Error;
 use crate::source::{Source, SourceSpec};
@@ -51,6 +51,25 @@ impl Task {
             Task::Regression => false,
         }
     }
+}
+
+named! {
+    /// The sign before the fraction of a number in CSV.
+    pub enum DecimalMark {
+        /// A point: 1.5.
+        Point = ".",
+        /// A comma: 1,5.
+        Comma = ",",
+    }
+}
+
+/// What stands around cells of CSV that hold a delimiter or a line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quote {
+    /// This mark, doubled where a cell holds it.
+    Mark(char),
+    /// Nothing: every mark is a part of its cell.
+    None,
 }
 
 named! {
@@ -156,6 +175,13 @@ record! {
         missing: Vec<String> = or_empty(list(bare(text()))),
         /// The character between the cells of a line; a tab for .tsv files.
         delimiter: Located<char> = defaulted(character(), ','),
+        /// The mark around cells that hold a delimiter or a line end; `"` where nothing is said, `none` where no cell is
+        /// quoted.
+        quote: Option<Located<Quote>> = optional(quoting()),
+        /// The character that lines begin with that are skipped: `"#"`.
+        comment: Option<Located<char>> = optional(character()),
+        /// The sign before the fraction of a number; a point where nothing is said.
+        decimal: Option<Located<DecimalMark>> = optional(choice()),
         /// Columns to leave out.
         drop: Vec<Located<String>> = or_empty(list(text())),
     }
@@ -169,11 +195,38 @@ fn is_of_tabs(source: &str) -> bool {
     unpacked.ends_with(".tsv")
 }
 
+/// Refuses a character that is to mean two things in one file.
+fn check_dialect(data: &DataSpec, decoder: &mut Decoder) {
+    let comma = data.decimal.as_ref().filter(|decimal| decimal.value == DecimalMark::Comma);
+    let quote = data.quote.as_ref().and_then(|quote| match quote.value {
+        Quote::Mark(mark) => Some((mark, quote.origin.clone())),
+        Quote::None => None,
+    });
+    let roles = [
+        ("data.delimiter", Some((data.delimiter.value, data.delimiter.origin.clone()))),
+        ("data.quote", quote),
+        ("data.comment", data.comment.as_ref().map(|comment| (comment.value, comment.origin.clone()))),
+        ("data.decimal", comma.map(|decimal| (',', decimal.origin.clone()))),
+    ];
+    for (at, (key, role)) in roles.iter().enumerate() {
+        let Some((character, origin)) = role else { continue };
+        let same = roles[..at].iter().find_map(|(before, role)| {
+            let (_, first) = role.as_ref().filter(|(other, _)| other == character)?;
+            Some((*before, first.clone()))
+        });
+        if let Some((first_key, first)) = same {
+            let (second_key, second) = (*key, origin.clone());
+            decoder.errors.push(Error::SameCharacter { character: *character, second_key, second, first_key, first });
+        }
+    }
+}
+
 fn check_data(data: &mut DataSpec, section: &Section<'_>, decoder: &mut Decoder) {
     let written = section.entries.iter().any(|(key, value)| key.value == "delimiter" && !value.is_null());
     if !written && is_of_tabs(data.source.path()) {
         data.delimiter.value = '\t';
     }
+    check_dialect(data, decoder);
     let target = &data.target.column;
     let conflict = |name: &Located<String>, first: &Located<String>, second_role, first_role| Error::ColumnConflict {
         name: name.clone(),

@@ -15,7 +15,7 @@ pub use decoder::Spot;
 pub(crate) use decoder::{Decoder, Section};
 pub(crate) use presence::{Presence, decided, defaulted, optional, or_empty, required, ruled, unless_given};
 pub(crate) use record::{FieldInfo, Record, doc, key, named, rec, record};
-pub(crate) use scalar::{Integer, Named, Number, bare, boolean, character, choice, integer, number, text};
+pub(crate) use scalar::{Integer, Named, Number, bare, boolean, character, choice, integer, number, quoting, text};
 
 use std::collections::BTreeMap;
 

@@ -237,6 +237,19 @@ pub enum Error {
         /// What the first one is.
         first_role: &'static str,
     },
+    /// Two keys of a CSV dialect name one character.
+    SameCharacter {
+        /// The character.
+        character: char,
+        /// The key of the second mention.
+        second_key: &'static str,
+        /// The second mention.
+        second: Origin,
+        /// The key of the first mention, which may be the default.
+        first_key: &'static str,
+        /// The first mention.
+        first: Origin,
+    },
     /// Two settings of a split exclude each other.
     SplitConflict {
         /// The key of the one that stands.

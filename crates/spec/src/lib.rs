@@ -29,7 +29,7 @@ mod tree;
 mod validate;
 
 pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
-pub use data::{ColumnType, DataSpec, MissingTarget, TargetSpec, Task};
+pub use data::{ColumnType, DataSpec, DecimalMark, MissingTarget, Quote, TargetSpec, Task};
 pub use declare::Spot;
 pub use drift::{Against, DriftDecides, DriftSpec, DriftTest, DriftTests, DriftThresholds, OnDrift};
 pub use error::Error;

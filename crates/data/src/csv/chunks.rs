@@ -11,7 +11,7 @@ use std::ops::Range;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use rayon::prelude::*;
 
-use super::explain::quotes;
+use super::explain::{quotes, row_start};
 use super::text::{Open, line_ends, open_at};
 use super::{LONGEST_ROW, Stop, likely_delimiter, malformed};
 use crate::ReadOptions;
@@ -104,7 +104,9 @@ pub(super) fn walk<T: Taker>(
     let (names, header) = loop {
         match parsed_header(parser(options), wave.text(), wave.at_end).map_err(Failure::from)? {
             Some(found) => break found,
-            None if wave.text().len() > LONGEST_ROW => return Err(long(wave.text(), || 1).into()),
+            None if wave.text().len() > LONGEST_ROW => {
+                return Err(long(wave.text(), || line_of(open, 0, wave.text(), options)).into());
+            }
             None => wave.read(&mut file, wave.text().len()).map_err(Stop::from)?,
         }
     };
@@ -123,7 +125,7 @@ pub(super) fn walk<T: Taker>(
         open_row: None,
     };
     let chunk = (header * HEADERS).clamp(sizes.least, sizes.most);
-    let mut cutting = Cutting { chunk, most: 1, counts_quotes: false, whole: 0 };
+    let mut cutting = Cutting { chunk, most: 1, counts_quotes: false, whole: 0, options };
     let (mut next, mut fetched) = (Wave::default(), None);
     // The bytes before the wave, and those of it that are done.
     let (mut base, mut done) = (0_u64, header);
@@ -135,7 +137,7 @@ pub(super) fn walk<T: Taker>(
         if ranges.is_empty() {
             let rest = &wave.text()[done..];
             if rest.len() > LONGEST_ROW {
-                return Err(long(rest, || line_of(open, base + done as u64, rest)).into());
+                return Err(long(rest, || line_of(open, base + done as u64, rest, options)).into());
             }
             fetched.take().unwrap_or_else(|| next.read(&mut file, WAVE)).map_err(Stop::from)?;
             next.prepend(rest);
@@ -156,7 +158,7 @@ pub(super) fn walk<T: Taker>(
         cutting.grow();
         for (range, chunk) in ranges.into_iter().zip(chunks) {
             let used = walk.take(chunk, base + range.start as u64).map_err(|failure| match failure.stop {
-                Stop::LongRow(at) => long(&[], || line_of(open, at, &[])).into(),
+                Stop::LongRow(at) => long(&[], || line_of(open, at, &[], options)).into(),
                 _ => failure,
             })?;
             done = range.start + used;
@@ -176,9 +178,9 @@ fn long(row: &[u8], line: impl FnOnce() -> u64) -> Stop {
     if is_text { Stop::LongRow(line()) } else { malformed() }
 }
 
-/// Gives the line of a row, whose place may lie on the line end before it.
-fn line_of(open: &Open<'_>, at: u64, row: &[u8]) -> u64 {
-    let ends = row.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+/// Gives the line of a row, whose place may lie on the line end or the comment before it.
+fn line_of(open: &Open<'_>, at: u64, row: &[u8], options: &ReadOptions) -> u64 {
+    let ends = row_start(row, 0, options);
     line_ends(open, at + ends as u64).map_or(0, |lines| lines as u64 + 1)
 }
 
@@ -239,7 +241,7 @@ impl Wave {
 }
 
 /// Where chunks are cut.
-struct Cutting {
+struct Cutting<'a> {
     /// Their bytes.
     chunk: usize,
     /// How many there are at a time: fewer where cuts were wrong.
@@ -248,9 +250,10 @@ struct Cutting {
     counts_quotes: bool,
     /// Bytes that are known to hold no whole row.
     whole: usize,
+    options: &'a ReadOptions,
 }
 
-impl Cutting {
+impl Cutting<'_> {
     fn grow(&mut self) {
         self.most = (2 * self.most).min(MOST);
         self.whole = 0;
@@ -296,18 +299,19 @@ impl Cutting {
 
     /// Finds the last line end that is likely to end a row.
     fn line_end(&self, text: &[u8]) -> Option<usize> {
-        if self.counts_quotes {
-            let mut is_quoted = quotes(text) % 2 == 1;
+        if let Some(quote) = self.options.quote().filter(|_| self.counts_quotes) {
+            let mut is_quoted = quotes(text, self.options) % 2 == 1;
             for (at, byte) in text.iter().enumerate().rev() {
                 match byte {
-                    b'"' => is_quoted = !is_quoted,
+                    byte if *byte == quote => is_quoted = !is_quoted,
                     b'\n' if !is_quoted => return Some(at + 1),
                     _ => {}
                 }
             }
         }
         let last = |wanted: u8| text.iter().rposition(|byte| *byte == wanted).map(|at| at + 1);
-        last(b'\n').or_else(|| last(b'\r'))
+        // A comment goes on behind the other line end.
+        last(b'\n').or_else(|| self.options.comment.map_or_else(|| last(b'\r'), |_| None))
     }
 }
 
@@ -357,7 +361,7 @@ impl<T: Taker> Walk<'_, T> {
     fn chunk(&self, wave: &Wave, range: &Range<usize>) -> Chunk<T::Part> {
         let text = wave.text();
         let is_last = wave.at_end && range.end == text.len();
-        let (rows, chunk) = parsed(self.parser(), &text[range.clone()], self.width, is_last);
+        let (rows, chunk) = parsed(self.parser(), &text[range.clone()], self.width, is_last, self.options);
         let is_looked_at = self.rows == 0 && self.only.is_some() && rows.len() > 0;
         let first = is_looked_at.then(|| rows.cell(0, 0).to_owned());
         Chunk {
@@ -412,7 +416,13 @@ impl<T: Taker> Walk<'_, T> {
 
 /// Builds a parser; one that is cloned does not parse.
 fn parser(options: &ReadOptions) -> Reader {
-    ReaderBuilder::new().delimiter(options.delimiter()).build()
+    let quote = options.quote();
+    ReaderBuilder::new()
+        .delimiter(options.delimiter())
+        .quote(quote.unwrap_or(b'"'))
+        .quoting(quote.is_some())
+        .comment(options.comment)
+        .build()
 }
 
 /// Reads the names of the columns, and says how long the header is; nothing where it goes on behind the text.
@@ -444,7 +454,7 @@ fn parsed_header(mut parser: Reader, text: &[u8], at_end: bool) -> Result<Option
 }
 
 /// Cuts a chunk into cells.
-fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool) -> (Rows, Chunk<()>) {
+fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool, options: &ReadOptions) -> (Rows, Chunk<()>) {
     let mut done = Chunk { part: (), starts: Vec::new(), used: 0, broken: None, is_open: false, first: None };
     if std::str::from_utf8(chunk).is_err() || chunk.contains(&0) {
         done.broken = Some(Broken::Text);
@@ -455,8 +465,10 @@ fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool) -> (Row
     let mut of_row = vec![0; width + 1];
     // What was read and written, and what of it was when the row began.
     let (mut read, mut written, mut ended) = (0, 0, 0);
-    let (mut start, mut first) = (0, 0);
-    loop {
+    let begin = |read| if options.comment.is_some() { row_start(chunk, read, options) } else { read };
+    let (mut start, mut first, mut end) = (begin(0), 0, 0);
+    // A comment that no line end closes is a row to the parser.
+    while options.comment.is_none() || start < chunk.len() {
         let (result, bytes, out, fields) =
             parser.read_record(&chunk[read..], &mut cells[written..], &mut of_row[ended..]);
         read += bytes;
@@ -474,7 +486,7 @@ fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool) -> (Row
             ReadRecordResult::Record => {
                 ends.extend(of_row[..width].iter().map(|end| (first + end) as u32));
                 done.starts.push(start as u32);
-                (start, first, ended) = (read, written, 0);
+                (start, first, ended, end) = (begin(read), written, 0, read);
             }
             ReadRecordResult::OutputEndsFull => of_row.resize(2 * of_row.len(), 0),
             ReadRecordResult::OutputFull => cells.resize(2 * cells.len(), 0),
@@ -482,12 +494,12 @@ fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool) -> (Row
             ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
         }
     }
-    // Nothing but line ends behind the last row is no beginning of another.
-    done.used = if written == first && ended == 0 { read } else { start };
+    // Nothing but line ends and comments behind the last row is no beginning of another.
+    done.used = if written == first && ended == 0 { read.max(start) } else { start };
     if let Some(last) = done.starts.last() {
         let from = ends.len().checked_sub(width + 1).map_or(0, |before| ends[before] as usize);
         let spans_lines = cells[from..first].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
-        done.is_open = spans_lines && quotes(&chunk[*last as usize..]) % 2 == 1;
+        done.is_open = spans_lines && quotes(&chunk[*last as usize..end], options) % 2 == 1;
     }
     cells.truncate(first);
     // A part of what is UTF-8 is, too.
@@ -502,6 +514,7 @@ mod tests {
     use arrow_array::RecordBatch;
     use arrow_select::concat::concat_batches;
     use trainyard_random::Key;
+    use trainyard_spec::Quote;
 
     use super::*;
     use crate::csv::{read_in, stream, to_csv};
@@ -512,15 +525,23 @@ mod tests {
     }
 
     fn whole(text: &[u8], sizes: Sizes) -> Result<RecordBatch, Error> {
-        let found = read_in(&|| Ok(Box::new(Cursor::new(text))), "rows.csv", &ReadOptions::default(), sizes);
+        whole_as(text, sizes, &ReadOptions::default())
+    }
+
+    fn whole_as(text: &[u8], sizes: Sizes, options: &ReadOptions) -> Result<RecordBatch, Error> {
+        let found = read_in(&|| Ok(Box::new(Cursor::new(text))), "rows.csv", options, sizes);
         found.map(|found| found.table)
     }
 
     fn streamed(text: &[u8], sizes: Sizes) -> Result<(RecordBatch, Vec<Stray>), Error> {
-        let (open, options) = (|| Ok(Box::new(Cursor::new(text)) as _), ReadOptions::default());
-        let shape = stream::shape(&open, "rows.csv", &options, sizes)?;
+        streamed_as(text, sizes, &ReadOptions::default())
+    }
+
+    fn streamed_as(text: &[u8], sizes: Sizes, options: &ReadOptions) -> Result<(RecordBatch, Vec<Stray>), Error> {
+        let open = || Ok(Box::new(Cursor::new(text)) as _);
+        let shape = stream::shape(&open, "rows.csv", options, sizes)?;
         let mut batches = Vec::new();
-        stream::scan(&open, "rows.csv", &options, &shape, &mut |batch| {
+        stream::scan(&open, "rows.csv", options, &shape, &mut |batch| {
             batches.push(batch.clone());
             Ok(())
         })?;
@@ -529,11 +550,15 @@ mod tests {
 
     /// Holds chunks of a few bytes against one chunk, also in a pool of another size.
     fn check(text: &[u8], sizes: &[usize]) {
-        let (table, batches) = (whole(text, of(1 << 20)), streamed(text, of(1 << 20)));
+        check_as(text, sizes, &ReadOptions::default());
+    }
+
+    fn check_as(text: &[u8], sizes: &[usize], options: &ReadOptions) {
+        let (table, batches) = (whole_as(text, of(1 << 20), options), streamed_as(text, of(1 << 20), options));
         for size in sizes {
             let shown = String::from_utf8_lossy(text);
-            assert_eq!(whole(text, of(*size)), table, "{size}: {shown:?}");
-            assert_eq!(streamed(text, of(*size)), batches, "{size}: {shown:?}");
+            assert_eq!(whole_as(text, of(*size), options), table, "{size}: {shown:?}");
+            assert_eq!(streamed_as(text, of(*size), options), batches, "{size}: {shown:?}");
         }
         if let (Ok(table), Ok((streamed, strays))) = (&table, &batches) {
             assert_eq!((table, &[][..]), (streamed, strays.as_slice()));
@@ -541,8 +566,15 @@ mod tests {
     }
 
     /// Gives the rows as the parser of whole files sees them, of a file with rows of as many cells as its header.
-    fn rows(text: &[u8]) -> Option<Vec<Vec<String>>> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text);
+    fn rows(text: &[u8], options: &ReadOptions) -> Option<Vec<Vec<String>>> {
+        // A comment that no line end closes is a row to the parser.
+        let text = [text, b"\n"].concat();
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .quote(options.quote().unwrap_or(b'"'))
+            .quoting(options.quote().is_some())
+            .comment(options.comment)
+            .from_reader(text.as_slice());
         reader.records().map(|row| Some(row.ok()?.iter().map(str::to_owned).collect())).collect()
     }
 
@@ -566,7 +598,38 @@ mod tests {
                 Err(_) => refused += 1,
                 Ok(table) => {
                     tables += 1;
-                    let rows = rows(&bytes).unwrap();
+                    let rows = rows(&bytes, &ReadOptions::default()).unwrap();
+                    assert_eq!((table.num_rows() + 1, table.num_columns()), (rows.len(), rows[0].len()));
+                }
+            }
+        }
+        assert!(tables > 100 && refused > 100, "{tables} tables, {refused} refused");
+    }
+
+    #[test]
+    fn comments_and_other_quotes_give_the_same_in_chunks_of_any_size() {
+        let key = Key::new(11, "dialects");
+        let with = |quote| ReadOptions { quote: Some(quote), comment: Some(b'#'), ..ReadOptions::default() };
+        let dialects = [with(Quote::Mark('\'')), with(Quote::Mark('"')), with(Quote::None)];
+        let parts = ["a", ",", "\n", "'", "\"", "''", "\r\n", "\r", "\n#", "#", "é", "0.5", "\n'#\n", "#'\n", "#,,\""];
+        let (mut tables, mut refused) = (0, 0);
+        for text in 0..1500 {
+            let options = &dialects[text as usize % dialects.len()];
+            let mut draws = key.derive(text).stream();
+            let columns = draws.below(2) as usize;
+            let mut bytes = ["# of 'one\na\n", "#\n\n#a,b\na,b\n"][columns].as_bytes().to_vec();
+            for _ in 0..draws.below(60) {
+                let row = ["1\n#'\n", "# \"two\",3\n'x',#2\n"][columns];
+                let most = if text % 4 == 0 { 20 } else { 4 * parts.len() as u64 };
+                let part = parts.get(draws.below(most) as usize).copied().unwrap_or(row);
+                bytes.extend_from_slice(part.as_bytes());
+            }
+            check_as(&bytes, &[1, 3, 8, 31], options);
+            match whole_as(&bytes, of(5), options) {
+                Err(_) => refused += 1,
+                Ok(table) => {
+                    tables += 1;
+                    let rows = rows(&bytes, options).unwrap();
                     assert_eq!((table.num_rows() + 1, table.num_columns()), (rows.len(), rows[0].len()));
                 }
             }

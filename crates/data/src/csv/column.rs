@@ -9,7 +9,7 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, LargeStringArray};
 use trainyard_spec::ColumnType;
 
-use super::values::{boolean, date, float, infer, integer, timestamp};
+use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
 
 /// A type is inferred from this many values; a later value that breaks it is an error, not another guess.
 pub(super) const INFERRED_FROM: usize = 1000;
@@ -18,6 +18,7 @@ pub(super) const INFERRED_FROM: usize = 1000;
 pub(crate) struct Column {
     /// Whether the type was given, so that nothing else will do.
     pub(crate) declared: bool,
+    decimal: Decimal,
     state: State,
 }
 
@@ -46,12 +47,12 @@ enum State {
 }
 
 impl Column {
-    pub(crate) fn new(declared: Option<ColumnType>) -> Column {
+    pub(crate) fn new(declared: Option<ColumnType>, decimal: Decimal) -> Column {
         let state = match declared {
             Some(kind) => State::Decided { kind, values: Values::new(kind) },
             None => State::Undecided { texts: LargeStringBuilder::with_capacity(0, 0), values: 0 },
         };
-        Column { declared: declared.is_some(), state }
+        Column { declared: declared.is_some(), decimal, state }
     }
 
     /// Takes the next cell; its column's type where the cell is not of it.
@@ -66,14 +67,16 @@ impl Column {
                 Ok(())
             }
             State::Decided { kind, values } => {
-                if values.append(cell) {
+                if values.append(cell, self.decimal) {
                     return Ok(());
                 }
                 // A whole-number column may turn out to hold fractions; anything else is an error.
                 match (values, cell) {
-                    (values @ Values::Integer { .. }, Some(text)) if !self.declared && float(text).is_some() => {
+                    (values @ Values::Integer { .. }, Some(text))
+                        if !self.declared && float(text, self.decimal).is_some() =>
+                    {
                         values.widen();
-                        values.append(cell);
+                        values.append(cell, self.decimal);
                         Ok(())
                     }
                     _ => Err(*kind),
@@ -86,10 +89,10 @@ impl Column {
     fn decide(&mut self) {
         if let State::Undecided { texts, .. } = &mut self.state {
             let texts = texts.finish();
-            let kind = infer(texts.iter().flatten());
+            let kind = infer(texts.iter().flatten(), self.decimal);
             let mut values = Values::new(kind);
             texts.iter().for_each(|text| {
-                values.append(text);
+                values.append(text, self.decimal);
             });
             self.state = State::Decided { kind, values };
         }
@@ -110,7 +113,7 @@ impl Column {
             State::Undecided { .. } => State::Undecided { texts: LargeStringBuilder::with_capacity(0, 0), values: 0 },
         };
         let state = std::mem::replace(&mut self.state, next);
-        Column { declared: self.declared, state }.finish()
+        Column { declared: self.declared, decimal: self.decimal, state }.finish()
     }
 
     /// Makes the next rows of the column without those before, up to the first cell that is not of its type.
@@ -127,7 +130,8 @@ impl Column {
             }
             State::Decided { kind, values } => {
                 let values = values.like(rows);
-                let mut column = Column { declared: self.declared, state: State::Decided { kind: *kind, values } };
+                let state = State::Decided { kind: *kind, values };
+                let mut column = Column { declared: self.declared, decimal: self.decimal, state };
                 let wrong = cells.enumerate().find_map(|(row, cell)| Some((row, column.append(cell).err()?)));
                 match column.state {
                     State::Decided { values, .. } => (Part::Values(values), wrong),
@@ -168,7 +172,7 @@ pub(crate) fn column<'a>(
 ) -> Result<ArrayRef, (usize, &'a str)> {
     let mut values = Values::new(kind);
     for (row, text) in texts.enumerate() {
-        if !values.append(text) {
+        if !values.append(text, Decimal::Point) {
             return Err((row, text.unwrap_or_default()));
         }
     }
@@ -248,7 +252,7 @@ impl Values {
     }
 
     /// Takes the next cell; says whether it is of the type.
-    fn append(&mut self, cell: Option<&str>) -> bool {
+    fn append(&mut self, cell: Option<&str>, decimal: Decimal) -> bool {
         macro_rules! append {
             ($builder:expr, $parse:expr) => {
                 match cell {
@@ -268,7 +272,7 @@ impl Values {
                     negative_zeros.push(values.values_slice().len() - 1);
                 }
             }
-            Values::Float(builder) => append!(builder, float),
+            Values::Float(builder) => append!(builder, |text| float(text, decimal)),
             Values::Text(builder) => append!(builder, Some),
             Values::Date(builder) => append!(builder, date),
             Values::Timestamp(builder) => append!(builder, timestamp),

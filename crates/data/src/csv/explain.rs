@@ -23,6 +23,11 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
     if let Err(error) = read {
         return unreadable(error.to_string());
     }
+    let last = bytes.rsplit(|byte| *byte == b'\n').next().and_then(<[u8]>::first);
+    if last.is_some() && last.copied() == options.comment {
+        // A comment that no line end closes is a row to the parser.
+        bytes.push(b'\n');
+    }
     let found = encoding(&bytes, file).and_then(|text| {
         let names = structure(text, file, options)?;
         match &wrong {
@@ -35,7 +40,7 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
                     records.read_byte_record(&mut record).map_err(|error| unreadable(error.to_string()))?;
                 }
                 Err(Error::Type {
-                    line: cell_line(text, &record, wrong.column, options.delimiter(), file),
+                    line: cell_line(text, &record, wrong.column, options, file),
                     column: names.get(wrong.column).cloned().unwrap_or_default(),
                     kind: kind_name(wrong.kind),
                     value: String::from_utf8_lossy(record.get(wrong.column).unwrap_or_default()).into_owned(),
@@ -90,18 +95,19 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
         if ragged.is_none() && row.len() != header.len() {
             ragged = Some((row.position().cloned(), row.len()));
         }
-        last = Some((row.position().cloned(), row.iter().any(|cell| cell.contains(&b'\n'))));
+        let end = byte_of(reader.position()).min(text.len());
+        last = Some((row.position().cloned(), end, row.iter().any(|cell| cell.contains(&b'\n'))));
     }
     let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     if let ([only], Some(first)) = (names.as_slice(), &first)
         && let Some(likely) = likely_delimiter(only, first.as_slice(), delimiter)
     {
-        let line = line_at(text, header.position(), file);
+        let line = line_at(text, header.position(), options, file);
         return Err(Error::Delimiter { line, delimiter: char::from(delimiter), likely });
     }
     let mut before = BTreeSet::new();
     for (position, name) in names.iter().enumerate() {
-        let line = || Some(cell_line(text, &header, position, delimiter, file));
+        let line = || Some(cell_line(text, &header, position, options, file));
         let file = || file.to_owned();
         if name.trim().is_empty() {
             return Err(Error::EmptyName { file: file(), line: line(), position: position + 1 });
@@ -110,16 +116,20 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
             return Err(Error::DuplicateColumn { file: file(), line: line(), name: name.clone() });
         }
     }
-    let Some((position, spans_lines)) = last else {
+    let Some((position, end, spans_lines)) = last else {
         return Err(Error::HeaderOnly { file: file.to_owned() });
     };
     // An unclosed quote swallows the rest of the file into one cell, line ends included.
-    let start = start_of(text, position.as_ref());
-    if spans_lines && quotes(&text[start..]) % 2 == 1 {
-        return Err(Error::UnclosedQuote { line: line_at(text, position.as_ref(), file) });
+    let start = start_of(text, position.as_ref(), options);
+    if spans_lines && quotes(&text[start..end.max(start)], options) % 2 == 1 {
+        return Err(Error::UnclosedQuote { line: line_at(text, position.as_ref(), options, file) });
     }
     if let Some((position, got)) = ragged {
-        return Err(Error::Ragged { line: line_at(text, position.as_ref(), file), expected: names.len(), got });
+        return Err(Error::Ragged {
+            line: line_at(text, position.as_ref(), options, file),
+            expected: names.len(),
+            got,
+        });
     }
     if let Some(name) = options.types.keys().find(|name| !names.contains(name)) {
         return Err(Error::UnknownTyped { name: name.clone(), columns: names });
@@ -137,15 +147,29 @@ pub(super) fn names(text: &[u8], options: &ReadOptions) -> Vec<String> {
 }
 
 /// Counts quotes: where their number is odd, one is open.
-pub(super) fn quotes(text: &[u8]) -> usize {
-    text.iter().filter(|byte| **byte == b'"').count()
+pub(super) fn quotes(text: &[u8], options: &ReadOptions) -> usize {
+    options.quote().map_or(0, |quote| text.iter().filter(|byte| **byte == quote).count())
 }
 
-/// Gives the byte that a row starts at.
-fn start_of(text: &[u8], row: Option<&Position>) -> usize {
-    let start = row.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0)).min(text.len());
-    // The position of a row may lie on the line end before it.
-    start + text[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count()
+fn byte_of(position: &Position) -> usize {
+    usize::try_from(position.byte()).unwrap_or(0)
+}
+
+/// Gives the byte that a row starts at, behind the line ends and comments that its place may lie on.
+pub(super) fn row_start(text: &[u8], place: usize, options: &ReadOptions) -> usize {
+    let mut at = place.min(text.len());
+    loop {
+        at += text[at..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let comment = text[at..].first().filter(|first| options.comment == Some(**first));
+        if comment.is_none() {
+            return at;
+        }
+        at = text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| at + end);
+    }
+}
+
+fn start_of(text: &[u8], row: Option<&Position>, options: &ReadOptions) -> usize {
+    row_start(text, row.map_or(0, byte_of), options)
 }
 
 /// Gives the line of `span`'s start; its number counts lines, not rows, since a cell may hold line ends.
@@ -159,22 +183,24 @@ fn line_of(text: &[u8], span: std::ops::Range<usize>, file: &str) -> Line {
 }
 
 /// Gives the line that a row starts on, all of it meant.
-fn line_at(text: &[u8], row: Option<&Position>, file: &str) -> Line {
-    let start = start_of(text, row);
+fn line_at(text: &[u8], row: Option<&Position>, options: &ReadOptions, file: &str) -> Line {
+    let start = start_of(text, row, options);
     let line = line_of(text, start..start, file);
     Line { span: 0..line.text.len(), ..line }
 }
 
 /// Gives the line of one cell of a row, the cell meant.
-pub(super) fn cell_line(text: &[u8], row: &ByteRecord, column: usize, delimiter: u8, file: &str) -> Line {
-    let (mut at, mut quoted) = (start_of(text, row.position()), false);
+pub(super) fn cell_line(text: &[u8], row: &ByteRecord, column: usize, options: &ReadOptions, file: &str) -> Line {
+    let (delimiter, quote) = (options.delimiter(), options.quote());
+    let is_quote = |byte: u8| Some(byte) == quote;
+    let (mut at, mut quoted) = (start_of(text, row.position(), options), false);
     let mut cell = at;
     let mut left = column;
     while let Some(byte) = text.get(at) {
         match byte {
             // Quotes mean something only where a cell begins with one; a doubled one closes and opens again.
-            b'"' if quoted || at == cell => quoted = !quoted,
-            b'"' if text[cell] == b'"' && text[at - 1] == b'"' => quoted = true,
+            byte if is_quote(*byte) && (quoted || at == cell) => quoted = !quoted,
+            byte if is_quote(*byte) && is_quote(text[cell]) && is_quote(text[at - 1]) => quoted = true,
             b'\n' | b'\r' if !quoted => break,
             byte if *byte == delimiter && !quoted => {
                 if left == 0 {

@@ -13,7 +13,7 @@ use super::chunks::{Failure, Rows, Sizes, Taker, walk};
 use super::column::{Column, INFERRED_FROM};
 use super::explain::{self, cell_line};
 use super::text::{Open, line_ends, open_at};
-use super::values::{boolean, date, float, infer, integer, timestamp};
+use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
 use super::{BUFFER, LONGEST_ROW, Stop, TOGETHER, WrongCell, data_type, kept, kind_name, malformed, reader};
 use crate::batches::Stray;
 use crate::{Error, ReadOptions};
@@ -52,7 +52,7 @@ pub(crate) const SIZES: Sizes = Sizes { least: 1 << 20, most: 1 << 22 };
 /// Finds the names of the columns and the types of all their values.
 pub(crate) fn shape(open: &Open<'_>, file: &str, options: &ReadOptions, sizes: Sizes) -> Result<Shape, Error> {
     let begin = |names: &[String]| {
-        let guesses = kept(names, options).map(|(at, kind)| (at, Guess::new(kind))).collect();
+        let guesses = kept(names, options).map(|(at, kind)| (at, Guess::new(kind, options.decimal()))).collect();
         Ok(Guesses { names: names.to_vec(), guesses, rows: 0, options })
     };
     let walked = walk(open, options, sizes, begin).map_err(|failure| explained(failure, open, file, options))?;
@@ -137,7 +137,8 @@ impl Taker for Typed<'_> {
 
     fn part(&self, rows: Rows) -> Self::Part {
         let of_column = |(at, kind): &(usize, ColumnType)| {
-            let (part, wrong) = Column::new(Some(*kind)).part(rows.len(), rows.column(*at, self.options));
+            let column = Column::new(Some(*kind), self.options.decimal());
+            let (part, wrong) = column.part(rows.len(), rows.column(*at, self.options));
             let wrong = wrong.map(|(row, kind)| WrongCell { row, column: *at, kind, declared: true });
             wrong.map_or(Ok(part.finish()), Err)
         };
@@ -182,6 +183,7 @@ struct Guess {
     /// The type of the first values, once there are enough of them.
     first: Option<ColumnType>,
     declared: bool,
+    decimal: Decimal,
     /// Whether there was any value.
     some: bool,
     seen: usize,
@@ -190,11 +192,12 @@ struct Guess {
 }
 
 impl Guess {
-    fn new(declared: Option<ColumnType>) -> Guess {
+    fn new(declared: Option<ColumnType>, decimal: Decimal) -> Guess {
         Guess {
             kind: declared,
             first: None,
             declared: declared.is_some(),
+            decimal,
             some: false,
             seen: 0,
             strays: 0,
@@ -232,8 +235,8 @@ impl Guess {
 
     fn take(&mut self, cell: &str, row: usize) {
         let kind = match self.kind {
-            None => infer(std::iter::once(cell)),
-            Some(kind) => widened(kind, cell),
+            None => infer(std::iter::once(cell), self.decimal),
+            Some(kind) => widened(kind, cell, self.decimal),
         };
         if self.first == Some(kind) {
             // It is of the first type, or one of a type that lies in it.
@@ -245,8 +248,8 @@ impl Guess {
         match self.first {
             None if self.seen == INFERRED_FROM => self.first = self.kind,
             // Only whole numbers may turn out to be something else, which is fractions.
-            Some(first) if widened(first, cell) != first => {
-                if first == ColumnType::Integer && float(cell).is_some() {
+            Some(first) if widened(first, cell, self.decimal) != first => {
+                if first == ColumnType::Integer && float(cell, self.decimal).is_some() {
                     return;
                 }
                 self.strays += 1;
@@ -272,11 +275,11 @@ fn joined(one: ColumnType, other: ColumnType) -> ColumnType {
 }
 
 /// Gives the narrowest type that a value and those before it are of.
-fn widened(kind: ColumnType, cell: &str) -> ColumnType {
+fn widened(kind: ColumnType, cell: &str, decimal: Decimal) -> ColumnType {
     match kind {
         ColumnType::Boolean if boolean(cell).is_some() => kind,
         ColumnType::Integer if integer(cell).is_some() => kind,
-        ColumnType::Integer | ColumnType::Float if float(cell).is_some() => ColumnType::Float,
+        ColumnType::Integer | ColumnType::Float if float(cell, decimal).is_some() => ColumnType::Float,
         ColumnType::Date if date(cell).is_some() => kind,
         ColumnType::Date | ColumnType::Timestamp if timestamp(cell).is_some() => ColumnType::Timestamp,
         _ => ColumnType::Text,
@@ -319,7 +322,7 @@ fn of_large(
             // The window begins with the row.
             let mut row = ByteRecord::new();
             row.set_position(Some(Position::new()));
-            let mut line = cell_line(&window, &row, column, options.delimiter(), file);
+            let mut line = cell_line(&window, &row, column, options, file);
             line.number += line_ends(open, at)?;
             Ok(line)
         };

@@ -2,19 +2,26 @@
 
 use trainyard_spec::ColumnType;
 
+/// The sign before the fraction of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decimal {
+    Point,
+    Comma,
+}
+
 /// Gives the narrowest type that all values are of.
-pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>) -> ColumnType {
+pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>, decimal: Decimal) -> ColumnType {
     let values: Vec<&str> = values.collect();
-    let all = |parses: fn(&str) -> bool| !values.is_empty() && values.iter().all(|value| parses(value));
-    if all(|value| boolean(value).is_some()) {
+    let all = |parses: &dyn Fn(&str) -> bool| !values.is_empty() && values.iter().all(|value| parses(value));
+    if all(&|value| boolean(value).is_some()) {
         ColumnType::Boolean
-    } else if all(|value| integer(value).is_some()) {
+    } else if all(&|value| integer(value).is_some()) {
         ColumnType::Integer
-    } else if all(|value| float(value).is_some()) {
+    } else if all(&|value| float(value, decimal).is_some()) {
         ColumnType::Float
-    } else if all(|value| date(value).is_some()) {
+    } else if all(&|value| date(value).is_some()) {
         ColumnType::Date
-    } else if all(|value| timestamp(value).is_some()) {
+    } else if all(&|value| timestamp(value).is_some()) {
         ColumnType::Timestamp
     } else {
         ColumnType::Text
@@ -46,8 +53,19 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     if is_code(text) { None } else { text.parse().ok() }
 }
 
-pub(super) fn float(text: &str) -> Option<f64> {
+pub(super) fn float(text: &str, decimal: Decimal) -> Option<f64> {
     let text = trimmed(text);
+    match decimal {
+        Decimal::Point => float_of(text),
+        // Between a comma and a point one would separate thousands, and nobody said which.
+        Decimal::Comma if text.contains('.') => None,
+        Decimal::Comma if text.contains(',') => float_of(&text.replace(',', ".")),
+        Decimal::Comma => float_of(text),
+    }
+}
+
+/// Gives the float of a text without blanks around it and with a point before its fraction.
+fn float_of(text: &str) -> Option<f64> {
     let word = text.trim_start_matches(['+', '-']);
     // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
     if word.starts_with(|first: char| first.is_ascii_alphabetic()) {

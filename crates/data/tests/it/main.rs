@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod blocks;
 mod columns;
+mod dialects;
 mod files;
 mod given;
 mod json_lines;

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde_json::{Map, Value, json};
 
 use crate::Located;
+use crate::data::Quote;
 use crate::declare::{Decoder, Definitions, Shape};
 use crate::error::Error;
 use crate::tree::{Content, Kind, Node, Scalar};
@@ -95,6 +96,47 @@ impl Shape for Character {
 
     fn schema(&self, _: &mut Definitions) -> Value {
         json!({ "type": ["string", "integer"], "minLength": 1, "maxLength": 1 })
+    }
+}
+
+/// One character that quotes cells, or none.
+pub(crate) struct Quoting;
+
+/// Takes one character of ASCII that can stand around a cell, or `none`.
+pub(crate) fn quoting() -> Quoting {
+    Quoting
+}
+
+const NO_QUOTE: &str = "none";
+
+impl Shape for Quoting {
+    type Value = Located<Quote>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<Quote>> {
+        let scalar = scalar(node, "one character, or none", decoder)?;
+        let mut characters = scalar.text.chars();
+        let quote = match (characters.next(), characters.next()) {
+            _ if scalar.text == NO_QUOTE => Quote::None,
+            (Some(c), None) if c.is_ascii_punctuation() => Quote::Mark(c),
+            _ => {
+                let spot = decoder.spot(node);
+                let range = "one mark of ASCII, such as ' or |, or none".to_owned();
+                decoder.errors.push(Error::OutOfRange { spot, value: scalar.text.clone(), range, whose: None });
+                return None;
+            }
+        };
+        Some(Located::new(quote, node.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<Quote>) -> Value {
+        match value.value {
+            Quote::Mark(mark) => mark.to_string().into(),
+            Quote::None => NO_QUOTE.into(),
+        }
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "type": "string", "pattern": "^([!-/:-@\\[-`{-~]|none)$" })
     }
 }
 

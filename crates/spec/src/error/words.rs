@@ -353,6 +353,17 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = name.origin.point(Diagnostic::error("spec/column-conflict", title), *second_role);
             also(diagnostic, &first.origin, *first_role).help("keep one of them")
         }
+        Error::SameCharacter { character, second_key, second, first_key, first } => {
+            let title = format!("`{first_key}` and `{second_key}` are both {character:?}");
+            let diagnostic = second.point(Diagnostic::error("spec/same-character", title), "the same character");
+            let help = match (first.place(), *first_key) {
+                (None, "data.delimiter") => {
+                    "say in `data.delimiter` what stands between the cells of a line".to_owned()
+                }
+                _ => "give each a character of its own".to_owned(),
+            };
+            also(diagnostic, first, format!("`{first_key}`")).help(help)
+        }
         Error::SplitConflict { first, second, why, help } => {
             exclusive(Diagnostic::error("spec/split-conflict", excluding(first, second)), first, second, why)
                 .help(*help)

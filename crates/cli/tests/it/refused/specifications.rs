@@ -8,6 +8,11 @@ use crate::project::CUSTOMERS;
 pub(super) const CASES: &[Case] = &[
     ("unknown key", |project| project.edit(PROJECT, "active:", "activ:"), &["run"]),
     ("unknown key in a version", |project| project.edit(SPLIT, "stratify:", "stratifed:"), &["run"]),
+    (
+        "comma between cells and in numbers",
+        |project| project.edit(PROJECT, "data:\n", "data:\n  decimal: \",\"\n"),
+        &["run"],
+    ),
     ("no yaml", |project| project.edit(MODEL, "candidates:", "candidates: ["), &["run"]),
     ("no project", |project| fs::remove_file(project.path(PROJECT)).unwrap(), &["run"]),
     ("shares above 1", |project| project.edit(SPLIT, "train: 0.6", "train: 0.7"), &["run"]),
