@@ -1,7 +1,7 @@
 //! Tables of text.
 //!
-//! The first line of an input says how the rest is read: words of `tsv`, `delimiter=C`, `quote=C`, `comment=C`, `decimal=C`,
-//! `missing=TEXT`, `drop=COLUMN` and `COLUMN=TYPE`.
+//! The first line of an input says how the rest is read: words of `tsv`, `delimiter=C`, `quote=C`, `comment=C`,
+//! `decimal=C`, `missing=TEXT`, `drop=COLUMN` and `COLUMN=TYPE`.
 
 use std::path::Path;
 

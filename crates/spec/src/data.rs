@@ -175,8 +175,8 @@ record! {
         missing: Vec<String> = or_empty(list(bare(text()))),
         /// The character between the cells of a line; a tab for .tsv files.
         delimiter: Located<char> = defaulted(character(), ','),
-        /// The mark around cells that hold a delimiter or a line end; `"` where nothing is said, `none` where no cell is
-        /// quoted.
+        /// The mark around cells that hold a delimiter or a line end; `"` where nothing is said, `none` where no cell
+        /// is quoted.
         quote: Option<Located<Quote>> = optional(quoting()),
         /// The character that lines begin with that are skipped: `"#"`.
         comment: Option<Located<char>> = optional(character()),
