@@ -189,7 +189,7 @@ impl Step for Validate {
                 self.context.log_of_failed(&output)?;
             }
             let command = self.command(&located.value);
-            return Err(refused(&validation, &source, &located.value, &command, &located.origin).into());
+            return Err(refused(&validation, source, &located.value, &command, &located.origin).into());
         }
         Ok(output)
     }
