@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use trainyard_diagnostics::Source;
 use trainyard_expression::{Settings, compile};
-use trainyard_spec::{Choice, Lock, Resolved, SpecFiles, resolve, sound_parts};
+use trainyard_spec::{Choice, KeptSchema, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
 use crate::{places, record};
 
@@ -24,7 +24,10 @@ const DEFAULT: [(&str, &str); 4] = [
 /// Checks one project.
 pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let files = files(text);
+    let (files, schema) = files(text);
+    if let Some(schema) = &schema {
+        schema_comes_back(schema);
+    }
     match resolve(&files) {
         Ok(resolved) => {
             places::check_all(&resolved.warnings);
@@ -63,7 +66,23 @@ fn lock_comes_back(lock: &Lock) {
     assert_eq!(read.as_ref(), Ok(lock), "{text}");
 }
 
-fn files(text: &str) -> SpecFiles {
+/// Checks that a kept schema that is sound is read back as it was written.
+fn schema_comes_back(source: &Arc<Source>) {
+    match KeptSchema::parse(source) {
+        Ok(schema) => {
+            let text = schema.to_yaml();
+            let read = KeptSchema::parse(&Source::new("versions/schema.yaml", text.clone()));
+            assert_eq!(read, Ok(schema), "{text}");
+        }
+        Err(problems) => {
+            assert!(problems.errors() > 0, "refused without a word");
+            places::check_all(&problems);
+        }
+    }
+}
+
+/// Gives the files of a project, and its kept schema where it has one.
+fn files(text: &str) -> (SpecFiles, Option<Arc<Source>>) {
     let mut texts: BTreeMap<String, String> =
         DEFAULT.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     let mut flags: Vec<String> = Vec::new();
@@ -93,7 +112,8 @@ fn files(text: &str) -> SpecFiles {
     }
     let mut files = spec_files(&texts);
     choose(&mut files, &texts, &flags);
-    files
+    let schema = texts.get("versions/schema.yaml").map(|text| Source::new("versions/schema.yaml", text));
+    (files, schema)
 }
 
 fn spec_files(texts: &BTreeMap<String, String>) -> SpecFiles {

@@ -17,7 +17,7 @@ use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rayon::prelude::*;
 
-use crate::Error;
+use crate::{Declared, Error};
 
 /// Where validation begins in a split by time: what a frozen reference test says in its schema's metadata.
 pub(crate) const VALIDATION_FROM: &str = "trainyard.validation_from";
@@ -71,7 +71,7 @@ pub(crate) fn canonical_table(
                 column: field.name().clone(),
                 kind: type_name(column.data_type()),
                 value: "a moment that microseconds do not reach".to_owned(),
-                declared: false,
+                declared: Declared::No,
             });
         }
         fields.push(Field::new(field.name(), column.data_type().clone(), true));

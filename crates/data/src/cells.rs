@@ -11,8 +11,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Date32Array, LargeStringArray, TimestampMicrosecondArray};
 use trainyard_spec::ColumnType;
 
-use crate::ReadOptions;
 use crate::csv::{Column, Decimal, date, kind_name, timestamp};
+use crate::{Declared, ReadOptions};
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,8 +71,8 @@ impl<'a> Cell<'a> {
 pub struct Misfit {
     /// The type in words.
     pub kind: &'static str,
-    /// Whether the user declared it.
-    pub declared: bool,
+    /// Who declared it.
+    pub declared: Declared,
 }
 
 /// A column that grows row by row.
@@ -81,6 +81,8 @@ pub struct Misfit {
 /// days or moments if all are; anything else that is mixed does not fit.
 pub struct Cells {
     state: State,
+    /// Who says of which type it is.
+    declared: Declared,
     /// Rows that it has, the missing ones at its end included.
     rows: usize,
     /// What counts as missing.
@@ -160,14 +162,22 @@ impl State {
 impl Cells {
     /// Starts the column `name` of a source whose texts may stand for days and moments.
     pub fn new(name: &str, options: &ReadOptions) -> Cells {
-        let declared = |kind| State::Declared(Column::new(Some(kind), Decimal::Point));
-        let state = options.declared(name).map_or(State::Open, declared);
-        Cells { state, rows: 0, missing: options.missing.clone(), finds_dates: true, past: NO_PAST }
+        let declared = options.declared_by(name);
+        let column = |kind| State::Declared(Column::new(Some(kind), Decimal::Point));
+        let state = options.declared(name).map_or(State::Open, column);
+        Cells { state, declared, rows: 0, missing: options.missing.clone(), finds_dates: true, past: NO_PAST }
     }
 
     /// Starts a column of which nothing but the rows is counted.
     pub(crate) fn absent() -> Cells {
-        Cells { state: State::Open, rows: 0, missing: Vec::new(), finds_dates: false, past: NO_PAST }
+        Cells {
+            state: State::Open,
+            declared: Declared::No,
+            rows: 0,
+            missing: Vec::new(),
+            finds_dates: false,
+            past: NO_PAST,
+        }
     }
 
     /// Starts a column of which all values are known to be of a type.
@@ -273,8 +283,16 @@ impl Cells {
         }
         match (&mut self.state, cell) {
             (State::Declared(column), cell) => {
-                let text = cell.text();
-                column.append(text.as_deref()).map_err(|kind| Misfit { kind: kind_name(kind), declared: true })?;
+                let is_taken = match cell {
+                    Cell::Boolean(value) => column.takes_boolean(value),
+                    Cell::Integer(value) => column.takes_integer(value),
+                    Cell::Float(value) => column.takes_float(value),
+                    _ => false,
+                };
+                if !is_taken {
+                    let misfit = |kind| Misfit { kind: kind_name(kind), declared: self.declared };
+                    column.append(cell.text().as_deref()).map_err(misfit)?;
+                }
             }
             (State::Boolean(builder), Cell::Boolean(value)) => builder.append_value(value),
             (State::Integer(builder), Cell::Integer(value)) => builder.append_value(value),
@@ -285,7 +303,7 @@ impl Cells {
             (State::Timestamp(builder), Cell::Timestamp(value)) => builder.append_value(value),
             (state, _) => {
                 let kind = state.kind().map_or("missing", kind_name);
-                return Err(Misfit { kind, declared: false });
+                return Err(Misfit { kind, declared: Declared::No });
             }
         }
         self.rows += 1;

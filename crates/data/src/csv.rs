@@ -185,7 +185,7 @@ impl ReadOptions {
     /// Gives the type that a column is held to; one that is left out may hold anything.
     pub(crate) fn declared(&self, column: &str) -> Option<ColumnType> {
         let dropped = self.drop.iter().any(|name| name == column).then_some(ColumnType::Text);
-        dropped.or_else(|| self.types.get(column).copied())
+        dropped.or_else(|| self.types.get(column).or_else(|| self.kept.get(column)).copied())
     }
 
     pub(crate) fn is_missing(&self, cell: &str) -> bool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use trainyard_diagnostics::{Diagnostic, Place, Source, count, nearest, one_of};
 
 use crate::format::Packing;
+use crate::read::Declared;
 
 /// One line of a file, as far as it helps to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +61,13 @@ pub enum Error {
     /// One column whose name and cells another character would cut into several.
     Delimiter { line: Line, delimiter: char, likely: char },
     /// A value breaks the type of its column.
-    Type { line: Line, column: String, kind: &'static str, value: String, declared: bool },
+    Type { line: Line, column: String, kind: &'static str, value: String, declared: Declared },
     /// A value of a source without lines breaks the type of its column.
-    Value { file: String, row: usize, column: String, kind: &'static str, value: String, declared: bool },
+    Value { file: String, row: usize, column: String, kind: &'static str, value: String, declared: Declared },
     /// A declared type names no column.
     UnknownTyped { name: String, columns: Vec<String> },
+    /// Columns whose types are kept are not there any more.
+    Gone { gone: Vec<String>, columns: Vec<String> },
     /// A Parquet file that can't be read.
     Parquet { file: String, cause: String },
     /// A Parquet column of a type that no table holds.
@@ -150,6 +153,11 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// Quotes a value, the beginning of a long one.
+/// Says what to do about a value that is not of the type that its column was found to have.
+fn of_kept(column: &str) -> String {
+    format!("mend the value; or, to accept it, edit the line of {column} in versions/schema.yaml")
+}
+
 fn cited(value: &str) -> String {
     match value.char_indices().nth(LONGEST_VALUE) {
         None => format!("{value:?}"),
@@ -254,25 +262,40 @@ impl Error {
             .at(line.place(), format!("{likely:?} would give more"))
             .help(format!("set `data: {{delimiter: {}}}`", delimiter_as_yaml(*likely))),
             Error::Type { line, column, kind, value, declared } => {
-                let said =
-                    if *declared { format!("is declared {kind}") } else { format!("is {kind} in its first rows") };
+                let said = match declared {
+                    Declared::No => format!("is {kind} in its first rows"),
+                    Declared::Spec => format!("is declared {kind}"),
+                    Declared::Kept => format!("was {kind} so far"),
+                };
                 Diagnostic::error(
                     "data/type-change",
                     format!("{}, line {}: column {column} {said} but holds {}", line.file, line.number, cited(value)),
                 )
                 .at(line.place(), format!("not {kind}"))
-                .help(format!("if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{}]}}`", cited(value)))
+                .help(match declared {
+                    Declared::Kept => of_kept(column),
+                    Declared::No | Declared::Spec => format!(
+                        "if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{}]}}`",
+                        cited(value)
+                    ),
+                })
             }
             Error::Value { file, row, column, kind, value, declared } => {
-                let said = if *declared { format!("is declared {kind}") } else { format!("is {kind}") };
+                let said = match declared {
+                    Declared::No => format!("is {kind}"),
+                    Declared::Spec => format!("is declared {kind}"),
+                    Declared::Kept => format!("was {kind} so far"),
+                };
                 let problem = Diagnostic::error(
                     "data/type-change",
                     format!("{file}, row {row}: column {column} {said} but holds {}", cited(value)),
                 );
-                problem.help(if *declared {
-                    format!("take {column} out of `data.types`, or write the column again as {kind}")
-                } else {
-                    format!("if it is text: `data: {{types: {{{column}: text}}}}`; else mend the column")
+                problem.help(match declared {
+                    Declared::No => format!("if it is text: `data: {{types: {{{column}: text}}}}`; else mend the column"),
+                    Declared::Spec => {
+                        format!("take {column} out of `data.types`, or write the column again as {kind}")
+                    }
+                    Declared::Kept => of_kept(column),
                 })
             }
             Error::UnknownTyped { name, columns } => {
@@ -283,6 +306,25 @@ impl Error {
                 match nearest(name, columns.iter().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("the columns are {}", listed(columns))),
+                }
+            }
+            Error::Gone { gone, columns } => {
+                let title = match gone.as_slice() {
+                    [one] => format!("column {one} is gone: versions/schema.yaml has it, the data does not"),
+                    several => {
+                        format!("columns {} are gone: versions/schema.yaml has them, the data does not", listed(several))
+                    }
+                };
+                let near = match gone.as_slice() {
+                    [one] => nearest(one, columns.iter().map(String::as_str)),
+                    _ => None,
+                };
+                let problem = Diagnostic::error("data/column-gone", title).help(
+                    "bring the data's columns back; or take their lines out of versions/schema.yaml, to go on without",
+                );
+                match near {
+                    Some(near) => problem.note(format!("the data has {near}: was it renamed?")),
+                    None => problem.note(format!("the columns are {}", listed(columns))),
                 }
             }
             Error::Parquet { file, cause } => {

@@ -337,13 +337,8 @@ impl<'a> Columns<'a> {
         if self.columns.is_empty() {
             return Err(Error::Empty { file: self.file.to_owned() });
         }
-        match self.options.types.keys().find(|name| !self.places.contains_key(*name)) {
-            Some(name) => {
-                let columns = self.columns.iter().map(|(name, _)| name.clone()).collect();
-                Err(Error::UnknownTyped { name: name.clone(), columns })
-            }
-            None => Ok(()),
-        }
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+        self.options.check_typed(&names)
     }
 
     fn finish(self) -> Result<Found, Error> {

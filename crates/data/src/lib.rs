@@ -30,7 +30,7 @@ pub use csv::to_csv;
 pub use error::{Error, Line};
 pub use parquet::{from_parquet, to_parquet};
 pub use pattern::{is_match, matching};
-pub use read::{ReadOptions, column_type, is_table, read, read_files, read_part, without};
+pub use read::{Declared, ReadOptions, column_type, is_table, read, read_files, read_part, without};
 pub use target::{Checked, Master, Target, check, targets, weights};
 
 /// Reads a CSV text, called `file` in messages.

@@ -1,6 +1,6 @@
 //! A file to a table, by its ending; or several, by a pattern.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use arrow_schema::{ArrowError, Field, Schema};
 use trainyard_diagnostics::nearest;
 use trainyard_expression::Type;
 use trainyard_files::Io;
-use trainyard_spec::{ColumnType, DataSpec, DecimalMark, Quote};
+use trainyard_spec::{ColumnType, DataSpec, DecimalMark, Located, Origin, Quote};
 
 use crate::format::{self, Format, Packing};
 use crate::pattern::{self, matching};
@@ -22,8 +22,10 @@ use crate::{Error, csv, ipc, json_lines, parquet};
 /// name them in `missing` where they mean that nothing is known. Other words, such as `infinity`, are text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReadOptions {
-    /// Types that are not to be inferred.
+    /// Types that are not to be inferred, as the specification declares them.
     pub types: BTreeMap<String, ColumnType>,
+    /// Types that were inferred before and hold from then on; those of `types` come first.
+    pub kept: BTreeMap<String, ColumnType>,
     /// Cells that count as missing; blank ones always do.
     pub missing: Vec<String>,
     /// The byte between cells of CSV; by the file's ending where none is given: a tab in .tsv files, a comma in others.
@@ -47,8 +49,13 @@ impl ReadOptions {
         // The spec fills in what the source's ending says; a file with another ending, as one to predict, has its own.
         let usual = Format::of(Path::new(data.source.path())).map_or(b',', |(format, _)| format.delimiter());
         let delimiter = u8::try_from(data.delimiter.value).unwrap_or(b',');
+        let types = |is_meant: &dyn Fn(&Located<ColumnType>) -> bool| {
+            let meant = data.types.iter().filter(|(_, kind)| is_meant(kind));
+            meant.map(|(name, kind)| (name.clone(), kind.value)).collect()
+        };
         ReadOptions {
-            types: data.types.iter().map(|(name, kind)| (name.clone(), kind.value)).collect(),
+            types: types(&|kind| kind.origin != Origin::Kept),
+            kept: types(&|kind| kind.origin == Origin::Kept),
             missing: data.missing.clone(),
             delimiter: (delimiter != usual).then_some(delimiter),
             quote: data.quote.as_ref().map(|quote| quote.value),
@@ -65,6 +72,35 @@ impl ReadOptions {
             && self.columns.as_ref().is_none_or(|columns| columns.contains(column))
     }
 
+    /// Looks for types of columns that are not there.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTyped`] and [`Error::Gone`].
+    pub fn check_typed(&self, names: &[String]) -> Result<(), Error> {
+        if self.types.is_empty() && self.kept.is_empty() {
+            return Ok(());
+        }
+        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let is_absent = |name: &&String| !known.contains(name.as_str());
+        if let Some(name) = self.types.keys().find(is_absent) {
+            return Err(Error::UnknownTyped { name: name.clone(), columns: names.to_vec() });
+        }
+        let gone: Vec<String> = self.kept.keys().filter(is_absent).cloned().collect();
+        match gone.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Gone { gone, columns: names.to_vec() }),
+        }
+    }
+
+    /// Says who says of which type a column is that has one.
+    pub fn declared_by(&self, column: &str) -> Declared {
+        match (self.types.contains_key(column), self.kept.contains_key(column)) {
+            (true, _) => Declared::Spec,
+            (false, true) => Declared::Kept,
+            (false, false) => Declared::No,
+        }
+    }
+
     /// Looks for what the options say of columns that are not there.
     pub(crate) fn check_names(&self, names: &[String]) -> Result<(), Error> {
         match self.drop.iter().find(|name| !names.contains(name)) {
@@ -77,6 +113,17 @@ impl ReadOptions {
             None => Ok(()),
         }
     }
+}
+
+/// Says whether, and by whom, the type of a column was said before its values were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// By nobody: its first values say it.
+    No,
+    /// By the specification.
+    Spec,
+    /// By versions/schema.yaml, which keeps what was found before.
+    Kept,
 }
 
 /// Gives the type that a column is read with, so that it fits what an expression or a model wants.
@@ -222,28 +269,27 @@ pub(crate) fn declared(
     file: &str,
     options: &ReadOptions,
 ) -> Result<RecordBatch, Error> {
+    options.check_typed(names)?;
     let schema = table.schema();
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     let mut columns = table.columns().to_vec();
-    for (name, kind) in &options.types {
-        if !names.contains(name) {
-            return Err(Error::UnknownTyped { name: name.clone(), columns: names.to_vec() });
+    for (at, field) in schema.fields().iter().enumerate() {
+        let Some(kind) = options.declared(field.name()) else { continue };
+        if csv::data_type(kind) == *field.data_type() {
+            continue;
         }
-        let Some((at, _)) = schema.column_with_name(name) else { continue };
         let texts: Vec<Option<String>> =
             (0..table.num_rows()).map(|row| csv::cell_text(columns[at].as_ref(), row)).collect();
-        let retyped = csv::column(*kind, texts.iter().map(Option::as_deref)).map_err(|(row, value)| Error::Value {
+        let retyped = csv::column(kind, texts.iter().map(Option::as_deref)).map_err(|(row, value)| Error::Value {
             file: file.to_owned(),
             row: row + 1,
-            column: name.clone(),
-            kind: csv::kind_name(*kind),
+            column: field.name().clone(),
+            kind: csv::kind_name(kind),
             value: value.to_owned(),
-            declared: true,
+            declared: options.declared_by(field.name()),
         })?;
-        if retyped.data_type() != columns[at].data_type() {
-            fields[at] = Field::new(name, retyped.data_type().clone(), true);
-            columns[at] = retyped;
-        }
+        fields[at] = Field::new(field.name(), retyped.data_type().clone(), true);
+        columns[at] = retyped;
     }
     sized(fields, columns, table.num_rows())
         .map_err(|error| Error::Unreadable { file: file.to_owned(), cause: error.to_string() })

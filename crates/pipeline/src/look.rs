@@ -90,7 +90,7 @@ pub fn check(request: &Request) -> Result<CheckReport, Vec<Diagnostic>> {
 
 /// Checks the specs against each other and against the table.
 pub(crate) fn check_specs(context: &Arc<Context>, cache: &Cache) -> Result<CheckReport, Vec<Diagnostic>> {
-    let table = Ingest(Arc::clone(context)).read_ahead(cache).map_err(problems)?;
+    let table = Ingest::new(context).read_ahead(cache).map_err(problems)?;
     let mut warnings = context.resolved.warnings.clone();
     warnings.extend(check_table(context, &table)?);
     let steps = graph_of(context)?.steps().iter().map(|step| step.name().to_owned()).collect();
@@ -184,7 +184,7 @@ pub(crate) fn preflight(
         && (project.drift.is_none() || is_cached("drift"));
     if !proven {
         request.on_threads(|| {
-            let table = Ingest(Arc::clone(context)).read_ahead(cache).map_err(problems)?;
+            let table = Ingest::new(context).read_ahead(cache).map_err(problems)?;
             check_table(context, &table)
         })??;
     }
@@ -225,7 +225,8 @@ pub fn read_options(request: &Request) -> Result<ReadOptions, Vec<Diagnostic>> {
     if request.root == Path::new(".") && !request.io.exists(&request.root.join(project::PROJECT)) {
         return Ok(ReadOptions::default());
     }
-    Ok(ReadOptions::of(&project::load(&*request.io, request)?.project.data))
+    let resolved = project::load(&*request.io, request)?;
+    Ok(ReadOptions::of(&resolved.schema.under(&resolved.project.data)))
 }
 
 /// Says whether there is a project, or what one has left, in a folder.

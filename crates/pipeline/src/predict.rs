@@ -42,7 +42,7 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.
     let data = project::load(&*request.io, request).ok().map(|resolved| resolved.project.data);
     let mut options = data.as_ref().map(ReadOptions::of).unwrap_or_default();
-    // New rows may lack columns that training left out; others do not matter.
+    // New rows may lack columns that training left out; others do not matter, nor does what they were so far.
     options.drop.clear();
     let shown = input.display().to_string();
     let first = trainyard_data::read(

@@ -10,7 +10,7 @@ use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_engines::Engines;
 use trainyard_files::{Error as FileError, Io, Operation, write_atomic};
 use trainyard_sources::{Error as SourceError, Listing, Runtime};
-use trainyard_spec::{Choice, DataSpec, FeatureSpec, Lock, Resolved, SpecFiles, resolve, sound_parts};
+use trainyard_spec::{Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Resolved, SpecFiles, resolve, sound_parts};
 
 use crate::engine::{Failure, start_threads, threads_refused};
 use crate::files_query;
@@ -20,6 +20,8 @@ use crate::stores::{FETCH, Scratch, now_ms};
 pub(crate) const PROJECT: &str = "trainyard.yaml";
 /// The lock.
 pub(crate) const LOCK: &str = "versions/lock.yaml";
+/// The types that columns were found to have.
+pub(crate) const SCHEMA: &str = "versions/schema.yaml";
 /// What Trainyard keeps for itself.
 pub(crate) const STATE: &str = ".trainyard";
 
@@ -90,14 +92,18 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
         lock: text(io, root, LOCK)?,
         choose: request.choose,
     };
-    resolve(&files).map_err(|problems| {
-        let mut found = problems.into_vec();
-        if let Some((data, features)) = sound_parts(&files) {
-            let problems = request.on_threads(|| table_problems(io, request, &data, &features));
-            found.extend(problems.unwrap_or_else(|problem| vec![problem]));
-        }
-        found
-    })
+    let (mut found, schema) = match (resolve(&files), read_schema(io, root)) {
+        (Ok(resolved), Ok(schema)) => return Ok(Resolved { schema, ..resolved }),
+        (Ok(_), Err(problems)) => return Err(problems),
+        (Err(problems), Ok(schema)) => (problems.into_vec(), schema),
+        (Err(problems), Err(more)) => return Err(problems.into_iter().chain(more).collect()),
+    };
+    if let Some((data, features)) = sound_parts(&files) {
+        let data = schema.under(&data);
+        let problems = request.on_threads(|| table_problems(io, request, &data, &features));
+        found.extend(problems.unwrap_or_else(|problem| vec![problem]));
+    }
+    Err(found)
 }
 
 /// Gives where a source lies: relative to the project, or, when `--set` named it, to where that was typed.
@@ -242,6 +248,14 @@ fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &Fe
         found.extend(problems.into_vec());
     }
     found
+}
+
+/// Reads the kept schema; a project that has none has an empty one.
+pub(crate) fn read_schema(io: &dyn Io, root: &Path) -> Result<KeptSchema, Vec<Diagnostic>> {
+    match text(io, root, SCHEMA)? {
+        Some(source) => KeptSchema::parse(&source).map_err(|problems| problems.into_vec()),
+        None => Ok(KeptSchema::default()),
+    }
 }
 
 /// Reads the lock; a project that has none has an empty one.

@@ -40,7 +40,8 @@ pub fn read(
 
 /// Reads one table, with the declared types of the columns that it has.
 fn table(io: &dyn Io, path: &Path, file: &Located<String>, options: &ReadOptions) -> Result<RecordBatch, Error> {
-    let mut options = ReadOptions { drop: Vec::new(), ..options.clone() };
+    // What is kept are the types of the result.
+    let mut options = ReadOptions { drop: Vec::new(), kept: Default::default(), ..options.clone() };
     loop {
         match trainyard_data::read(io, path, &file.value, &options) {
             // A reader names one at a time, and knows them before it reads a cell.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
 use trainyard_data::cells::{Cell, Cells};
-use trainyard_data::{Error as DataError, ReadOptions};
+use trainyard_data::{Declared, Error as DataError, ReadOptions};
 use trainyard_spec::ColumnType;
 
 use crate::Error;
@@ -49,10 +49,8 @@ impl Growing {
             };
             growing.push((name, cells));
         }
-        if let Some(name) = options.types.keys().find(|name| growing.iter().all(|(known, _)| known != *name)) {
-            let columns = growing.into_iter().map(|(name, _)| name).collect();
-            return Err(Error::Data(DataError::UnknownTyped { name: name.clone(), columns }));
-        }
+        let names: Vec<String> = growing.iter().map(|(name, _)| name.clone()).collect();
+        options.check_typed(&names).map_err(Error::Data)?;
         Ok(Growing { source: file(), columns: growing, rows: 0 })
     }
 
@@ -84,7 +82,7 @@ impl Growing {
             column: self.columns.get(column).map(|(name, _)| name.clone()).unwrap_or_default(),
             kind,
             value: value.to_owned(),
-            declared: false,
+            declared: Declared::No,
         };
         of_rows(error, help)
     }

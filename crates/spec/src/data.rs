@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::declare::{
-    Decoder, Definitions, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty, quoting,
-    rec, record, required, sorted_map, text, unless_given,
+    Decoder, Definitions, Named, Section, Shape, bare, character, choice, defaulted, list, named, optional, or_empty,
+    quoting, rec, record, required, sorted_map, text, unless_given,
 };
 use crate::error::Error;
 use crate::source::{Source, SourceSpec};
@@ -28,6 +28,13 @@ named! {
         Date = "date",
         /// A moment to the microsecond, without a time zone.
         Timestamp = "timestamp",
+    }
+}
+
+impl ColumnType {
+    /// Gives the type of a name as specs write it.
+    pub fn of_name(name: &str) -> Option<ColumnType> {
+        ColumnType::ALL.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind)
     }
 }
 

@@ -13,6 +13,7 @@ mod evaluate;
 mod external;
 mod features;
 mod gates;
+mod kept_schema;
 mod lock;
 mod metric;
 mod model;
@@ -44,6 +45,7 @@ pub use features::{
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,
 };
 pub use gates::{Bound, Gate, Gates};
+pub use kept_schema::KeptSchema;
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
 pub use metric::{MetricInfo, metric_higher_is_better, metric_reference, metrics};
 pub use model::{CrossValidation, ExplainSpec, ModelSpec, Refit};

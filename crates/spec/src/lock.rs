@@ -138,7 +138,7 @@ impl Lock {
 }
 
 /// Writes a text in double quotes, so that it cannot be taken for anything else.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

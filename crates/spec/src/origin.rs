@@ -16,6 +16,8 @@ pub enum Origin {
     Flag(String),
     /// A variable of the process's environment, by name.
     Environment(String),
+    /// versions/schema.yaml, which keeps what was found when the data was read for the first time.
+    Kept,
     /// Nobody wrote it: it is the default, or it was read back from a run's record.
     Default,
 }
@@ -26,7 +28,7 @@ impl Origin {
         match self {
             Origin::File(place) => Some(place.clone()),
             Origin::Flag(words) => Some(Place::new(Source::new("command line", words.clone()), 0..words.len())),
-            Origin::Environment(_) | Origin::Default => None,
+            Origin::Environment(_) | Origin::Kept | Origin::Default => None,
         }
     }
 
@@ -53,6 +55,7 @@ impl fmt::Display for Origin {
             }
             Origin::Flag(words) => formatter.write_str(words),
             Origin::Environment(name) => formatter.write_str(name),
+            Origin::Kept => formatter.write_str("versions/schema.yaml"),
             Origin::Default => formatter.write_str("default"),
         }
     }

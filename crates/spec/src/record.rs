@@ -8,7 +8,7 @@ use trainyard_diagnostics::{Problems, Source, conceal};
 use crate::declare::{Decoder, Record};
 use crate::error::Error;
 use crate::tree;
-use crate::{Lock, Project, Resolved, Versioned};
+use crate::{KeptSchema, Lock, Project, Resolved, Versioned};
 
 /// The format of the record.
 const FORMAT: u64 = 1;
@@ -21,7 +21,7 @@ impl Resolved {
         // What of a source lets somebody in is kept nowhere.
         let overrides: Vec<(&str, String)> =
             self.overrides.iter().map(|(key, value)| (key.as_str(), conceal(value).into_owned())).collect();
-        json!({
+        let mut whole = json!({
             "format": FORMAT,
             "environment": self.environment,
             "overrides": overrides,
@@ -30,7 +30,11 @@ impl Resolved {
             "features": version_json(&self.features),
             "model": version_json(&self.model),
             "lock": self.lock.encode(),
-        })
+        });
+        if !self.schema.is_empty() {
+            whole["schema"] = Value::Object(self.schema.encode());
+        }
+        whole
     }
 
     /// Reads what [`Resolved::to_json`] gave; every origin is then [`crate::Origin::Default`].
@@ -62,6 +66,11 @@ impl Resolved {
             features: version(value, "features")?,
             model: version(value, "model")?,
             lock: section::<Lock>(value, "lock")?,
+            // Where nothing is kept yet there is none.
+            schema: match value.get("schema") {
+                Some(_) => section::<KeptSchema>(value, "schema")?,
+                None => KeptSchema::default(),
+            },
             environment: environment.ok_or_else(|| problem("`environment` is no name"))?,
             overrides: overrides.flatten().ok_or_else(|| problem("`overrides` is no list of keys and values"))?,
             warnings: Vec::new(),

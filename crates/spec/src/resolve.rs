@@ -11,7 +11,7 @@ use trainyard_diagnostics::{Diagnostic, Problems, Source};
 use crate::declare::{Decoder, Record, named, optional, record, text};
 use crate::error::Error;
 use crate::tree::{self, Node};
-use crate::{DataSpec, FeatureSpec, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
+use crate::{DataSpec, FeatureSpec, KeptSchema, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
 
 use version::Chosen;
 
@@ -142,6 +142,8 @@ pub struct Resolved {
     pub model: Versioned<ModelSpec>,
     /// What runs have used so far.
     pub lock: Lock,
+    /// The types that columns were found to have; empty where no run has read the data yet. [`resolve`] leaves it empty.
+    pub schema: KeptSchema,
     /// The chosen environment.
     pub environment: Option<String>,
     /// `--set key=value`, in the order given.
@@ -231,6 +233,7 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
                 features,
                 model,
                 lock,
+                schema: KeptSchema::default(),
                 environment: files.environment.as_ref().map(|(name, _)| name.clone()),
                 overrides: files.overrides.clone(),
                 warnings,
@@ -257,7 +260,7 @@ pub fn sound_parts(files: &SpecFiles) -> Option<(DataSpec, FeatureSpec)> {
 }
 
 /// Sorts diagnostics as their places follow one another in each file; files keep the order in which they came up.
-fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let place = |diagnostic: &Diagnostic| diagnostic.primary.as_ref().map(|label| label.place.clone());
     let mut names: Vec<String> = Vec::new();
     for place in diagnostics.iter().filter_map(place) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::declare::{Definitions, Record};
 use crate::resolve::Header;
-use crate::{FeatureSpec, Lock, ModelSpec, Project, SplitSpec};
+use crate::{FeatureSpec, KeptSchema, Lock, ModelSpec, Project, SplitSpec};
 
 /// Gives every schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -14,6 +14,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("features.schema.json", file::<FeatureSpec>("versions/features/v1.yaml", true)),
         ("model.schema.json", file::<ModelSpec>("versions/models/v1.yaml", true)),
         ("lock.schema.json", file::<Lock>("versions/lock.yaml", false)),
+        ("kept_schema.schema.json", file::<KeptSchema>("versions/schema.yaml", false)),
     ]
 }
 

@@ -225,7 +225,7 @@ fn place_in_words(origin: &Origin) -> String {
         Origin::File(place) => format!("{}, line {}", place.source.name, place.start().line),
         Origin::Flag(_) => "--set data.source=…".to_owned(),
         Origin::Environment(name) => name.clone(),
-        Origin::Default => "data.source".to_owned(),
+        Origin::Kept | Origin::Default => "data.source".to_owned(),
     }
 }
 

@@ -179,6 +179,7 @@ const YAML: &str = "\
 ### versions/features/v1.yaml
 ### versions/models/v1.yaml
 ### versions/lock.yaml
+### versions/schema.yaml
 ### without
 ### flags --env staging --set
 &a

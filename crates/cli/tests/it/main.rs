@@ -15,6 +15,7 @@ mod guide;
 mod help;
 mod init;
 mod interrupted;
+mod kept_schema;
 mod life;
 mod messages;
 mod other_data;

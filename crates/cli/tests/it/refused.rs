@@ -20,6 +20,7 @@ use crate::text;
 const PROJECT: &str = "trainyard.yaml";
 const SPLIT: &str = "versions/splits/v1.yaml";
 const FEATURES: &str = "versions/features/v1.yaml";
+const SCHEMA: &str = "versions/schema.yaml";
 const MODEL: &str = "versions/models/v1.yaml";
 const TRACKING: &str = ".trainyard/tracking/tracking.db";
 const HEADER: &str = "customerID,tenure,MonthlyCharges,Churn\n";

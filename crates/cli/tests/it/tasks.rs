@@ -197,7 +197,7 @@ fn weights_and_their_absence_change_the_model() {
         let head = lines.next().map(|(_, head)| format!("{head},seen")).unwrap_or_default();
         lines.fold(head, |text, (row, line)| format!("{text}\n{line},{}", weight(row)))
     };
-    fs::write(&table, weigh(&|_| "1".into())).unwrap();
+    fs::write(&table, weigh(&|_| "1.0".into())).unwrap();
     let project = project.to_str().unwrap();
     json(&["init", project, "--from", table.to_str().unwrap(), "--target", "Churn"]);
     let by_weight = ["--set", "data.weight=seen"];
@@ -209,6 +209,8 @@ fn weights_and_their_absence_change_the_model() {
     assert!((log_loss(project, &by_weight) - plain).abs() > 1e-4);
     let refused = |weight: &dyn Fn(usize) -> String, code: &str| {
         fs::write(&source, weigh(weight)).unwrap();
+        // Whatever type the weights had before is not what is wrong with them.
+        let _ = fs::remove_file(Path::new(project).join("versions/schema.yaml"));
         let output = trainyard(&["run", project, "--set", "data.weight=seen"]);
         let said = text(&output.stderr);
         assert!(output.status.code() == Some(1) && said.contains(code), "{:?} {said}", output.status);

@@ -112,7 +112,7 @@ pub(super) fn walk<T: Taker>(
     };
     let distinct: HashSet<&str> = names.iter().map(String::as_str).collect();
     let blank = names.iter().any(|name| name.trim().is_empty());
-    if blank || distinct.len() != names.len() || !options.types.keys().all(|name| distinct.contains(name.as_str())) {
+    if blank || distinct.len() != names.len() || options.check_typed(&names).is_err() {
         return Err(malformed().into());
     }
     let mut walk = Walk {

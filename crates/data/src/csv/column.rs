@@ -85,6 +85,34 @@ impl Column {
         }
     }
 
+    /// Takes a truth value as it is where the column is of such; says whether it did.
+    pub(crate) fn takes_boolean(&mut self, value: bool) -> bool {
+        match &mut self.state {
+            State::Decided { values: Values::Boolean(values), .. } => values.append_value(value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes a whole number as it is where the column is of numbers; says whether it did.
+    pub(crate) fn takes_integer(&mut self, value: i64) -> bool {
+        match &mut self.state {
+            State::Decided { values: Values::Integer { values, .. }, .. } => values.append_value(value),
+            State::Decided { values: Values::Float(values), .. } => values.append_value(value as f64),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes a number as it is where the column is of floats; says whether it did.
+    pub(crate) fn takes_float(&mut self, value: f64) -> bool {
+        match &mut self.state {
+            State::Decided { values: Values::Float(values), .. } => values.append_value(value),
+            _ => return false,
+        }
+        true
+    }
+
     /// Gives the column the type that all its values so far are of.
     fn decide(&mut self) {
         if let State::Undecided { texts, .. } = &mut self.state {

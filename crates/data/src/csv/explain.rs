@@ -8,7 +8,7 @@ use csv::{ByteRecord, Position};
 use super::text::{Open, without_mark};
 use super::{LONGEST_ROW, Stop, kind_name, likely_delimiter, reader};
 use crate::error::Line;
-use crate::{Error, ReadOptions};
+use crate::{Declared, Error, ReadOptions};
 
 /// Says why a file could not be read, by its whole text.
 pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: Stop) -> Error {
@@ -39,12 +39,13 @@ pub(super) fn explain(open: &Open<'_>, file: &str, options: &ReadOptions, stop: 
                 for _ in 0..=wrong.row + 1 {
                     records.read_byte_record(&mut record).map_err(|error| unreadable(error.to_string()))?;
                 }
+                let column = names.get(wrong.column).cloned().unwrap_or_default();
                 Err(Error::Type {
                     line: cell_line(text, &record, wrong.column, options, file),
-                    column: names.get(wrong.column).cloned().unwrap_or_default(),
                     kind: kind_name(wrong.kind),
                     value: String::from_utf8_lossy(record.get(wrong.column).unwrap_or_default()).into_owned(),
-                    declared: wrong.declared,
+                    declared: if wrong.declared { options.declared_by(&column) } else { Declared::No },
+                    column,
                 })
             }
         }
@@ -131,9 +132,7 @@ fn structure(text: &[u8], file: &str, options: &ReadOptions) -> Result<Vec<Strin
             got,
         });
     }
-    if let Some(name) = options.types.keys().find(|name| !names.contains(name)) {
-        return Err(Error::UnknownTyped { name: name.clone(), columns: names });
-    }
+    options.check_typed(&names)?;
     Ok(names)
 }
 

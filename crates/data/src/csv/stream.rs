@@ -16,7 +16,7 @@ use super::text::{Open, line_ends, open_at};
 use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
 use super::{BUFFER, LONGEST_ROW, Stop, TOGETHER, WrongCell, data_type, kept, kind_name, malformed, reader};
 use crate::batches::Stray;
-use crate::{Error, ReadOptions};
+use crate::{Declared, Error, ReadOptions};
 
 /// A file of up to this many bytes is read whole to say what is wrong with it.
 const SMALL: usize = 64 << 20;
@@ -334,6 +334,7 @@ fn of_large(
                 let _ = reader(window.as_slice(), options).read_byte_record(&mut row);
                 let value = String::from_utf8_lossy(row.get(column).unwrap_or_default()).into_owned();
                 let name = explain::names(first, options).get(column).cloned().unwrap_or_default();
+                let declared = if declared { options.declared_by(&name) } else { Declared::No };
                 Error::Type { line, column: name, kind: kind_name(kind), value, declared }
             }
             _ => {

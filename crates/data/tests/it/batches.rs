@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, UInt64Array};
-use trainyard_data::{Batches, Error, ReadOptions, Stray, read_csv_bytes, to_csv, to_parquet};
+use trainyard_data::{Batches, Declared, Error, ReadOptions, Stray, read_csv_bytes, to_csv, to_parquet};
 use trainyard_files::{DiskIo, Io};
 use trainyard_judges::peak_memory;
 use trainyard_spec::ColumnType;
@@ -240,7 +240,7 @@ fn a_value_of_a_wrong_type_deep_in_a_large_file_is_shown_with_its_line() {
         panic!("the last value is no number")
     };
     assert_eq!((line.number, &line.text[line.span.clone()]), (9_000_002, "\"x, y\""));
-    assert_eq!((column.as_str(), value.as_str(), kind, declared), ("b", "x, y", "integer", true));
+    assert_eq!((column.as_str(), value.as_str(), kind, declared), ("b", "x, y", "integer", Declared::Spec));
     let header = text.replacen("a,b", "a,a", 1);
     assert!(matches!(streamed("rows.csv", header.as_bytes()), Err(Error::DuplicateColumn { .. })));
 }

@@ -10,6 +10,7 @@ mod dialects;
 mod files;
 mod given;
 mod json_lines;
+mod kept;
 mod limits;
 mod parquet;
 mod read;

@@ -1,7 +1,7 @@
 //! Parquet: bytes that depend on the table alone, files of others, damage.
 
 use serde_json::{Value, json};
-use trainyard_data::{Error, ReadOptions, from_parquet, to_parquet};
+use trainyard_data::{Declared, Error, ReadOptions, from_parquet, to_parquet};
 use trainyard_spec::ColumnType;
 
 use crate::given::{csv, read_bytes, types, values};
@@ -53,7 +53,7 @@ fn declared_types_hold_for_parquet_too() {
         column: "n".into(),
         kind: "integer",
         value: "x".into(),
-        declared: true,
+        declared: Declared::Spec,
     };
     assert_eq!(error, wrong);
     assert!(error.diagnostic().help[0].contains("data.types"));

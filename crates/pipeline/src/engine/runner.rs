@@ -345,8 +345,11 @@ impl Running {
             keep(&record)?;
             if step.settles_its_inputs() {
                 record.inputs = declared(step, &scope.outputs)?;
-                record.key = key(step.name(), &code, &record.inputs);
-                keep(&record)?;
+                let settled = key(step.name(), &code, &record.inputs);
+                if settled != record.key {
+                    record.key = settled;
+                    keep(&record)?;
+                }
             }
         }
         Ok(record)

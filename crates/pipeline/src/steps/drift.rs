@@ -124,7 +124,8 @@ impl Drift {
     }
 
     fn read(&self, path: &std::path::Path, written: &str) -> Result<RecordBatch, Failure> {
-        let options = ReadOptions::of(&self.context.resolved.project.data);
+        let resolved = &self.context.resolved;
+        let options = ReadOptions::of(&resolved.schema.under(&resolved.project.data));
         trainyard_data::read(&*self.context.io, path, written, &options).map_err(|error| {
             let diagnostic = error.diagnostic();
             let origin = self.spec().ok().filter(|_| diagnostic.primary.is_none()).map(|spec| &spec.against.origin);

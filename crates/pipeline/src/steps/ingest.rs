@@ -2,34 +2,53 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use serde_json::{Value, json};
 use trainyard_data::{Master, ReadOptions};
-use trainyard_files::{Digest, Digester};
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{Digest, Digester, write_atomic};
 use trainyard_sources::{Error as SourceError, Listing};
-use trainyard_spec::{DataSpec, Located};
+use trainyard_spec::{ColumnType, DataSpec, KeptSchema, Located};
 
 use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
 use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, key};
 use crate::files_query;
-use crate::project::{about_source, fetch_master, read_master, source_path};
+use crate::project::{SCHEMA, about_source, fetch_master, read_master, read_schema, source_path};
 
-pub(crate) struct Ingest(pub(crate) Arc<Context>);
+pub(crate) struct Ingest {
+    context: Arc<Context>,
+    /// What the project says of its data, with the types that are kept.
+    data: DataSpec,
+    /// What is kept of the schema now.
+    kept: Mutex<KeptSchema>,
+}
 
 impl Ingest {
+    pub(crate) fn new(context: &Arc<Context>) -> Ingest {
+        let (context, resolved) = (Arc::clone(context), &context.resolved);
+        let data = resolved.schema.under(&resolved.project.data);
+        Ingest { data, kept: Mutex::new(resolved.schema.clone()), context }
+    }
+
     fn data(&self) -> &DataSpec {
-        &self.0.resolved.project.data
+        &self.data
     }
 
     fn path(&self) -> PathBuf {
-        source_path(&self.0.root, &self.0.resolved.overrides, &self.data().source.value)
+        source_path(&self.context.root, &self.context.resolved.overrides, &self.data().source.value)
     }
 
     fn read(&self) -> Result<Master, Failure> {
-        Ok(read_master(&*self.0.io, &self.0.root, &self.0.runtime, &self.0.resolved.overrides, self.data())?)
+        Ok(read_master(
+            &*self.context.io,
+            &self.context.root,
+            &self.context.runtime,
+            &self.context.resolved.overrides,
+            self.data(),
+        )?)
     }
 
     /// Reads the source ahead of the run, to check what is knowable before anything is written.
@@ -48,7 +67,7 @@ impl Ingest {
         let digest = self.source_digest()?;
         let master = self.read()?;
         let table = master.table.clone();
-        if let Ok(mut ahead) = self.0.read_ahead.lock() {
+        if let Ok(mut ahead) = self.context.read_ahead.lock() {
             *ahead = Some((digest, master));
         }
         Ok(table)
@@ -56,7 +75,7 @@ impl Ingest {
 
     /// Gives what a database holds, with the digest of that. It is read once: all that a command does sees the same.
     fn snapshot(&self) -> Result<(Digest, Master), Failure> {
-        let mut ahead = self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.context.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = &*ahead {
             return Ok(read.clone());
         }
@@ -79,28 +98,73 @@ impl Ingest {
         Path::new(&shown).file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// Keeps the types of columns that none is kept of yet.
+    fn keep_types(&self, facts: &Value) -> Result<(), Failure> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let add = |schema: &mut KeptSchema| known_types(facts).filter(|(name, kind)| schema.keep(name, *kind)).count();
+        let mut grown = kept.clone();
+        if add(&mut grown) == 0 {
+            return Ok(());
+        }
+        // A line that was written since the run began stays as it is.
+        let (io, root) = (&*self.context.io, &self.context.root);
+        let mut file = read_schema(io, root).map_err(Failure::Problems)?;
+        if add(&mut file) > 0 {
+            write_atomic(io, &root.join(SCHEMA), file.to_yaml().as_bytes()).map_err(|error| error.diagnostic())?;
+        }
+        if file == grown {
+            // The next run begins with it, and finds what this one stored.
+            *kept = grown;
+        }
+        Ok(())
+    }
+
+    /// Tells of columns that came after the schema was kept.
+    fn tell_new(&self, table: &RecordBatch, scope: &Scope) {
+        let kept = &self.context.resolved.schema;
+        let empty: Vec<&str> = without_values(table).collect();
+        let names = table.schema_ref().fields().iter().map(|field| field.name().as_str());
+        let new: Vec<&str> = names.filter(|name| !kept.columns.contains_key(*name) && !empty.contains(name)).collect();
+        if kept.is_empty() || new.is_empty() {
+            return;
+        }
+        let (title, note) = match new.as_slice() {
+            [one] => (format!("column {one} is new: {SCHEMA} did not have it"), "its type is kept from now on"),
+            several => {
+                let title = format!("{} columns are new: {SCHEMA} did not have {}", several.len(), several.join(", "));
+                (title, "their types are kept from now on")
+            }
+        };
+        scope.warn(
+            Diagnostic::warning("data/new-columns", title)
+                .note(note)
+                .help(format!("commit {SCHEMA}; name under `data.drop` what is not wanted")),
+        );
+    }
+
     fn wrong(&self, error: &SourceError) -> Failure {
         if error.is_interruption() { Failure::Interrupted } else { about_source(error, self.data()).into() }
     }
 
     /// Gives what the servers say of the objects; they are asked once.
     fn listing(&self) -> Result<Listing, Failure> {
-        let mut known = self.0.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.context.listing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = &*known {
             return Ok(listing.clone());
         }
-        let listing = trainyard_sources::look(&self.0.runtime, self.data()).map_err(|error| self.wrong(&error))?;
+        let listing =
+            trainyard_sources::look(&self.context.runtime, self.data()).map_err(|error| self.wrong(&error))?;
         *known = Some(listing.clone());
         Ok(listing)
     }
 
     /// Gives what the objects hold, with the digest that they are known by; they are fetched once.
     fn fetched(&self, watch: &mut dyn FnMut(u64, u64) -> bool) -> Result<(Digest, Master), Failure> {
-        let mut ahead = self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.context.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = &*ahead {
             return Ok(read.clone());
         }
-        let context = &self.0;
+        let context = &self.context;
         let fetched = fetch_master(&*context.io, &context.root, &context.runtime, self.data(), self.listing()?, watch);
         let (master, listing) = fetched.map_err(|error| self.wrong(&error))?;
         let digest = listing.digest().ok_or_else(|| internal("what was fetched has no digest"))?;
@@ -114,7 +178,7 @@ impl Ingest {
         let key = key(self.name(), &self.code(), &self.inputs()?);
         let table = || {
             let record = cache.find(self.name(), &key)?;
-            let bytes = self.0.objects.get(record.output.artifacts.get("table")?).ok()?;
+            let bytes = self.context.objects.get(record.output.artifacts.get("table")?).ok()?;
             trainyard_data::from_parquet(&bytes, &self.data().source.shown()).ok()
         };
         Ok(table())
@@ -160,7 +224,7 @@ impl Ingest {
         tables.sort_by(|one, other| one.0.value.cmp(&other.0.value));
         let mut all = Digester::new("query over files").text(&sql.value).number(tables.len() as u64);
         for (name, file) in tables {
-            let path = files_query::path(&self.0.root, &self.0.resolved.overrides, name, file);
+            let path = files_query::path(&self.context.root, &self.context.resolved.overrides, name, file);
             all = all.text(&name.value).digest(&self.files_digest(file, &path)?);
         }
         Ok(all.finish())
@@ -168,14 +232,14 @@ impl Ingest {
 
     /// Gives the digest of a file's bytes, or of the names and bytes of the files of a pattern.
     fn files_digest(&self, named: &Located<String>, path: &Path) -> Result<Digest, Failure> {
-        let files = trainyard_data::matching(&*self.0.io, path);
+        let files = trainyard_data::matching(&*self.context.io, path);
         let is_there = match &files {
             Some(files) => !files.is_empty(),
-            None => self.0.io.metadata(path).is_ok_and(|metadata| !metadata.is_dir),
+            None => self.context.io.metadata(path).is_ok_and(|metadata| !metadata.is_dir),
         };
         if !is_there {
             let options = ReadOptions::of(self.data());
-            if let Err(error) = trainyard_data::read(&*self.0.io, path, &named.value, &options) {
+            if let Err(error) = trainyard_data::read(&*self.context.io, path, &named.value, &options) {
                 let diagnostic = error.diagnostic();
                 return Err(match diagnostic.primary {
                     Some(_) => diagnostic,
@@ -185,7 +249,7 @@ impl Ingest {
             }
         }
         let digest = |path: &Path| {
-            let found = self.0.objects.digests().of(&*self.0.io, path);
+            let found = self.context.objects.digests().of(&*self.context.io, path);
             found.map(|(digest, _)| digest).map_err(|error| Failure::from(error.diagnostic()))
         };
         let Some(files) = files else { return digest(path) };
@@ -222,10 +286,19 @@ impl Step for Ingest {
         // A replay may do without its source: the stored table stands for it.
         let source = match self.source_digest() {
             Ok(digest) => digest,
-            Err(_) if !self.0.is_live() => Digest::of(b""),
+            Err(_) if !self.context.is_live() => Digest::of(b""),
             Err(failure) => return Err(failure),
         };
-        Ok(vec![self.0.section("data"), Input::new("source", source)])
+        let mut inputs = vec![self.context.section("data"), Input::new("source", source)];
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.is_empty() {
+            inputs.push(Input::new(SCHEMA, Digest::of(kept.to_json().to_string().as_bytes())));
+        }
+        Ok(inputs)
+    }
+
+    fn settles_its_inputs(&self) -> bool {
+        true
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -239,7 +312,7 @@ impl Step for Ingest {
             }
             if is_object { self.fetch_for(scope) } else { self.read() }
         };
-        let Master { table, without_target } = match &self.0.mode {
+        let Master { table, without_target } = match &self.context.mode {
             Mode::Replay { recorded, objects } => {
                 // A source that changed since is stood for by the table that the run stored.
                 let before = recorded.get("ingest").and_then(|record| record.output.artifacts.get("table").copied());
@@ -258,7 +331,7 @@ impl Step for Ingest {
             }
             Mode::Live if is_database || is_object => read()?,
             Mode::Live => {
-                let ahead = self.0.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
+                let ahead = self.context.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
                 let before = self.source_digest()?;
                 match ahead {
                     Some((digest, master)) if digest == before => master,
@@ -277,9 +350,12 @@ impl Step for Ingest {
         let checked = trainyard_data::check(&table, data)
             .map_err(|errors| Failure::Problems(errors.iter().map(|error| error.diagnostic()).collect()))?;
         checked.warnings.into_iter().for_each(|warning| scope.warn(warning));
+        self.tell_new(&table, scope);
         let (rows, columns) = (table.num_rows(), table.num_columns());
         let schema = schema_of(&table);
-        let table = self.0.store_table(scope, table)?;
+        let empty: Vec<&str> = without_values(&table).collect();
+        let empty = json!(empty);
+        let table = self.context.store_table(scope, table)?;
         let mut output = Output {
             artifacts: BTreeMap::from([
                 ("table".to_owned(), table),
@@ -287,11 +363,12 @@ impl Step for Ingest {
             ]),
             facts: json!({
                 "rows": rows, "columns": columns, "without_target": without_target, "schema": schema,
+                "without_values": empty,
             }),
             headline: (self.file_name(), size(rows, columns, without_target)),
             ..Output::default()
         };
-        if is_object && let Some(listing) = &*self.0.listing.lock().unwrap_or_else(PoisonError::into_inner) {
+        if is_object && let Some(listing) = &*self.context.listing.lock().unwrap_or_else(PoisonError::into_inner) {
             output.facts["objects"] = listing.objects.iter().map(told).collect();
         }
         output.logged.inputs = vec![("master".to_owned(), table, shown, rows as u64)];
@@ -307,11 +384,28 @@ impl Step for Ingest {
         }
     }
 
-    fn publish(&self, _: &Scope, _: &Record) -> Result<(), Failure> {
+    fn publish(&self, _: &Scope, record: &Record) -> Result<(), Failure> {
         // What was read of a database or a store is stored now.
-        self.0.read_ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(())
+        self.context.read_ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if self.context.is_live() { self.keep_types(&record.output.facts) } else { Ok(()) }
     }
+}
+
+/// Names the columns in which nothing stands: of which type they are nobody knows yet.
+fn without_values(table: &RecordBatch) -> impl Iterator<Item = &str> {
+    let fields = table.schema_ref().fields().iter().zip(table.columns());
+    fields.filter(|(_, column)| column.null_count() == column.len()).map(|(field, _)| field.name().as_str())
+}
+
+/// Gives the columns of which the type is known, with it, of what [`schema_of`] and [`without_values`] said.
+fn known_types(facts: &Value) -> impl Iterator<Item = (&str, ColumnType)> {
+    let empty = facts["without_values"].as_array();
+    let is_empty = move |name: &str| empty.is_some_and(|empty| empty.iter().any(|one| one == name));
+    let columns = facts["schema"].as_array().into_iter().flatten();
+    columns.filter_map(move |column| {
+        let (name, kind) = (column["name"].as_str()?, ColumnType::of_name(column["type"].as_str()?)?);
+        (!is_empty(name)).then_some((name, kind))
+    })
 }
 
 /// Lists the columns with their types.

@@ -55,7 +55,7 @@ pub(crate) fn remove_stale_reports(context: &Context) -> Result<(), Diagnostic> 
 pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     let project = &context.resolved.project;
     let mut steps: Vec<Arc<dyn Step>> =
-        vec![Arc::new(resolve::Resolve(Arc::clone(context))), Arc::new(ingest::Ingest(Arc::clone(context)))];
+        vec![Arc::new(resolve::Resolve(Arc::clone(context))), Arc::new(Ingest::new(context))];
     if project.validate.is_some() {
         steps.push(Arc::new(Validate::new(context)));
     }

@@ -13,11 +13,12 @@ use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 pub(crate) struct Resolve(pub(crate) Arc<Context>);
 
 impl Resolve {
-    /// Gives the configuration without the lock, which the run itself may extend.
+    /// Gives the configuration without the lock and the kept schema, which the run itself may extend.
     fn configuration(&self) -> Vec<u8> {
         let mut value = self.0.document().clone();
         if let Some(object) = value.as_object_mut() {
             object.remove("lock");
+            object.remove("schema");
         }
         to_json(&value)
     }

@@ -4,6 +4,7 @@
 
 mod cases;
 mod given;
+mod kept_schema;
 mod limits;
 mod lock;
 mod mangled;

@@ -34,6 +34,7 @@ fn as_project<T>(request: &Request, read: impl Fn(&ReadOptions) -> Result<T, Err
     loop {
         match read(&options) {
             Err(Error::UnknownTyped { name, .. }) if options.types.remove(&name).is_some() => {}
+            Err(Error::Gone { gone, .. }) => options.kept.retain(|name, _| !gone.contains(name)),
             Err(Error::NoColumn { name, .. }) if options.drop.contains(&name) => {
                 options.drop.retain(|other| *other != name);
             }

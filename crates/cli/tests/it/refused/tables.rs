@@ -1,6 +1,6 @@
 //! What is wrong with the table.
 
-use super::{Case, HEADER, PROJECT, regression};
+use super::{Case, HEADER, PROJECT, SCHEMA, regression};
 use crate::project::CUSTOMERS;
 
 pub(super) const CASES: &[Case] = &[
@@ -25,6 +25,24 @@ pub(super) const CASES: &[Case] = &[
             let rows: String = (0..1200).map(|row| format!("c{row},{},2.5,No\n", row % 60)).collect();
             project.write(CUSTOMERS, format!("{HEADER}{rows}c1200,new,2.5,Yes\n"));
         },
+        &["run"],
+    ),
+    (
+        "value of another type than before",
+        |project| project.write(SCHEMA, "columns:\n  customerID: text\n  tenure: boolean\n"),
+        &["run"],
+    ),
+    (
+        "column that is gone",
+        |project| {
+            project.write(SCHEMA, "columns:\n  customerID: text\n  tenure: integer\n");
+            project.edit(CUSTOMERS, "tenure", "Tenure");
+        },
+        &["run"],
+    ),
+    (
+        "kept types that are none",
+        |project| project.write(SCHEMA, "columns:\n  tenure: int\n  Churn: [text]\nrows: 1500\n"),
         &["run"],
     ),
     ("target absent", |project| project.edit(PROJECT, "column: Churn,", "column: Chrun,"), &["run"]),

@@ -1,0 +1,55 @@
+//! The kept schema is written the same way every time, read back, and refused with all that is wrong with it.
+
+use trainyard_diagnostics::Source;
+use trainyard_spec::{ColumnType, KeptSchema, Origin, resolve};
+
+use crate::given::Given;
+
+fn kept(columns: &[(&str, ColumnType)]) -> KeptSchema {
+    let mut schema = KeptSchema::default();
+    columns.iter().for_each(|(name, kind)| assert!(schema.keep(name, *kind)));
+    schema
+}
+
+fn parse(text: &str) -> Result<KeptSchema, Vec<String>> {
+    let problems = KeptSchema::parse(&Source::new("versions/schema.yaml", text));
+    problems.map_err(|problems| problems.into_vec().iter().map(|problem| problem.to_string()).collect())
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let names = ["id", "a b", "true", "No", "07", "é", "a: #", "\"", "~", "a\u{2028}b", "x\ny", "_1"];
+    let columns: Vec<_> = names.iter().map(|name| (*name, ColumnType::Float)).collect();
+    for schema in [kept(&columns), kept(&[("tenure", ColumnType::Integer), ("day", ColumnType::Date)])] {
+        let text = schema.to_yaml();
+        let read = parse(&text).unwrap();
+        assert_eq!(read, schema, "{text}");
+        assert_eq!(read.to_yaml(), text);
+    }
+    let text = kept(&[("tenure", ColumnType::Integer), ("on", ColumnType::Boolean)]).to_yaml();
+    assert!(text.ends_with("\ncolumns:\n  \"on\": boolean\n  tenure: integer\n"), "{text}");
+    assert!(text.starts_with("# "), "{text}");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    assert!(parse("").is_err() || parse("").unwrap().is_empty());
+    assert!(parse("columns: {}\n").unwrap().is_empty());
+    let wrong = parse("columns:\n  a: int\n  b: text\n  c: [float]\nrows: 3\n").unwrap_err();
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert!(wrong.iter().any(|problem| problem.contains("int")), "{wrong:#?}");
+    assert!(parse("- a\n").is_err());
+    assert!(parse("columns: {a: text, a: float}\n").is_err());
+}
+
+#[test]
+fn a_type_is_kept_once_and_what_is_declared_comes_first() {
+    let mut schema = kept(&[("n", ColumnType::Integer)]);
+    assert!(!schema.keep("n", ColumnType::Float), "the first type stands");
+    assert!(schema.keep("t", ColumnType::Text));
+    let given = Given::default_project().with_flags(&["--set", "data.types.n=float"]);
+    let data = schema.under(&resolve(&given.files()).unwrap().project.data);
+    assert_eq!((data.types["n"].value, data.types["t"].value), (ColumnType::Float, ColumnType::Text));
+    assert_ne!(data.types["n"].origin, Origin::Kept);
+    assert_eq!(data.types["t"].origin, Origin::Kept);
+}
