@@ -274,6 +274,7 @@ pub(crate) enum Data {
   trainyard data validate init customers.csv
   trainyard data validate customers.csv --suite expectations/customers.json
   trainyard data validate customers.parquet --suite expectations/customers.json --json
+  trainyard data validate postgresql://ada@db.example/shop --table customers --suite expectations/customers.json
 
 In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
 and `drop` of its `data` section count."
@@ -284,6 +285,8 @@ and `drop` of its `data` section count."
   trainyard data profile customers.csv
   trainyard data profile customers.csv --target Churn --html profile.html
   trainyard data profile customers.parquet --json
+  trainyard data profile postgresql://ada@db.example/shop --table sales.customers
+  trainyard data profile sqlite:///shop.db --query \"SELECT * FROM customers WHERE tenure > 5\"
 
 In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
 and `drop` of its `data` section count.")]
@@ -293,18 +296,33 @@ and `drop` of its `data` section count.")]
   trainyard data drift customers.csv new.csv
   trainyard data drift train.parquet new.parquet --test ks --test psi --html drift.html
   trainyard data drift customers.csv new.csv --column tenure --refuse
+  trainyard data drift train.parquet postgresql://ada@db.example/shop --table customers
+  trainyard data drift 'sqlite:///shop.db?table=june' 'sqlite:///shop.db?table=july'
 
 In a project, and with --project, both are read as the project reads its own table: `missing`, `types`
 and `drop` of its `data` section count.")]
     Drift(Drift),
 }
 
+/// What of a database is the table.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Rows {
+    /// The table of a database whose address names none: NAME or SCHEMA.NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "query")]
+    pub(crate) table: Option<String>,
+    /// One SELECT to such a database, whose rows are the table
+    #[arg(long, value_name = "SELECT")]
+    pub(crate) query: Option<String>,
+}
+
 /// Arguments of `data profile`.
 #[derive(Debug, Args)]
 pub(crate) struct Profile {
-    /// The table: a file, or several by a pattern in quotes; of any size
+    /// The table, of any size: a file, several by a pattern in quotes, or the address of an object or a database
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// The column to predict: its classes, and which columns alone predict it too well
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
@@ -318,9 +336,11 @@ pub(crate) struct Profile {
 pub(crate) struct Validate {
     #[command(subcommand)]
     pub(crate) action: Option<ValidateAction>,
-    /// The table: a file, or several by a pattern in quotes
+    /// The table: a file, several by a pattern in quotes, or the address of an object or a database
     #[arg(value_name = "FILE", required = true)]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// The suite, in the JSON of Great Expectations
     #[arg(long, value_name = "SUITE", required = true)]
     pub(crate) suite: Option<PathBuf>,
@@ -346,11 +366,14 @@ pub(crate) enum ValidateAction {
     /// Writes a first suite from what a table holds
     #[command(after_help = "EXAMPLES:
   trainyard data validate init customers.csv
-  trainyard data validate init customers.csv --out expectations/strict.json")]
+  trainyard data validate init customers.csv --out expectations/strict.json
+  trainyard data validate init sqlite:///shop.db --table customers")]
     Init {
-        /// The table: a file, or several by a pattern in quotes
+        /// The table: a file, several by a pattern in quotes, or the address of an object or a database
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        #[command(flatten)]
+        rows: Rows,
         /// The suite to write [default: expectations/NAME.json]
         #[arg(long, value_name = "SUITE")]
         out: Option<PathBuf>,
@@ -417,10 +440,12 @@ pub(crate) struct Predict {
 /// Arguments of `data drift`.
 #[derive(Debug, Args)]
 pub(crate) struct Drift {
-    /// The table to compare with: a file, or several by a pattern in quotes
+    /// The table to compare with: a file, several by a pattern in quotes, or the address of an object or a database
     pub(crate) reference: PathBuf,
     /// The table as it is now
     pub(crate) current: PathBuf,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// A column to compare, may be repeated [default: all that both tables have]
     #[arg(long = "column", value_name = "COLUMN")]
     pub(crate) columns: Vec<String>,

@@ -180,8 +180,8 @@ impl Cells {
         }
     }
 
-    /// Starts a column of which all values are known to be of a type.
-    pub(crate) fn known(name: &str, kind: ColumnType, options: &ReadOptions) -> Cells {
+    /// Starts a column of which all values are known to be of a type, by [`Cells::kind`] of a column that had them.
+    pub fn known(name: &str, kind: ColumnType, options: &ReadOptions) -> Cells {
         match kind {
             // They come as texts.
             ColumnType::Date | ColumnType::Timestamp => {
@@ -193,7 +193,7 @@ impl Cells {
     }
 
     /// Forgets the values, but neither their number nor their type.
-    pub(crate) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         let past = &mut self.past;
         let mut take = |array: &dyn Array| past.some |= array.null_count() < array.len();
         match &mut self.state {
@@ -218,7 +218,7 @@ impl Cells {
     }
 
     /// Says of which type the values are that were forgotten, and whether there were any.
-    pub(crate) fn kind(&self) -> (ColumnType, bool) {
+    pub fn kind(&self) -> (ColumnType, bool) {
         let Past { some, days, moments } = self.past;
         let kind = match &self.state {
             State::Declared(column) => column.kind(),

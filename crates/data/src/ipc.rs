@@ -1,10 +1,12 @@
 //! Arrow's own form to a table: files (.arrow, .feather of version 2, .ipc) and streams.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::RecordBatch;
+use arrow_ipc::CompressionType;
 use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use trainyard_files::ReadSeek;
@@ -140,6 +142,44 @@ impl<'a> Records<'a> {
             Reader::File(reader) => reader.next().transpose(),
             Reader::Stream(reader) => reader.next().transpose(),
         })
+    }
+}
+
+/// A file of Arrow that is written batch by batch, so that only one is held.
+pub struct ArrowFile<W: Write>(FileWriter<W>);
+
+impl<W: Write> ArrowFile<W> {
+    /// Begins a file of these columns; its buffers are packed by LZ4.
+    ///
+    /// # Errors
+    /// What keeps `to` from taking bytes.
+    pub fn begin(to: W, schema: &Schema) -> io::Result<ArrowFile<W>> {
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME));
+        let writer = options.and_then(|options| FileWriter::try_new_with_options(to, schema, options));
+        writer.map(ArrowFile).map_err(of_disk)
+    }
+
+    /// Writes rows, whose columns are those that the file began with.
+    ///
+    /// # Errors
+    /// As [`ArrowFile::begin`].
+    pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        self.0.write(batch).map_err(of_disk)
+    }
+
+    /// Ends the file; without that it is none.
+    ///
+    /// # Errors
+    /// As [`ArrowFile::begin`].
+    pub fn finish(mut self) -> io::Result<()> {
+        self.0.finish().and_then(|()| self.0.flush()).map_err(of_disk)
+    }
+}
+
+fn of_disk(error: ArrowError) -> io::Error {
+    match error {
+        ArrowError::IoError(_, error) => error,
+        other => io::Error::other(other),
     }
 }
 

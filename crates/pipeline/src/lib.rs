@@ -8,6 +8,7 @@ mod code;
 mod doctor;
 pub mod engine;
 mod files_query;
+mod given;
 mod init;
 mod look;
 mod predict;
@@ -21,12 +22,13 @@ mod verify;
 
 pub use doctor::{Examination, Finding, Health, examine};
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
+pub use given::{Asked, Given, given, pass_over};
 pub use init::{Init, InitReport, init};
 pub use look::{
     CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, run_states, tracking, why,
 };
 pub use predict::{Predictions, predict};
-pub use project::{Given, Request, given};
+pub use project::Request;
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use trainyard_sources::Runtime;

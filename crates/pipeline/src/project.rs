@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Source};
@@ -14,7 +13,8 @@ use trainyard_spec::{Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Resolved, 
 
 use crate::engine::{Failure, start_threads, threads_refused};
 use crate::files_query;
-use crate::stores::{FETCH, Scratch, now_ms};
+use crate::given::fetch_folder;
+use crate::stores::FETCH;
 
 /// The project file.
 pub(crate) const PROJECT: &str = "trainyard.yaml";
@@ -163,46 +163,6 @@ pub(crate) fn complete(mut recorded: Resolved, request: &Request) -> Resolved {
         source.complete(&now.project.data.source);
     }
     recorded
-}
-
-/// Names a folder that nobody else fetches into.
-fn fetch_folder(parent: &Path, prefix: &str) -> Scratch {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    Scratch(parent.join(format!("{prefix}{}-{}-{number}", std::process::id(), now_ms())))
-}
-
-/// A table on the disk: a file as it was named, or the object of a store as it was fetched, which goes with this.
-pub struct Given {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// What it is called in results and messages.
-    pub shown: String,
-    _scratch: Option<Scratch>,
-}
-
-/// Finds a table that a command names by its file or by the address of an object.
-///
-/// # Errors
-/// What keeps the object from being fetched.
-pub fn given(request: &Request, named: &Path) -> Result<Given, Diagnostic> {
-    let here = || Given { path: named.to_owned(), shown: named.display().to_string(), _scratch: None };
-    let Some(address) = named.to_str().filter(|text| text.contains("://") && !request.io.exists(named)) else {
-        return Ok(here());
-    };
-    // Where there is no project there is no folder of its own.
-    let state = request.root.join(STATE);
-    let scratch = match request.io.exists(&state) {
-        true => fetch_folder(&state, FETCH),
-        false => fetch_folder(&std::env::temp_dir(), "trainyard-fetch-"),
-    };
-    let failed = |error| FileError::io(Operation::Create, &scratch.0, error).diagnostic();
-    request.io.create_dir_all(&scratch.0).map_err(failed)?;
-    let found = trainyard_sources::download(&request.runtime, &*request.io, &scratch.0, address);
-    match found.map_err(|error| error.diagnostic())? {
-        Some((path, shown)) => Ok(Given { path, shown, _scratch: Some(scratch) }),
-        None => Ok(here()),
-    }
 }
 
 /// Reads the master data, wherever it is.

@@ -47,6 +47,18 @@ impl Drop for Scratch {
     }
 }
 
+/// Lists the scratch folders in `parent` whose names begin with one of `prefixes` and whose processes are gone.
+pub(crate) fn abandoned(io: &dyn Io, parent: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
+    let mut scratches = io.list(parent).unwrap_or_default();
+    scratches.retain(|scratch| {
+        let name = scratch.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let rest = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+        let pid = rest.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())
+    });
+    scratches
+}
+
 impl Stores {
     /// Opens what is there; writes nothing into the project.
     pub(crate) fn look(io: &Arc<dyn Io>, root: &Path) -> Result<Stores, Vec<Diagnostic>> {
@@ -109,14 +121,7 @@ impl Stores {
 
     /// Lists the scratch folders whose processes are gone.
     fn abandoned_scratches(&self) -> Vec<PathBuf> {
-        let mut scratches = self.io.list(&self.state()).unwrap_or_default();
-        scratches.retain(|scratch| {
-            let name = scratch.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let rest = name.strip_prefix(VERIFY).or_else(|| name.strip_prefix(FETCH));
-            let pid = rest.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-            pid.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())
-        });
-        scratches
+        abandoned(&*self.io, &self.state(), &[VERIFY, FETCH])
     }
 
     /// Opens the stores for writing.

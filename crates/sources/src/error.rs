@@ -159,8 +159,11 @@ impl Error {
             }
             Error::UnboundParameter { name, place } => {
                 let title = format!("the query names the parameter :{name}, which has no value");
-                at(Diagnostic::error("source/parameter", title), place, "no value for this")
-                    .help(format!("give it one: `parameters: {{{name}: VALUE}}` beside the query"))
+                let is_typed = place.as_ref().is_some_and(|place| place.source.name == "command line");
+                at(Diagnostic::error("source/parameter", title), place, "no value for this").help(match is_typed {
+                    true => "write the value itself into the query".to_owned(),
+                    false => format!("give it one: `parameters: {{{name}: VALUE}}` beside the query"),
+                })
             }
             Error::UnusedParameter { name, known, place } => {
                 let title = format!("the query does not name the parameter {name}");
@@ -172,7 +175,7 @@ impl Error {
             }
             Error::Unreachable { server, cause } => {
                 Diagnostic::error("source/unreachable", format!("no connection to {server}: {cause}"))
-                    .help("start the server, or mend host and port in `data.source`")
+                    .help("start the server, or mend host and port in the address")
             }
             Error::CutOff { server, cause, tries } => {
                 Diagnostic::error("source/cut-off", format!("the connection to {server} broke {tries} times: {cause}"))
@@ -186,7 +189,7 @@ impl Error {
             }
             Error::NoSuchDatabase { server } => {
                 Diagnostic::error("source/unknown-database", format!("there is no database at {server}"))
-                    .help("mend its name in `data.source`")
+                    .help("mend its name in the address")
             }
             Error::Tls { server, cause } => Diagnostic::error(
                 "source/tls",

@@ -1,7 +1,8 @@
 //! Tables from databases (SQLite and PostgreSQL) and from stores of objects (S3, Google Cloud Storage, Azure, the web).
 //!
 //! A database is always read, in one transaction that sees one snapshot; what was read is known by its content
-//! ([`content`]). Its rows are sorted by the project's key, or stand in the order in which they came where there is none.
+//! ([`content`]). As a table in memory ([`read`]) its rows are sorted by the project's key, or stand in the order in which they
+//! came where there is none; as a stream ([`stream`]) they come in batches of bounded size, in the database's order.
 //! A password comes from the environment or from `.pgpass` and is in no error.
 //!
 //! Objects are known by what their server says of them ([`look`]), and fetched only where that is new ([`fetch`]).
@@ -15,6 +16,7 @@ mod objects;
 mod order;
 mod postgres;
 mod runtime;
+mod sink;
 mod sqlite;
 mod table;
 
@@ -24,13 +26,16 @@ pub use objects::{Listing, Object, download, fetch, look};
 pub use order::by_key;
 pub use postgres::Server;
 pub use runtime::Runtime;
+pub use sink::Sink;
 
 use std::path::Path;
 
 use arrow_array::RecordBatch;
 use trainyard_data::ReadOptions;
 use trainyard_files::Io;
-use trainyard_spec::{Address, DataSpec};
+use trainyard_spec::{Address, DataSpec, SourceSpec};
+
+use sink::{Held, Kept, Spool};
 
 /// Says whether a project's data comes from a database.
 pub fn is_database(data: &DataSpec) -> bool {
@@ -42,20 +47,78 @@ pub fn is_object(data: &DataSpec) -> bool {
     matches!(data.source.address(), Ok(Address::Object(_)))
 }
 
+/// How a database whose values tell their types is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Once: all rows become one batch, whose memory its reader wants to have anyway.
+    Whole,
+    /// Twice in one snapshot, first for the types: then batch by batch.
+    Batches,
+}
+
 /// Reads the rows of the database that `data.source` names; paths are relative to `root`. `runtime` waits for its server.
 ///
 /// # Errors
 /// [`Error`], each with what the user can do. A connection that is lost is tried again, three times in all.
 pub fn read(io: &dyn Io, root: &Path, runtime: &Runtime, data: &DataSpec) -> Result<RecordBatch, Error> {
-    let options = ReadOptions::of(data);
-    let address = data.source.address().map_err(Error::Address)?;
-    let table = match &address {
-        Address::Sqlite { path, rows } => sqlite::read(io, root, path, rows, data, &options)?,
-        Address::Postgres { server, rows } => postgres::read(runtime, root, server, rows, data, &options)?,
-        Address::File(_) | Address::Object(_) | Address::Query => {
-            return Err(Error::NoDatabase { source: data.source.shown() });
+    let mut held = Held::default();
+    pour(io, root, runtime, &data.source, &ReadOptions::of(data), Pass::Whole, &mut held)?;
+    order::by_key(held.table(&data.source.shown())?, data.key.as_ref().map(|key| key.value.as_str()))
+}
+
+/// Hands the rows of the database that `source` names to `sink` as they come, at most 65,536 of them or some 16 MiB of
+/// values at a time; nothing else of them is held. The types are those of [`read`], the order is the database's.
+///
+/// All rows are of one snapshot. Those of SQLite tell their types by their values, so they are gone through twice in it.
+/// Where a connection is lost the sink begins anew: what it took counts once this comes back.
+///
+/// # Errors
+/// Those of [`read`], and those of the sink.
+pub fn stream(
+    io: &dyn Io,
+    root: &Path,
+    runtime: &Runtime,
+    source: &SourceSpec,
+    options: &ReadOptions,
+    sink: &mut dyn Sink,
+) -> Result<(), Error> {
+    pour(io, root, runtime, source, options, Pass::Batches, sink)
+}
+
+/// Writes the rows of the database that `source` names into a new file of Arrow at `file`, as [`stream`] hands them out.
+///
+/// # Errors
+/// Those of [`stream`], and what keeps the file from being written. The file may be there then, and is none.
+pub fn spool(
+    io: &dyn Io,
+    root: &Path,
+    runtime: &Runtime,
+    source: &SourceSpec,
+    options: &ReadOptions,
+    file: &Path,
+) -> Result<(), Error> {
+    let mut spool = Spool::new(io, file);
+    stream(io, root, runtime, source, options, &mut spool)?;
+    spool.finish()
+}
+
+fn pour(
+    io: &dyn Io,
+    root: &Path,
+    runtime: &Runtime,
+    source: &SourceSpec,
+    options: &ReadOptions,
+    pass: Pass,
+    sink: &mut dyn Sink,
+) -> Result<(), Error> {
+    let shown = source.shown();
+    let sink = &mut Kept { source: &shown, options, to: sink };
+    match &source.address().map_err(Error::Address)? {
+        Address::Sqlite { path, rows } => {
+            let database = sqlite::Database { path, rows, source };
+            database.pour(io, root, options, pass, sink)
         }
-    };
-    let table = trainyard_data::without(table, &data.source.shown(), &options).map_err(Error::Data)?;
-    order::by_key(table, data.key.as_ref().map(|key| key.value.as_str()))
+        Address::Postgres { server, rows } => postgres::pour(runtime, root, server, rows, source, options, sink),
+        Address::File(_) | Address::Object(_) | Address::Query => Err(Error::NoDatabase { source: shown }),
+    }
 }

@@ -7,18 +7,17 @@ mod tls;
 
 use std::path::Path;
 
-use arrow_array::RecordBatch;
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::error::{ErrorPosition, SqlState};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error as Failure, Statement};
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::Place;
-use trainyard_spec::{ColumnType, DataSpec, Parameter, PostgresAddress, Rows};
+use trainyard_spec::{ColumnType, Parameter, PostgresAddress, Rows, SourceSpec};
 
 use crate::attempt::{Stop, TRIES, WAITS};
-use crate::table::Growing;
-use crate::{Error, Runtime};
+use crate::table::{Growing, Known, To};
+use crate::{Error, Runtime, Sink};
 use binary::{Decoder, Kind};
 pub use login::Server;
 use login::{Login, Met};
@@ -26,22 +25,23 @@ use named::Numbered;
 
 /// Reads a table or the rows of a query, in one transaction that only reads and sees one snapshot.
 ///
-/// A try that broke off leaves nothing: the next one begins anew.
-pub(crate) fn read(
+/// What a try gave that broke off is void: the next one begins anew.
+pub(crate) fn pour(
     runtime: &Runtime,
     root: &Path,
     address: &PostgresAddress,
     rows: &Rows,
-    data: &DataSpec,
+    source: &SourceSpec,
     options: &ReadOptions,
-) -> Result<RecordBatch, Error> {
+    sink: &mut dyn Sink,
+) -> Result<(), Error> {
     let login = Login::of(root, address)?;
-    let reading = Reading { server: login.server(), rows, data, options };
+    let reading = Reading { server: login.server(), rows, source, options };
     runtime.block_on(async {
         let (mut waits, mut met) = (WAITS.iter(), Met::Nobody);
         loop {
-            let stop = match attempt(&login, &reading, &mut met).await {
-                Ok(table) => return Ok(table),
+            let stop = match attempt(&login, &reading, &mut met, sink).await {
+                Ok(()) => return Ok(()),
                 Err(stop) => stop,
             };
             let cause = match stop {
@@ -61,25 +61,25 @@ pub(crate) fn read(
     })?
 }
 
-async fn attempt(login: &Login, reading: &Reading<'_>, met: &mut Met) -> Result<RecordBatch, Stop> {
+async fn attempt(login: &Login, reading: &Reading<'_>, met: &mut Met, sink: &mut dyn Sink) -> Result<(), Stop> {
     let (client, connection) = login.connect(met).await?;
     let served = tokio::spawn(connection);
-    let table = reading.table(&client).await;
+    let poured = reading.pour(&client, sink).await;
     drop(client);
     served.abort();
-    table
+    poured
 }
 
 /// What is read.
 struct Reading<'a> {
     server: Server,
     rows: &'a Rows,
-    data: &'a DataSpec,
+    source: &'a SourceSpec,
     options: &'a ReadOptions,
 }
 
 impl Reading<'_> {
-    async fn table(&self, client: &Client) -> Result<RecordBatch, Stop> {
+    async fn pour(&self, client: &Client, sink: &mut dyn Sink) -> Result<(), Stop> {
         let begun = client.batch_execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await;
         begun.map_err(|error| login::stop(&self.server, &error))?;
         let numbered = match self.rows {
@@ -96,14 +96,14 @@ impl Reading<'_> {
             Err(error) => return Err(self.failed(client, &error, &numbered).await),
         };
         if described.columns().is_empty() {
-            let (source, place) = (self.data.source.shown(), self.place());
+            let (source, place) = (self.source.shown(), self.place());
             let (cause, help) = ("it gives no rows".to_owned(), "write one SELECT".to_owned());
             return Err(Error::Query { source, cause, place, help }.into());
         }
         let kinds: Vec<Kind> = described.columns().iter().map(|column| Kind::of(column.type_())).collect();
         let columns = described.columns().iter().zip(&kinds);
-        let columns = columns.map(|(column, kind)| (column.name().to_owned(), Some(kind.column()))).collect();
-        let mut table = Growing::new(&self.data.source.shown(), columns, self.options)?;
+        let columns = columns.map(|(column, kind)| (column.name().to_owned(), Known::Told(kind.column()))).collect();
+        let mut table = Growing::new(&self.source.shown(), columns, self.options, To::Batches(sink))?;
         let selected = selected(&described, &kinds, &numbered.text);
         if numbered.values.is_empty() {
             self.copy(client, &selected, &kinds, &mut table).await?;
@@ -112,11 +112,12 @@ impl Reading<'_> {
         }
         // A transaction that only read needs no end; but its failure would be that of the connection.
         client.batch_execute("COMMIT").await.map_err(|error| login::stop(&self.server, &error))?;
-        Ok(table.finish()?)
+        table.finish()?;
+        Ok(())
     }
 
     /// Takes the rows in the binary form of COPY.
-    async fn copy(&self, client: &Client, select: &str, kinds: &[Kind], table: &mut Growing) -> Result<(), Stop> {
+    async fn copy(&self, client: &Client, select: &str, kinds: &[Kind], table: &mut Growing<'_>) -> Result<(), Stop> {
         // The line end ends what may be a comment.
         let copied = client.copy_out(format!("COPY ({select}\n) TO STDOUT (FORMAT binary)").as_str()).await;
         let copied = copied.map_err(|error| self.refused(&error))?;
@@ -136,7 +137,7 @@ impl Reading<'_> {
         select: &str,
         numbered: &Numbered,
         kinds: &[Kind],
-        table: &mut Growing,
+        table: &mut Growing<'_>,
     ) -> Result<(), Stop> {
         let statement = client.prepare(select).await.map_err(|error| self.refused(&error))?;
         let values: Vec<Written> = numbered.values.iter().map(|(_, value)| Written(text(value))).collect();
@@ -148,13 +149,13 @@ impl Reading<'_> {
                 let field: Option<Field<'_>> = row.try_get(at).map_err(|error| self.refused(&error))?;
                 binary::append(table, at, *kind, field.map(|field| field.0))?;
             }
-            table.end_row();
+            table.end_row()?;
         }
         Ok(())
     }
 
     fn place(&self) -> Option<Place> {
-        let source = &self.data.source;
+        let source = self.source;
         let written = source.query.as_ref().or(source.table.as_ref());
         written.unwrap_or(&source.url).place()
     }
@@ -165,7 +166,7 @@ impl Reading<'_> {
     }
 
     fn refused_at(&self, error: &Failure, place: Option<Place>) -> Stop {
-        let source = &self.data.source;
+        let source = self.source;
         match (login::stop(&self.server, error), error.as_db_error()) {
             (Stop::Told(Error::Server { .. }), Some(told)) => {
                 let help = match (told.hint(), told.code()) {
@@ -187,7 +188,7 @@ impl Reading<'_> {
     }
 
     fn wrong_parameter(&self, wrong: named::Wrong) -> Error {
-        let source = &self.data.source;
+        let source = self.source;
         match wrong {
             named::Wrong::Unused { name, known } => {
                 let place = source.parameters.get(&name).and_then(|value| value.place());
@@ -203,7 +204,7 @@ impl Reading<'_> {
     /// Says what an error of the server means.
     async fn failed(&self, client: &Client, error: &Failure, numbered: &Numbered) -> Stop {
         let Some(told) = error.as_db_error() else { return login::stop(&self.server, error) };
-        let source = &self.data.source;
+        let source = self.source;
         let at = match told.position() {
             Some(ErrorPosition::Original(position)) => numbered.written_at(*position),
             _ => None,

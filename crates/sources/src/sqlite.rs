@@ -3,54 +3,78 @@
 use std::path::Path;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error as Failure, ErrorCode, OpenFlags, Statement};
 use trainyard_data::cells::Cell;
 use trainyard_data::{Error as DataError, ReadOptions};
 use trainyard_diagnostics::nearest;
 use trainyard_files::Io;
-use trainyard_spec::{DataSpec, Parameter, Rows};
+use trainyard_spec::{Parameter, Rows, SourceSpec};
 
-use crate::Error;
-use crate::table::Growing;
+use crate::table::{Growing, Known, To};
+use crate::{Error, Pass, Sink};
 
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Reads a table or the rows of a query, in one transaction of a connection that can't write.
-pub(crate) fn read(
-    io: &dyn Io,
-    root: &Path,
-    path: &str,
-    rows: &Rows,
-    data: &DataSpec,
-    options: &ReadOptions,
-) -> Result<RecordBatch, Error> {
-    let file = root.join(path);
-    if !io.exists(&file) {
-        return Err(Error::Data(missing(io, &file, path)));
-    }
-    let database = Database { path, rows, data };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&file, flags).map_err(|error| database.failed(None, error))?;
-    let failed = |error| database.failed(Some(&connection), error);
-    connection.busy_timeout(PATIENCE).map_err(failed)?;
-    connection.execute_batch("BEGIN").map_err(failed)?;
-    let sql = match rows {
-        Rows::Table(parts) => {
-            let quoted: Vec<String> = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-            format!("SELECT * FROM {}", quoted.join("."))
+/// What is read.
+pub(crate) struct Database<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) rows: &'a Rows,
+    pub(crate) source: &'a SourceSpec,
+}
+
+impl Database<'_> {
+    /// Reads a table or the rows of a query, in one transaction of a connection that can't write.
+    pub(crate) fn pour(
+        &self,
+        io: &dyn Io,
+        root: &Path,
+        options: &ReadOptions,
+        pass: Pass,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let file = root.join(self.path);
+        if !io.exists(&file) {
+            return Err(Error::Data(missing(io, &file, self.path)));
         }
-        Rows::Query(query, _) => query.clone(),
-    };
-    let mut statement = connection.prepare(&sql).map_err(failed)?;
-    if statement.column_count() == 0 || !statement.readonly() {
-        return Err(database.query("it gives no rows", None, "write one SELECT"));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&file, flags).map_err(|error| self.failed(None, error))?;
+        let failed = |error| self.failed(Some(&connection), error);
+        connection.busy_timeout(PATIENCE).map_err(failed)?;
+        connection.execute_batch("BEGIN").map_err(failed)?;
+        let sql = match self.rows {
+            Rows::Table(parts) => {
+                let quoted: Vec<String> =
+                    parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+                format!("SELECT * FROM {}", quoted.join("."))
+            }
+            Rows::Query(query, _) => query.clone(),
+        };
+        let mut statement = connection.prepare(&sql).map_err(failed)?;
+        if statement.column_count() == 0 || !statement.readonly() {
+            return Err(self.query("it gives no rows", None, "write one SELECT"));
+        }
+        bind(&mut statement, self.rows, self)?;
+        let shown = self.source.shown();
+        let columns = statement.column_names().into_iter().map(|name| (name.to_owned(), Known::Nothing)).collect();
+        if pass == Pass::Whole {
+            let table = Growing::new(&shown, columns, options, To::Whole(sink))?;
+            return grow(&mut statement, table, &failed).map(drop);
+        }
+        // The transaction holds the snapshot between the two.
+        let found = grow(&mut statement, Growing::new(&shown, columns, options, To::Types)?, &failed)?;
+        let table = Growing::new(&shown, found, options, To::Batches(sink))?;
+        grow(&mut statement, table, &failed).map(drop)
     }
-    bind(&mut statement, rows, &database)?;
-    let names = statement.column_names().map(|name| (name.to_owned(), None)).collect();
-    let mut table = Growing::new(&data.source.shown(), names, options)?;
+}
+
+/// Takes all rows of a statement from its first one on; says which types the columns have where they were looked for.
+fn grow(
+    statement: &mut Statement<'_>,
+    mut table: Growing<'_>,
+    failed: &dyn Fn(Failure) -> Error,
+) -> Result<Vec<(String, Known)>, Error> {
     let columns = statement.column_count();
     let mut found = statement.raw_query();
     while let Some(row) = found.next().map_err(failed)? {
@@ -70,7 +94,7 @@ pub(crate) fn read(
             };
             table.append(at, cell)?;
         }
-        table.end_row();
+        table.end_row()?;
     }
     table.finish()
 }
@@ -108,16 +132,9 @@ fn missing(io: &dyn Io, file: &Path, shown: &str) -> DataError {
     DataError::Missing { file: shown.to_owned(), near }
 }
 
-/// What is read, for the words of what fails.
-struct Database<'a> {
-    path: &'a str,
-    rows: &'a Rows,
-    data: &'a DataSpec,
-}
-
 impl Database<'_> {
     fn query(&self, cause: &str, at: Option<usize>, help: &str) -> Error {
-        let source = &self.data.source;
+        let source = self.source;
         let place = source.query.as_ref().and_then(|query| match at {
             Some(at) => query.place_of(at..query.value.len().min(at + 1)),
             None => query.place(),
@@ -127,12 +144,12 @@ impl Database<'_> {
     }
 
     fn unused(&self, name: &str, known: Vec<String>) -> Error {
-        let given = self.data.source.parameters.get(name);
+        let given = self.source.parameters.get(name);
         Error::UnusedParameter { name: name.to_owned(), known, place: given.and_then(|value| value.place()) }
     }
 
     fn unbound(&self, name: &str) -> Error {
-        let query = self.data.source.query.as_ref();
+        let query = self.source.query.as_ref();
         let place = query.and_then(|query| {
             let at = query.value.find(&format!(":{name}"))?;
             query.place_of(at..at + name.len() + 1)
@@ -174,7 +191,7 @@ impl Database<'_> {
             });
             found.unwrap_or_default()
         };
-        let source = &self.data.source;
+        let source = self.source;
         let place = || match (self.rows, &source.query) {
             (Rows::Query(..), Some(query)) => {
                 at.and_then(|at| query.place_of(at..query.value.len().min(at + 1))).or_else(|| query.place())

@@ -53,6 +53,6 @@ pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
 pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
-pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, SourceSpec, SslMode, Store};
+pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, SourceSpec, SslMode, Store, names_rows};
 pub use split::{Shares, SplitSpec, TimeSpec};
 pub use validate::ValidateSpec;

@@ -89,9 +89,15 @@ impl<T> Located<T> {
 
 impl Located<String> {
     /// Gives the place of a byte range of this text: inside the quotes, escapes and folded lines of the YAML that it was
-    /// written in, or the whole scalar where the two cannot be matched.
+    /// written in, or at the end of the flag that it was written behind; the whole where the two cannot be matched.
     pub fn place_of(&self, range: Range<usize>) -> Option<Place> {
-        let Origin::File(whole) = &self.origin else { return self.place() };
+        let Origin::File(whole) = &self.origin else {
+            let place = self.place()?;
+            return Some(match place.text().strip_suffix(self.value.as_str()) {
+                Some(flag) => Place::new(place.source.clone(), flag.len() + range.start..flag.len() + range.end),
+                None => place,
+            });
+        };
         match scalar_range(whole.text(), &self.value, range) {
             Some(part) => {
                 let start = whole.span.start;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::tree::{Content, Kind, Node};
 use crate::{Located, Origin};
 
-pub use address::{Address, ObjectAddress, PostgresAddress, Rows, SslMode, Store};
+pub use address::{Address, ObjectAddress, PostgresAddress, Rows, SslMode, Store, names_rows};
 
 /// A value that a query is given under a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -223,7 +223,8 @@ fn wrong(at: &Located<String>, key: &'static str, what: impl Into<String>, help:
 fn place_in_words(origin: &Origin) -> String {
     match origin {
         Origin::File(place) => format!("{}, line {}", place.source.name, place.start().line),
-        Origin::Flag(_) => "--set data.source=…".to_owned(),
+        Origin::Flag(words) if words.starts_with("--set ") => "--set data.source=…".to_owned(),
+        Origin::Flag(_) => "the command line".to_owned(),
         Origin::Environment(name) => name.clone(),
         Origin::Kept | Origin::Default => "data.source".to_owned(),
     }

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod data;
+mod databases;
 mod doctor;
 mod engines;
 mod evaluation;

@@ -77,7 +77,7 @@ impl Decoder {
     }
 
     /// Appends the rows that are whole with these bytes.
-    pub(super) fn take(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing) -> Result<(), Stop> {
+    pub(super) fn take(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing<'_>) -> Result<(), Stop> {
         if self.begun.is_empty() {
             let used = self.rows(bytes, kinds, table)?;
             self.begun.extend_from_slice(&bytes[used..]);
@@ -92,7 +92,7 @@ impl Decoder {
     }
 
     /// Takes whole rows; gives how many bytes they had.
-    fn rows(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing) -> Result<usize, Stop> {
+    fn rows(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing<'_>) -> Result<usize, Stop> {
         let mut used = 0;
         if !self.has_header {
             let Some(header) = bytes.get(..HEADER) else { return Ok(0) };
@@ -114,7 +114,7 @@ impl Decoder {
     }
 
     /// Takes one row, if all of it is there; gives its length.
-    fn row(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing) -> Result<Option<usize>, Stop> {
+    fn row(&mut self, bytes: &[u8], kinds: &[Kind], table: &mut Growing<'_>) -> Result<Option<usize>, Stop> {
         let Some(fields) = number::<2>(bytes, 0).map(i16::from_be_bytes) else { return Ok(None) };
         if fields == -1 {
             self.is_done = true;
@@ -140,7 +140,7 @@ impl Decoder {
             at += field.map_or(0, <[u8]>::len);
             append(table, column, *kind, field)?;
         }
-        table.end_row();
+        table.end_row()?;
         Ok(Some(at))
     }
 }
@@ -154,7 +154,7 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// Appends one value in its binary form.
-pub(super) fn append(table: &mut Growing, column: usize, kind: Kind, field: Option<&[u8]>) -> Result<(), Stop> {
+pub(super) fn append(table: &mut Growing<'_>, column: usize, kind: Kind, field: Option<&[u8]>) -> Result<(), Stop> {
     let Some(field) = field else { return Ok(table.append(column, Cell::Missing)?) };
     macro_rules! value {
         ($number:ty, $size:literal) => {

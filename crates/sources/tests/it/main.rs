@@ -10,3 +10,4 @@ mod proxy;
 mod real;
 mod sqlite;
 mod stores;
+mod stream;

@@ -381,7 +381,7 @@ fn meaning(error: &Error) -> Diagnostic {
                 _ => "put it into the variable PGPASSWORD or into ~/.pgpass",
             };
             Diagnostic::error("spec/password", "the address of the source holds a password")
-                .note(format!("in {place}; what is written there is kept with every run"))
+                .note(format!("in {place}, where others may find it"))
                 .help(format!("take it out, and {to}"))
         }
         Error::GroupConflict { first, second, why, help } => {

@@ -109,6 +109,15 @@ pub enum Rows {
 
 const SCHEMES: [&str; 10] = ["sqlite", "postgresql", "postgres", "s3", "gs", "az", "abfs", "abfss", "http", "https"];
 
+/// Says of the address of a database whether it names the rows that are the table, as `?table=NAME` does; nothing of any
+/// other address.
+pub fn names_rows(url: &str) -> Option<bool> {
+    let (scheme, rest) = url.split_once("://")?;
+    let options = rest.split_once('?').map_or("", |(_, options)| options);
+    let keys = || options.split('&').map(|option| option.split('=').next().unwrap_or(option));
+    matches!(scheme, "sqlite" | "postgresql" | "postgres").then(|| keys().any(|key| matches!(key, "table" | "query")))
+}
+
 /// Reads the address of a source.
 pub(super) fn parse(source: &SourceSpec) -> Result<Address, Error> {
     let url = &source.url;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, write_atomic};
-use trainyard_pipeline::{Given, Request as Project, figure, given};
+use trainyard_pipeline::{Request as Project, figure};
 use trainyard_quality::drift::{ColumnDrift, Kind, Report, Request, Rules, drift, page};
 
 use crate::arguments::Drift;
@@ -12,9 +12,10 @@ use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, number, table};
 
 pub(super) fn run(arguments: &Drift, project: &Project, printer: Printer) -> Result<u8, Stop> {
-    let files = (given(project, &arguments.reference)?, given(project, &arguments.current)?);
-    let read = |file: &Given| super::read_as_project(file, project);
-    let (then, now) = (read(&files.0)?, read(&files.1)?);
+    super::asked(&arguments.rows).check(&[&arguments.reference, &arguments.current])?;
+    let given = |path| super::given(project, path, &arguments.rows);
+    let (reference, current) = (given(&arguments.reference)?, given(&arguments.current)?);
+    let (then, now) = (super::read_as_project(&reference)?, super::read_as_project(&current)?);
     let asked: Vec<String> = arguments.columns.iter().chain(&arguments.target).cloned().collect();
     super::known("drift/unknown-column", &asked, &[&then, &now])?;
     let tests = || arguments.tests.iter().copied();
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Drift, project: &Project, printer: Printer) -> Res
     if report.compared == 0 {
         return Err(nothing(&report).into());
     }
-    let names = [files.0.shown, files.1.shown];
+    let names = [reference.shown, current.shown];
     if let Some(path) = &arguments.html {
         write_atomic(&DiskIo, path, page(&report, [&names[0], &names[1]]).as_bytes())?;
     }

@@ -4,13 +4,15 @@ mod drift;
 mod profile;
 mod validate;
 
+use std::path::Path;
+
 use arrow_array::RecordBatch;
 use trainyard_data::{Error, ReadOptions};
-use trainyard_diagnostics::{Diagnostic, there_are};
+use trainyard_diagnostics::{Diagnostic, shell_word, there_are};
 use trainyard_files::DiskIo;
-use trainyard_pipeline::{Given, Request, read_options};
+use trainyard_pipeline::{Asked, Given, Request, pass_over, read_options};
 
-use crate::arguments::Data;
+use crate::arguments::{Data, Rows};
 use crate::printer::Printer;
 use crate::stop::Stop;
 
@@ -22,22 +24,42 @@ pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<
     }
 }
 
+/// Finds the one table that a command names, as the project reads its own, where there is one.
+fn only(request: &Request, path: &Path, rows: &Rows) -> Result<Given, Stop> {
+    asked(rows).check(&[path])?;
+    given(request, path, rows)
+}
+
+/// Finds one of the tables that a command names.
+fn given(request: &Request, path: &Path, rows: &Rows) -> Result<Given, Stop> {
+    let options = read_options(request)?;
+    Ok(trainyard_pipeline::given(request, path, asked(rows), options)?)
+}
+
+fn asked(rows: &Rows) -> Asked<'_> {
+    Asked { table: rows.table.as_deref(), query: rows.query.as_deref() }
+}
+
+/// Gives the words that name a table on a command line.
+fn words(path: &Path, rows: &Rows) -> String {
+    let flag = |name: &str, value: &Option<String>| {
+        value.as_ref().map(|value| format!(" {name} {}", shell_word(value))).unwrap_or_default()
+    };
+    format!("{}{}{}", super::quoted_path(path), flag("--table", &rows.table), flag("--query", &rows.query))
+}
+
 /// Reads a table as the project reads its own, where there is one.
-fn read_as_project(given: &Given, request: &Request) -> Result<RecordBatch, Stop> {
-    as_project(request, |options| trainyard_data::read(&DiskIo, &given.path, &given.shown, options))
+fn read_as_project(given: &Given) -> Result<RecordBatch, Stop> {
+    as_project(given, |options| trainyard_data::read(&DiskIo, &given.path, &given.shown, options))
 }
 
 /// Does `read` with what the project says of its own data, where there is one. What it says of columns that the table does
 /// not have is passed over.
-fn as_project<T>(request: &Request, read: impl Fn(&ReadOptions) -> Result<T, Error>) -> Result<T, Stop> {
-    let mut options = read_options(request)?;
+fn as_project<T>(given: &Given, read: impl Fn(&ReadOptions) -> Result<T, Error>) -> Result<T, Stop> {
+    let mut options = given.options.clone();
     loop {
         match read(&options) {
-            Err(Error::UnknownTyped { name, .. }) if options.types.remove(&name).is_some() => {}
-            Err(Error::Gone { gone, .. }) => options.kept.retain(|name, _| !gone.contains(name)),
-            Err(Error::NoColumn { name, .. }) if options.drop.contains(&name) => {
-                options.drop.retain(|other| *other != name);
-            }
+            Err(error) if pass_over(&mut options, &error) => {}
             read => return read.map_err(|error| error.diagnostic().into()),
         }
     }

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use trainyard_data::{Batches, Stray};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::{Given, Request, figure, given};
+use trainyard_pipeline::{Given, Request, figure};
 use trainyard_quality::profile::{ColumnProfile, Histogram, Note, Profile, Profiler, Scalar, TargetProfile, Top, page};
 use trainyard_spec::ColumnType;
 
@@ -16,11 +16,11 @@ use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, cut, number, table};
 
 pub(super) fn run(arguments: &Arguments, request: &Request, printer: Printer) -> Result<u8, Stop> {
-    let file = given(request, &arguments.file)?;
+    let file = super::only(request, &arguments.file, &arguments.rows)?;
     let shown = &file.shown;
     let io: Arc<dyn Io> = Arc::new(DiskIo);
     let wrong = |error: trainyard_data::Error| Stop::from(error.diagnostic());
-    let batches = super::as_project(request, |options| Batches::open(&io, &file.path, shown, options))?;
+    let batches = super::as_project(&file, |options| Batches::open(&io, &file.path, shown, options))?;
     let schema = batches.schema();
     let asked: Vec<String> = arguments.target.iter().cloned().collect();
     super::known("data/unknown-column", &asked, &[&RecordBatch::new_empty(schema.clone())])?;
@@ -63,13 +63,13 @@ fn noun(kind: ColumnType) -> &'static str {
 }
 
 /// Profiles a table that is read by its first values, as runs of the project read it.
-pub(super) fn of(file: &Given, request: &Request) -> Result<Profile, Stop> {
+pub(super) fn of(file: &Given) -> Result<Profile, Stop> {
     let io: Arc<dyn Io> = Arc::new(DiskIo);
     let wrong = |error: trainyard_data::Error| Stop::from(error.diagnostic());
-    let batches = super::as_project(request, |options| Batches::open(&io, &file.path, &file.shown, options))?;
+    let batches = super::as_project(file, |options| Batches::open(&io, &file.path, &file.shown, options))?;
     if !batches.strays().is_empty() {
         // Nothing that is said of such a table would hold when it is read for a run; this says why.
-        super::read_as_project(file, request)?;
+        super::read_as_project(file)?;
     }
     let mut profiler = Profiler::new(&batches.schema(), None);
     batches.scan(&mut |batch| profiler.add(batch)).map_err(wrong)?;

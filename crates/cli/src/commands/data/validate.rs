@@ -7,19 +7,19 @@ use serde_json::json;
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::{Request, given};
+use trainyard_pipeline::Request;
 use trainyard_quality::expectations::{
     Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate,
 };
 
-use crate::arguments::{Validate, ValidateAction};
+use crate::arguments::{Rows, Validate, ValidateAction};
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, table};
 
 pub(super) fn run(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match &arguments.action {
-        Some(ValidateAction::Init { file, out }) => init(file, out.as_deref(), request, printer),
+        Some(ValidateAction::Init { file, rows, out }) => init(file, rows, out.as_deref(), request, printer),
         None => judge(arguments, request, printer),
     }
 }
@@ -33,13 +33,13 @@ fn judge(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8
     let file = arguments.file.clone().unwrap_or_default();
     let path = arguments.suite.clone().unwrap_or_default();
     let bytes = DiskIo.read(&path).map_err(|error| {
-        let command = format!("trainyard data validate init {}", crate::commands::quoted_path(&file));
+        let command = format!("trainyard data validate init {}", super::words(&file, &arguments.rows));
         Stop::from(vec![missing_suite(&shown(&path), &error, &command)])
     })?;
     let suite = Suite::from_bytes(&bytes, &shown(&path)).map_err(|problems| problems.into_vec())?;
-    let table = given(request, &file)?;
+    let table = super::only(request, &file, &arguments.rows)?;
     let wanted = suite.columns();
-    let (batch, names) = super::as_project(request, |options| {
+    let (batch, names) = super::as_project(&table, |options| {
         let options = ReadOptions { columns: wanted.clone(), ..options.clone() };
         trainyard_data::read_part(&DiskIo, &table.path, &table.shown, &options)
     })?;
@@ -97,15 +97,16 @@ fn text_of(validation: &Validation, file: &str, sizes: (usize, usize), paint: Pa
     text
 }
 
-fn init(file: &Path, out: Option<&Path>, request: &Request, printer: Printer) -> Result<u8, Stop> {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+fn init(file: &Path, rows: &Rows, out: Option<&Path>, request: &Request, printer: Printer) -> Result<u8, Stop> {
+    let name = super::asked(rows).name_of(file);
     let path = out.map_or_else(|| PathBuf::from(format!("expectations/{name}.json")), Path::to_path_buf);
     if DiskIo.metadata(&path).is_ok() {
         let title = format!("{} is there already, and may hold what somebody wrote", shown(&path));
         let problem = Diagnostic::error("expectations/exists", title).help("name another file with --out");
         return Err(vec![problem].into());
     }
-    let suite = propose_from(&name, &super::profile::of(&given(request, file)?, request)?);
+    let table = super::only(request, file, rows)?;
+    let suite = propose_from(&name, &super::profile::of(&table)?);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DiskIo.create_dir_all(folder).map_err(|error| {
             let title = format!("the folder {} can't be made: {error}", shown(folder));
@@ -120,7 +121,7 @@ fn init(file: &Path, out: Option<&Path>, request: &Request, printer: Printer) ->
             let what = counted(total, "expectation");
             let then = format!(
                 "trainyard data validate {} --suite {}",
-                crate::commands::quoted_path(file),
+                super::words(file, rows),
                 crate::commands::quoted_path(&path)
             );
             format!("Wrote   {}: {what}. Read them, then `{}`\n", clean(&shown(&path)), clean(&then))

@@ -2,8 +2,16 @@
 
 use std::fs;
 
+use rusqlite::Connection;
+
 use super::{Case, TRACKING, begun, objects, without_promotion};
-use crate::project::CUSTOMERS;
+use crate::project::{CUSTOMERS, Project};
+
+/// Makes a database of one row.
+fn shop(project: &Project) {
+    let database = Connection::open(project.path("shop.db")).unwrap();
+    database.execute_batch("CREATE TABLE customers (tenure); INSERT INTO customers VALUES (1)").unwrap();
+}
 
 pub(super) const CASES: &[Case] = &[
     (
@@ -55,6 +63,40 @@ pub(super) const CASES: &[Case] = &[
         "profile of a broken row",
         |project| project.write("rows.csv", "a,b\n1,2\n1,2,3\n"),
         &["data", "profile", "rows.csv"],
+    ),
+    ("database without a table", shop, &["data", "profile", "sqlite:///shop.db"]),
+    ("table of a file", |_| {}, &["data", "profile", CUSTOMERS, "--table", "customers"]),
+    (
+        "table and query of a database",
+        shop,
+        &["data", "profile", "sqlite:///shop.db", "--table", "customers", "--query", "SELECT 1"],
+    ),
+    (
+        "table of an address that names one",
+        shop,
+        &["data", "drift", CUSTOMERS, "sqlite:///shop.db?table=customers", "--table", "later"],
+    ),
+    ("misspelt table of a database", shop, &["data", "profile", "sqlite:///shop.db", "--table", "custmers"]),
+    (
+        "misspelt column of a query",
+        shop,
+        &["data", "profile", "sqlite:///shop.db", "--query", "SELECT tenur FROM customers"],
+    ),
+    (
+        "query with a parameter",
+        shop,
+        &["data", "profile", "sqlite:///shop.db", "--query", "SELECT * FROM customers WHERE tenure > :least"],
+    ),
+    ("misspelt database", shop, &["data", "drift", CUSTOMERS, "sqlite:///shp.db?table=customers"]),
+    (
+        "server that is down",
+        |_| {},
+        &["data", "validate", "init", "postgresql://ada@127.0.0.1:1/shop", "--table", "customers"],
+    ),
+    (
+        "password on the command line",
+        |_| {},
+        &["data", "profile", "postgresql://ada:s3cr3t@127.0.0.1:1/shop", "--table", "customers"],
     ),
     (
         "tables with nothing in common",
