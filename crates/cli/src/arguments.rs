@@ -274,7 +274,7 @@ pub(crate) enum Data {
   trainyard data validate init customers.csv
   trainyard data validate customers.csv --suite expectations/customers.json
   trainyard data validate customers.parquet --suite expectations/customers.json --json
-  trainyard data validate postgresql://ada@db.example/shop --table customers --suite expectations/customers.json
+  trainyard data validate sqlite:///shop.db --table customers --suite expectations/customers.json
 
 In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
 and `drop` of its `data` section count."

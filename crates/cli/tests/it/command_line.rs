@@ -28,6 +28,9 @@ const WRONG: &[&[&str]] = &[
     &["synth", "churn", "--output", "x.xyz"],
     &["synth", "classification", "--output", "x.csv", "--balance", "1"],
     &["synth", "regression", "--output", "x.csv", "--features", "3", "--informative", "4"],
+    &["data", "profile", "sqlite:///shop.db"],
+    &["data", "profile", "sqlite:///shop.db", "--table", "customers", "--query", "SELECT 1"],
+    &["data", "drift", "june.csv", "july.csv", "--table", "customers"],
     &["predict", "--model", "churn"],
     &["predict", "--model", "churn", "--input", "x.csv", "--output", "x.xls"],
 ];

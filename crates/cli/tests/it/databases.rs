@@ -130,6 +130,12 @@ fn what_a_killed_command_left_is_removed() {
 fn rows_of_a_server_are_told_and_the_password_is_not() {
     let Some(server) = postgres() else { return };
     let project = Project::with_rows(1200);
+    let csv = project.read(CUSTOMERS);
+    let (header, rows) = csv.split_once('\n').unwrap();
+    let mut rows: Vec<&str> = rows.lines().collect();
+    // The last digits of a moment depend on the order, in which a server's COPY does not keep rows.
+    rows.sort_by_key(|row| row.split(',').next().unwrap());
+    project.write(CUSTOMERS, format!("{header}\n{}\n", rows.join("\n")));
     server.load("customers", &columns(&project), &project.path(CUSTOMERS));
     let file = project.json(&["data", "profile", CUSTOMERS]);
     let url = server.url("").replace("postgresql://", "postgres://");
@@ -143,7 +149,10 @@ fn rows_of_a_server_are_told_and_the_password_is_not() {
     assert_eq!((code, wrong.as_str()), (Some(0), ""));
     let profile: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(profile["file"], json!(format!("{url} table public.customers")));
-    assert_eq!(told(profile), told(file));
+    assert_eq!(profile["rows"], 1200);
+    let ordered = "SELECT * FROM customers ORDER BY \"customerID\"";
+    let (_, said, _) = call(&["data", "profile", &url, "--query", ordered, "--json"], PASSWORD);
+    assert_eq!(told(serde_json::from_str(&said).unwrap()), told(file));
     let (code, said, wrong) = call(&["data", "drift", CUSTOMERS, &url, "--table", "customers", "--refuse"], PASSWORD);
     assert!(code == Some(0) && said.contains("has not drifted"), "{said}{wrong}");
     let (code, said, wrong) = call(&["data", "validate", "init", &url, "--query", "SELECT * FROM customers"], PASSWORD);

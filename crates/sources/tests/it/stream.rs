@@ -150,7 +150,7 @@ fn who_takes_the_rows_may_stop() {
     let folder = tempfile::tempdir().unwrap();
     late(&Connection::open(folder.path().join("late.db")).unwrap());
     let mut gathered = Gathered { most: Some(2), ..Gathered::default() };
-    let section = "  source: sqlite:///late.db?table=late\n  target: id";
+    let section = "  source: sqlite:///late.db?table=late\n  missing: [NA]\n  target: id";
     assert_eq!(streamed_to(folder.path(), section, &mut gathered), Err(Error::Interrupted));
     assert_eq!((gathered.begins, gathered.batches.len()), (1, 2));
 }

@@ -67,11 +67,6 @@ pub(super) const CASES: &[Case] = &[
     ("database without a table", shop, &["data", "profile", "sqlite:///shop.db"]),
     ("table of a file", |_| {}, &["data", "profile", CUSTOMERS, "--table", "customers"]),
     (
-        "table and query of a database",
-        shop,
-        &["data", "profile", "sqlite:///shop.db", "--table", "customers", "--query", "SELECT 1"],
-    ),
-    (
         "table of an address that names one",
         shop,
         &["data", "drift", CUSTOMERS, "sqlite:///shop.db?table=customers", "--table", "later"],
