@@ -80,7 +80,7 @@ impl Asked<'_> {
         source
     }
 
-    /// Gives a short name for what is made of a table: that of its file, of the table in its database, or of the database.
+    /// Gives a short name for what is made of a table: that of its file, or of the table or else the database.
     pub fn name_of(&self, named: &Path) -> String {
         let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let address = named.to_str().filter(|text| names_rows(text).is_some());
@@ -107,8 +107,8 @@ pub struct Given {
     _scratch: Option<Scratch>,
 }
 
-/// Finds a table that a command names by its file, or by the address of an object or of a database, whose rows come as a
-/// stream. It is to be read as `options` say; the rows of a database were.
+/// Finds a table that a command names by its file, or by the address of an object or of a database, whose rows come as
+/// a stream. It is to be read as `options` say; the rows of a database were.
 ///
 /// # Errors
 /// What keeps the object or the rows from coming.
@@ -162,8 +162,8 @@ fn scratch(request: &Request) -> Result<Scratch, Diagnostic> {
     Ok(scratch)
 }
 
-/// Takes out of the options what they say of a column that the table lacks, where that is what is wrong; says whether it
-/// was. What a project says of its own columns holds for other tables as far as they have them.
+/// Takes out of the options what they say of a column that the table lacks, where that is what is wrong; says whether
+/// it was. What a project says of its own columns holds for other tables as far as they have them.
 pub fn pass_over(options: &mut ReadOptions, error: &DataError) -> bool {
     match error {
         DataError::UnknownTyped { name, .. } => options.types.remove(name).is_some(),

@@ -1,8 +1,8 @@
 //! Tables from databases (SQLite and PostgreSQL) and from stores of objects (S3, Google Cloud Storage, Azure, the web).
 //!
 //! A database is always read, in one transaction that sees one snapshot; what was read is known by its content
-//! ([`content`]). As a table in memory ([`read`]) its rows are sorted by the project's key, or stand in the order in which they
-//! came where there is none; as a stream ([`stream`]) they come in batches of bounded size, in the database's order.
+//! ([`content`]). As a table in memory ([`read`]) its rows are sorted by the project's key, or stand in the order in which
+//! they came where there is none; as a stream ([`stream`]) they come in batches of bounded size, in the database's order.
 //! A password comes from the environment or from `.pgpass` and is in no error.
 //!
 //! Objects are known by what their server says of them ([`look`]), and fetched only where that is new ([`fetch`]).
@@ -69,7 +69,7 @@ pub fn read(io: &dyn Io, root: &Path, runtime: &Runtime, data: &DataSpec) -> Res
 /// Hands the rows of the database that `source` names to `sink` as they come, at most 65,536 of them or some 16 MiB of
 /// values at a time; nothing else of them is held. The types are those of [`read`], the order is the database's.
 ///
-/// All rows are of one snapshot. Those of SQLite tell their types by their values, so they are gone through twice in it.
+/// All rows are of one snapshot. Those of SQLite tell their types by their values: they are gone through twice in it.
 /// Where a connection is lost the sink begins anew: what it took counts once this comes back.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ pub fn stream(
     pour(io, root, runtime, source, options, Pass::Batches, sink)
 }
 
-/// Writes the rows of the database that `source` names into a new file of Arrow at `file`, as [`stream`] hands them out.
+/// Writes the rows of the database that `source` names into a new file of Arrow at `file`, as [`stream`] gives them.
 ///
 /// # Errors
 /// Those of [`stream`], and what keeps the file from being written. The file may be there then, and is none.

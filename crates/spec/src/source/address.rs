@@ -109,8 +109,8 @@ pub enum Rows {
 
 const SCHEMES: [&str; 10] = ["sqlite", "postgresql", "postgres", "s3", "gs", "az", "abfs", "abfss", "http", "https"];
 
-/// Says of the address of a database whether it names the rows that are the table, as `?table=NAME` does; nothing of any
-/// other address.
+/// Says of the address of a database whether it names the rows that are the table, as `?table=NAME` does; nothing of
+/// any other address.
 pub fn names_rows(url: &str) -> Option<bool> {
     let (scheme, rest) = url.split_once("://")?;
     let options = rest.split_once('?').map_or("", |(_, options)| options);
