@@ -1,8 +1,8 @@
 //! Tables from databases (SQLite and PostgreSQL) and from stores of objects (S3, Google Cloud Storage, Azure, the web).
 //!
 //! A database is always read, in one transaction that sees one snapshot; what was read is known by its content
-//! ([`content`]). As a table in memory ([`read`]) its rows are sorted by the project's key, or stand in the order in which
-//! they came where there is none; as a stream ([`stream`]) they come in batches of bounded size, in the database's order.
+//! ([`content`]). As a table in memory ([`read`]) its rows are sorted by the project's key, or stand in the order in
+//! which they came where there is none; as a stream ([`stream`]) they come in batches, in the database's order.
 //! A password comes from the environment or from `.pgpass` and is in no error.
 //!
 //! Objects are known by what their server says of them ([`look`]), and fetched only where that is new ([`fetch`]).
