@@ -167,6 +167,11 @@ fn scratch(request: &Request) -> Result<Scratch, Diagnostic> {
 pub fn pass_over(options: &mut ReadOptions, error: &DataError) -> bool {
     match error {
         DataError::UnknownTyped { name, .. } => options.types.remove(name).is_some(),
+        DataError::Gone { gone, .. } => {
+            let before = options.kept.len();
+            options.kept.retain(|name, _| !gone.contains(name));
+            options.kept.len() < before
+        }
         DataError::NoColumn { name, .. } => {
             let before = options.drop.len();
             options.drop.retain(|other| other != name);
