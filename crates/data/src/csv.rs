@@ -112,8 +112,7 @@ impl Taker for Table<'_> {
     type Part = Part;
 
     fn part(&self, rows: Rows) -> Part {
-        let of_column = |(at, column): &(usize, Column)| column.part(rows.len(), rows.column(*at, self.options));
-        Part { columns: self.columns.par_iter().with_min_len(TOGETHER).map(of_column).collect(), rows: rows.len() }
+        Part { columns: column::parts(&self.columns, &rows, self.options), rows: rows.len() }
     }
 
     fn take(&mut self, part: Part, before: usize) -> Result<(), Stop> {
@@ -189,8 +188,8 @@ impl ReadOptions {
     }
 
     pub(crate) fn is_missing(&self, cell: &str) -> bool {
-        let cell = values::trimmed(cell);
-        cell.is_empty() || self.missing.iter().any(|token| token == cell)
+        let is_blank = || !cell.as_bytes().first().is_some_and(u8::is_ascii_graphic) && cell.trim().is_empty();
+        is_blank() || (!self.missing.is_empty() && self.missing.iter().any(|token| token == values::trimmed(cell)))
     }
 }
 

@@ -25,6 +25,10 @@ const MOST: usize = 16;
 /// How many headers long a chunk is at least, so that it has some rows of a wide table.
 const HEADERS: usize = 32;
 
+/// The bytes of text in a block of rows, and how many rows it has at least.
+const BLOCK: usize = 1 << 14;
+const LEAST: usize = 8;
+
 /// The bytes of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -56,13 +60,20 @@ impl Rows {
         self.text.get(start as usize..self.ends[at] as usize).unwrap_or_default()
     }
 
-    /// Gives the cells of a column, nothing for the missing ones.
+    /// Gives rows that follow one another, as many at a time as stay in the nearest cache while their columns are read.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let rows = (BLOCK * self.rows / self.text.len().max(1)).max(LEAST);
+        (0..self.rows).step_by(rows).map(move |start| start..(start + rows).min(self.rows))
+    }
+
+    /// Gives the cells of a column in these rows, nothing for the missing ones.
     pub(super) fn column<'a>(
         &'a self,
+        rows: Range<usize>,
         column: usize,
         options: &'a ReadOptions,
     ) -> impl Iterator<Item = Option<&'a str>> {
-        (0..self.len()).map(move |row| Some(self.cell(row, column)).filter(|cell| !options.is_missing(cell)))
+        rows.map(move |row| Some(self.cell(row, column)).filter(|cell| !options.is_missing(cell)))
     }
 }
 
@@ -152,7 +163,12 @@ pub(super) fn walk<T: Taker>(
         let wants = fetched.is_none() && !wave.at_end;
         let (read, chunks) = rayon::join(
             || wants.then(|| next.read(&mut file, WAVE)),
-            || ranges.par_iter().map(|range| walk.chunk(&wave, range)).collect::<Vec<_>>(),
+            || {
+                let ranges = ranges.par_iter();
+                ranges
+                    .map_init(|| parser(options), |parser, range| walk.chunk(parser, &wave, range))
+                    .collect::<Vec<_>>()
+            },
         );
         fetched = fetched.or(read);
         cutting.grow();
@@ -351,17 +367,13 @@ struct Walk<'a, T> {
 }
 
 impl<T: Taker> Walk<'_, T> {
-    /// Gives a parser at the beginning of a row that is not the first, where the mark of UTF-8 is like any other letter.
-    fn parser(&self) -> Reader {
-        let mut parser = parser(self.options);
-        parser.read_record(b"\n", &mut [0], &mut [0]);
-        parser
-    }
-
-    fn chunk(&self, wave: &Wave, range: &Range<usize>) -> Chunk<T::Part> {
+    fn chunk(&self, parser: &mut Reader, wave: &Wave, range: &Range<usize>) -> Chunk<T::Part> {
         let text = wave.text();
         let is_last = wave.at_end && range.end == text.len();
-        let (rows, chunk) = parsed(self.parser(), &text[range.clone()], self.width, is_last, self.options);
+        parser.reset();
+        // At the beginning of a row that is not the first, the mark of UTF-8 is like any other letter.
+        parser.read_record(b"\n", &mut [0], &mut [0]);
+        let (rows, chunk) = parsed(parser, &text[range.clone()], self.width, is_last, self.options);
         let is_looked_at = self.rows == 0 && self.only.is_some() && rows.len() > 0;
         let first = is_looked_at.then(|| rows.cell(0, 0).to_owned());
         Chunk {
@@ -414,7 +426,7 @@ impl<T: Taker> Walk<'_, T> {
     }
 }
 
-/// Builds a parser; one that is cloned does not parse.
+/// Builds a parser, which takes as long as parsing some rows; one that is cloned does not parse.
 fn parser(options: &ReadOptions) -> Reader {
     let quote = options.quote();
     ReaderBuilder::new()
@@ -454,7 +466,7 @@ fn parsed_header(mut parser: Reader, text: &[u8], at_end: bool) -> Result<Option
 }
 
 /// Cuts a chunk into cells.
-fn parsed(mut parser: Reader, chunk: &[u8], width: usize, is_last: bool, options: &ReadOptions) -> (Rows, Chunk<()>) {
+fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, options: &ReadOptions) -> (Rows, Chunk<()>) {
     let mut done = Chunk { part: (), starts: Vec::new(), used: 0, broken: None, is_open: false, first: None };
     if std::str::from_utf8(chunk).is_err() || chunk.contains(&0) {
         done.broken = Some(Broken::Text);

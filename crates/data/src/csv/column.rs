@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, LargeStringBuilder,
     TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, LargeStringArray};
+use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
+use super::chunks::Rows;
 use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
+use crate::ReadOptions;
 
 /// A type is inferred from this many values; a later value that breaks it is an error, not another guess.
 pub(super) const INFERRED_FROM: usize = 1000;
@@ -22,10 +25,13 @@ pub(crate) struct Column {
     state: State,
 }
 
+/// Columns whose cells one thread reads together, block by block.
+const NEAR: usize = 16;
+
 /// Some rows of a column.
 pub(super) enum Part {
     /// As texts, of a column whose type was not known.
-    Texts(LargeStringArray),
+    Texts(LargeStringBuilder),
     Values(Values),
 }
 
@@ -33,7 +39,7 @@ impl Part {
     /// Makes an array of the only rows of a column.
     pub(super) fn finish(self) -> ArrayRef {
         match self {
-            Part::Texts(texts) => Arc::new(texts),
+            Part::Texts(mut texts) => Arc::new(texts.finish()),
             Part::Values(values) => values.finish(),
         }
     }
@@ -67,20 +73,8 @@ impl Column {
                 Ok(())
             }
             State::Decided { kind, values } => {
-                if values.append(cell, self.decimal) {
-                    return Ok(());
-                }
-                // A whole-number column may turn out to hold fractions; anything else is an error.
-                match (values, cell) {
-                    (values @ Values::Integer { .. }, Some(text))
-                        if !self.declared && float(text, self.decimal).is_some() =>
-                    {
-                        values.widen();
-                        values.append(cell, self.decimal);
-                        Ok(())
-                    }
-                    _ => Err(*kind),
-                }
+                let taken = append_all(values, std::iter::once(cell), self.declared, self.decimal);
+                if taken { Ok(()) } else { Err(*kind) }
             }
         }
     }
@@ -119,9 +113,7 @@ impl Column {
             let texts = texts.finish();
             let kind = infer(texts.iter().flatten(), self.decimal);
             let mut values = Values::new(kind);
-            texts.iter().for_each(|text| {
-                values.append(text, self.decimal);
-            });
+            values.append(&mut texts.iter(), self.decimal);
             self.state = State::Decided { kind, values };
         }
     }
@@ -144,29 +136,31 @@ impl Column {
         Column { declared: self.declared, decimal: self.decimal, state }.finish()
     }
 
-    /// Makes the next rows of the column without those before, up to the first cell that is not of its type.
-    pub(super) fn part<'a>(
-        &self,
-        rows: usize,
-        cells: impl Iterator<Item = Option<&'a str>>,
-    ) -> (Part, Option<(usize, ColumnType)>) {
+    /// Starts the next rows of the column without those before.
+    fn part(&self, rows: usize) -> Part {
         match &self.state {
-            State::Undecided { .. } => {
-                let mut texts = LargeStringBuilder::with_capacity(rows, 0);
-                cells.for_each(|cell| texts.append_option(cell));
-                (Part::Texts(texts.finish()), None)
-            }
-            State::Decided { kind, values } => {
-                let values = values.like(rows);
-                let state = State::Decided { kind: *kind, values };
-                let mut column = Column { declared: self.declared, decimal: self.decimal, state };
-                let wrong = cells.enumerate().find_map(|(row, cell)| Some((row, column.append(cell).err()?)));
-                match column.state {
-                    State::Decided { values, .. } => (Part::Values(values), wrong),
-                    State::Undecided { mut texts, .. } => (Part::Texts(texts.finish()), wrong),
+            State::Undecided { .. } => Part::Texts(LargeStringBuilder::with_capacity(rows, 0)),
+            State::Decided { values, .. } => Part::Values(values.like(rows)),
+        }
+    }
+
+    /// Adds cells to a part up to the first one that is not of the column's type; its row in the part, and that type.
+    fn fill<'a>(
+        &self,
+        part: &mut Part,
+        cells: impl Iterator<Item = Option<&'a str>>,
+    ) -> Result<(), (usize, ColumnType)> {
+        match (part, &self.state) {
+            (Part::Texts(texts), _) => cells.for_each(|cell| texts.append_option(cell)),
+            (Part::Values(values), State::Decided { kind, .. }) => {
+                if !append_all(values, cells, self.declared, self.decimal) {
+                    return Err((values.len(), *kind));
                 }
             }
+            // A column stays decided.
+            (Part::Values(_), State::Undecided { .. }) => {}
         }
+        Ok(())
     }
 
     /// Takes the next rows; the first cell of them that is not of its type, and that type, otherwise.
@@ -176,9 +170,11 @@ impl Column {
                 values.extend(part);
                 Ok(())
             }
-            (Part::Texts(texts), _) => {
-                texts.iter().enumerate().try_for_each(|(row, text)| self.append(text).map_err(|kind| (row, kind)))
-            }
+            (Part::Texts(mut texts), _) => texts
+                .finish()
+                .iter()
+                .enumerate()
+                .try_for_each(|(row, text)| self.append(text).map_err(|kind| (row, kind))),
             // A column stays decided.
             (Part::Values(_), State::Undecided { .. }) => Ok(()),
         }
@@ -193,18 +189,55 @@ impl Column {
     }
 }
 
+/// Makes the next rows of columns, each with its place, without those before, up to the first cell that is not of its
+/// column's type: its row, and that type.
+pub(super) fn parts(
+    columns: &[(usize, Column)],
+    rows: &Rows,
+    options: &ReadOptions,
+) -> Vec<(Part, Option<(usize, ColumnType)>)> {
+    let of_some = |columns: &[(usize, Column)]| {
+        let mut parts: Vec<_> = columns.iter().map(|(_, column)| (column.part(rows.len()), None)).collect();
+        for block in rows.blocks() {
+            for ((at, column), (part, wrong)) in columns.iter().zip(&mut parts) {
+                if wrong.is_none() {
+                    *wrong = column.fill(part, rows.column(block.clone(), *at, options)).err();
+                }
+            }
+        }
+        parts
+    };
+    columns.par_chunks(NEAR).flat_map_iter(of_some).collect()
+}
+
+/// Adds cells to the values of a column up to the first one that is not of its type; says whether there is none.
+fn append_all<'a>(
+    values: &mut Values,
+    mut cells: impl Iterator<Item = Option<&'a str>>,
+    declared: bool,
+    decimal: Decimal,
+) -> bool {
+    while let Some(wrong) = values.append(&mut cells, decimal) {
+        // A whole-number column may turn out to hold fractions; anything else is an error.
+        if declared || !matches!(values, Values::Integer { .. }) || float(wrong, decimal).is_none() {
+            return false;
+        }
+        values.widen();
+        values.append(&mut std::iter::once(Some(wrong)), decimal);
+    }
+    true
+}
+
 /// Makes a column of texts; the row of the first one that is not of the type otherwise.
 pub(crate) fn column<'a>(
     kind: ColumnType,
-    texts: impl Iterator<Item = Option<&'a str>>,
+    mut texts: impl Iterator<Item = Option<&'a str>>,
 ) -> Result<ArrayRef, (usize, &'a str)> {
     let mut values = Values::new(kind);
-    for (row, text) in texts.enumerate() {
-        if !values.append(text, Decimal::Point) {
-            return Err((row, text.unwrap_or_default()));
-        }
+    match values.append(&mut texts, Decimal::Point) {
+        Some(wrong) => Err((values.len(), wrong)),
+        None => Ok(values.finish()),
     }
-    Ok(values.finish())
 }
 
 /// The values of a column, in its type.
@@ -279,33 +312,50 @@ impl Values {
         }
     }
 
-    /// Takes the next cell; says whether it is of the type.
-    fn append(&mut self, cell: Option<&str>, decimal: Decimal) -> bool {
+    /// Takes cells up to the first one that is not of the type, and gives that.
+    fn append<'a>(&mut self, cells: &mut impl Iterator<Item = Option<&'a str>>, decimal: Decimal) -> Option<&'a str> {
         macro_rules! append {
             ($builder:expr, $parse:expr) => {
-                match cell {
-                    None => $builder.append_null(),
-                    Some(text) => match $parse(text) {
-                        Some(value) => $builder.append_value(value),
-                        None => return false,
-                    },
+                for cell in cells {
+                    match cell {
+                        None => $builder.append_null(),
+                        Some(text) => match $parse(text) {
+                            Some(value) => $builder.append_value(value),
+                            None => return Some(text),
+                        },
+                    }
                 }
             };
         }
         match self {
             Values::Boolean(builder) => append!(builder, boolean),
             Values::Integer { values, negative_zeros } => {
-                append!(values, integer);
-                if cell.is_some_and(|text| text.trim() == "-0") {
-                    negative_zeros.push(values.values_slice().len() - 1);
-                }
+                append!(values, |text: &str| {
+                    let value = integer(text)?;
+                    if value == 0 && text.trim() == "-0" {
+                        negative_zeros.push(values.len());
+                    }
+                    Some(value)
+                });
             }
             Values::Float(builder) => append!(builder, |text| float(text, decimal)),
             Values::Text(builder) => append!(builder, Some),
             Values::Date(builder) => append!(builder, date),
             Values::Timestamp(builder) => append!(builder, timestamp),
         }
-        true
+        None
+    }
+
+    /// Gives the number of rows.
+    fn len(&self) -> usize {
+        match self {
+            Values::Boolean(builder) => builder.len(),
+            Values::Integer { values, .. } => values.len(),
+            Values::Float(builder) => builder.len(),
+            Values::Text(builder) => builder.len(),
+            Values::Date(builder) => builder.len(),
+            Values::Timestamp(builder) => builder.len(),
+        }
     }
 
     /// Makes floats of integers, each the float that its text would have given.

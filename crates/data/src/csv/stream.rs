@@ -3,14 +3,14 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex};
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use csv::{ByteRecord, Position};
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
 use super::chunks::{Failure, Rows, Sizes, Taker, walk};
-use super::column::{Column, INFERRED_FROM};
+use super::column::{Column, INFERRED_FROM, parts};
 use super::explain::{self, cell_line};
 use super::text::{Open, line_ends, open_at};
 use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
@@ -111,7 +111,8 @@ pub(crate) fn scan(
     give: Give<'_>,
 ) -> Result<(), Error> {
     let mut given = Ok(());
-    let typed = Typed { shape, schema: shape.schema(), options, give: Mutex::new(give), given: &mut given };
+    let columns = shape.kinds.iter().map(|(at, kind)| (*at, Column::new(Some(*kind), options.decimal()))).collect();
+    let typed = Typed { columns, schema: shape.schema(), options, give: Mutex::new(give), given: &mut given };
     let begin = |names: &[String]| if *names == shape.names { Ok(typed) } else { Err(malformed()) };
     let walked = walk(open, options, shape.sizes, begin).map(|_| ());
     // What the receiver of the batches says comes before what the reader makes of it.
@@ -124,7 +125,8 @@ type Give<'a> = &'a mut (dyn FnMut(&RecordBatch) -> Result<(), Error> + Send);
 
 /// Rows of known types.
 struct Typed<'a> {
-    shape: &'a Shape,
+    /// The columns that are kept, with their places; they stay empty.
+    columns: Vec<(usize, Column)>,
     schema: SchemaRef,
     options: &'a ReadOptions,
     /// Behind a lock that nobody waits for, since only one thread takes parts.
@@ -136,25 +138,15 @@ impl Taker for Typed<'_> {
     type Part = Result<RecordBatch, Stop>;
 
     fn part(&self, rows: Rows) -> Self::Part {
-        let of_column = |(at, kind): &(usize, ColumnType)| {
-            let column = Column::new(Some(*kind), self.options.decimal());
-            let (part, wrong) = column.part(rows.len(), rows.column(*at, self.options));
-            let wrong = wrong.map(|(row, kind)| WrongCell { row, column: *at, kind, declared: true });
-            wrong.map_or(Ok(part.finish()), Err)
-        };
-        let arrays: Vec<Result<ArrayRef, WrongCell>> =
-            self.shape.kinds.par_iter().with_min_len(TOGETHER).map(of_column).collect();
-        let (mut columns, mut first) = (Vec::with_capacity(arrays.len()), None::<WrongCell>);
-        for array in arrays {
-            match array {
-                Ok(array) => columns.push(array),
-                Err(wrong) if first.as_ref().is_none_or(|first| wrong.row < first.row) => first = Some(wrong),
-                Err(_) => {}
-            }
-        }
-        if let Some(first) = first {
+        let parts = parts(&self.columns, &rows, self.options);
+        let wrong = self.columns.iter().zip(&parts).filter_map(|((at, _), (_, wrong))| {
+            let (row, kind) = (*wrong)?;
+            Some(WrongCell { row, column: *at, kind, declared: true })
+        });
+        if let Some(first) = wrong.min_by_key(|wrong| wrong.row) {
             return Err(Stop::Type(first));
         }
+        let columns = parts.into_par_iter().with_min_len(TOGETHER).map(|(part, _)| part.finish()).collect();
         let sized = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &sized)
             .map_err(|error| Stop::Text(error.to_string()))
@@ -222,10 +214,10 @@ impl Guess {
 
     fn take_all(&mut self, rows: &Rows, column: usize, options: &ReadOptions, before: usize) {
         if self.declared || self.first == Some(ColumnType::Text) {
-            self.some = self.some || rows.column(column, options).any(|cell| cell.is_some());
+            self.some = self.some || rows.column(0..rows.len(), column, options).any(|cell| cell.is_some());
             return;
         }
-        for (row, cell) in rows.column(column, options).enumerate() {
+        for (row, cell) in rows.column(0..rows.len(), column, options).enumerate() {
             if let Some(cell) = cell {
                 self.some = true;
                 self.take(cell, before + row);

@@ -42,10 +42,16 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+fn unsigned(text: &str) -> &[u8] {
+    match text.as_bytes() {
+        [b'+' | b'-', unsigned @ ..] => unsigned,
+        all => all,
+    }
+}
+
 /// Says whether digits are a code, such as `007`, that a number would not give back.
 fn is_code(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']).as_bytes();
-    digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit)
+    matches!(unsigned(text), [b'0', b'0'..=b'9', ..])
 }
 
 pub(super) fn integer(text: &str) -> Option<i64> {
@@ -64,21 +70,24 @@ pub(super) fn float(text: &str, decimal: Decimal) -> Option<f64> {
     }
 }
 
+/// Digits that 64 bits hold whatever they are.
+const SAFE_DIGITS: usize = 18;
+
 /// Gives the float of a text without blanks around it and with a point before its fraction.
 fn float_of(text: &str) -> Option<f64> {
-    let word = text.trim_start_matches(['+', '-']);
-    // Rust reads words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
-    if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        let known = ["nan", "inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    let word = unsigned(text);
+    // Parsers read words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
+    if word.first().is_some_and(u8::is_ascii_alphabetic) {
+        let known = [&b"nan"[..], b"inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
         return if known { text.parse().ok() } else { None };
     }
     // A whole number beyond 64 bits is a code as well: a double would give back other digits.
-    let whole = word.bytes().all(|byte| byte.is_ascii_digit());
-    if is_code(text) || (whole && text.parse::<i64>().is_err()) {
+    let is_long = word.len() > SAFE_DIGITS && word.iter().all(u8::is_ascii_digit) && text.parse::<i64>().is_err();
+    if is_long || is_code(text) {
         return None;
     }
     // `1e400` is no infinity, it is a slip.
-    text.parse().ok().filter(|value: &f64| value.is_finite())
+    fast_float2::parse(text).ok().filter(|value: &f64| value.is_finite())
 }
 
 /// Days since 1970-01-01 of an ISO date.
@@ -102,4 +111,150 @@ pub(crate) fn timestamp(text: &str) -> Option<i64> {
     let formats = ["%H:%M:%S%.f", "%H:%M"];
     let time = formats.iter().find_map(|format| chrono::NaiveTime::parse_from_str(time, format).ok())?;
     Some(midnight + time.signed_duration_since(chrono::NaiveTime::MIN).num_microseconds()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_random::{Key, Stream};
+
+    use super::*;
+
+    /// Reads a float by the parser of the standard library, which says what is one.
+    fn standard(text: &str) -> Option<f64> {
+        let word = text.trim_start_matches(['+', '-']);
+        if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            let known = ["nan", "inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
+            return if known { text.parse().ok() } else { None };
+        }
+        let whole = word.bytes().all(|byte| byte.is_ascii_digit());
+        let code = word.len() > 1 && word.starts_with('0') && word.as_bytes()[1].is_ascii_digit();
+        if code || (whole && text.parse::<i64>().is_err()) {
+            return None;
+        }
+        text.parse().ok().filter(|value: &f64| value.is_finite())
+    }
+
+    /// Says whether it is a number.
+    fn check(text: &str) -> bool {
+        let (ours, known) = (float_of(text), standard(text));
+        assert_eq!(ours.map(f64::to_bits), known.map(f64::to_bits), "{text}: {ours:?}, not {known:?}");
+        known.is_some()
+    }
+
+    #[test]
+    fn floats_are_those_of_the_standard_library() {
+        for refused in [
+            "",
+            "+",
+            "-",
+            ".",
+            "-.",
+            "e5",
+            "1e",
+            "1e+",
+            "1e5.0",
+            "1_000",
+            "0x1f",
+            "infinity",
+            "-Infinity",
+            "nano",
+            "--5",
+            "+-5",
+            "-+inf",
+            "++nan",
+            "1.5f",
+            "1,5",
+            "1 5",
+            "007",
+            "-00.5",
+            "1e400",
+            "-1e400",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "123456789012345678901",
+            "\u{661}",
+            "1\u{e9}",
+            "\0",
+            "1.7976931348623159e308",
+        ] {
+            assert!(!check(refused), "{refused}");
+        }
+        for taken in [
+            "0",
+            "-0",
+            "+0.0",
+            "5.",
+            ".5",
+            "-.5e-3",
+            "1E5",
+            "1e+05",
+            "NaN",
+            "-nan",
+            "+inf",
+            "-INF",
+            "1e-400",
+            "2.2250738585072011e-308",
+            "5e-324",
+            "2.4703282292062327e-324",
+            "2.4703282292062328e-324",
+            "0e400",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "1.7976931348623157e308",
+            "1.7976931348623158079e308",
+            "123456789012345678901.0",
+            "0.000000000000000000000000000000000000000000000123456789012345678901234567890",
+        ] {
+            assert!(check(taken), "{taken}");
+        }
+    }
+
+    #[test]
+    fn random_floats_are_those_of_the_standard_library() {
+        let digits = |draws: &mut Stream, most: u64| -> String {
+            (0..=draws.below(most)).map(|_| char::from(b'0' + draws.below(10) as u8)).collect()
+        };
+        let letters = b"0123456789+-.eE_naifx";
+        let (key, mut numbers, mut others) = (Key::new(5, "floats"), 0, 0);
+        for round in 0..20_000 {
+            let bits = key.at(round);
+            let mut draws = key.derive(round).stream();
+            let value = f64::from_bits(bits);
+            let denormal = f64::from_bits(bits & 0x800f_ffff_ffff_ffff);
+            let places = draws.below(30) as usize;
+            // Exactly between two floats, as 54 bits over a power of two, and closely beside that.
+            let (odd, power) = (bits >> 11 | 1 << 53 | 1, draws.below(32) as u32);
+            let between = u128::from(odd) * 5_u128.pow(power);
+            let placed = |number: u128| {
+                let number = format!("{number:0>width$}", width = power as usize + 1);
+                let (whole, fraction) = number.split_at(number.len() - power as usize);
+                format!("{whole}.{fraction}")
+            };
+            let (whole, fraction) = (digits(&mut draws, 24), digits(&mut draws, 30));
+            let exponent = draws.below(700) as i64 - 350;
+            let small = draws.below(20);
+            let letter = |_| char::from(letters[draws.below(letters.len() as u64) as usize]);
+            let noise: String = (0..7).map(letter).take(1 + (round % 7) as usize).collect();
+            for text in [
+                value.to_string(),
+                format!("{value:e}"),
+                format!("{:.places$}", value % 1e6),
+                denormal.to_string(),
+                format!("{denormal:e}"),
+                placed(between),
+                placed(between) + "0000000000000000001",
+                placed(between - 1),
+                format!("{between}e{exponent}"),
+                format!("{}.{fraction}", round % 100),
+                format!("-{whole}.{fraction}e{exponent}"),
+                format!("{whole}E+{small}"),
+                whole,
+                noise,
+            ] {
+                let count = if check(&text) { &mut numbers } else { &mut others };
+                *count += 1;
+            }
+        }
+        assert!(numbers > 150_000 && others > 15_000, "{numbers} numbers, {others} others");
+    }
 }
