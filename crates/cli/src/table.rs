@@ -13,12 +13,16 @@ pub(crate) enum Side {
     Right,
 }
 
-/// Lays out rows under a heading, each line indented by two blanks.
+/// Lays out rows under a heading, each line indented by two blanks. The last cell of a shorter row runs on over the columns
+/// that it does not have.
 pub(crate) fn table(sides: &[Side], rows: &[Vec<String>]) -> String {
     let cells = |row: &Vec<String>| row.iter().map(|cell| clean(cell)).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let widths: Vec<usize> = (0..sides.len())
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0))
+        .map(|column| {
+            let aligned = rows.iter().filter(|row| row.len() == sides.len() || column + 1 < row.len());
+            aligned.filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in &rows {
@@ -118,6 +122,13 @@ mod tests {
     fn columns_are_aligned_by_what_a_terminal_shows() {
         let rows = [vec!["name".to_owned(), "rows".to_owned()], vec!["日本".to_owned(), "7".to_owned()]];
         assert_eq!(table(&[Side::Left, Side::Right], &rows), "  name   rows\n  日本      7\n");
+    }
+
+    #[test]
+    fn a_short_row_runs_on() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let rows = [row(&["a", "1", "2"]), row(&["b", "has none"])];
+        assert_eq!(table(&[Side::Left; 3], &rows), "  a   1   2\n  b   has none\n");
     }
 
     #[test]

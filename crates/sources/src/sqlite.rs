@@ -57,7 +57,7 @@ impl Database<'_> {
         }
         bind(&mut statement, self.rows, self)?;
         let shown = self.source.shown();
-        let columns = statement.column_names().into_iter().map(|name| (name.to_owned(), Known::Nothing)).collect();
+        let columns = statement.column_names().map(|name| (name.to_owned(), Known::Nothing)).collect();
         if pass == Pass::Whole {
             let table = Growing::new(&shown, columns, options, To::Whole(sink))?;
             return grow(&mut statement, table, &failed).map(drop);

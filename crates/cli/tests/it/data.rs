@@ -53,11 +53,29 @@ fn what_can_no_longer_be_compared_has_drifted() {
         }
     };
     project.write("emptied.csv", project.read(CUSTOMERS).lines().enumerate().map(emptied).collect::<String>());
-    let output = project.call(&["data", "drift", CUSTOMERS, "emptied.csv", "--refuse"]);
+    let command = ["data", "drift", CUSTOMERS, "emptied.csv", "--refuse", "--html", "drift.html"];
+    let output = project.call(&command);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("19 of 21 columns drifted") || said.contains("19 of 21 drifted"), "{said}");
-    assert!(said.contains("tenure: not compared, no value in the current table"), "{said}");
+    // They stand among the columns, in the order of the table, and are no longer "not compared".
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    let at = |column: &str| lines.iter().position(|line| line.get(1) == Some(&column)).unwrap();
+    assert_eq!(lines[at("tenure")].join(" "), "✗ tenure numeric no value in the current table", "{said}");
+    assert!(at("customerID") < at("tenure") && at("tenure") < at("Churn") && !said.contains("not compared"), "{said}");
+    let page = project.read("drift.html");
+    let row = "<tr><td>tenure<td>numeric<td class=\"bad\" colspan=\"3\">no value in the current table";
+    assert!(page.contains(row) && !page.contains("Not compared"), "{page}");
+    let document = project.call(&[&command[..5], &["--json"]].concat());
+    let document: serde_json::Value = serde_json::from_slice(&document.stdout).unwrap();
+    let broken = |list: &str| {
+        let columns = document[list].as_array().unwrap();
+        columns.iter().find(|column| column["column"] == "tenure").unwrap().clone()
+    };
+    let why = "no value in the current table";
+    let expected = json!({"column": "tenure", "is_target": false, "kind": "numeric", "drifted": true, "why": why});
+    assert_eq!(broken("broken"), expected);
+    assert_eq!(broken("left_out"), json!({"column": "tenure", "why": why, "is_broken": true}));
 }
 
 #[test]

@@ -11,12 +11,12 @@ use crate::statistics::distinct;
 
 /// Compares a column of both tables, or says why not.
 pub(super) fn compare(request: &Request<'_>, name: &str) -> Result<ColumnDrift, LeftOut> {
-    let left_out = |why: String| LeftOut { column: name.to_owned(), why, is_broken: false };
+    let left_out = |why: String| LeftOut { column: name.to_owned(), why, is_broken: false, was: None };
     let (then, now) = rayon::join(|| Cells::of(request.reference, name), || Cells::of(request.current, name));
     let then = then.ok_or_else(|| left_out("not in the reference".to_owned()))?;
     // What was compared and no longer can be has moved furthest of all.
-    let was_compared = then.kind().is_some() && then.values() > 0;
-    let broken = |why: String| LeftOut { is_broken: was_compared, ..left_out(why) };
+    let was = then.kind().filter(|_| then.values() > 0);
+    let broken = |why: String| LeftOut { is_broken: was.is_some(), was, ..left_out(why) };
     let now = now.ok_or_else(|| broken("not in the current table".to_owned()))?;
     for (cells, which) in [(&then, "the reference"), (&now, "the current table")] {
         if !matches!(cells, Cells::Other(_)) && cells.values() == 0 {

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use trainyard_spec::{DriftSpec, DriftTest, Located};
 
 pub use page::page;
-pub use report::{ColumnDrift, Distribution, LeftOut, Outcome, Report, Side, Summary, Table};
+pub use report::{Broken, ColumnDrift, Distribution, Judged, LeftOut, Outcome, Report, Side, Summary, Table};
 pub use sample::Kind;
 
 /// What decides and what is reported.
@@ -103,14 +103,5 @@ pub fn drift(request: &Request<'_>) -> Report {
         asked && !request.without.iter().any(|column| column == name)
     };
     names.retain(wanted);
-    let compared: Vec<Result<ColumnDrift, LeftOut>> =
-        names.par_iter().map(|name| column::compare(request, name)).collect();
-    let (mut columns, mut left_out) = (Vec::new(), Vec::new());
-    for one in compared {
-        match one {
-            Ok(column) => columns.push(column),
-            Err(left) => left_out.push(left),
-        }
-    }
-    Report::of(request, columns, left_out)
+    Report::of(request, names.par_iter().map(|name| column::compare(request, name)).collect())
 }

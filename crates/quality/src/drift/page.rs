@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use trainyard_diagnostics::markup_text;
 
-use super::{ColumnDrift, Distribution, Outcome, Report};
+use super::{ColumnDrift, Distribution, Judged, LeftOut, Outcome, Report};
 
 pub(crate) const STYLE: &str = "\
 :root{--paper:#fff;--ink:#1f2937;--faint:#6b7280;--grid:#e5e7eb;\
@@ -49,9 +49,11 @@ pub fn page(report: &Report, names: [&str; 2]) -> String {
     for (at, column) in report.columns.iter().enumerate() {
         section(&mut text, at, column);
     }
-    if !report.left_out.is_empty() {
+    // What is broken has drifted, and stands in the table.
+    let left_out: Vec<&LeftOut> = report.left_out.iter().filter(|left| !left.is_broken).collect();
+    if !left_out.is_empty() {
         text.push_str("<h2>Not compared</h2>\n");
-        for left in &report.left_out {
+        for left in left_out {
             let _ = writeln!(
                 text,
                 "<p>{} <span class=\"faint\">{}</span></p>",
@@ -66,15 +68,29 @@ pub fn page(report: &Report, names: [&str; 2]) -> String {
 
 fn table(text: &mut String, report: &Report) {
     text.push_str("<table>\n<tr><th>column<th>kind<th>test<th class=\"n\">value<th class=\"n\">drift<th>\n");
-    for (at, column) in report.columns.iter().enumerate() {
+    for judged in report.judged() {
+        let (at, column) = match judged {
+            Judged::Compared(at, column) => (at, column),
+            Judged::Broken(broken) => {
+                let _ = writeln!(
+                    text,
+                    "<tr><td>{}{}<td>{}<td class=\"bad\" colspan=\"3\">{}<td class=\"bad\">drifted",
+                    markup_text(&broken.column),
+                    target(broken.is_target),
+                    broken.kind.name(),
+                    markup_text(&broken.why)
+                );
+                continue;
+            }
+        };
         let Some(test) = column.deciding() else { continue };
         let (class, word) = if column.drifted { ("bad", "drifted") } else { ("faint", "–") };
-        let target = if column.is_target { " <span class=\"faint\">target</span>" } else { "" };
         let _ = writeln!(
             text,
-            "<tr><td><a href=\"#c{at}\">{}</a>{target}<td>{}<td>{}\
+            "<tr><td><a href=\"#c{at}\">{}</a>{}<td>{}<td>{}\
              <td class=\"n\">{}<td class=\"n\">{}<td class=\"{class}\">{word}",
             markup_text(&column.column),
+            target(column.is_target),
             column.kind.name(),
             test.test,
             figure(test.value),
@@ -82,6 +98,11 @@ fn table(text: &mut String, report: &Report) {
         );
     }
     text.push_str("</table>\n");
+}
+
+/// Says that a column is the one to predict.
+fn target(is_target: bool) -> &'static str {
+    if is_target { " <span class=\"faint\">target</span>" } else { "" }
 }
 
 /// Writes from which value on there is drift.

@@ -27,7 +27,9 @@ pub struct Report {
     pub current: Table,
     /// Every column that was compared, in the current table's order.
     pub columns: Vec<ColumnDrift>,
-    /// Every column that was not.
+    /// Every column that could be compared before and no longer can, in the same order.
+    pub broken: Vec<Broken>,
+    /// Every column that was not compared, the broken ones among them.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -47,6 +49,36 @@ pub struct LeftOut {
     pub why: String,
     /// Whether it could be compared before: the reference has values of a kind that is compared.
     pub is_broken: bool,
+    /// How the reference's values were compared, of a broken column.
+    #[serde(skip)]
+    pub(super) was: Option<Kind>,
+}
+
+/// A column that could be compared before and no longer can.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Broken {
+    /// Its name.
+    pub column: String,
+    /// Whether it is the one to predict.
+    pub is_target: bool,
+    /// How the reference's values were compared.
+    pub kind: Kind,
+    /// Whether it drifted: always, for nothing moves further.
+    pub drifted: bool,
+    /// Why it can't be compared, in words.
+    pub why: String,
+    /// How many of the compared columns stand before it.
+    #[serde(skip)]
+    place: usize,
+}
+
+/// A column that counts: it drifted or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Judged<'a> {
+    /// It was compared; with its place among those that were.
+    Compared(usize, &'a ColumnDrift),
+    /// It no longer can be.
+    Broken(&'a Broken),
 }
 
 /// What a column has become.
@@ -148,10 +180,20 @@ pub struct Distribution {
 }
 
 impl Report {
-    pub(super) fn of(request: &Request<'_>, columns: Vec<ColumnDrift>, left_out: Vec<LeftOut>) -> Report {
-        let broken = || left_out.iter().filter(|left| left.is_broken);
-        let drifted = columns.iter().filter(|column| column.drifted).count() + broken().count();
-        let compared = columns.len() + broken().count();
+    /// Takes what was found of every column, in the current table's order.
+    pub(super) fn of(request: &Request<'_>, found: Vec<Result<ColumnDrift, LeftOut>>) -> Report {
+        let (mut columns, mut broken, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        for one in found {
+            match one {
+                Ok(column) => columns.push(column),
+                Err(left) => {
+                    broken.extend(Broken::of(&left, request, columns.len()));
+                    left_out.push(left);
+                }
+            }
+        }
+        let drifted = columns.iter().filter(|column| column.drifted).count() + broken.len();
+        let compared = columns.len() + broken.len();
         let share = if compared == 0 { 0.0 } else { drifted as f64 / compared as f64 };
         Report {
             drift: share >= request.rules.share,
@@ -161,13 +203,43 @@ impl Report {
             limit: request.rules.share,
             target_drift: match columns.iter().find(|column| column.is_target) {
                 Some(target) => Some(target.drifted),
-                None => broken().any(|left| request.target == Some(left.column.as_str())).then_some(true),
+                None => broken.iter().any(|column| column.is_target).then_some(true),
             },
             reference: Table { rows: request.reference.num_rows() },
             current: Table { rows: request.current.num_rows() },
             columns,
+            broken,
             left_out,
         }
+    }
+
+    /// Gives every column that counts, in the current table's order.
+    pub fn judged(&self) -> Vec<Judged<'_>> {
+        let mut broken = self.broken.iter().peekable();
+        let mut judged = Vec::with_capacity(self.columns.len() + self.broken.len());
+        for (at, column) in self.columns.iter().enumerate() {
+            while let Some(before) = broken.next_if(|broken| broken.place <= at) {
+                judged.push(Judged::Broken(before));
+            }
+            judged.push(Judged::Compared(at, column));
+        }
+        judged.extend(broken.map(Judged::Broken));
+        judged
+    }
+}
+
+impl Broken {
+    fn of(left: &LeftOut, request: &Request<'_>, place: usize) -> Option<Broken> {
+        let is_target = request.target == Some(left.column.as_str());
+        Some(Broken {
+            column: left.column.clone(),
+            is_target,
+            kind: if is_target && request.target_is_label { Kind::Categorical } else { left.was? },
+            drifted: true,
+            why: left.why.clone(),
+            place,
+        })
+        .filter(|_| left.is_broken)
     }
 }
 

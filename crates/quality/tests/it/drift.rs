@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use trainyard_data::{ReadOptions, read_csv_bytes};
 use trainyard_judges::{number, python, shared};
-use trainyard_quality::drift::{Report, Request, Rules, drift, page};
+use trainyard_quality::drift::{Judged, Report, Request, Rules, drift, page};
 use trainyard_spec::DriftTest;
 
 /// What Evidently does, with its own names for what it does: `infer_column_type`, `_get_default_stattest`,
@@ -262,7 +262,22 @@ fn columns_that_cannot_be_compared_are_named_with_the_reason() {
         ("gone", "not in the current table"),
     ];
     assert_eq!(left, expected);
-    // Those that no longer can be compared have moved furthest of all: b, d and gone.
+    // Those that no longer can be compared have moved furthest of all, and stand where they stood.
+    let judged: Vec<(&str, bool)> = report
+        .judged()
+        .iter()
+        .map(|judged| match judged {
+            Judged::Compared(_, column) => (&*column.column, column.drifted),
+            Judged::Broken(column) => (&*column.column, column.drifted),
+        })
+        .collect();
+    assert_eq!(judged, [("a", false), ("b", true), ("d", true), ("gone", true)]);
+    let page = page(&report, ["then", "now"]);
+    let (table, rest) = page.split_once("</table>").unwrap();
+    assert!(
+        table.contains("<td class=\"bad\" colspan=\"3\">texts in the reference, numbers now<td class=\"bad\">drifted")
+    );
+    assert!(rest.contains("<p>new ") && !rest.contains("<p>gone "), "{rest}");
     assert_eq!((report.compared, report.drifted, report.share, report.drift), (4, 3, 0.75, true));
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, write_atomic};
 use trainyard_pipeline::{Request as Project, figure};
-use trainyard_quality::drift::{ColumnDrift, Kind, Report, Request, Rules, drift, page};
+use trainyard_quality::drift::{ColumnDrift, Judged, Kind, Report, Request, Rules, drift, page};
 
 use crate::arguments::Drift;
 use crate::printer::{Ink, Paint, Printer};
@@ -69,10 +69,16 @@ fn text(report: &Report, names: &[String; 2], paint: Paint) -> String {
     );
     let head = ["", "column", "kind", "test", "value", "limit", "reference", "now"];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
-    lines.extend(report.columns.iter().flat_map(column));
+    lines.extend(report.judged().into_iter().flat_map(|judged| match judged {
+        Judged::Compared(_, compared) => column(compared),
+        Judged::Broken(broken) => {
+            let kind = kind(broken.kind, broken.is_target);
+            vec![vec!["✗".to_owned(), broken.column.clone(), kind, broken.why.clone()]]
+        }
+    }));
     let (left, right) = (Side::Left, Side::Right);
     text.push_str(&table(&[left, left, left, left, right, right, right, right], &lines));
-    for left in &report.left_out {
+    for left in report.left_out.iter().filter(|left| !left.is_broken) {
         text.push_str(&format!("  · {}: not compared, {}\n", clean(&left.column), clean(&left.why)));
     }
     let verdict = if report.drift { (Ink::Bad, "has drifted") } else { (Ink::Good, "has not drifted") };
@@ -98,7 +104,7 @@ fn column(column: &ColumnDrift) -> Vec<Vec<String>> {
         vec![
             first(if column.drifted { "✗" } else { "✓" }.to_owned()),
             first(column.column.clone()),
-            first(format!("{}{}", column.kind.name(), if column.is_target { ", target" } else { "" })),
+            first(kind(column.kind, column.is_target)),
             test.test.name().to_owned(),
             number(test.value),
             test.bound(),
@@ -107,6 +113,10 @@ fn column(column: &ColumnDrift) -> Vec<Vec<String>> {
         ]
     };
     column.tests.iter().enumerate().map(line).collect()
+}
+
+fn kind(kind: Kind, is_target: bool) -> String {
+    format!("{}{}", kind.name(), if is_target { ", target" } else { "" })
 }
 
 /// Says how the column moved: the means of numbers, the shares of the category that changed most.
