@@ -29,6 +29,7 @@ pub use canonical::type_name;
 pub use csv::to_csv;
 pub use error::{Error, Line};
 pub use ipc::ArrowFile;
+pub use parquet::passing::Passing;
 pub use parquet::{from_parquet, to_parquet};
 pub use pattern::{is_match, matching};
 pub use read::{Declared, ReadOptions, column_type, is_table, read, read_files, read_part, without};

@@ -18,6 +18,7 @@ use crate::{Error, ReadOptions};
 use stream::File;
 
 mod columns;
+pub(crate) mod passing;
 pub(crate) mod stream;
 
 /// Writes a table; the bytes depend on the table alone.

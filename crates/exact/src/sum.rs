@@ -48,6 +48,12 @@ impl FromIterator<f64> for ExactSum {
     }
 }
 
+impl Extend<f64> for ExactSum {
+    fn extend<T: IntoIterator<Item = f64>>(&mut self, terms: T) {
+        self.add_in_blocks(terms.into_iter());
+    }
+}
+
 impl ExactSum {
     /// Adds one term.
     #[inline]
@@ -197,12 +203,20 @@ impl Spread {
     /// Measures `values` in two passes (Chan, Golub and LeVeque: "Algorithms for computing the sample variance", 1983,
     /// eq. 1.7, whose second term takes away the rounding of the mean); `None` without values.
     pub fn of(values: &[f64]) -> Option<Spread> {
-        let count = values.len();
-        let mean = mean(values)?;
-        let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
-        let deviation = sum(values.iter().map(|value| value - mean));
+        Some(Spread::around(mean(values)?, [values]))
+    }
+
+    /// Measures the values of `parts`, whose `mean` is known, as [`Spread::of`] measures them in one piece.
+    pub fn around<'a>(mean: f64, parts: impl IntoIterator<Item = &'a [f64]>) -> Spread {
+        let (mut count, mut squares, mut deviation) = (0, ExactSum::default(), ExactSum::default());
+        for values in parts {
+            count += values.len();
+            squares.extend(values.iter().map(|value| (value - mean) * (value - mean)));
+            deviation.extend(values.iter().map(|value| value - mean));
+        }
+        let (squares, deviation) = (squares.total(), deviation.total());
         let corrected = squares - deviation * deviation / count as f64;
-        Some(Spread { count, mean, squares: if squares.is_finite() { corrected.max(0.0) } else { squares } })
+        Spread { count, mean, squares: if squares.is_finite() { corrected.max(0.0) } else { squares } }
     }
 
     /// Gives the variance of the values themselves: by their number.

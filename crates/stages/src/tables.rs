@@ -1,14 +1,16 @@
 //! Tables read, judged and compared.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use serde_json::json;
-use trainyard_data::ReadOptions;
+use trainyard_data::{Passing, ReadOptions};
 use trainyard_files::{DiskIo, Io};
 use trainyard_quality::drift::{Request, Rules, drift};
-use trainyard_quality::expectations::{Options, Suite, Table, validate};
+use trainyard_quality::expectations::{Columns, Options, Suite, Table, validate, validate_passing};
 use trainyard_spec::DriftTest;
 
 use crate::{Told, words_of};
@@ -28,14 +30,27 @@ pub(crate) fn read(path: &Path) -> Told {
 pub(crate) fn judge(path: &Path, suite: &Path, is_read: bool) -> Told {
     let text = DiskIo.read(suite).map_err(words_of)?;
     let suite = Suite::read(&String::from_utf8_lossy(&text), "suite").map_err(|_| "the suite can't be read")?;
-    let mut started = Instant::now();
-    let options = ReadOptions { columns: suite.columns(), ..ReadOptions::default() };
     let shown = path.display().to_string();
-    let (table, names) = trainyard_data::read_part(&DiskIo, path, &shown, &options).map_err(words_of)?;
-    if !is_read {
+    let read = |columns: Option<BTreeSet<String>>| {
+        let options = ReadOptions { columns, ..ReadOptions::default() };
+        trainyard_data::read_part(&DiskIo, path, &shown, &options)
+    };
+    let mut started = Instant::now();
+    let validation = if is_read {
+        let io: Arc<dyn Io> = Arc::new(DiskIo);
+        let file = Passing::open(&io, path, &ReadOptions::default()).ok_or("no single Parquet file")?;
+        let columns = Columns {
+            names: file.names(),
+            rows: file.rows(),
+            kind: &|column| file.kind(column),
+            pass: &|column, take| file.pass(column, take),
+        };
+        validate_passing(&suite, &columns, &read, &Options::default()).map_err(words_of)?
+    } else {
+        let (table, names) = read(suite.columns()).map_err(words_of)?;
         started = Instant::now();
-    }
-    let validation = validate(&suite, &Table::of(&table).among(names), &Options::default());
+        validate(&suite, &Table::of(&table).among(names), &Options::default())
+    };
     Ok(json!({"seconds": started.elapsed().as_secs_f64(), "quality": validation.met()}))
 }
 

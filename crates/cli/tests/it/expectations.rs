@@ -121,6 +121,35 @@ fn any_file_is_held_against_a_suite_and_one_without_a_project_too() {
 }
 
 #[test]
+fn columns_of_parquet_that_pass_by_are_judged_as_those_that_are_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let files = [path("rows.csv"), path("rows.parquet")];
+    for file in &files {
+        let made = trainyard(&["synth", "churn", "--rows", "20000", "--seed", "1", "--output", file]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+    }
+    assert!(trainyard(&["data", "validate", "init", &files[0], "--out", &path("suite.json")]).status.success());
+    let both = |code: i32| {
+        let held = [0, 1].map(|at| {
+            let output = trainyard(&["data", "validate", &files[at], "--suite", &path("suite.json"), "--json"]);
+            assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+        });
+        assert_eq!(held[0], held[1]);
+        held[0].clone()
+    };
+    let met = both(0);
+    assert!(met["results"].as_array().unwrap().len() > 20, "{met:#}");
+    // One that is not met by a few rows takes the whole column, and names them.
+    let few = json!({"type": "expect_column_values_to_be_between", "kwargs": {"column": "tenure", "max_value": 70}});
+    fs::write(path("suite.json"), suite(&json!([few]))).unwrap();
+    let result = &both(3)["results"][0]["result"];
+    assert!(result["unexpected_count"].as_u64().unwrap() > 0, "{result:#}");
+    assert_eq!(result["partial_unexpected_index_list"].as_array().unwrap().len(), 20);
+}
+
+#[test]
 fn a_file_is_read_as_the_project_reads_its_own_and_commands_fit_where_they_are_typed() {
     let project = Project::with_rows(300);
     let head = project.read(CUSTOMERS).lines().next().unwrap().to_owned();

@@ -52,7 +52,9 @@ impl<I: Deref<Target: Io> + Send + Sync> ChunkReader for File<I> {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let mut bytes = Vec::new();
+        // No more than is there, whatever a damaged file says of its pages.
+        let there = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(length.min(there));
         let read = self.at(start)?.take(length as u64).read_to_end(&mut bytes)?;
         if read == length { Ok(bytes.into()) } else { Err(ParquetError::EOF("it ends before its pages do".to_owned())) }
     }

@@ -13,6 +13,7 @@ mod json_lines;
 mod kept;
 mod limits;
 mod parquet;
+mod passing;
 mod read;
 mod rows;
 mod split;

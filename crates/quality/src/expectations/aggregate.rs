@@ -20,13 +20,7 @@ const MOST_DISTINCT: usize = 20;
 pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultFormat, options: &Options) -> Found {
     let facts = view.facts(expectation.text("column").unwrap_or_default())?;
     let no_number = || format!("{} have none", facts.class().map_or("values of several types", Class::name));
-    let between = |value: Option<Cell<'_>>| -> Found {
-        let Some(cell) = value.filter(|cell| !cell.is_missing()) else {
-            return Ok((false, observed(Json::Null)));
-        };
-        let limits = Limits::of(expectation, Some(cell.class()), options)?;
-        Ok((limits.hold(cell)?, observed(cell.to_json())))
-    };
+    let between = |value| between(value, expectation, options);
     match expectation.definition.name {
         "column_min_to_be_between" => between(extremes(facts)?.map(|(least, _)| least)),
         "column_max_to_be_between" => between(extremes(facts)?.map(|(_, greatest)| greatest)),
@@ -68,6 +62,15 @@ pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultF
         "column_distinct_values_to_equal_set" => Ok(distinct(facts, expectation, format, true, true)),
         other => Err(format!("expect_{other} is not known")),
     }
+}
+
+/// Judges whether what was found of a column lies between the bounds.
+pub(super) fn between(value: Option<Cell<'_>>, expectation: &Expectation, options: &Options) -> Found {
+    let Some(cell) = value.filter(|cell| !cell.is_missing()) else {
+        return Ok((false, observed(Json::Null)));
+    };
+    let limits = Limits::of(expectation, Some(cell.class()), options)?;
+    Ok((limits.hold(cell)?, observed(cell.to_json())))
 }
 
 fn extremes<'a>(facts: &Facts<'a>) -> Result<Option<(Cell<'a>, Cell<'a>)>, String> {

@@ -67,6 +67,11 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Holds all rows of a table of which no cell is asked for.
+    pub(crate) fn without_cells(whole: &'a Table) -> View<'a> {
+        View { whole, rows: None, facts: Vec::new() }
+    }
+
     /// Counts the rows.
     pub(crate) fn count(&self) -> usize {
         self.rows.map_or(self.whole.rows(), <[u32]>::len)
@@ -178,18 +183,27 @@ fn jobs(expectations: &[Expectation], domains: &[Option<usize>]) -> Vec<Vec<usiz
     jobs
 }
 
-fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found {
+pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, options: &Options) -> Found {
+    let definition = expectation.definition;
+    in_form(expectation, options, |format| match definition.domain {
+        _ if definition.is_map => map::judge(expectation, view, format, options),
+        Domain::Table => shape::judge(expectation, view, options),
+        _ if definition.name == "column_to_exist" => shape::judge(expectation, view, options),
+        _ => aggregate::judge(expectation, view, format, options),
+    })
+}
+
+/// Gives what `find` finds in the form that is asked for.
+pub(crate) fn in_form(
+    expectation: &Expectation,
+    options: &Options,
+    find: impl FnOnce(&ResultFormat) -> Found,
+) -> Found {
     let format = match expectation.argument("result_format") {
         Some(format) => ResultFormat::of(format)?,
         None => options.result_format.clone(),
     };
-    let definition = expectation.definition;
-    let (success, mut result) = match definition.domain {
-        _ if definition.is_map => map::judge(expectation, view, &format, options)?,
-        Domain::Table => shape::judge(expectation, view, options)?,
-        _ if definition.name == "column_to_exist" => shape::judge(expectation, view, options)?,
-        _ => aggregate::judge(expectation, view, &format, options)?,
-    };
+    let (success, mut result) = find(&format)?;
     if format.detail == Detail::BooleanOnly {
         result.clear();
     }

@@ -47,11 +47,40 @@ pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultF
     let unexpected = match facts.as_slice() {
         [facts] => {
             let rows = single(name, facts, expectation, options)?;
-            let is_of_missing = matches!(name, "column_values_to_be_null" | "column_values_to_not_be_null");
-            Unexpected { rows, judged: (!is_of_missing).then(|| facts.rows() - facts.missing()) }
+            Unexpected { rows, judged: (!is_of_missing(name)).then(|| facts.rows() - facts.missing()) }
         }
         several => joint(name, several, expectation, options)?,
     };
+    conclude(expectation, &unexpected, view, &names, &facts, format, options)
+}
+
+/// Gives the result of a column that is as expected in every row.
+pub(super) fn as_expected(
+    expectation: &Expectation,
+    view: &View<'_>,
+    missing: usize,
+    format: &ResultFormat,
+    options: &Options,
+) -> Found {
+    let judged = (!is_of_missing(expectation.definition.name)).then(|| view.count() - missing);
+    let names: Vec<&str> = expectation.text("column").into_iter().collect();
+    conclude(expectation, &Unexpected { rows: Vec::new(), judged }, view, &names, &[], format, options)
+}
+
+/// Tells whether missing cells are what is judged.
+pub(super) fn is_of_missing(name: &str) -> bool {
+    matches!(name, "column_values_to_be_null" | "column_values_to_not_be_null")
+}
+
+fn conclude(
+    expectation: &Expectation,
+    unexpected: &Unexpected,
+    view: &View<'_>,
+    names: &[&str],
+    facts: &[&Facts<'_>],
+    format: &ResultFormat,
+    options: &Options,
+) -> Found {
     let mostly = match expectation.argument("mostly") {
         Some(mostly) => limit::number(mostly, options)?,
         None => 1.0,
@@ -60,8 +89,8 @@ pub(crate) fn judge(expectation: &Expectation, view: &View<'_>, format: &ResultF
     let share = (judged as f64 - unexpected.rows.len() as f64) / judged as f64;
     // Where no row is judged, none is wrong.
     let success = judged == 0 || share >= mostly;
-    let mut result = describe(&unexpected, view, expectation.definition.domain, &names, &facts, format)?;
-    if name == "column_values_to_be_null" {
+    let mut result = describe(unexpected, view, expectation.definition.domain, names, facts, format)?;
+    if expectation.definition.name == "column_values_to_be_null" {
         // As the real tool has it: of this one expectation it does not say what names the rows.
         result.remove("unexpected_index_column_names");
     }
@@ -104,7 +133,13 @@ fn failing(
     Ok(rows)
 }
 
-fn single(name: &str, facts: &Facts<'_>, expectation: &Expectation, options: &Options) -> Result<Vec<usize>, String> {
+/// Gives the rows of a column whose cell is not as expected.
+pub(super) fn single(
+    name: &str,
+    facts: &Facts<'_>,
+    expectation: &Expectation,
+    options: &Options,
+) -> Result<Vec<usize>, String> {
     let values = |of_moments| {
         let values = expectation.argument("value_set").and_then(Value::as_list).unwrap_or_default();
         Values::new(values.iter(), of_moments)

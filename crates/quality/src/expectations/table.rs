@@ -57,6 +57,11 @@ impl Table {
         Table { names, columns, rows: batch.num_rows(), all: None }
     }
 
+    /// Makes a table that has columns, but of which nobody asks for a cell.
+    pub(crate) fn without_cells(names: Vec<String>, rows: usize) -> Table {
+        Table { names: Vec::new(), columns: Vec::new(), rows, all: Some(names) }
+    }
+
     /// Says that the table has more columns, which nobody asks for the cells of: `names` are those of all, in their order.
     pub fn among(self, names: Vec<String>) -> Table {
         Table { all: Some(names), ..self }
@@ -99,7 +104,7 @@ macro_rules! each_array {
 }
 
 impl Column {
-    fn of(array: &dyn Array) -> Option<Column> {
+    pub(crate) fn of(array: &dyn Array) -> Option<Column> {
         Some(match array.data_type() {
             DataType::Boolean => Column::Bool(array.as_boolean().clone()),
             DataType::Int64 => Column::Int(array.as_primitive::<Int64Type>().clone()),

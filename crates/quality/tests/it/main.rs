@@ -4,6 +4,7 @@
 
 mod conformance;
 mod drift;
+mod passing;
 mod profile;
 mod python;
 mod real;

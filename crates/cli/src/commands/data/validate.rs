@@ -1,15 +1,17 @@
 //! `trainyard data validate`: a table against what is expected of it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use trainyard_data::ReadOptions;
+use trainyard_data::{Error, Passing, ReadOptions};
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::Request;
+use trainyard_pipeline::{Given, Request};
 use trainyard_quality::expectations::{
-    Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate,
+    Columns, Options, Severity, Suite, Table, Validation, missing_suite, propose_from, validate, validate_passing,
 };
 
 use crate::arguments::{Rows, Validate, ValidateAction};
@@ -38,19 +40,40 @@ fn judge(arguments: &Validate, request: &Request, printer: Printer) -> Result<u8
     })?;
     let suite = Suite::from_bytes(&bytes, &shown(&path)).map_err(|problems| problems.into_vec())?;
     let table = super::only(request, &file, &arguments.rows)?;
-    let wanted = suite.columns();
-    let (batch, names) = super::as_project(&table, |options| {
-        let options = ReadOptions { columns: wanted.clone(), ..options.clone() };
-        trainyard_data::read_part(&DiskIo, &table.path, &table.shown, &options)
-    })?;
-    let sizes = (batch.num_rows(), names.len());
     let this_moment =
         || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok());
     let now = arguments.as_of.or_else(this_moment);
-    let validation = validate(&suite, &Table::of(&batch).among(names), &Options { now, ..Options::default() });
+    let options = Options { now, ..Options::default() };
+    let (validation, sizes) = super::as_project(&table, |reading| validated(&suite, &table, reading, &options))?;
     let is_refused = validation.failed(Severity::Critical).next().is_some();
     printer.result(|| validation.to_json(), |paint| text_of(&validation, &table.shown, sizes, paint))?;
     Ok(if is_refused { Fault::Refused.exit_code() } else { 0 })
+}
+
+/// Holds a table against a suite; a Parquet file passes by, and any other is read. Gives the table's rows and columns, too.
+fn validated(
+    suite: &Suite,
+    table: &Given,
+    reading: &ReadOptions,
+    options: &Options,
+) -> Result<(Validation, (usize, usize)), Error> {
+    let read = |columns: Option<BTreeSet<String>>| {
+        let reading = ReadOptions { columns, ..reading.clone() };
+        trainyard_data::read_part(&DiskIo, &table.path, &table.shown, &reading)
+    };
+    let io: Arc<dyn Io> = Arc::new(DiskIo);
+    let Some(file) = Passing::open(&io, &table.path, reading) else {
+        let (batch, names) = read(suite.columns())?;
+        let sizes = (batch.num_rows(), names.len());
+        return Ok((validate(suite, &Table::of(&batch).among(names), options), sizes));
+    };
+    let columns = Columns {
+        names: file.names(),
+        rows: file.rows(),
+        kind: &|column| file.kind(column),
+        pass: &|column, take| file.pass(column, take),
+    };
+    Ok((validate_passing(suite, &columns, &read, options)?, (file.rows(), file.names().len())))
 }
 
 fn text_of(validation: &Validation, file: &str, sizes: (usize, usize), paint: Paint) -> String {
