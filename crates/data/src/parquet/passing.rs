@@ -16,6 +16,7 @@ use super::guarded;
 use super::stream::File;
 use crate::ReadOptions;
 use crate::canonical::{canonical, named};
+use crate::csv::data_type;
 use crate::format::Format;
 use crate::pattern::matching;
 
@@ -54,7 +55,7 @@ impl Passing {
         let file = File { io: Arc::clone(io), path: PathBuf::from(path), length };
         let about = guarded("", || ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())).ok()?;
         let all = named(about.schema(), "").ok()?;
-        if !options.drop.iter().chain(options.types.keys()).all(|name| all.contains(name)) {
+        if options.check_names(&all).is_err() || options.check_typed(&all).is_err() {
             return None;
         }
         let rows = about.metadata().row_groups().iter().map(|group| group.num_rows()).sum::<i64>();
@@ -115,8 +116,6 @@ fn columns(about: &ArrowReaderMetadata, names: &[String], options: &ReadOptions)
         let Some(name) = names.get(at).filter(|name| !options.drop.contains(*name)) else { continue };
         let chunks = || described.row_groups().iter().map(|group| group.column(leaf));
         let kind = match about.schema().field(at).data_type() {
-            // A declared type is read from texts, of which the whole is made.
-            _ if options.types.contains_key(name) => continue,
             DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => DataType::Int64,
             DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::Int64,
             DataType::Float32 | DataType::Float64 => DataType::Float64,
@@ -124,6 +123,11 @@ fn columns(about: &ArrowReaderMetadata, names: &[String], options: &ReadOptions)
             DataType::Dictionary(_, texts) if texts.is_string() && chunks().all(has_dictionary) => dictionary(),
             _ => continue,
         };
+        // Another type is read from texts, of which the whole is made.
+        let texts = if kind == dictionary() { DataType::LargeUtf8 } else { kind.clone() };
+        if options.declared(name).is_some_and(|declared| data_type(declared) != texts) {
+            continue;
+        }
         let bytes = chunks().map(|chunk| chunk.byte_range().1).fold(0_u64, u64::saturating_add);
         columns.push(Column { name: name.clone(), at, kind, bytes });
     }
