@@ -1,10 +1,10 @@
 //! Logistic regression.
 
 use super::LinearModel;
-use super::descent::{Limits, Loss, Value, limited_memory, newton};
+use super::descent::{Arrival, Curved, Limits, Loss, Value, limited_memory, newton};
 use super::preconditioner::Preconditioner;
 use super::proximal::{Penalised, proximal_newton};
-use super::standardized::{BLOCK_ROWS, Standardized};
+use super::standardized::{BLOCK_ROWS, Standardized, Wanted};
 use super::symmetric::{Symmetric, dot};
 use crate::error::{check_targets, check_weights};
 use crate::{Error, Matrix};
@@ -13,6 +13,12 @@ pub(super) const OPERATION: &str = "logistic regression";
 
 /// The most places for which the whole matrix of second derivatives is built and factored.
 pub(super) const NEWTON_PLACES: usize = 257;
+
+/// How often the first step may be gone, at least and at most: a sample may have few rows of a class.
+const LENGTHS: (f64, f64) = (0.25, 4.0);
+
+/// How often those are halved, as a ratio, to find the best length.
+const HALVINGS: usize = 9;
 
 /// Says how to fit a logistic regression; names and defaults are scikit-learn's.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,9 +81,9 @@ pub(super) struct Penalties {
 /// is not penalised.
 ///
 /// Without an L1 penalty up to 256 columns by Newton's method, beyond by L-BFGS (Nocedal and Wright: "Numerical
-/// Optimization", 2006, chapters 3 and 7); with one by a proximal Newton's method (Lee, Sun and Saunders: "Proximal
-/// Newton-type methods for minimizing composite functions", 2014), whose coefficients are exactly 0 or not. A fit that runs
-/// out of iterations is given with `converged: false`.
+/// Optimization", 2006, chapters 3 and 7), whose first step is as long as a sample of the rows likes best; with one by a
+/// proximal Newton's method (Lee, Sun and Saunders: "Proximal Newton-type methods for minimizing composite functions",
+/// 2014), whose coefficients are exactly 0 or not. A fit that runs out of iterations is given with `converged: false`.
 ///
 /// # Errors
 /// No rows, lengths that differ, cells that are not finite, targets other than 0 and 1, one class, weights that are
@@ -101,7 +107,11 @@ pub fn logistic_regression(
     let of_class = [0.0, 1.0].map(|target| Row::at(margin, target, 1.0));
     let of_row = |row: usize| &of_class[usize::from(targets[row] > 0.5)];
     let slopes: Vec<f64> = (0..targets.len()).map(|row| of_row(row).slope * weight(row)).collect();
-    let columns = Standardized::along(OPERATION, matrix, weights, has_intercept, Some(&slopes))?;
+    let is_sparse = parameters.l1_ratio > 0.0 && parameters.c.is_finite();
+    let has_many = !is_sparse && matrix.columns().len() + 1 > NEWTON_PLACES;
+    let sampled = if has_many { Preconditioner::rows_of_sample(matrix.columns().len()) } else { 0 };
+    let wanted = Wanted { along: Some(&slopes), sampled };
+    let columns = Standardized::gathering(OPERATION, matrix, weights, has_intercept, &wanted)?;
     if !has_classes {
         return Err(Error::OneClass { operation: OPERATION, class: if positive > 0.0 { 1.0 } else { 0.0 } });
     }
@@ -113,14 +123,16 @@ pub fn logistic_regression(
     slope.push(slopes.iter().sum());
     let loss = (0..targets.len()).map(|row| of_row(row).loss * weight(row)).sum();
     let value = problem.mean(Value { loss, slope }, &start);
-    let course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
+    let course = if is_sparse {
         proximal_newton(&problem, start, value, &parameters.limits())
-    } else if start.len() <= NEWTON_PLACES {
-        newton(&problem, start, value, &parameters.limits())
-    } else {
+    } else if has_many {
         // Every probability is taken to be one half.
         let preconditioner = Preconditioner::new(&columns, 0.25, &problem.penalties.square, has_intercept);
-        limited_memory(&problem, &preconditioner, start, value, &parameters.limits())
+        let (positive, negative) = shares(margin);
+        let here = Arrival { point: start, value, bend: positive * negative, turned: Vec::new() };
+        limited_memory(&problem, &preconditioner, here, &parameters.limits())
+    } else {
+        newton(&problem, start, value, &parameters.limits())
     };
     let (solution, intercept) = course.point.split_at(columns.columns());
     let (coefficients, intercept) = columns.restore(solution, intercept.iter().sum());
@@ -138,20 +150,23 @@ struct Problem<'a> {
     has_intercept: bool,
 }
 
-/// What a row adds to the loss and to the slope of its margin.
+/// What a row adds to the loss, to the slope of its margin and to how that bends.
 struct Row {
     loss: f64,
     slope: f64,
+    bend: f64,
 }
 
 impl Row {
     fn at(margin: f64, target: f64, weight: f64) -> Row {
         let is_positive = target > 0.5;
-        let (positive, negative) = shares(margin);
+        let tail = libm::exp(-margin.abs());
+        let (positive, negative) = shares_of(margin, tail);
         let linear = if is_positive { (-margin).max(0.0) } else { margin.max(0.0) };
         Row {
-            loss: (linear + libm::log1p(libm::exp(-margin.abs()))) * weight,
+            loss: (linear + libm::log1p(tail)) * weight,
             slope: if is_positive { -negative } else { positive } * weight,
+            bend: positive * negative * weight,
         }
     }
 }
@@ -239,6 +254,67 @@ impl Loss for Problem<'_> {
     }
 }
 
+impl Curved for Problem<'_> {
+    fn arrive(&self, point: Vec<f64>, start: Option<&[f64]>) -> Arrival {
+        let size = self.columns.columns();
+        let margin = start.map_or(0.0, |start| start[size]);
+        let parts = self.columns.fold_rows(
+            || Arrival::of_no_rows(size + 1),
+            |sums, rows| {
+                let (mut slopes, mut bends) = ([point[size]; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+                let (slopes, bends) = (&mut slopes[..rows.len()], &mut bends[..rows.len()]);
+                self.columns.add_terms(rows.clone(), &point, slopes);
+                for ((slope, bend), row) in slopes.iter_mut().zip(&mut *bends).zip(rows.clone()) {
+                    let of_row = Row::at(*slope, self.targets[row], self.weight(row));
+                    *bend = of_row.bend * (*slope - margin);
+                    *slope = of_row.slope;
+                    sums.value.loss += of_row.loss;
+                    sums.bend += of_row.bend;
+                }
+                sums.value.slope[size] += slopes.iter().sum::<f64>();
+                if start.is_some() {
+                    sums.turned[size] += bends.iter().sum::<f64>();
+                    let together = [&mut sums.value.slope[..], &mut sums.turned];
+                    self.columns.add_products_of_two(rows, [slopes, bends], together);
+                } else {
+                    self.columns.add_products(rows, slopes, &mut sums.value.slope);
+                }
+            },
+        );
+        let mut all = Arrival::of_no_rows(size + 1);
+        parts.into_iter().for_each(|part| all.add(part));
+        all.value = self.mean(all.value, &point);
+        all.mean(point, start, self.total, &self.penalties.square)
+    }
+
+    fn length(&self, point: &[f64], step: &[f64]) -> f64 {
+        let sample = &self.columns.sample;
+        let terms = |coefficients: &[f64]| {
+            let mut sums = vec![coefficients[self.columns.columns()]; sample.rows.len()];
+            for (cells, coefficient) in sample.columns.iter().zip(coefficients) {
+                sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell * coefficient);
+            }
+            sums
+        };
+        let (margins, changes) = (terms(point), terms(step));
+        let total: f64 = sample.rows.iter().map(|row| self.weight(*row)).sum();
+        let slope = |length: f64| {
+            let of_row = |((margin, change), row): ((&f64, &f64), &usize)| {
+                Row::at(margin + length * change, self.targets[*row], self.weight(*row)).slope * change
+            };
+            let of_place = |((at, step), penalty): ((&f64, &f64), &f64)| penalty * (at + length * step) * step;
+            margins.iter().zip(&changes).zip(&sample.rows).map(of_row).sum::<f64>() / total
+                + point.iter().zip(step).zip(&self.penalties.square).map(of_place).sum::<f64>()
+        };
+        let (mut short, mut long) = LENGTHS;
+        for _ in 0..HALVINGS {
+            let between = (short * long).sqrt();
+            if slope(between) > 0.0 { long = between } else { short = between }
+        }
+        (short * long).sqrt()
+    }
+}
+
 impl Penalised for Problem<'_> {
     fn linear(&self, place: usize) -> f64 {
         self.penalties.linear[place]
@@ -247,7 +323,11 @@ impl Penalised for Problem<'_> {
 
 /// Gives the probabilities of both classes, without overflow; the positive one's first.
 fn shares(margin: f64) -> (f64, f64) {
-    let tail = libm::exp(-margin.abs());
+    shares_of(margin, libm::exp(-margin.abs()))
+}
+
+/// Gives what [`shares`] does, where `tail` is the exponential of minus the margin's size.
+fn shares_of(margin: f64, tail: f64) -> (f64, f64) {
     let (large, small) = (1.0 / (1.0 + tail), tail / (1.0 + tail));
     if margin >= 0.0 { (large, small) } else { (small, large) }
 }

@@ -1,11 +1,11 @@
 //! Logistic regression of several classes.
 
 use super::LinearModel;
-use super::descent::{Loss, Value, limited_memory, newton};
+use super::descent::{Arrival, Curved, Loss, Value, limited_memory, newton};
 use super::logistic::{LogisticParameters, NEWTON_PLACES, OPERATION, Penalties};
 use super::preconditioner::Preconditioner;
 use super::proximal::{Penalised, proximal_newton};
-use super::standardized::{BLOCK_ROWS, Standardized};
+use super::standardized::{BLOCK_ROWS, Standardized, Wanted};
 use super::symmetric::{Symmetric, dot};
 use crate::error::{check_targets, check_weights};
 use crate::objective::softmax;
@@ -32,7 +32,11 @@ pub fn multinomial_regression(
     parameters.check()?;
     check_targets(OPERATION, targets, matrix.rows(), Some(classes))?;
     check_weights(OPERATION, weights, matrix.rows())?;
-    let columns = Standardized::new(OPERATION, matrix, weights, parameters.fit_intercept)?;
+    let is_sparse = parameters.l1_ratio > 0.0 && parameters.c.is_finite();
+    let has_many = !is_sparse && classes * (matrix.columns().len() + 1) > NEWTON_PLACES;
+    let sampled = if has_many { Preconditioner::rows_of_sample(matrix.columns().len()) } else { 0 };
+    let wanted = Wanted { along: None, sampled };
+    let columns = Standardized::gathering(OPERATION, matrix, weights, parameters.fit_intercept, &wanted)?;
     let mut of_class = vec![0.0; classes];
     for (row, target) in targets.iter().enumerate() {
         of_class[*target as usize] += weights.map_or(1.0, |weights| weights[row]);
@@ -50,16 +54,20 @@ pub fn multinomial_regression(
         point[size - 1] = libm::log(weight / total);
     }
     let value = problem.at(&start);
-    let mut course = if parameters.l1_ratio > 0.0 && parameters.c.is_finite() {
+    let mut course = if is_sparse {
         proximal_newton(&problem, start, value, &parameters.limits())
-    } else if start.len() <= NEWTON_PLACES {
-        newton(&problem, start, value, &parameters.limits())
-    } else {
+    } else if has_many {
         // Every class is taken to be as likely as the others.
         let share = 1.0 / classes as f64;
         let bend = share * (1.0 - share);
         let preconditioner = Preconditioner::new(&columns, bend, &problem.penalties.square, has_intercept);
-        limited_memory(&problem, &preconditioner, start, value, &parameters.limits())
+        let mut shares: Vec<f64> = start.iter().skip(size - 1).step_by(size).copied().collect();
+        softmax(&mut shares);
+        let bend = mean_bend(&shares);
+        let here = Arrival { point: start, value, bend, turned: Vec::new() };
+        limited_memory(&problem, &preconditioner, here, &parameters.limits())
+    } else {
+        newton(&problem, start, value, &parameters.limits())
     };
     let is_free = |place: usize| problem.penalties.linear[place] == 0.0 && problem.penalties.square[place] == 0.0;
     for place in (0..size - 1).filter(|place| is_free(*place)) {
@@ -86,6 +94,11 @@ fn centre(point: &mut [f64], place: usize, size: usize) {
     point.iter_mut().skip(place).step_by(size).for_each(|value| *value -= mean);
 }
 
+/// Gives by how much a row with these probabilities bends the loss by a margin, on average over the classes.
+fn mean_bend(shares: &[f64]) -> f64 {
+    shares.iter().map(|share| share * (1.0 - share)).sum::<f64>() / shares.len() as f64
+}
+
 /// The mean log loss, with its L2 penalty, as a function of standardized coefficients: class after class, its intercept
 /// last.
 struct Problem<'a> {
@@ -106,6 +119,22 @@ impl Problem<'_> {
 
     fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    /// Turns the sums of what rows add at a point into loss and slope there.
+    fn mean(&self, mut value: Value, point: &[f64]) -> Value {
+        let size = self.size();
+        value.loss /= self.total;
+        value.slope.iter_mut().for_each(|slope| *slope /= self.total);
+        let penalties = self.penalties.square.iter().cycle();
+        for ((slope, value_at), penalty) in value.slope.iter_mut().zip(point).zip(penalties) {
+            value.loss += 0.5 * penalty * value_at * value_at;
+            *slope += penalty * value_at;
+        }
+        if !self.has_intercept {
+            value.slope.iter_mut().skip(size - 1).step_by(size).for_each(|slope| *slope = 0.0);
+        }
+        value
     }
 
     /// Turns each row's margins into `of_row(row, margins)`, class after class, [`BLOCK_ROWS`] each.
@@ -153,17 +182,7 @@ impl Loss for Problem<'_> {
             value.loss += loss;
             value.slope.iter_mut().zip(slope).for_each(|(sum, part)| *sum += part);
         }
-        value.loss /= self.total;
-        value.slope.iter_mut().for_each(|slope| *slope /= self.total);
-        let penalties = self.penalties.square.iter().cycle();
-        for ((slope, value_at), penalty) in value.slope.iter_mut().zip(point).zip(penalties) {
-            value.loss += 0.5 * penalty * value_at * value_at;
-            *slope += penalty * value_at;
-        }
-        if !self.has_intercept {
-            value.slope.iter_mut().skip(size - 1).step_by(size).for_each(|slope| *slope = 0.0);
-        }
-        value
+        self.mean(value, point)
     }
 
     fn curvature(&self, point: &[f64], places: &[usize]) -> Symmetric {
@@ -211,6 +230,51 @@ impl Loss for Problem<'_> {
     fn places(&self) -> Vec<usize> {
         let size = self.size();
         (0..self.classes * size).filter(|place| self.has_intercept || (place + 1) % size > 0).collect()
+    }
+}
+
+impl Curved for Problem<'_> {
+    fn arrive(&self, point: Vec<f64>, start: Option<&[f64]>) -> Arrival {
+        let size = self.size();
+        let intercepts = start.unwrap_or(&point).iter().skip(size - 1).step_by(size);
+        let intercepts: Vec<f64> = intercepts.copied().collect();
+        let cells = || vec![0.0; self.classes * BLOCK_ROWS];
+        let nothing = || (Arrival::of_no_rows(point.len()), cells(), cells(), vec![0.0; self.classes]);
+        let parts = self.columns.fold_rows(nothing, |(sums, slopes, bends, changes), rows| {
+            self.each_row(&point, rows.clone(), slopes, |row, margins| {
+                let (weight, truth) = (self.weight(row), self.targets[row] as usize);
+                let of_truth = margins[truth];
+                changes
+                    .iter_mut()
+                    .zip(&*margins)
+                    .zip(&intercepts)
+                    .for_each(|((change, now), then)| *change = now - then);
+                sums.value.loss += (softmax(margins) - of_truth) * weight;
+                sums.bend += mean_bend(margins) * weight;
+                let mean: f64 = changes.iter().zip(&*margins).map(|(change, share)| change * share).sum();
+                for ((class, change), share) in changes.iter().enumerate().zip(&*margins) {
+                    bends[class * BLOCK_ROWS + row - rows.start] = share * (change - mean) * weight;
+                }
+                margins[truth] -= 1.0;
+                margins.iter_mut().for_each(|share| *share *= weight);
+            });
+            let of_classes = slopes.chunks_exact(BLOCK_ROWS).zip(bends.chunks_exact(BLOCK_ROWS));
+            let places = sums.value.slope.chunks_exact_mut(size).zip(sums.turned.chunks_exact_mut(size));
+            for ((slope, turned), (slopes, bends)) in places.zip(of_classes) {
+                let (slopes, bends) = (&slopes[..rows.len()], &bends[..rows.len()]);
+                slope[size - 1] += slopes.iter().sum::<f64>();
+                if start.is_some() {
+                    turned[size - 1] += bends.iter().sum::<f64>();
+                    self.columns.add_products_of_two(rows.clone(), [slopes, bends], [slope, turned]);
+                } else {
+                    self.columns.add_products(rows.clone(), slopes, slope);
+                }
+            }
+        });
+        let mut all = Arrival::of_no_rows(point.len());
+        parts.into_iter().for_each(|(part, ..)| all.add(part));
+        all.value = self.mean(all.value, &point);
+        all.mean(point, start, self.total, &self.penalties.square)
     }
 }
 

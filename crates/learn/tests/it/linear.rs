@@ -149,6 +149,30 @@ fn logistic_regression_of_many_columns() {
 }
 
 #[test]
+fn logistic_regression_of_many_columns_whose_sample_misleads() {
+    let key = Key::new(3, "learn/tests/misleading");
+    // Of 1,804 rows every second is sampled.
+    let (rows, columns) = (1_804, 260);
+    let column = |column: u64| -> Vec<f64> { (0..rows).map(|row| key.derive(column).uniform(row) - 0.5).collect() };
+    let mut columns: Vec<Vec<f64>> = (0..columns).map(column).collect();
+    for place in 200..260 {
+        let (mixed, other) = (columns[place % 7].clone(), 0.1 * (place - 199) as f64);
+        columns[place].iter_mut().zip(mixed).for_each(|(cell, mixed)| *cell = (0.1 * *cell + mixed) * 0.1 + other);
+    }
+    let noisy = |row: u64| columns[0][row as usize] + columns[9][row as usize] + key.derive(1 << 40).uniform(row) > 0.9;
+    let honest = (0..rows).map(|row| f64::from(u8::from(noisy(row)))).collect();
+    let of_one_class = (0..rows).map(|row| f64::from(u8::from(row % 2 == 0 || noisy(row)))).collect();
+    let weights: Vec<f64> = (0..rows).map(|row| (row % 2 * 3) as f64).collect();
+    let honest = Table { columns: columns.clone(), targets: honest };
+    let of_one_class = Table { columns, targets: of_one_class };
+    logistic_is_close(&[
+        case("alike columns", &honest, 1.0),
+        Case { weights: Some(&weights), ..case("a sample without weight", &honest, 1.0) },
+        case("a sample of one class", &of_one_class, 1.0),
+    ]);
+}
+
+#[test]
 fn ridge_of_more_columns_than_normal_equations_are_built_for() {
     let key = Key::new(7, "learn/tests/wide ridge");
     let table = |rows: u64, columns: u64| {
