@@ -239,9 +239,12 @@ impl Cells {
         Cells { state, finds_dates: false, ..cells }
     }
 
-    /// Says whether the values are floats that nobody declared.
+    /// Says whether the values are floats.
     pub fn is_float(&self) -> bool {
-        matches!(self.state, State::Float(_))
+        match &self.state {
+            State::Declared(column) => column.kind() == Some(ColumnType::Float),
+            state => matches!(state, State::Float(_)),
+        }
     }
 
     /// Gives the number of rows so far.
@@ -287,7 +290,9 @@ impl Cells {
                     Cell::Boolean(value) => column.takes_boolean(value),
                     Cell::Integer(value) => column.takes_integer(value),
                     Cell::Float(value) => column.takes_float(value),
-                    _ => false,
+                    Cell::Date(days) => column.takes_date(days),
+                    Cell::Timestamp(micros) => column.takes_timestamp(micros),
+                    Cell::Missing | Cell::Text(_) => false,
                 };
                 if !is_taken {
                     let misfit = |kind| Misfit { kind: kind_name(kind), declared: self.declared };

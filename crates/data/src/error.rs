@@ -152,12 +152,12 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Quotes a value, the beginning of a long one.
 /// Says what to do about a value that is not of the type that its column was found to have.
 fn of_kept(column: &str) -> String {
     format!("mend the value; or, to accept it, edit the line of {column} in versions/schema.yaml")
 }
 
+/// Quotes a value, the beginning of a long one.
 fn cited(value: &str) -> String {
     match value.char_indices().nth(LONGEST_VALUE) {
         None => format!("{value:?}"),

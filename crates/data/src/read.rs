@@ -102,7 +102,10 @@ impl ReadOptions {
     }
 
     /// Looks for what the options say of columns that are not there.
-    pub(crate) fn check_names(&self, names: &[String]) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::NoColumn`].
+    pub fn check_names(&self, names: &[String]) -> Result<(), Error> {
         match self.drop.iter().find(|name| !names.contains(name)) {
             Some(name) => Err(Error::NoColumn {
                 what: "column to drop",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use trainyard_data::{Error as DataError, ReadOptions};
+use trainyard_data::{Declared, Error as DataError, ReadOptions};
 use trainyard_diagnostics::{Diagnostic, Fault, conceal};
 use trainyard_files::{Error as FileError, Operation};
 use trainyard_sources::Error as SourceError;
@@ -12,8 +12,13 @@ use trainyard_spec::{Address, Located, Origin, Rows, SourceSpec, names_rows};
 use crate::project::{Request, STATE};
 use crate::stores::{FETCH, Scratch, abandoned, now_ms};
 
-/// What the name of a folder begins with that is in no project.
-const OUTSIDE: &str = "trainyard-fetch-";
+/// Gives what the name of a folder begins with that is in no project: processes are told apart by their numbers only
+/// inside a namespace, and containers may share the folder that it lies in.
+fn outside() -> String {
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let number: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    format!("trainyard-fetch-{number}-")
+}
 
 /// Where large files may lie for a while: `/tmp` is memory on many systems.
 const LARGE: &str = "/var/tmp";
@@ -150,10 +155,10 @@ fn scratch(request: &Request) -> Result<Scratch, Diagnostic> {
             let large = Path::new(LARGE);
             let parent = if !is_chosen && large.is_dir() { large.to_owned() } else { std::env::temp_dir() };
             // What was killed left its folder, which nobody else looks for.
-            for left in abandoned(io, &parent, &[OUTSIDE]) {
+            for left in abandoned(io, &parent, &[&outside()]) {
                 let _ = io.remove_dir_all(&left);
             }
-            fetch_folder(&parent, OUTSIDE)
+            fetch_folder(&parent, &outside())
         }
     };
     let failed = |error| FileError::io(Operation::Create, &scratch.0, error).diagnostic();
@@ -162,21 +167,31 @@ fn scratch(request: &Request) -> Result<Scratch, Diagnostic> {
     Ok(scratch)
 }
 
-/// Takes out of the options what they say of a column that the table lacks, where that is what is wrong; says whether
-/// it was. What a project says of its own columns holds for other tables as far as they have them.
+/// Takes out of the options what they say of a column that the table lacks, or the kept type of one that is of another,
+/// where that is what is wrong; says whether it was. What a project says of its own columns holds for other tables as far
+/// as they have them, and what their columns are is for drift and expectations to judge.
 pub fn pass_over(options: &mut ReadOptions, error: &DataError) -> bool {
     match error {
         DataError::UnknownTyped { name, .. } => options.types.remove(name).is_some(),
-        DataError::Gone { gone, .. } => {
-            let before = options.kept.len();
-            options.kept.retain(|name, _| !gone.contains(name));
-            options.kept.len() < before
-        }
         DataError::NoColumn { name, .. } => {
             let before = options.drop.len();
             options.drop.retain(|other| other != name);
             options.drop.len() < before
         }
-        _ => false,
+        error => pass_over_kept(options, error),
     }
+}
+
+/// As [`pass_over`], of kept types alone.
+pub(crate) fn pass_over_kept(options: &mut ReadOptions, error: &DataError) -> bool {
+    let before = options.kept.len();
+    match error {
+        DataError::Gone { gone, .. } => options.kept.retain(|name, _| !gone.contains(name)),
+        DataError::Type { column, declared: Declared::Kept, .. }
+        | DataError::Value { column, declared: Declared::Kept, .. } => {
+            options.kept.remove(column);
+        }
+        _ => {}
+    }
+    options.kept.len() < before
 }

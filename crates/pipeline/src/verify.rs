@@ -7,9 +7,11 @@ use serde::Serialize;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::ObjectStore;
 
-use crate::engine::{Cancel, Done, Engine, Entry, Failure as StepFailure, Journal, Record, Reporter, Sink, StepStatus};
+use crate::engine::{
+    Cancel, Done, Engine, Entry, Failure as StepFailure, Input, Journal, Record, Reporter, Sink, StepStatus,
+};
 use crate::look::find_run;
-use crate::project::{self, Request, STATE};
+use crate::project::{self, Request, SCHEMA, STATE};
 use crate::session::{Failure, graph_of};
 use crate::steps::{ENGINE, Mode};
 use crate::stores::{Scratch, Stores, VERIFY, now_ms};
@@ -105,7 +107,9 @@ pub fn verify(
         let graph = graph_of(&context)?;
         if let (Some(ingest), Some(record)) = (graph.find("ingest"), recorded.get("ingest")) {
             let now = ingest.inputs().ok();
-            let unchanged = now.is_some_and(|now| now.iter().all(|input| record.inputs.contains(input)));
+            // The record's schema is that of after the run, the configuration's that of before.
+            let holds = |input: &Input| input.name == SCHEMA || record.inputs.contains(input);
+            let unchanged = now.is_some_and(|now| now.iter().all(holds));
             source_changed |= !unchanged;
         }
         let engine = Engine {

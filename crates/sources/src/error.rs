@@ -159,7 +159,7 @@ impl Error {
             }
             Error::UnboundParameter { name, place } => {
                 let title = format!("the query names the parameter :{name}, which has no value");
-                let is_typed = place.as_ref().is_some_and(|place| place.source.name == "command line");
+                let is_typed = place.as_ref().is_some_and(|place| place.source.text.starts_with("--query "));
                 at(Diagnostic::error("source/parameter", title), place, "no value for this").help(match is_typed {
                     true => "write the value itself into the query".to_owned(),
                     false => format!("give it one: `parameters: {{{name}: VALUE}}` beside the query"),

@@ -67,6 +67,8 @@ pub(crate) struct Growing<'a> {
     rows: usize,
     /// Rows and bytes of values that were not given away yet.
     held: (usize, usize),
+    /// The columns that the sink began with.
+    begun: Option<SchemaRef>,
 }
 
 impl<'a> Growing<'a> {
@@ -95,12 +97,13 @@ impl<'a> Growing<'a> {
             growing.push(Column { cells: known.cells(&name, options), name, known });
         }
         let names: Vec<String> = growing.iter().map(|column| column.name.clone()).collect();
-        options.check_typed(&names).map_err(Error::Data)?;
-        let mut growing = Growing { source: file(), options, columns: growing, to, rows: 0, held: (0, 0) };
+        options.check_typed(&names).and_then(|()| options.check_names(&names)).map_err(Error::Data)?;
+        let mut growing = Growing { source: file(), options, columns: growing, to, rows: 0, held: (0, 0), begun: None };
         // Their types are those of a batch without rows.
         let schema = matches!(growing.to, To::Batches(_)).then(|| growing.batch()).transpose()?;
         if let (To::Batches(sink), Some(empty)) = (&mut growing.to, schema) {
             sink.begin(&empty.schema())?;
+            growing.begun = Some(empty.schema());
         }
         Ok(growing)
     }
@@ -165,6 +168,12 @@ impl<'a> Growing<'a> {
             To::Types => self.columns.iter_mut().for_each(|column| column.cells.forget()),
             To::Batches(_) => {
                 let batch = self.batch()?;
+                if self.begun.as_ref().is_some_and(|begun| *begun != batch.schema()) {
+                    // Its types were found in a first pass, in the same snapshot.
+                    let cause = "its rows are others each time it is asked".to_owned();
+                    let error = DataError::Unreadable { file: self.source.clone(), cause };
+                    return Err(of_rows(error, "take functions such as random() out of the query"));
+                }
                 if let To::Batches(sink) = &mut self.to {
                     sink.take(batch)?;
                 }

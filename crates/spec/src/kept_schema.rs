@@ -25,7 +25,7 @@ record! {
 /// What stands above every kept schema.
 const HEADING: &str = "\
 # The type that each column of the data was found to have. Later data is held to it; commit this file.
-# To accept a change, edit the line of the column, or delete it and the type is found anew.
+# To accept a change, edit the line of the column, or delete it and the type is found anew. Comments are not kept.
 ";
 
 /// What YAML takes for something else than a text, in any case.

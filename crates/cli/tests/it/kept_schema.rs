@@ -88,12 +88,12 @@ fn columns_that_go_stop_the_run_and_new_ones_are_told_once() {
     let output = project.call(&["run", "--split", "2"]);
     let words = text(&output.stderr);
     assert!(output.status.success(), "{words}");
-    assert!(words.contains("column city is new: versions/schema.yaml did not have it"), "{words}");
+    assert!(words.contains("versions/schema.yaml has no column city yet"), "{words}");
     let kept = project.read(SCHEMA);
     assert!(kept.contains("\n  city: text\n"), "{kept}");
     assert!(!kept.contains("later"), "of which type it is nobody knows yet: {kept}");
     let again = project.call(&["run", "--split", "2"]);
-    assert!(!text(&again.stderr).contains("is new"), "{}", text(&again.stderr));
+    assert!(!text(&again.stderr).contains("has no column"), "{}", text(&again.stderr));
 }
 
 #[test]
@@ -133,4 +133,42 @@ fn all_that_is_wrong_with_the_file_is_said_at_once() {
         assert!(words.contains(wanted), "{wanted}: {words}");
     }
     assert_eq!(project.call(&["check", "--json"]).status.code(), project.call(&["run"]).status.code());
+}
+
+#[test]
+fn a_run_that_added_a_column_is_verified_as_it_was() {
+    let project = Project::new();
+    project.run();
+    let rows = project.read(CUSTOMERS);
+    let more = rows.lines().enumerate().map(|(at, line)| format!("{line},{}\n", if at == 0 { "city" } else { "Bern" }));
+    project.write(CUSTOMERS, more.collect::<String>());
+    project.write("versions/splits/v2.yaml", project.read("versions/splits/v1.yaml"));
+    let added = project.json(&["run", "--split", "2"]);
+    let report = project.json(&["verify", added["run"].as_str().unwrap(), "--at", "1"]);
+    assert_eq!((&report["identical"], &report["source_changed"]), (&true.into(), &false.into()));
+}
+
+#[test]
+fn what_is_compared_need_not_have_the_kept_types() {
+    let project = Project::new();
+    project.run();
+    let rows = project.read(CUSTOMERS);
+    let tenure = rows.lines().next().unwrap().split(',').position(|name| name == "tenure").unwrap();
+    let other = rows.lines().enumerate().map(|(at, line)| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        if at > 0 {
+            cells[tenure] = "many";
+        }
+        cells.remove(1);
+        cells.join(",") + "\n"
+    });
+    project.write("other.csv", other.collect::<String>());
+    let output = project.call(&["data", "drift", CUSTOMERS, "other.csv"]);
+    let words = text(&output.stdout);
+    assert!(words.contains("tenure") && words.contains("gender"), "{words} {}", text(&output.stderr));
+    // A run whose data has come to have more is compared with what had less.
+    project.write("trainyard.yaml", project.read("trainyard.yaml") + "drift: {against: other.csv}\n");
+    let output = project.call(&["run"]);
+    assert!(!text(&output.stderr).contains("data/column-gone"), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("data/type-change"), "{}", text(&output.stderr));
 }

@@ -107,6 +107,24 @@ impl Column {
         true
     }
 
+    /// Takes days since 1970-01-01 where the column is of days; says whether it did.
+    pub(crate) fn takes_date(&mut self, days: i32) -> bool {
+        match &mut self.state {
+            State::Decided { values: Values::Date(values), .. } => values.append_value(days),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes microseconds since 1970-01-01 where the column is of moments; says whether it did.
+    pub(crate) fn takes_timestamp(&mut self, micros: i64) -> bool {
+        match &mut self.state {
+            State::Decided { values: Values::Timestamp(values), .. } => values.append_value(micros),
+            _ => return false,
+        }
+        true
+    }
+
     /// Gives the column the type that all its values so far are of.
     fn decide(&mut self) {
         if let State::Undecided { texts, .. } = &mut self.state {

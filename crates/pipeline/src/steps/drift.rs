@@ -15,6 +15,7 @@ use trainyard_tracking::{ModelReference, RunRecord};
 use super::context::{Context, Mode, count, internal, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
+use crate::given::pass_over_kept;
 use crate::project::typed_path;
 
 pub(crate) struct Drift {
@@ -125,8 +126,15 @@ impl Drift {
 
     fn read(&self, path: &std::path::Path, written: &str) -> Result<RecordBatch, Failure> {
         let resolved = &self.context.resolved;
-        let options = ReadOptions::of(&resolved.schema.under(&resolved.project.data));
-        trainyard_data::read(&*self.context.io, path, written, &options).map_err(|error| {
+        let mut options = ReadOptions::of(&resolved.schema.under(&resolved.project.data));
+        let read = loop {
+            // What the master data has, or is of, its reference need not: that is what drift is to say.
+            match trainyard_data::read(&*self.context.io, path, written, &options) {
+                Err(error) if pass_over_kept(&mut options, &error) => {}
+                read => break read,
+            }
+        };
+        read.map_err(|error| {
             let diagnostic = error.diagnostic();
             let origin = self.spec().ok().filter(|_| diagnostic.primary.is_none()).map(|spec| &spec.against.origin);
             match origin {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_array::{Array, RecordBatch};
 use serde_json::{Value, json};
@@ -24,13 +24,15 @@ pub(crate) struct Ingest {
     data: DataSpec,
     /// What is kept of the schema now.
     kept: Mutex<KeptSchema>,
+    /// What the source was when it was first asked for: what is read counts as that, or not at all.
+    asked: OnceLock<Digest>,
 }
 
 impl Ingest {
     pub(crate) fn new(context: &Arc<Context>) -> Ingest {
         let (context, resolved) = (Arc::clone(context), &context.resolved);
         let data = resolved.schema.under(&resolved.project.data);
-        Ingest { data, kept: Mutex::new(resolved.schema.clone()), context }
+        Ingest { data, kept: Mutex::new(resolved.schema.clone()), asked: OnceLock::new(), context }
     }
 
     fn data(&self) -> &DataSpec {
@@ -101,12 +103,14 @@ impl Ingest {
     /// Keeps the types of columns that none is kept of yet.
     fn keep_types(&self, facts: &Value) -> Result<(), Failure> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let add = |schema: &mut KeptSchema| known_types(facts).filter(|(name, kind)| schema.keep(name, *kind)).count();
-        let mut grown = kept.clone();
-        if add(&mut grown) == 0 {
+        let new: Vec<_> = known_types(facts).filter(|(name, _)| !kept.columns.contains_key(*name)).collect();
+        if new.is_empty() {
             return Ok(());
         }
-        // A line that was written since the run began stays as it is.
+        let add = |schema: &mut KeptSchema| new.iter().filter(|(name, kind)| schema.keep(name, *kind)).count();
+        let mut grown = kept.clone();
+        add(&mut grown);
+        // A line that was written or taken away since the run began stays as it is.
         let (io, root) = (&*self.context.io, &self.context.root);
         let mut file = read_schema(io, root).map_err(Failure::Problems)?;
         if add(&mut file) > 0 {
@@ -119,7 +123,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Tells of columns that came after the schema was kept.
+    /// Tells of columns whose type is not kept yet, though others' are.
     fn tell_new(&self, table: &RecordBatch, scope: &Scope) {
         let kept = &self.context.resolved.schema;
         let empty: Vec<&str> = without_values(table).collect();
@@ -129,9 +133,9 @@ impl Ingest {
             return;
         }
         let (title, note) = match new.as_slice() {
-            [one] => (format!("column {one} is new: {SCHEMA} did not have it"), "its type is kept from now on"),
+            [one] => (format!("{SCHEMA} has no column {one} yet"), "its type is kept from now on"),
             several => {
-                let title = format!("{} columns are new: {SCHEMA} did not have {}", several.len(), several.join(", "));
+                let title = format!("{SCHEMA} does not have {} columns yet: {}", several.len(), several.join(", "));
                 (title, "their types are kept from now on")
             }
         };
@@ -230,6 +234,14 @@ impl Ingest {
         Ok(all.finish())
     }
 
+    /// Gives what [`Ingest::source_digest`] gave when it was first asked.
+    fn asked(&self) -> Result<Digest, Failure> {
+        match self.asked.get() {
+            Some(digest) => Ok(*digest),
+            None => self.source_digest().map(|digest| *self.asked.get_or_init(|| digest)),
+        }
+    }
+
     /// Gives the digest of a file's bytes, or of the names and bytes of the files of a pattern.
     fn files_digest(&self, named: &Located<String>, path: &Path) -> Result<Digest, Failure> {
         let files = trainyard_data::matching(&*self.context.io, path);
@@ -284,7 +296,7 @@ impl Step for Ingest {
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
         // A replay may do without its source: the stored table stands for it.
-        let source = match self.source_digest() {
+        let source = match self.asked() {
             Ok(digest) => digest,
             Err(_) if !self.context.is_live() => Digest::of(b""),
             Err(failure) => return Err(failure),
@@ -332,7 +344,7 @@ impl Step for Ingest {
             Mode::Live if is_database || is_object => read()?,
             Mode::Live => {
                 let ahead = self.context.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
-                let before = self.source_digest()?;
+                let before = self.asked()?;
                 match ahead {
                     Some((digest, master)) if digest == before => master,
                     _ => {

@@ -1,4 +1,4 @@
-//! Columns of a file judged while they pass by, a batch at a time, so that no column is held.
+//! Columns of a file judged while they pass by, a batch at a time, so that no column is held but one whose deviation is asked for.
 //!
 //! As long as every cell is as expected, there is no row to name: what passed is all that the result is made of. Where
 //! one is not, and for all that takes a look at several cells, the columns are read whole.

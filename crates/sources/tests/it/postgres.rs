@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trainyard_data::ReadOptions;
+use trainyard_data::{ReadOptions, type_name};
 use trainyard_judges::{PASSWORD, Postgres, postgres, shared};
 use trainyard_sources::{Error, content};
 use trainyard_spec::ColumnType;
@@ -82,6 +82,12 @@ fn every_type_comes_as_what_it_means() {
                  parameters: {least: 0, day: 0001-01-01, yes: true, no: \"f\"}";
     let again = read(&server, folder.path(), &section(query)).unwrap_or_else(|error| panic!("{}", said(&error)));
     assert_eq!(content(&again), content(&table));
+    // Held to the types that it was found to have, the table is the same.
+    let schema = table.schema();
+    let types = schema.fields().iter().map(|field| format!("{}: {}", field.name(), type_name(field.data_type())));
+    let held = format!("{}\n  types: {{{}}}", section("table: kinds"), types.collect::<Vec<_>>().join(", "));
+    let held = read(&server, folder.path(), &held).unwrap_or_else(|error| panic!("{}", said(&error)));
+    assert_eq!(content(&held), content(&table));
     // A decimal number that is declared text keeps its digits.
     let digits = format!("{}\n  types: {{vast: text, price: text}}", section("table: kinds"));
     let digits = text(&read(&server, folder.path(), &digits).unwrap());
