@@ -261,6 +261,15 @@ pub enum Error {
         /// What to do.
         help: &'static str,
     },
+    /// A range of a search holds nothing that can be chosen.
+    SearchRange {
+        /// The range.
+        spot: Spot,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        help: String,
+    },
     /// A source is no address of a table.
     Source {
         /// The value.

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::Located;
 use crate::declare::{
-    Decoder, Definitions, Record, Section, Shape, bare, boolean, choice, defaulted, integer, named, number, optional,
-    rec, record, sorted_map,
+    Decoder, Definitions, FieldInfo, Record, Section, Shape, bare, boolean, choice, defaulted, integer, named, number,
+    optional, rec, record, sorted_map,
 };
 use crate::error::Error;
 use crate::external::{LightgbmSpec, XgboostSpec};
@@ -542,8 +542,21 @@ impl EstimatorSpec {
     /// Gives every parameter by its own name, defaults included; `None` for one that sets no limit. Parameters that came
     /// with later versions are there where they are given.
     pub fn parameters(&self) -> BTreeMap<String, String> {
+        let fields = self.fields();
+        let values = self.encode();
+        let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
+        let listed = fields.iter().filter(|field| field.listed || values.contains_key(field.key));
+        listed.map(|field| (field.key.to_owned(), value(field.key))).collect()
+    }
+
+    /// Gives the names of all parameters, each with its other names.
+    pub(crate) fn parameter_names(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        self.fields().into_iter().map(|field| (field.key, field.aliases)).collect()
+    }
+
+    fn fields(&self) -> Vec<FieldInfo> {
         let mut known = Definitions::new();
-        let fields = match self {
+        match self {
             EstimatorSpec::LogisticRegression(_) => LogisticSpec::fields(&mut known),
             EstimatorSpec::Ridge { .. } => RidgeSpec::fields(&mut known),
             EstimatorSpec::Lasso(_) => LassoSpec::fields(&mut known),
@@ -553,14 +566,10 @@ impl EstimatorSpec {
             EstimatorSpec::RandomForest(_) | EstimatorSpec::ExtraTrees(_) => ForestSpec::fields(&mut known),
             EstimatorSpec::Xgboost(_) => XgboostSpec::fields(&mut known),
             EstimatorSpec::Lightgbm(_) => LightgbmSpec::fields(&mut known),
-        };
-        let values = self.encode();
-        let value = |key: &str| values.get(key).map_or_else(|| "None".to_owned(), Value::to_string);
-        let listed = fields.iter().filter(|field| field.listed || values.contains_key(field.key));
-        listed.map(|field| (field.key.to_owned(), value(field.key))).collect()
+        }
     }
 
-    fn encode(&self) -> Map<String, Value> {
+    pub(crate) fn encode(&self) -> Map<String, Value> {
         match self.clone() {
             EstimatorSpec::LogisticRegression(spec) => spec.encode(),
             EstimatorSpec::Ridge { alpha } => RidgeSpec { alpha }.encode(),
@@ -575,7 +584,7 @@ impl EstimatorSpec {
     }
 
     /// Decodes the parameters of a known estimator.
-    fn decode(name: &str, node: &Node, decoder: &mut Decoder) -> Option<EstimatorSpec> {
+    pub(crate) fn decode(name: &str, node: &Node, decoder: &mut Decoder) -> Option<EstimatorSpec> {
         Some(match name {
             LOGISTIC => EstimatorSpec::LogisticRegression(Record::decode(node, decoder)?),
             RIDGE => {

@@ -27,6 +27,7 @@ pub mod schema;
 mod source;
 mod split;
 mod tree;
+mod tune;
 mod validate;
 
 pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
@@ -55,4 +56,7 @@ pub use promote::{PromoteSpec, Stage, When};
 pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
 pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, SourceSpec, SslMode, Store, names_rows};
 pub use split::{Shares, SplitSpec, TimeSpec};
+pub use tune::{
+    Condition, Enqueued, Range, SearchPruner, SearchRange, SearchSampler, StopSpec, TuneSpec, ValidationStrategy,
+};
 pub use validate::ValidateSpec;

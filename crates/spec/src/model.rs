@@ -7,6 +7,7 @@ use crate::declare::{
 use crate::error::Error;
 use crate::estimator::{Baseline, Candidates, EstimatorSpec};
 use crate::metric::Metric;
+use crate::tune::{self, TuneSpec};
 use crate::{Located, Origin, Task};
 
 named! {
@@ -34,6 +35,8 @@ record! {
         refit: Refit = unless_given(bare(choice()), Refit::Train),
         /// The metric by which a candidate is chosen. Default: roc_auc; of several classes log_loss, in regression rmse.
         metric: Located<String> = decided(Metric),
+        /// The search for parameters of the candidates; left out, they are as they are written.
+        tune: Option<TuneSpec> = optional(rec()),
         /// How the chosen candidate's scores become probabilities; left out where its own are good enough.
         calibrate: Option<Located<CalibrateSpec>> = optional(Calibration),
         /// How predictions of the chosen model are explained; left out where nobody asks.
@@ -46,6 +49,13 @@ record! {
         /// The threads of each fit of xgboost and lightgbm, whose results may depend on it; folds and candidates are fitted
         /// side by side. Default: 1.
         engine_threads: Option<Located<u32>> = optional(integer(1, 1024)),
+    }
+    check check_model
+}
+
+fn check_model(spec: &mut ModelSpec, _: &Section<'_>, decoder: &mut Decoder) {
+    if let Some(tune) = &mut spec.tune {
+        tune::check_against(tune, &spec.candidates, decoder);
     }
 }
 

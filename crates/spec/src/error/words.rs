@@ -368,6 +368,10 @@ fn meaning(error: &Error) -> Diagnostic {
             exclusive(Diagnostic::error("spec/split-conflict", excluding(first, second)), first, second, why)
                 .help(*help)
         }
+        Error::SearchRange { spot, what, help } => {
+            let title = format!("`{}` cannot be searched: {what}", spot.path);
+            spot.origin.point(Diagnostic::error("spec/search-range", title), "this is sought").help(help.clone())
+        }
         Error::Source { spot, what, help } => {
             let diagnostic = Diagnostic::error("spec/source", what.clone());
             spot.origin.point(diagnostic, "this is the source").help(help.clone())

@@ -11,3 +11,4 @@ mod mangled;
 mod origins;
 mod record;
 mod schema;
+mod tune;
