@@ -22,7 +22,9 @@ mod shap;
 mod spread;
 
 pub use binning::{BinnedMatrix, Binning};
-pub use boosting::{BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Monotonic, Validation, boost};
+pub use boosting::{
+    BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Iteration, Monotonic, Validation, boost,
+};
 pub use calibration::{CalibrationMethod, Calibrator, IsotonicCalibrator, MulticlassCalibrator, SigmoidCalibrator};
 pub use categories::CategorySet;
 pub use ensemble::{Node, Tree, TreeEnsemble};

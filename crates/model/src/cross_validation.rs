@@ -8,7 +8,7 @@ use trainyard_data::rows::RowDigest;
 use trainyard_features::FittedFeatures;
 
 use crate::fit::stops_early;
-use crate::prepared::{Prepared, Rows};
+use crate::prepared::{Prepared, Rows, Wanted};
 use crate::progress::Part;
 use crate::report::Spread;
 use crate::train::{Course, TrainRequest, arrow, check_weights};
@@ -18,7 +18,7 @@ use crate::{Error, Estimator, folds};
 const SIDE_BY_SIDE: usize = 1_000_000;
 
 /// The key that asks for folds.
-const CROSS_VALIDATION: &str = "cross_validation: {folds: …}";
+pub(crate) const CROSS_VALIDATION: &str = "cross_validation: {folds: …}";
 
 /// What one fold gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,6 +164,18 @@ impl Course<'_> {
         part: Part,
         work: impl FnOnce(&Prepared<'_>) -> Result<T, Error>,
     ) -> Result<(Vec<usize>, FittedFeatures, T), Error> {
+        let parts = self.fold_parts(fold_of, fold, part)?;
+        let prepared = self.prepare_fold(&parts, &self.wanted)?;
+        let done = work(&prepared)?;
+        let Prepared { features, .. } = prepared;
+        Ok((parts.held.rows, features, done))
+    }
+
+    /// Gives the rows outside one fold and those of it.
+    ///
+    /// # Errors
+    /// A side without rows, or without what counts.
+    pub(crate) fn fold_parts(&self, fold_of: &[u32], fold: usize, part: Part) -> Result<FoldParts, Error> {
         let rows_where = |is_in: &dyn Fn(usize) -> bool| -> Vec<usize> {
             let rows = fold_of.iter().take(self.targets.len()).enumerate();
             rows.filter(|(_, of)| is_in(**of as usize)).map(|(row, _)| row).collect()
@@ -181,21 +193,43 @@ impl Course<'_> {
                 found: rows.len().min(train_rows.len()),
             });
         }
-        let (train_targets, held_targets) = (pick(&self.targets, &train_rows), pick(&self.targets, &rows));
-        let weights = |rows: &[usize]| self.weights.as_ref().map(|weights| pick(weights, rows));
-        let (train_weights, held_weights) = (weights(&train_rows), weights(&rows));
-        self.check_rows(&train_targets, train_weights.as_deref(), &format!("the training rows of {part}"))?;
-        check_weights(held_weights.as_deref(), &format!("the rows of {part}"))?;
-        let digests: Vec<RowDigest> = train_rows.iter().map(|row| self.digests[*row]).collect();
-        let prepared = {
-            let (train, held) = (take(self.request.train, &train_rows)?, take(self.request.train, &rows)?);
-            let train = Rows { table: &train, targets: &train_targets, weights: train_weights.as_deref() };
-            let held = Rows { table: &held, targets: &held_targets, weights: held_weights.as_deref() };
-            self.prepare(train, Some(held), &self.wanted, &digests)?
+        let side = |rows: Vec<usize>| FoldSide {
+            targets: pick(&self.targets, &rows),
+            weights: self.weights.as_ref().map(|weights| pick(weights, &rows)),
+            rows,
         };
-        let done = work(&prepared)?;
-        Ok((rows, prepared.features, done))
+        let (train, held) = (side(train_rows), side(rows));
+        self.check_rows(&train.targets, train.weights.as_deref(), &format!("the training rows of {part}"))?;
+        check_weights(held.weights.as_deref(), &format!("the rows of {part}"))?;
+        Ok(FoldParts { train, held })
     }
+
+    /// Fits features and bins on the rows outside one fold.
+    pub(crate) fn prepare_fold<'p>(&self, parts: &'p FoldParts, wanted: &Wanted) -> Result<Prepared<'p>, Error> {
+        let FoldParts { train, held } = parts;
+        let digests: Vec<RowDigest> = train.rows.iter().map(|row| self.digests[*row]).collect();
+        let (train_table, held_table) = (take(self.request.train, &train.rows)?, take(self.request.train, &held.rows)?);
+        let train = Rows { table: &train_table, targets: &train.targets, weights: train.weights.as_deref() };
+        let held = Rows { table: &held_table, targets: &held.targets, weights: held.weights.as_deref() };
+        self.prepare(train, Some(held), wanted, &digests)
+    }
+}
+
+/// The two sides of a fold.
+#[derive(Debug, Clone)]
+pub(crate) struct FoldParts {
+    /// What is fitted on.
+    pub(crate) train: FoldSide,
+    /// The fold.
+    pub(crate) held: FoldSide,
+}
+
+/// Some of the training rows, in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct FoldSide {
+    pub(crate) rows: Vec<usize>,
+    pub(crate) targets: Vec<f64>,
+    pub(crate) weights: Option<Vec<f64>>,
 }
 
 /// Gives the mean of each metric over repeats; what one repeat does not have has no mean.

@@ -36,6 +36,18 @@ impl Link {
         matches!(self, Link::Logit | Link::Softmax)
     }
 
+    /// Gives the predictions of rows whose margins lie in one list a margin: row after row.
+    pub(crate) fn of_rows(self, margins: &[Vec<f64>]) -> Vec<f64> {
+        let rows = margins.first().map_or(0, Vec::len);
+        let mut predictions = Vec::with_capacity(rows * margins.len());
+        for row in 0..rows {
+            let start = predictions.len();
+            predictions.extend(margins.iter().map(|margins| margins[row]));
+            self.apply(&mut predictions[start..]);
+        }
+        predictions
+    }
+
     /// Replaces the margins of a row.
     fn apply(self, margins: &mut [f64]) {
         match self {

@@ -1,13 +1,14 @@
 //! One fit of one estimator.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use trainyard_engines::Engines;
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{
-    BoostingParameters, CategoryParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, LinearModel,
-    LogisticParameters, Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net, grow_forest,
-    logistic_regression, multinomial_regression, ridge,
+    BoostingParameters, CategoryParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, Iteration,
+    LinearModel, LogisticParameters, Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net,
+    grow_forest, logistic_regression, multinomial_regression, ridge,
 };
 use trainyard_spec::{
     BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, LassoSpec, Located, Loss, MaxFeatures,
@@ -34,6 +35,9 @@ pub(crate) struct Fitted {
     pub(crate) native: Option<Native>,
 }
 
+/// Hears how many iterations there are, with what gives the predictions of the held rows; gives false to stop.
+pub(crate) type Watch<'a> = dyn Fn(usize, &dyn Fn() -> Vec<f64>) -> bool + Sync + 'a;
+
 /// A candidate and where its fit belongs.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
@@ -47,6 +51,8 @@ pub(crate) struct Job<'a> {
     /// The number of trees where folds have found it: then nothing stops early.
     pub(crate) trees: Option<usize>,
     pub(crate) progress: &'a Report<'a>,
+    /// Hears what boosted trees predict of the held rows after each iteration, and may stop them.
+    pub(crate) watch: Option<&'a Watch<'a>>,
     /// The external engines.
     pub(crate) engines: &'a Engines,
     /// The threads of a fit of theirs.
@@ -201,9 +207,10 @@ impl Job<'_> {
         let held_weights = rows.held.as_ref().and_then(|held| weights.of(held.targets, held.weights));
         let held =
             held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held_weights.as_deref() });
-        let report = |done: usize, of: usize, loss: f64| {
-            let loss = Some(loss);
-            (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
+        let report = |at: &Iteration<'_>| {
+            let (done, of, loss) = (at.done, at.of, Some(at.loss));
+            let goes_on = self.watch.is_none_or(|watch| watch(done, &|| link.of_rows(at.held)));
+            goes_on && (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss })
         };
         let (targets, weights) = (rows.train.targets, weights.of(rows.train.targets, rows.train.weights));
         let weights = weights.as_deref();
@@ -256,7 +263,7 @@ impl Job<'_> {
         Ok(names.iter().map(direction).collect())
     }
 
-    fn binned<'r>(&self, rows: &'r Prepared<'_>, max_bins: usize) -> Result<&'r Binned, Error> {
+    fn binned(&self, rows: &Prepared<'_>, max_bins: usize) -> Result<Arc<Binned>, Error> {
         let allowed = "one that bins were made for";
         let refused = trainyard_learn::Error::Parameter { name: "max_bins", value: max_bins as f64, allowed };
         rows.binned(max_bins).ok_or_else(|| self.failed(refused))

@@ -1,6 +1,7 @@
 //! The rows of one fit: features, targets and bins, made once and shared by all candidates.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use trainyard_engines::{Engine, Kept};
@@ -61,7 +62,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) held: Option<Part<'a>>,
     /// What external engines hold of these rows.
     pub(crate) kept: Kept,
-    binned: BTreeMap<usize, Binned>,
+    /// By `max_bins`; those that nobody announced are made once somebody asks.
+    binned: Mutex<BTreeMap<usize, Arc<Binned>>>,
 }
 
 /// Features and targets of some rows.
@@ -78,6 +80,13 @@ pub(crate) struct Binned {
     pub(crate) binning: Binning,
     pub(crate) train: BinnedMatrix,
     pub(crate) held: Option<BinnedMatrix>,
+}
+
+impl Binned {
+    fn new(max_bins: usize, train: &Part<'_>, held: Option<&Part<'_>>, categories: &[Option<usize>]) -> Binned {
+        let binning = Binning::fit_mixed(&train.matrix(), max_bins, |column| categories[column].is_some());
+        Binned { train: binning.apply(&train.matrix()), held: held.map(|held| binning.apply(&held.matrix())), binning }
+    }
 }
 
 impl Part<'_> {
@@ -105,16 +114,8 @@ impl<'a> Prepared<'a> {
         };
         let held = held.map(part).transpose()?;
         let categories = features.categories();
-        let bin = |max_bins: &usize| {
-            let binning = Binning::fit_mixed(&train.matrix(), *max_bins, |column| categories[column].is_some());
-            let binned = Binned {
-                train: binning.apply(&train.matrix()),
-                held: held.as_ref().map(|held| binning.apply(&held.matrix())),
-                binning,
-            };
-            (*max_bins, binned)
-        };
-        let binned = wanted.bins.iter().map(bin).collect();
+        let bin = |max_bins: &usize| (*max_bins, Arc::new(Binned::new(*max_bins, &train, held.as_ref(), &categories)));
+        let binned = Mutex::new(wanted.bins.iter().map(bin).collect());
         if !wanted.values {
             train.table.columns = Vec::new();
         }
@@ -122,8 +123,18 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { features, train, held, kept, binned })
     }
 
-    /// Gives the bins that were made for `max_bins`.
-    pub(crate) fn binned(&self, max_bins: usize) -> Option<&Binned> {
-        self.binned.get(&max_bins)
+    /// Gives the bins of `max_bins`; none that were not announced where the values are not kept.
+    pub(crate) fn binned(&self, max_bins: usize) -> Option<Arc<Binned>> {
+        let known = |max_bins| self.binned.lock().unwrap_or_else(PoisonError::into_inner).get(&max_bins).cloned();
+        if let Some(binned) = known(max_bins) {
+            return Some(binned);
+        }
+        if self.train.table.columns.is_empty() {
+            return None;
+        }
+        // Not under the lock: a thread of the pool that waits for its part of the work may take up another fit.
+        let made = Arc::new(Binned::new(max_bins, &self.train, self.held.as_ref(), &self.features.categories()));
+        let mut binned = self.binned.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(binned.entry(max_bins).or_insert(made)))
     }
 }

@@ -182,6 +182,7 @@ impl<'a> Course<'a> {
             seed: request.spec.seed.value,
             trees,
             progress: request.progress,
+            watch: None,
             engines: request.engines,
             engine_threads: request.spec.engine_threads.as_ref().map_or(1, |threads| threads.value),
         }

@@ -89,9 +89,8 @@ fn boosting(mut train: Numbers) -> Told {
     let parameters = deep();
     let binning = Binning::fit(&train.matrix(), parameters.max_bins);
     let binned = binning.apply(&train.matrix());
-    let fit =
-        boost(&binned, &binning, train.targets(), None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| true)
-            .map_err(words_of)?;
+    let fit = boost(&binned, &binning, train.targets(), None, &parameters, Objective::BinaryLogLoss, None, &|_| true)
+        .map_err(words_of)?;
     let seconds = started.elapsed().as_secs_f64();
     let margins = fit.ensemble().predict_margin(&test.matrix());
     let auc = metrics::roc_auc(test.targets(), &margins).map_err(words_of)?;
@@ -115,8 +114,8 @@ fn folds(numbers: &Numbers) -> Told {
     let fit = |number: usize| -> Result<f64, String> {
         let (train, held, binning, binned) = &parts[number % FOLDS];
         let objective = Objective::BinaryLogLoss;
-        let fit = boost(binned, binning, train.targets(), None, &parameters, objective, None, &|_, _, _| true)
-            .map_err(words_of)?;
+        let fit =
+            boost(binned, binning, train.targets(), None, &parameters, objective, None, &|_| true).map_err(words_of)?;
         metrics::roc_auc(held.targets(), &fit.ensemble().predict_margin(&held.matrix())).map_err(words_of)
     };
     let scores = (0..FITS).into_par_iter().map(fit).collect::<Result<Vec<f64>, String>>()?;
@@ -145,8 +144,8 @@ fn shap(numbers: &Numbers) -> Told {
     let binning = Binning::fit(&matrix, parameters.max_bins);
     let binned = binning.apply(&matrix);
     let objective = Objective::BinaryLogLoss;
-    let fit = boost(&binned, &binning, numbers.targets(), None, &parameters, objective, None, &|_, _, _| true)
-        .map_err(words_of)?;
+    let fit =
+        boost(&binned, &binning, numbers.targets(), None, &parameters, objective, None, &|_| true).map_err(words_of)?;
     let started = Instant::now();
     let contributions =
         TreeExplainer::new(fit.ensemble()).and_then(|explainer| explainer.contributions(&matrix)).map_err(words_of)?;

@@ -57,7 +57,7 @@ impl BoostingFit {
 ///
 /// `binning` is the one that binned `train` and `validation`. The base score is the log-odds or mean of the targets; of a
 /// class the logarithm of its share. An iteration grows one tree a margin, all from the gradients before it (Friedman:
-/// "Greedy function approximation", 2001, section 4.6). `progress(done, of, train_loss)` is called after each iteration;
+/// "Greedy function approximation", 2001, section 4.6). `progress` is called after each iteration;
 /// the fit ends when it gives false. Missing values go to the side that lowers the loss more; where a node saw none, to
 /// the side with more rows.
 ///
@@ -80,7 +80,7 @@ pub fn boost(
     parameters: &BoostingParameters,
     objective: Objective,
     validation: Option<Validation<'_>>,
-    progress: &(dyn Fn(usize, usize, f64) -> bool + Sync),
+    progress: &(dyn Fn(&Iteration<'_>) -> bool + Sync),
 ) -> Result<BoostingFit, Error> {
     parameters.check(validation.is_some())?;
     if let Objective::Quantile { quantile: value } = objective
@@ -145,7 +145,8 @@ pub fn boost(
         if let Some((rows, margins)) = &watched {
             fit.validation_loss.push(gradients::mean_loss(objective, margins, rows.targets, rows.weights));
         }
-        if !progress(iteration + 1, parameters.max_iter, loss) {
+        let held = watched.as_ref().map_or(&[][..], |(_, margins)| margins.as_slice());
+        if !progress(&Iteration { done: iteration + 1, of: parameters.max_iter, loss, held }) {
             return Err(Error::Stopped { iterations: iteration + 1 });
         }
         if let (true, Some(&loss)) = (parameters.early_stopping, fit.validation_loss.last()) {
@@ -157,6 +158,19 @@ pub fn boost(
         }
     }
     fit.finish(train.columns(), &bases, parameters.early_stopping)
+}
+
+/// How far a fit is.
+#[derive(Debug, Clone, Copy)]
+pub struct Iteration<'a> {
+    /// The iterations so far.
+    pub done: usize,
+    /// The most that there may be.
+    pub of: usize,
+    /// The mean loss on the training rows.
+    pub loss: f64,
+    /// The margins of the validation rows, one list a margin; empty without such rows.
+    pub held: &'a [Vec<f64>],
 }
 
 /// Rows that watch a fit.

@@ -14,7 +14,7 @@ pub(crate) fn fit(
 ) -> (Binning, BinnedMatrix, BoostingFit) {
     let binning = Binning::fit(&table.matrix(), parameters.max_bins);
     let binned = binning.apply(&table.matrix());
-    let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, None, &|_, _, _| true);
+    let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, None, &|_| true);
     (binning, binned, fit.expect("a fit"))
 }
 
@@ -151,7 +151,7 @@ fn weights_count_as_copies() {
     let binning = Binning::fit(&table.matrix(), 255);
     let run = |table: &Table, weights: Option<&[f64]>| {
         let binned = binning.apply(&table.matrix());
-        boost(&binned, &binning, &table.targets, weights, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| true)
+        boost(&binned, &binning, &table.targets, weights, &parameters, Objective::BinaryLogLoss, None, &|_| true)
             .expect("a fit")
     };
     let (weighted, copied) = (run(&table, Some(&weights)), run(&copied, None));
@@ -169,7 +169,7 @@ fn a_class_that_weighs_next_to_nothing_still_counts() {
     for light in [0.0, 1.0] {
         let weights: Vec<f64> = table.targets.iter().map(|target| if *target == light { 1e-20 } else { 1.0 }).collect();
         let (weights, objective) = (Some(weights.as_slice()), Objective::BinaryLogLoss);
-        let fit = boost(&binned, &binning, &table.targets, weights, &few_trees(), objective, None, &|_, _, _| true);
+        let fit = boost(&binned, &binning, &table.targets, weights, &few_trees(), objective, None, &|_| true);
         assert!(fit.unwrap().train_loss.iter().all(|loss| loss.is_finite()), "class {light}");
     }
 }
@@ -184,8 +184,8 @@ fn early_stopping_keeps_the_best_trees() {
     let parameters = BoostingParameters { early_stopping: true, n_iter_no_change: 5, ..BoostingParameters::default() };
     let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
     let objective = Objective::BinaryLogLoss;
-    let fit = boost(&binned, &binning, &train.targets, None, &parameters, objective, validation, &|_, _, _| true)
-        .expect("a fit");
+    let fit =
+        boost(&binned, &binning, &train.targets, None, &parameters, objective, validation, &|_| true).expect("a fit");
     assert_eq!(fit.ensemble().trees().len(), fit.best_iteration);
     assert!(fit.validation_loss.len() < 100);
     let lowest = fit.validation_loss.iter().copied().fold(f64::INFINITY, f64::min);
@@ -224,7 +224,7 @@ fn bad_input_is_a_typed_error() {
     let binning = Binning::fit(&table.matrix(), 255);
     let binned = binning.apply(&table.matrix());
     let run = |targets: &[f64], weights: Option<&[f64]>, parameters: &BoostingParameters| {
-        boost(&binned, &binning, targets, weights, parameters, Objective::BinaryLogLoss, None, &|done, _, _| done < 3)
+        boost(&binned, &binning, targets, weights, parameters, Objective::BinaryLogLoss, None, &|at| at.done < 3)
             .expect_err("an error")
     };
     let usual = BoostingParameters::default();
@@ -247,11 +247,10 @@ fn bad_input_is_a_typed_error() {
     assert!(matches!(run(&table.targets, None, &usual), Error::Stopped { iterations: 3 }));
     let wild = BoostingParameters { learning_rate: 1e300, ..usual.clone() };
     let numbers: Vec<f64> = table.targets.iter().map(|target| target * 1e100).collect();
-    let diverged = boost(&binned, &binning, &numbers, None, &wild, Objective::SquaredError, None, &|_, _, _| true);
+    let diverged = boost(&binned, &binning, &numbers, None, &wild, Objective::SquaredError, None, &|_| true);
     assert!(matches!(diverged, Err(Error::Parameter { name: "learning_rate", .. })));
     let nothing = Matrix::new(vec![&[], &[], &[]], 0);
-    let empty =
-        boost(&binning.apply(&nothing), &binning, &[], None, &usual, Objective::SquaredError, None, &|_, _, _| true);
+    let empty = boost(&binning.apply(&nothing), &binning, &[], None, &usual, Objective::SquaredError, None, &|_| true);
     assert!(matches!(empty, Err(Error::Empty { .. })));
     let message = Error::OneClass { operation: "gradient boosting", class: 1.0 }.diagnostic();
     assert_eq!(message.code, "learn/one-class");

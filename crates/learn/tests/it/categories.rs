@@ -44,7 +44,7 @@ pub(crate) fn fit(
 ) -> (Binning, BoostingFit) {
     let binning = Binning::fit_mixed(&table.matrix(), parameters.max_bins, |column| categorical.contains(&column));
     let binned = binning.apply(&table.matrix());
-    let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, None, &|_, _, _| true);
+    let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, None, &|_| true);
     (binning, fit.expect("a fit"))
 }
 
@@ -113,9 +113,8 @@ fn no_two_sets_gain_more_than_those_that_are_found() {
             let parameters = BoostingParameters { l2_regularization: l2, ..stump(categories) };
             let binning = Binning::fit_mixed(&table.matrix(), 2, |_| true);
             let (binned, objective) = (binning.apply(&table.matrix()), Objective::SquaredError);
-            let fit =
-                boost(&binned, &binning, &table.targets, Some(&weights), &parameters, objective, None, &|_, _, _| true)
-                    .expect("a fit");
+            let fit = boost(&binned, &binning, &table.targets, Some(&weights), &parameters, objective, None, &|_| true)
+                .expect("a fit");
             let tree = &fit.ensemble().trees()[0];
             let root = &tree.nodes()[0];
             let all = |set: u32| l2 == 0.0 || set.count_ones() == 1;
@@ -292,7 +291,7 @@ fn reported_losses_are_those_of_the_predictions() {
         let (binned, held) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
         let validation = Some(Validation { matrix: &held, targets: &held_out.targets, weights: None });
         let objective = Objective::BinaryLogLoss;
-        let fit = boost(&binned, &binning, &table.targets, None, &parameters, objective, validation, &|_, _, _| true)
+        let fit = boost(&binned, &binning, &table.targets, None, &parameters, objective, validation, &|_| true)
             .expect("a fit");
         let ensemble = fit.ensemble();
         let loss = |table: &Table| {

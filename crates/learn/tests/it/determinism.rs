@@ -27,7 +27,7 @@ fn boosting() {
         let binning = Binning::fit(&table.matrix(), 255);
         let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
         let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
-        let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_, _, _| true)
+        let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_| true)
             .expect("a fit");
         let text = serde_json::to_string(&fit.ensemble()).expect("JSON");
         (text, bits(&fit.train_loss), bits(&fit.validation_loss), bits(&fit.ensemble().predict_margin(&table.matrix())))
@@ -57,9 +57,7 @@ fn boosting_of_flags_beside_a_constant() {
     let binned = binning.apply(&table.matrix());
     same("boosting of flags", || {
         let fit =
-            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| {
-                true
-            });
+            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_| true);
         let fit = fit.expect("a fit");
         let leaves = fit.ensemble().trees().iter().filter(|tree| tree.nodes().len() == 1).count();
         assert!(leaves > 0 && leaves < 12, "{leaves} trees without a split");
@@ -76,9 +74,7 @@ fn boosting_of_many_columns() {
     let binned = binning.apply(&table.matrix());
     same("boosting of many columns", || {
         let fit =
-            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_, _, _| {
-                true
-            });
+            boost(&binned, &binning, &table.targets, None, &parameters, Objective::BinaryLogLoss, None, &|_| true);
         serde_json::to_string(&fit.expect("a fit").ensemble()).expect("JSON")
     });
 }
@@ -119,17 +115,9 @@ fn losses_where_one_thread_becomes_several() {
                     Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
                 let parameters =
                     BoostingParameters { max_iter: 3, max_bins: 32, early_stopping: true, ..Default::default() };
-                let fit = boost(
-                    &binned,
-                    &binning,
-                    &train.targets,
-                    weights,
-                    &parameters,
-                    objective,
-                    validation,
-                    &|_, _, _| true,
-                )
-                .expect("a fit");
+                let fit =
+                    boost(&binned, &binning, &train.targets, weights, &parameters, objective, validation, &|_| true)
+                        .expect("a fit");
                 assert_eq!((fit.train_loss.len(), fit.validation_loss.len()), (3, 3));
                 (bits(&fit.train_loss), bits(&fit.validation_loss), fit.ensembles)
             });
@@ -146,7 +134,7 @@ fn wide_boosting() {
         let binned = binning.apply(&table.matrix());
         let parameters = BoostingParameters { max_iter: 4, ..BoostingParameters::default() };
         let objective = Objective::BinaryLogLoss;
-        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true).expect("a fit")
+        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_| true).expect("a fit")
     });
 }
 
@@ -261,7 +249,7 @@ fn a_fit_on_copied_columns_is_the_same() {
         let binning = Binning::fit(matrix, 64);
         let parameters = BoostingParameters { max_iter: 3, ..BoostingParameters::default() };
         let objective = Objective::BinaryLogLoss;
-        boost(&binning.apply(matrix), &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true)
+        boost(&binning.apply(matrix), &binning, &table.targets, None, &parameters, objective, None, &|_| true)
             .expect("a fit")
     };
     // Of two equal columns the first is always chosen.

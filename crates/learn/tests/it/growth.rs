@@ -130,7 +130,7 @@ fn rows_weighed_by_class_are_those_of_scikit_learn() {
     let binned = binning.apply(&table.matrix());
     let parameters = BoostingParameters { max_iter: 10, ..BoostingParameters::default() };
     let (weights, objective) = (Some(weights.as_slice()), Objective::BinaryLogLoss);
-    let fit = boost(&binned, &binning, &table.targets, weights, &parameters, objective, None, &|_, _, _| true);
+    let fit = boost(&binned, &binning, &table.targets, weights, &parameters, objective, None, &|_| true);
     let ours = fit.expect("a fit").ensemble().predict_margin(&table.matrix());
     let difference = largest_difference(&ours, &theirs);
     assert!(difference < 1e-5, "{difference}");
@@ -199,7 +199,7 @@ fn directions_that_cannot_be_kept_are_refused() {
     let run = |columns: usize, objective| {
         let monotonic_cst = vec![Monotonic::Increase; columns];
         let parameters = BoostingParameters { max_iter: 1, monotonic_cst, ..BoostingParameters::default() };
-        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true)
+        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_| true)
     };
     assert!(matches!(run(2, Objective::SquaredError), Err(Error::Columns { expected: 3, got: 2, .. })));
     for objective in
@@ -211,7 +211,7 @@ fn directions_that_cannot_be_kept_are_refused() {
     }
     let wild = BoostingParameters { reg_alpha: -1.0, ..BoostingParameters::default() };
     let objective = Objective::SquaredError;
-    let refused = boost(&binned, &binning, &table.targets, None, &wild, objective, None, &|_, _, _| true);
+    let refused = boost(&binned, &binning, &table.targets, None, &wild, objective, None, &|_| true);
     assert!(matches!(refused, Err(Error::Parameter { name: "reg_alpha", .. })));
 }
 
@@ -225,7 +225,7 @@ fn categories_have_no_direction() {
         let monotonic_cst = (0..table.columns.len()).map(way).collect();
         let parameters = BoostingParameters { max_iter: 1, monotonic_cst, ..BoostingParameters::default() };
         let objective = Objective::SquaredError;
-        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true)
+        boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_| true)
     };
     let said = "gradient boosting cannot keep `monotonic_cst` on a column of categories, which have no order";
     assert_eq!(run(categorical[0]).expect_err("an error").to_string(), said);

@@ -253,7 +253,7 @@ fn boosted(table: &Table, classes: usize, parameters: &BoostingParameters, weigh
     let binning = Binning::fit(&table.matrix(), parameters.max_bins);
     let binned = binning.apply(&table.matrix());
     let objective = Objective::MulticlassLogLoss { classes };
-    boost(&binned, &binning, &table.targets, weights, parameters, objective, None, &|_, _, _| true).expect("a fit")
+    boost(&binned, &binning, &table.targets, weights, parameters, objective, None, &|_| true).expect("a fit")
 }
 
 fn probabilities(fit: &BoostingFit, matrix: &Matrix<'_>) -> Vec<f64> {
@@ -345,7 +345,7 @@ fn the_loss_is_that_of_the_probabilities() {
     let parameters = BoostingParameters { max_iter: 12, ..Default::default() };
     let objective = Objective::MulticlassLogLoss { classes: 4 };
     let validation = Validation { matrix: &watched, targets: &held.targets, weights: Some(&weights) };
-    let fit = boost(&binned, &binning, &train.targets, None, &parameters, objective, Some(validation), &|_, _, _| true)
+    let fit = boost(&binned, &binning, &train.targets, None, &parameters, objective, Some(validation), &|_| true)
         .expect("a fit");
     let loss = |table: &Table| {
         metrics::by_name(
@@ -380,7 +380,7 @@ fn a_class_without_rows_is_refused() {
     let binned = binning.apply(&table.matrix());
     let objective = Objective::MulticlassLogLoss { classes: 5 };
     let parameters = BoostingParameters::default();
-    let fit = boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_, _, _| true);
+    let fit = boost(&binned, &binning, &table.targets, None, &parameters, objective, None, &|_| true);
     no_rows(fit.expect_err("a refusal"));
     assert_eq!(objective.margins(), 5);
 }

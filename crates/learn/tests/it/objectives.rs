@@ -70,7 +70,7 @@ fn fitted(
 ) -> TreeEnsemble {
     let binning = Binning::fit(&table.matrix(), 255);
     let binned = binning.apply(&table.matrix());
-    let fit = boost(&binned, &binning, &table.targets, weights, parameters, objective, None, &|_, _, _| true);
+    let fit = boost(&binned, &binning, &table.targets, weights, parameters, objective, None, &|_| true);
     fit.expect("a fit").ensembles.swap_remove(0)
 }
 
@@ -226,7 +226,7 @@ fn targets_and_quantiles_outside_their_range_are_refused() {
     let binned = binning.apply(&table.matrix());
     let run = |targets: &[f64], weights: Option<&[f64]>, objective| {
         let parameters = BoostingParameters { max_iter: 1, ..BoostingParameters::default() };
-        boost(&binned, &binning, targets, weights, &parameters, objective, None, &|_, _, _| true).expect_err("an error")
+        boost(&binned, &binning, targets, weights, &parameters, objective, None, &|_| true).expect_err("an error")
     };
     let mut negative = vec![1.0; 50];
     negative[7] = -0.5;

@@ -8,6 +8,7 @@ mod comparison;
 mod corpus;
 mod decision;
 mod explain;
+mod fold_scorer;
 mod folder;
 mod given;
 mod held_out;

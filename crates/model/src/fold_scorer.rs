@@ -1,0 +1,117 @@
+//! Scores of many settings of an estimator on the same folds, whose features and bins are made once.
+
+use rayon::prelude::*;
+use trainyard_learn::metrics::Scored;
+use trainyard_spec::EstimatorSpec;
+
+use crate::cross_validation::{CROSS_VALIDATION, FoldParts};
+use crate::fit::Watch;
+use crate::prepared::{Prepared, Wanted};
+use crate::progress::Part;
+use crate::train::{Course, TrainRequest};
+use crate::{Error, folds};
+
+/// The folds of a search.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchFolds<'a> {
+    /// Into how many folds train is cut.
+    pub folds: usize,
+    /// Whether only the first of them judges.
+    pub holdout: bool,
+    /// The metric.
+    pub metric: &'a str,
+    /// Every candidate that will be scored, as it is written, and whether its `max_bins` is one of the things that change.
+    pub candidates: &'a [(&'a str, &'a EstimatorSpec, bool)],
+}
+
+/// Features and bins of every fold, on which settings are scored.
+pub struct FoldScorer<'a> {
+    course: Course<'a>,
+    folds: Vec<(&'a FoldParts, Prepared<'a>)>,
+    of: usize,
+    metric: &'a str,
+}
+
+/// Does work with the folds of the training rows, on each of which everything is fitted that no setting changes.
+///
+/// The folds are those by which [`crate::train`] cross-validates, where they are as many.
+///
+/// # Errors
+/// See [`Error`]: what can be seen of rows, folds and candidates before anything is fitted.
+pub fn with_folds<T>(
+    request: &TrainRequest<'_>,
+    search: &SearchFolds<'_>,
+    work: impl FnOnce(&FoldScorer<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let candidates: Vec<(&str, &EstimatorSpec)> =
+        search.candidates.iter().map(|(name, spec, _)| (*name, *spec)).collect();
+    let course = Course::new(request, candidates, search.folds)?;
+    let mut wanted = Wanted::by(search.candidates.iter().map(|(_, spec, _)| *spec));
+    // Bins that nobody can name beforehand are made of the values.
+    wanted.values |= search.candidates.iter().any(|(.., changes)| *changes);
+    let seed = folds::seed(request, 0);
+    let fold_of = folds::assign(request, &course.targets, &course.digests, search.folds, seed, CROSS_VALIDATION)?;
+    let judging = if search.holdout { 1 } else { search.folds };
+    let part = |fold: usize| Part::Fold { fold, of: search.folds };
+    let parts: Vec<FoldParts> =
+        (0..judging).map(|fold| course.fold_parts(&fold_of, fold, part(fold))).collect::<Result<_, Error>>()?;
+    let prepared: Vec<Result<Prepared<'_>, Error>> =
+        parts.par_iter().map(|parts| course.prepare_fold(parts, &wanted)).collect();
+    let prepared = prepared.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let folds = parts.iter().zip(prepared).collect();
+    work(&FoldScorer { course, folds, of: search.folds, metric: search.metric })
+}
+
+/// The iterations after which boosted trees say how good they are: 5, 10, 20, 40 …
+fn is_told(iterations: usize) -> bool {
+    iterations % 5 == 0 && (iterations / 5).is_power_of_two()
+}
+
+impl FoldScorer<'_> {
+    /// Gives the number of folds that judge.
+    pub fn folds(&self) -> usize {
+        self.folds.len()
+    }
+
+    /// Fits an estimator outside one fold and gives the metric on the fold's rows.
+    ///
+    /// `hear` is told on the way how good boosted trees of our own are after 5, 10, 20, 40 … iterations, and stops the fit
+    /// by giving false; `progress` is asked after every iteration of any estimator that has some. The fit runs on the
+    /// current `rayon` pool.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Stopped`] where either gave false.
+    pub fn score(
+        &self,
+        name: &str,
+        spec: &EstimatorSpec,
+        fold: usize,
+        hear: Option<&(dyn Fn(usize, f64) -> bool + Sync)>,
+        progress: &crate::Report<'_>,
+    ) -> Result<f64, Error> {
+        let (parts, prepared) = &self.folds[fold];
+        let weights = parts.held.weights.as_deref();
+        let metric = |predictions: &[f64]| {
+            let (task, threshold) = (self.course.task(), self.course.request.spec.threshold.value.fixed());
+            Scored { task, targets: &parts.held.targets, predictions, weights, threshold }.metric(self.metric)
+        };
+        let watch = |iterations: usize, predictions: &dyn Fn() -> Vec<f64>| match hear {
+            Some(hear) if is_told(iterations) => {
+                // What cannot be measured is told at the end.
+                metric(&predictions()).map_or(true, |value| hear(iterations, value))
+            }
+            Some(_) | None => true,
+        };
+        let watch: &Watch<'_> = &watch;
+        let mut job = self.course.job(name, spec, Part::Fold { fold, of: self.of }, None);
+        job.watch = hear.is_some().then_some(watch);
+        job.progress = progress;
+        let fitted = job.fit(prepared)?;
+        let held = prepared.held.as_ref().map(|held| fitted.estimator.predict(&held.matrix()));
+        metric(&held.unwrap_or_default()).map_err(|error| Error::Learn {
+            candidate: name.to_owned(),
+            part: "metrics".into(),
+            error,
+        })
+    }
+}
