@@ -23,6 +23,8 @@ pub enum Error {
     NameTwice(String),
     /// A parameter whose condition names no choice of a parameter before it.
     Condition(String),
+    /// A grid over a parameter whose range has no steps.
+    WithoutSteps(String),
 }
 
 impl std::error::Error for Error {}
@@ -39,6 +41,7 @@ impl fmt::Display for Error {
             Error::ChoiceTwice(choice) => write!(f, "the choice {choice} is there twice"),
             Error::NameTwice(name) => write!(f, "the parameter {name} is there twice"),
             Error::Condition(name) => write!(f, "the condition of {name} names no choice of a parameter before it"),
+            Error::WithoutSteps(name) => write!(f, "the range of {name} has no steps, which a grid needs"),
         }
     }
 }

@@ -7,9 +7,11 @@
 //! Never: an estimator, a table, a clock, a file system.
 
 mod error;
+mod samplers;
 mod space;
 mod study;
 
 pub use error::Error;
+pub use samplers::{Grid, QuasiRandom, Random, Sampler, Tpe};
 pub use space::{Distribution, Group, Parameter, Space, Value, When};
 pub use study::{Direction, Report, State, Study, Trial, Values};
