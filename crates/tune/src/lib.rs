@@ -6,12 +6,32 @@
 //!
 //! Never: an estimator, a table, a clock, a file system.
 
+mod batch;
+mod differences;
 mod error;
+mod objective;
+mod problem;
+mod record;
+mod run;
 mod samplers;
+mod significance;
 mod space;
+mod stopping;
+mod student;
 mod study;
+mod warm;
 
+pub mod pruners;
+
+pub use differences::Difference;
 pub use error::Error;
+pub use objective::{Ended, Objective};
+pub use problem::{Damage, StudyError};
+pub use record::{Record, Stopped};
+pub use run::{Event, Outcome, Plan, Suggest, Watch, run};
+pub use significance::{Paired, paired};
 pub use samplers::{Grid, QuasiRandom, Random, Sampler, Tpe};
 pub use space::{Distribution, Group, Parameter, Space, Value, When};
+pub use stopping::Rule;
 pub use study::{Direction, Report, State, Study, Trial, Values};
+pub use warm::Warm;
