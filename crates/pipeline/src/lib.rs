@@ -18,6 +18,7 @@ mod session;
 mod sink;
 mod steps;
 mod stores;
+mod studies;
 mod verify;
 
 pub use doctor::{Examination, Finding, Health, examine};
@@ -31,5 +32,6 @@ pub use predict::{Predictions, predict};
 pub use project::Request;
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
+pub use studies::{Studies, studies, study_of_file};
 pub use trainyard_sources::Runtime;
 pub use verify::{Replay, Verified, VerifyReport, verify};

@@ -109,8 +109,10 @@ record! {
         by: Option<Located<f64>> = optional(number().at_least(0.0)),
         /// The best trial is at least so good.
         reaches: Option<Located<f64>> = optional(number()),
-        /// So many trials have failed in a row.
-        failures: Option<Located<u32>> = optional(integer(1, 1_000_000)),
+        /// More than this share of the trials failed, once there are ten. Default: 1, never.
+        failed_share: Option<Located<f64>> = optional(number().at_least(0.0).below(1.0)),
+        /// What can still be gained is less than what the folds can tell apart; asked from twenty trials on.
+        no_progress: Option<bool> = optional(bare(boolean())),
     }
     check check_stop
 }

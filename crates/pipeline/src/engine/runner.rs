@@ -260,7 +260,7 @@ impl Running {
         sender: mpsc::Sender<Message>,
         is_last: bool,
     ) -> Option<Message> {
-        let running = Arc::clone(self);
+        let (running, with_pool) = (Arc::clone(self), Arc::clone(self));
         let scope = Scope {
             step: step.name(),
             reads: step.reads(),
@@ -269,6 +269,7 @@ impl Running {
             reporter: Arc::clone(&self.engine.reporter),
             cancel: self.engine.cancel.clone(),
             log: Arc::new(move || running.log()),
+            pool: Arc::new(move || with_pool.pool()),
         };
         let started = Instant::now();
         let found = guarded(step.name(), || self.look_up(&**step, &scope));

@@ -17,6 +17,7 @@ pub struct Scope {
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) cancel: Cancel,
     pub(super) log: Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>,
+    pub(super) pool: Arc<dyn Fn() -> Result<Arc<rayon::ThreadPool>, Failure> + Send + Sync>,
 }
 
 impl Scope {
@@ -54,6 +55,16 @@ impl Scope {
     /// [`Step::logs_first`]: super::Step::logs_first
     pub fn log(&self) -> Result<(), Failure> {
         (self.log)()
+    }
+
+    /// Gives the threads to compute with, for a step that does not run on them itself ([`Step::computes`]).
+    ///
+    /// [`Step::computes`]: super::Step::computes
+    ///
+    /// # Errors
+    /// They cannot be started.
+    pub fn pool(&self) -> Result<Arc<rayon::ThreadPool>, Failure> {
+        (self.pool)()
     }
 
     /// Stores bytes and gives their digest, for the step's output.

@@ -30,11 +30,11 @@ impl Step for Baseline {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(baseline_inputs(&self.0, &["calibrate", "explain"]))
+        Ok(baseline_inputs(&self.0, &["calibrate", "explain", "tune"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
-        let (trained, folder) = fit(&self.0, scope, train_baseline)?;
+        let (trained, folder) = fit(&self.0, scope, &self.0.resolved.model.spec, train_baseline)?;
         let mut output = stored(scope, &trained, &folder)?;
         let what = trained.model.estimator_name.replace('_', " ");
         output.headline = (what, format!("{} features", trained.model.features.names().len()));

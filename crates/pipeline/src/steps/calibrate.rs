@@ -8,6 +8,7 @@ use trainyard_model::{Model, Trained, calibrate};
 
 use super::context::{Context, json as parse, model_reads, to_json};
 use super::training::{measured, store_open_form, stored_model, training_inputs, training_reads, with_training};
+use super::tune::{tuned, tuned_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 use crate::report::figure;
@@ -21,6 +22,7 @@ impl Step for Calibrate {
 
     fn reads(&self) -> Vec<Read> {
         let mut reads = training_reads(&self.0);
+        reads.extend(tuned_reads(&self.0));
         reads.extend(model_reads("train"));
         reads.push(Read::new("train", "report"));
         reads
@@ -31,12 +33,12 @@ impl Step for Calibrate {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(training_inputs(&self.0, &["explain"]))
+        Ok(training_inputs(&self.0, &["explain", "tune"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let (model, _) = self.0.model(scope, "train")?;
-        let calibrated = with_training(&self.0, scope, |request| calibrate(request, model))?;
+        let calibrated = with_training(&self.0, scope, &tuned(&self.0, scope)?, |request| calibrate(request, model))?;
         let report = &calibrated.report;
         let trained =
             Trained { model: calibrated.model, report: parse(&scope.read("train", "report")?)?, native: None };

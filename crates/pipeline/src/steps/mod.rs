@@ -12,9 +12,11 @@ mod gate;
 mod ingest;
 mod promote;
 mod resolve;
+mod search;
 mod split;
 mod train;
 mod training;
+mod tune;
 mod validate;
 
 use std::sync::Arc;
@@ -24,12 +26,13 @@ use trainyard_diagnostics::Diagnostic;
 pub(crate) use context::{Context, Mode};
 pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
+pub(crate) use tune::{REPORT, STUDIES, search_of};
 pub(crate) use validate::Validate;
 
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "resolve",
     "ingest",
     "validate",
@@ -37,6 +40,7 @@ pub(crate) const NAMES: [&str; 14] = [
     "split",
     "features",
     "baseline",
+    "tune",
     "train",
     "calibrate",
     "evaluate",
@@ -62,13 +66,16 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     if project.drift.is_some() {
         steps.push(Arc::new(drift::Drift::new(context)));
     }
-    let fits: [Arc<dyn Step>; 4] = [
+    let before: [Arc<dyn Step>; 3] = [
         Arc::new(split::Split(Arc::clone(context))),
         Arc::new(features::Features(Arc::clone(context))),
         Arc::new(baseline::Baseline(Arc::clone(context))),
-        Arc::new(train::Train(Arc::clone(context))),
     ];
-    steps.extend(fits);
+    steps.extend(before);
+    if context.resolved.model.spec.tune.is_some() {
+        steps.push(Arc::new(tune::Tune::new(context)));
+    }
+    steps.push(Arc::new(train::Train(Arc::clone(context))));
     if context.resolved.model.spec.is_calibrated() {
         steps.push(Arc::new(calibrate::Calibrate(Arc::clone(context))));
     }

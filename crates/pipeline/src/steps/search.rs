@@ -43,6 +43,8 @@ pub(super) struct Search<'s> {
     pub(super) name: String,
     /// The candidates.
     pub(super) candidates: Vec<Searched<'s>>,
+    /// Whether the candidate is one of the things that are chosen, under [`CANDIDATE`].
+    pub(super) is_joint: bool,
     /// What is chosen.
     pub(super) space: Space,
 }
@@ -55,7 +57,8 @@ impl<'s> Search<'s> {
     pub(super) fn of_one(searched: Searched<'s>) -> Result<Search<'s>, trainyard_tune::Error> {
         let mut parameters = Vec::new();
         extend(&mut parameters, &searched, "", None)?;
-        Ok(Search { name: searched.name.to_owned(), space: Space::new(parameters)?, candidates: vec![searched] })
+        let space = Space::new(parameters)?;
+        Ok(Search { name: searched.name.to_owned(), is_joint: false, space, candidates: vec![searched] })
     }
 
     /// Makes one search of several candidates: which one is chosen, and then its parameters.
@@ -70,12 +73,12 @@ impl<'s> Search<'s> {
             let when = When { parent: 0, choices: vec![at] };
             extend(&mut parameters, searched, &format!("{}.", searched.name), Some(when))?;
         }
-        Ok(Search { name: CANDIDATE.to_owned(), space: Space::new(parameters)?, candidates })
+        Ok(Search { name: CANDIDATE.to_owned(), is_joint: true, space: Space::new(parameters)?, candidates })
     }
 
     /// Gives the candidate of a trial and the values of its parameters, by their own names.
     pub(super) fn setting(&self, values: &[Option<f64>]) -> (&Searched<'s>, Vec<(String, Value)>) {
-        let is_joint = self.candidates.len() > 1 || self.name == CANDIDATE && self.space.position(CANDIDATE) == Some(0);
+        let is_joint = self.is_joint;
         let at = if is_joint { values.first().copied().flatten().unwrap_or(0.0) as usize } else { 0 };
         let searched = &self.candidates[at];
         let prefix = if is_joint { format!("{}.", searched.name) } else { String::new() };
@@ -92,7 +95,14 @@ impl<'s> Search<'s> {
 
     /// Gives the name in the space of a candidate's parameter.
     pub(super) fn parameter(&self, candidate: &str, name: &str) -> String {
-        if self.name == CANDIDATE { format!("{candidate}.{name}") } else { name.to_owned() }
+        if self.is_joint { format!("{candidate}.{name}") } else { name.to_owned() }
+    }
+
+    /// Gives the number of combinations; none where a range has no steps, or where there are more than can be counted.
+    pub(super) fn combinations(&self) -> Option<u64> {
+        // What exists under a condition makes fewer of them: this is the most.
+        let counts = self.space.parameters().iter().map(|parameter| parameter.distribution.count());
+        counts.into_iter().try_fold(1_u64, |product, count| product.checked_mul(count?))
     }
 
     /// Gives the most iterations of a part, and one.
@@ -181,6 +191,8 @@ pub(super) fn to_json(value: trainyard_tune::Value) -> Value {
 pub(super) struct OnFolds<'a> {
     pub(super) search: &'a Search<'a>,
     pub(super) folds: &'a FoldScorer<'a>,
+    /// The threads that compute.
+    pub(super) pool: &'a rayon::ThreadPool,
     /// Whether anybody asks on the way.
     pub(super) is_heard: bool,
 }
@@ -203,9 +215,8 @@ impl Objective for OnFolds<'_> {
         let hear = |iterations: usize, value: f64| watch.report(iterations as u64, value);
         let hear: Option<&(dyn Fn(usize, f64) -> bool + Sync)> = if self.is_heard { Some(&hear) } else { None };
         let goes_on = |_: &Progress<'_>| watch.goes_on();
-        // On the threads of the pool, on which a fit shares its work out.
-        let mut scored = Err(Error::Stopped);
-        rayon::scope(|_| scored = self.folds.score(searched.name, &spec, part, hear, &goes_on));
+        // Among the threads that compute, a fit shares its work out.
+        let scored = self.pool.install(|| self.folds.score(searched.name, &spec, part, hear, &goes_on));
         scored.map_err(|error| match error {
             Error::Stopped => Ended::Cancelled,
             error => Ended::Failed(error.diagnostic().title),

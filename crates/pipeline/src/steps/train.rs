@@ -9,6 +9,7 @@ use trainyard_spec::VersionLock;
 
 use super::context::{Context, count, log_picture};
 use super::training::{fit, measured, store_open_form, stored, training_inputs, training_reads};
+use super::tune::{tuned, tuned_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;
@@ -22,7 +23,7 @@ impl Step for Train {
     }
 
     fn reads(&self) -> Vec<Read> {
-        training_reads(&self.0)
+        training_reads(&self.0).into_iter().chain(tuned_reads(&self.0)).collect()
     }
 
     fn after(&self) -> Vec<&'static str> {
@@ -34,12 +35,12 @@ impl Step for Train {
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        Ok(training_inputs(&self.0, &["calibrate", "explain"]))
+        Ok(training_inputs(&self.0, &["calibrate", "explain", "tune"]))
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let started = std::time::Instant::now();
-        let (trained, folder) = fit(&self.0, scope, train)?;
+        let (trained, folder) = fit(&self.0, scope, &tuned(&self.0, scope)?, train)?;
         let seconds = started.elapsed().as_secs_f64();
         let mut output = stored(scope, &trained, &folder)?;
         output.measurements.insert("training_seconds".to_owned(), seconds);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use trainyard_engines::Engine;
 use trainyard_files::Digest;
 use trainyard_model::{CalibrationReport, Error, Model, OpenRequest, Progress, TrainRequest, Trained};
-use trainyard_spec::EstimatorSpec;
+use trainyard_spec::{EstimatorSpec, ModelSpec};
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
@@ -47,13 +47,14 @@ fn inputs<'s>(context: &Context, later: &[&str], fitted: impl IntoIterator<Item 
     inputs
 }
 
-/// Trains by `how` and gives the model with the files of its folder.
+/// Trains by `how` as `spec` says and gives the model with the files of its folder.
 pub(super) fn fit(
     context: &Context,
     scope: &Scope,
+    spec: &ModelSpec,
     how: fn(&TrainRequest<'_>) -> Result<Trained, Error>,
 ) -> Result<(Trained, BTreeMap<String, Vec<u8>>), Failure> {
-    let trained = with_training(context, scope, how)?;
+    let trained = with_training(context, scope, spec, how)?;
     let folder = trained.model.to_folder();
     Ok((trained, folder))
 }
@@ -62,6 +63,7 @@ pub(super) fn fit(
 pub(super) fn with_training<T>(
     context: &Context,
     scope: &Scope,
+    spec: &ModelSpec,
     work: impl FnOnce(&TrainRequest<'_>) -> Result<T, Error>,
 ) -> Result<T, Failure> {
     let resolved = &context.resolved;
@@ -86,7 +88,7 @@ pub(super) fn with_training<T>(
         data: &resolved.project.data,
         target: &target,
         plan: &plan,
-        spec: &resolved.model.spec,
+        spec,
         split: &resolved.split.spec,
         progress: &progress,
         engines: &context.engines,

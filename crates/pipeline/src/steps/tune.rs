@@ -1,0 +1,614 @@
+//! Searches the parameters of candidates, trial by trial, on folds of train.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{Digest, Digester, Io, create_folder, write_atomic};
+use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
+use trainyard_spec::{EstimatorSpec, ModelSpec, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy};
+use trainyard_spec::{metric_higher_is_better, metric_reference};
+use trainyard_tracking::Status;
+use trainyard_tune::journal::{self, Log};
+use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
+use trainyard_tune::{
+    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped, Tpe, Trial, Warm,
+    paired, run,
+};
+
+use super::context::{Context, count, internal, json as parse, to_json};
+use super::search::{OnFolds, Search, Searched, of_json};
+use super::training::{training_inputs, training_reads, with_training};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::project::STATE;
+use crate::report::figure;
+
+/// The folder of searches that have not ended.
+pub(crate) const STUDIES: &str = "studies";
+
+/// The file of a run that says what its searches came to.
+pub(crate) const REPORT: &str = "tune/report.json";
+
+pub(crate) struct Tune {
+    context: Arc<Context>,
+    /// The studies that this one learns from, by search, once somebody asked.
+    earlier: OnceLock<BTreeMap<String, Digest>>,
+}
+
+/// What a search found for a candidate, as `train` reads it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// The values, by the parameters' names.
+    pub(crate) values: BTreeMap<String, Value>,
+    /// The trial.
+    pub(crate) trial: u64,
+    /// Its value: the mean over the folds.
+    pub(crate) value: f64,
+    /// Its values by fold.
+    pub(crate) folds: Vec<f64>,
+}
+
+/// What the searches of a run found, by candidate.
+pub(crate) type AllFound = BTreeMap<String, Found>;
+
+/// Gives the model version with the candidates as the search left them.
+pub(super) fn tuned(context: &Context, scope: &Scope) -> Result<ModelSpec, Failure> {
+    let mut spec = context.resolved.model.spec.clone();
+    if spec.tune.is_none() {
+        return Ok(spec);
+    }
+    let found: AllFound = parse(&scope.read("tune", "found")?)?;
+    for (name, candidate) in &mut spec.candidates {
+        if let Some(found) = found.get(&name.value) {
+            let values: Vec<(String, Value)> = found.values.clone().into_iter().collect();
+            *candidate = candidate.with(&values).map_err(|problems| Failure::Problems(problems.into_vec()))?;
+        }
+    }
+    Ok(spec)
+}
+
+/// Names what a training of tuned candidates reads besides.
+pub(super) fn tuned_reads(context: &Context) -> Option<Read> {
+    context.resolved.model.spec.tune.as_ref().map(|_| Read::new("tune", "found"))
+}
+
+/// Names the file of the run that holds a search.
+fn file_of(search: &str) -> String {
+    format!("tune/{search}.journal")
+}
+
+/// Names the search that a file of the folder `tune` of a run holds, if it holds one.
+pub(crate) fn search_of(file: &str) -> Option<&str> {
+    file.strip_prefix("tune/").unwrap_or(file).strip_suffix(".journal")
+}
+
+impl Tune {
+    pub(crate) fn new(context: &Arc<Context>) -> Tune {
+        Tune { context: Arc::clone(context), earlier: OnceLock::new() }
+    }
+
+    fn spec(&self) -> Result<&TuneSpec, Failure> {
+        let spec = self.context.resolved.model.spec.tune.as_ref();
+        spec.ok_or_else(|| internal("there is nothing to search"))
+    }
+
+    fn metric(&self) -> Result<&str, Failure> {
+        let metric = self.spec()?.metric.as_ref().unwrap_or(&self.context.resolved.model.spec.metric);
+        Ok(metric.value.as_str())
+    }
+
+    fn folds(&self) -> Result<usize, Failure> {
+        let usual = self.context.resolved.model.spec.cross_validation.folds.max(2);
+        Ok(self.spec()?.folds.as_ref().map_or(usual, |folds| folds.value) as usize)
+    }
+
+    /// Gives the searches of the spec.
+    fn searches(&self) -> Result<Vec<Search<'_>>, Failure> {
+        let (spec, model) = (self.spec()?, &self.context.resolved.model.spec);
+        let spaces = spec.spaces(&model.candidates).into_iter();
+        let searched: Vec<Searched<'_>> = spaces.map(|(name, spec, ranges)| Searched { name, spec, ranges }).collect();
+        let made = match spec.together {
+            true if !searched.is_empty() => vec![Search::together(searched)],
+            _ => searched.into_iter().map(Search::of_one).collect(),
+        };
+        made.into_iter().map(|search| search.map_err(|error| internal(&error.to_string()))).collect()
+    }
+
+    /// Finds the studies of the version from which this one starts warm; in a replay those that the run found.
+    fn earlier(&self) -> Result<&BTreeMap<String, Digest>, Failure> {
+        if let Some(found) = self.earlier.get() {
+            return Ok(found);
+        }
+        let found = self.look()?;
+        Ok(self.earlier.get_or_init(|| found))
+    }
+
+    fn look(&self) -> Result<BTreeMap<String, Digest>, Failure> {
+        let Some(version) = &self.spec()?.warm_start else { return Ok(BTreeMap::new()) };
+        if let Some(record) = self.context.recorded("tune") {
+            let stored = record.output.artifacts.iter();
+            let earlier = stored.filter_map(|(name, digest)| Some((name.strip_prefix("earlier/")?.to_owned(), *digest)));
+            return Ok(earlier.collect());
+        }
+        let tracking = &self.context.tracking;
+        let experiment = &self.context.resolved.project.tracking.experiment.value;
+        let runs = tracking.runs(usize::MAX, None).map_err(|error| error.diagnostic())?;
+        let wanted = version.value.to_string();
+        for run in runs {
+            let is_over = matches!(run.status, Status::Finished | Status::Refused);
+            let is_of = run.params.get("model_version") == Some(&wanted) && run.experiment == *experiment;
+            if !is_over || !is_of || run.run == self.context.run {
+                continue;
+            }
+            let files = tracking.folder_digests(&run.run, "tune").map_err(|error| error.diagnostic())?;
+            let studies: BTreeMap<String, Digest> = files
+                .into_iter()
+                .filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), digest)))
+                .collect();
+            if !studies.is_empty() {
+                return Ok(studies);
+            }
+        }
+        let title = format!("no finished run of model version {} has a search", version.value);
+        let diagnostic = Diagnostic::error("tune/nothing-earlier", title);
+        let help = format!("run `trainyard run --model {}` before, or leave `warm_start` out", version.value);
+        Err(version.origin.point(diagnostic, "this search would learn from it").help(help).into())
+    }
+
+    fn sampler(&self, search: &Search<'_>) -> Result<Box<dyn Sampler>, Failure> {
+        // Each search of a version draws other chances.
+        let seed = trainyard_random::Key::new(self.context.resolved.model.spec.seed.value, "pipeline/tune");
+        let seed = seed.bytes(search.name.as_bytes());
+        Ok(match self.spec()?.sampler.value {
+            SearchSampler::Tpe => Box::new(Tpe::new(seed)),
+            SearchSampler::Random => Box::new(Random::new(seed)),
+            SearchSampler::QuasiRandom => Box::new(QuasiRandom::new(seed)),
+            SearchSampler::Grid => Box::new(Grid::new(&search.space).map_err(|error| internal(&error.to_string()))?),
+        })
+    }
+
+    fn pruner(&self) -> Result<Box<dyn Pruner>, Failure> {
+        let metric = self.metric()?;
+        let range = metric_reference().iter().find(|known| known.name() == metric).map(|known| known.range());
+        let (least, most) = range.unwrap_or_default();
+        Ok(match self.spec()?.pruner.value {
+            SearchPruner::None => Box::new(Never),
+            SearchPruner::Median => Box::new(Percentile::median()),
+            SearchPruner::SuccessiveHalving => Box::new(SuccessiveHalving::default()),
+            SearchPruner::Hyperband => Box::new(Hyperband::default()),
+            SearchPruner::Race => {
+                Box::new(Race { bound: if direction(metric) == Direction::Maximize { most } else { least }, ..Race::default() })
+            }
+        })
+    }
+
+    fn rules(&self) -> Result<Vec<Rule>, Failure> {
+        let spec = self.spec()?;
+        let mut rules = vec![Rule::Trials(u64::from(spec.trials.value))];
+        if let Some(seconds) = &spec.max_seconds {
+            rules.push(Rule::Time(std::time::Duration::from_secs_f64(seconds.value.min(1e9))));
+        }
+        if let Some(stop) = &spec.stop {
+            let by = stop.by.as_ref().map_or(0.0, |by| by.value);
+            let stalled = |trials: &trainyard_spec::Located<u32>| Rule::Stalled { by, within: u64::from(trials.value) };
+            rules.extend(stop.no_better_in.as_ref().map(stalled));
+            rules.extend(stop.reaches.as_ref().map(|value| Rule::Reached(value.value)));
+            let failing = |share: &trainyard_spec::Located<f64>| Rule::Failing { share: share.value, after: 10 };
+            rules.extend(stop.failed_share.as_ref().map(failing));
+            let regret = stop.no_progress.filter(|asked| *asked).map(|_| Rule::NoProgress { after: 20 });
+            rules.extend(regret);
+        }
+        Ok(rules)
+    }
+
+    /// Gives the key under which a search is kept until it has ended.
+    fn key(&self, scope: &Scope, search: &Search<'_>) -> Result<String, Failure> {
+        let mut digester = Digester::new("trainyard search 1").digest(&self.code()).text(&search.name);
+        for input in self.inputs()? {
+            digester = digester.text(&input.name).digest(&input.digest);
+        }
+        for read in self.reads() {
+            digester = digester.digest(&scope.digest(read.step, &read.artifact)?);
+        }
+        Ok(digester.finish().to_string())
+    }
+
+    /// Begins a search, or goes on with what an earlier run left of it.
+    fn begin(&self, scope: &Scope, search: &Search<'_>) -> Result<(Record, Option<Kept>), Failure> {
+        let mut record = Record::new(search.name.clone(), direction(self.metric()?), search.space.clone());
+        for (candidate, all) in &self.spec()?.enqueue {
+            if !search.candidates.iter().any(|one| one.name == candidate.value) {
+                continue;
+            }
+            for values in all {
+                let mut chosen: Vec<(String, trainyard_tune::Value)> = values
+                    .iter()
+                    .map(|(name, value)| (search.parameter(&candidate.value, &name.value), of_json(&value.value)))
+                    .collect();
+                if search.is_joint {
+                    let candidate = trainyard_tune::Value::Text(candidate.value.clone());
+                    chosen.push((super::search::CANDIDATE.to_owned(), candidate));
+                }
+                record.enqueue(&chosen).map_err(|error| candidate.origin.point(error.diagnostic(), "is tried first"))?;
+            }
+        }
+        if !self.context.is_live() {
+            return Ok((record, None));
+        }
+        let folder = self.context.root.join(STATE).join(STUDIES);
+        let path = folder.join(format!("{}.journal", self.key(scope, search)?));
+        let io = Arc::clone(&self.context.io);
+        let written = io.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        // What an earlier run left of the same search goes on; a file that says nothing sound is begun anew.
+        let known = written.and_then(|text| {
+            let read = journal::read(&text, Some(&search.name)).ok()?;
+            let is_same = read.record.study.space == search.space && read.record.study.direction == record.study.direction;
+            is_same.then(|| (read.record, read.log, text[..read.whole].to_owned()))
+        });
+        let (record, log, text) = match known {
+            Some((found, log, text)) => (found, log, text),
+            None => {
+                let (log, text) = Log::begin(&record);
+                (record, log, text)
+            }
+        };
+        create_folder(&*io, &folder).map_err(|error| error.diagnostic())?;
+        write_atomic(&*io, &path, text.as_bytes()).map_err(|error| error.diagnostic())?;
+        Ok((record, Some(Kept { io, path, log: Mutex::new(log), problem: OnceLock::new() })))
+    }
+
+    /// Runs one search to its end.
+    fn search(
+        &self,
+        scope: &Scope,
+        search: &Search<'_>,
+        folds: &FoldScorer<'_>,
+        earlier: Option<&Digest>,
+    ) -> Result<(Record, Vec<String>), Failure> {
+        let (mut record, kept) = self.begin(scope, search)?;
+        let mut notes = Vec::new();
+        let mut warm = Vec::new();
+        if let Some(digest) = earlier {
+            let bytes = scope.objects().get(digest).map_err(|error| error.diagnostic())?;
+            let text = String::from_utf8(bytes).map_err(|_| internal("a stored search is no text"))?;
+            let read = journal::read(&text, None).map_err(|error| error.diagnostic())?;
+            let known = Warm::from(&read.record.study, record.study.direction, &search.space);
+            let known = known.map_err(|error| error.diagnostic())?;
+            notes.extend(known.words());
+            warm = known.trials;
+        }
+        let (begun, pool) = (Instant::now(), scope.pool()?);
+        let (mut sampler, pruner, rules) = (self.sampler(search)?, self.pruner()?, self.rules()?);
+        let replay = self.context.recorded("tune").and_then(|record| {
+            let stopped = &record.output.facts["searches"][&search.name]["stopped"];
+            Some(Stopped { after: stopped["after"].as_u64()?, why: stopped["why"].as_str()?.to_owned() })
+        });
+        // A search that had stopped when its run died stays as it is.
+        let replay = replay.or(record.stopped.clone());
+        let most = u64::from(self.spec()?.trials.value);
+        let most = search.combinations().filter(|_| self.is_grid()).map_or(most, |count| count.min(most));
+        let telling = Telling::new(scope, search, most, &record);
+        let hear = |event: Event<'_>| {
+            if let (Event::Ended { trial, rungs }, Some(kept)) = (&event, &kept) {
+                kept.append(&search.space, trial, rungs);
+            }
+            telling.hear(&event);
+        };
+        let stop = scope.stop_wish();
+        let is_broken = || kept.as_ref().is_some_and(|kept| kept.problem.get().is_some());
+        let plan = Plan {
+            parallel: u64::from(self.spec()?.parallel),
+            threads: pool.current_num_threads(),
+            pruner: &*pruner,
+            rules: &rules,
+            elapsed: &|| begun.elapsed(),
+            replay,
+            warm: &warm,
+            interrupted: &|| stop() || is_broken(),
+            hear: &hear,
+        };
+        let objective = OnFolds { search, folds, pool: &pool, is_heard: self.spec()?.pruner.value != SearchPruner::None };
+        let outcome = run(&mut record, &mut |study, number| sampler.suggest(study, number), &objective, &plan);
+        if let Some(problem) = kept.as_ref().and_then(|kept| kept.problem.get()) {
+            return Err(problem.clone().into());
+        }
+        match outcome.map_err(|error| error.diagnostic())? {
+            Outcome::Interrupted => Err(Failure::Interrupted),
+            Outcome::Stopped(_) => {
+                if let Some(kept) = &kept {
+                    kept.end(&record)?;
+                }
+                Ok((record, notes))
+            }
+        }
+    }
+
+    fn is_grid(&self) -> bool {
+        self.spec().is_ok_and(|spec| spec.sampler.value == SearchSampler::Grid)
+    }
+
+    /// Searches on prepared folds and gives what came of it.
+    fn searched(&self, scope: &Scope, request: &TrainRequest<'_>) -> Result<Searches, Failure> {
+        let model = &self.context.resolved.model.spec;
+        let searches = self.searches()?;
+        let mut all: Vec<(&str, &EstimatorSpec, bool)> = Vec::new();
+        for searched in searches.iter().flat_map(|search| &search.candidates) {
+            all.push((searched.name, searched.spec, searched.changes_bins()));
+        }
+        all.push(("baseline", &model.baseline.value, false));
+        let spec = self.spec()?;
+        let holdout = spec.validation_strategy == ValidationStrategy::Holdout;
+        let search = SearchFolds { folds: self.folds()?, holdout, metric: self.metric()?, candidates: &all };
+        let earlier = self.earlier()?;
+        scope.progress("preparing the folds", 0, 0);
+        let mut failure = None;
+        let pool = scope.pool()?;
+        let done = with_folds(request, &search, |folds| {
+            let of = |fold| folds.score("baseline", &model.baseline.value, fold, None, &|_| scope.check().is_ok());
+            let baseline = pool.install(|| (0..folds.folds()).map(of).collect::<Result<Vec<f64>, _>>())?;
+            let mut records = Vec::new();
+            for search in &searches {
+                match self.search(scope, search, folds, earlier.get(&search.name)) {
+                    Ok((record, notes)) => records.push((search.name.clone(), record, notes)),
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
+                    }
+                }
+            }
+            Ok((baseline, records))
+        });
+        scope.check()?;
+        let (baseline, records) = done.map_err(|error| self.context.explain(&error, "train"))?;
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(Searches { baseline, records }),
+        }
+    }
+
+    fn output(&self, scope: &Scope, searches: &Searches) -> Result<Output, Failure> {
+        let (spec, metric) = (self.spec()?, self.metric()?);
+        let mut output = Output::default();
+        let mut found = AllFound::new();
+        let mut facts = serde_json::Map::new();
+        for (made, (name, record, notes)) in self.searches()?.iter().zip(&searches.records) {
+            record.best().map_err(|error| error.diagnostic())?;
+            for searched in &made.candidates {
+                if let Some(trial) = best_of(made, record, searched.name) {
+                    let (_, setting) = made.setting(&trial.values);
+                    let found_here = Found {
+                        values: setting.into_iter().collect(),
+                        trial: trial.number,
+                        value: trial.value.unwrap_or(f64::NAN),
+                        folds: trial.parts.clone(),
+                    };
+                    found.insert(searched.name.to_owned(), found_here);
+                }
+            }
+            let journal = scope.store(journal::write(record).as_bytes())?;
+            output.artifacts.insert(format!("study/{name}"), journal);
+            output.logged.files.insert(file_of(name), journal);
+            let test = self.against_baseline(record, &searches.baseline)?;
+            facts.insert(name.clone(), told(made, record, notes, test.as_ref(), spec.significant));
+            if let Some(value) = record.study.best().and_then(|trial| trial.value) {
+                output.logged.metrics.push((format!("tune_{name}_{metric}"), 0, value));
+            }
+            let trials = record.study.trials.len() as f64;
+            output.logged.metrics.push((format!("tune_{name}_trials"), 0, trials));
+        }
+        for (name, digest) in self.earlier()? {
+            output.artifacts.insert(format!("earlier/{name}"), *digest);
+        }
+        output.artifacts.insert("found".to_owned(), scope.store(&to_json(&found))?);
+        let baseline = searches.baseline.iter().sum::<f64>() / searches.baseline.len() as f64;
+        output.facts = json!({ "metric": metric, "baseline": baseline, "searches": facts });
+        output.logged.files.insert(REPORT.to_owned(), scope.store(&to_json(&output.facts))?);
+        output.headline = headline(searches, metric);
+        Ok(output)
+    }
+
+    fn against_baseline(&self, record: &Record, baseline: &[f64]) -> Result<Option<Paired>, Failure> {
+        let folds = self.folds()? as f64;
+        let best = record.study.best();
+        Ok(best.and_then(|best| paired(record.study.direction, &best.parts, baseline, 1.0 / (folds - 1.0))))
+    }
+}
+
+/// The best complete trial of a candidate.
+fn best_of<'r>(search: &Search<'_>, record: &'r Record, candidate: &str) -> Option<&'r Trial> {
+    let study = &record.study;
+    let of = |trial: &&Trial| trial.state == State::Complete && search.setting(&trial.values).0.name == candidate;
+    study.trials.iter().filter(of).reduce(|best, trial| {
+        let value = |trial: &Trial| trial.value.unwrap_or(f64::NAN);
+        if study.direction.is_better(value(trial), value(best)) { trial } else { best }
+    })
+}
+
+/// What a search came to, for the report.
+fn told(search: &Search<'_>, record: &Record, notes: &[String], test: Option<&Paired>, significant: f64) -> Value {
+    let of = |state: State| record.study.trials.iter().filter(|trial| trial.state == state).count();
+    let best = record.study.best().map(|trial| {
+        let (searched, setting) = search.setting(&trial.values);
+        let values: serde_json::Map<String, Value> = setting.into_iter().collect();
+        json!({ "trial": trial.number, "value": trial.value, "folds": trial.parts, "candidate": searched.name, "values": values })
+    });
+    let failures: Vec<Value> =
+        record.failures().into_iter().map(|(why, count)| json!({ "why": why, "trials": count })).collect();
+    let stopped = record.stopped.as_ref().map(|stopped| json!({ "after": stopped.after, "why": stopped.why }));
+    let beats = test.map(|test| {
+        json!({ "gain": test.gain, "p": test.p, "lower": test.lower, "beats": test.gain > 0.0 && test.p <= significant })
+    });
+    json!({
+        "trials": record.study.trials.len(), "complete": of(State::Complete), "pruned": of(State::Pruned),
+        "failed": of(State::Failed), "failures": failures, "best": best, "stopped": stopped, "against_baseline": beats,
+        "notes": notes,
+    })
+}
+
+fn headline(searches: &Searches, metric: &str) -> (String, String) {
+    let trials: usize = searches.records.iter().map(|(_, record, _)| record.study.trials.len()).sum();
+    let pruned = |record: &Record| record.study.trials.iter().filter(|trial| trial.state == State::Pruned).count();
+    let pruned: usize = searches.records.iter().map(|(_, record, _)| pruned(record)).sum();
+    let subject = match pruned {
+        0 => format!("{} trials", count(trials)),
+        _ => format!("{} trials, {} pruned", count(trials), count(pruned)),
+    };
+    let best = searches.records.iter().filter_map(|(name, record, _)| {
+        let trial = record.study.best()?;
+        Some((name, record.study.direction, trial.value?))
+    });
+    let best = best.reduce(|best, next| if next.1.is_better(next.2, best.2) { next } else { best });
+    let result = best.map(|(name, _, value)| match searches.records.len() {
+        1 => format!("cv {metric} {}", figure(value)),
+        _ => format!("cv {metric} {} by {}", figure(value), name.replace('_', " ")),
+    });
+    (subject, result.unwrap_or_default())
+}
+
+fn direction(metric: &str) -> Direction {
+    match metric_higher_is_better(metric) {
+        Some(false) => Direction::Minimize,
+        Some(true) | None => Direction::Maximize,
+    }
+}
+
+/// What all searches of a run gave.
+struct Searches {
+    /// The metric of the baseline by fold.
+    baseline: Vec<f64>,
+    /// The searches in order, with what is to be said of them.
+    records: Vec<(String, Record, Vec<String>)>,
+}
+
+/// A search on disk, a line for each trial that has ended.
+struct Kept {
+    io: Arc<dyn Io>,
+    path: PathBuf,
+    log: Mutex<Log>,
+    /// Why the last line could not be written.
+    problem: OnceLock<Diagnostic>,
+}
+
+impl Kept {
+    fn append(&self, space: &trainyard_tune::Space, trial: &Trial, rungs: &[trainyard_tune::Report]) {
+        let mut text = String::new();
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).ended(space, trial, rungs, &mut text);
+        if let Err(problem) = self.write(&text) {
+            let _ = self.problem.set(problem);
+        }
+    }
+
+    /// Writes when and why the search stopped.
+    fn end(&self, record: &Record) -> Result<(), Failure> {
+        let mut text = String::new();
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).append(record, &mut text);
+        Ok(self.write(&text)?)
+    }
+
+    fn write(&self, text: &str) -> Result<(), Diagnostic> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let write = || {
+            let mut file = self.io.append(&self.path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync()
+        };
+        write().map_err(|error| {
+            trainyard_files::Error::io(trainyard_files::Operation::Write, &self.path, error).diagnostic()
+        })
+    }
+}
+
+/// Says how far a search is.
+struct Telling<'a> {
+    scope: &'a Scope,
+    search: &'a str,
+    most: u64,
+    state: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    ended: u64,
+    pruned: u64,
+    running: u64,
+    best: Option<f64>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(scope: &'a Scope, search: &'a Search<'_>, most: u64, record: &Record) -> Telling<'a> {
+        let of = |is: fn(State) -> bool| record.study.trials.iter().filter(|trial| is(trial.state)).count() as u64;
+        let state = Told {
+            ended: of(State::is_finished),
+            pruned: of(|state| state == State::Pruned),
+            running: 0,
+            best: record.study.best().and_then(|trial| trial.value),
+        };
+        Telling { scope, search: &search.name, most, state: Mutex::new(state) }
+    }
+
+    fn hear(&self, event: &Event<'_>) {
+        let mut told = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Begun(_) => told.running += 1,
+            Event::Ended { trial, .. } => {
+                told.running = told.running.saturating_sub(1);
+                told.ended += 1;
+                told.pruned += u64::from(trial.state == State::Pruned);
+            }
+            Event::Best(trial) => told.best = trial.value,
+            Event::Reported { .. } | Event::Stopped(_) => return,
+        }
+        let mut parts = vec![self.search.replace('_', " ")];
+        parts.extend(told.best.map(|best| format!("best {}", figure(best))));
+        parts.extend((told.running > 1).then(|| format!("{} running", told.running)));
+        parts.extend((told.pruned > 0).then(|| format!("{} pruned", told.pruned)));
+        self.scope.progress(&parts.join(", "), told.ended, self.most);
+    }
+}
+
+impl Step for Tune {
+    fn name(&self) -> &'static str {
+        "tune"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        training_reads(&self.context)
+    }
+
+    fn after(&self) -> Vec<&'static str> {
+        vec!["baseline"]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("tune", &["model", "tune"])
+    }
+
+    fn computes(&self) -> bool {
+        // Trials have threads of their own, which wait for those that compute.
+        false
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        let mut inputs = training_inputs(&self.context, &["calibrate", "explain", "refit"]);
+        inputs.extend(self.earlier()?.iter().map(|(name, digest)| Input::new(format!("earlier.{name}"), *digest)));
+        Ok(inputs)
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        let mut searched = None;
+        // What a search says of itself is no error of training.
+        with_training(&self.context, scope, &self.context.resolved.model.spec, |request| {
+            searched = Some(self.searched(scope, request));
+            Ok(())
+        })?;
+        let searched = searched.unwrap_or_else(|| Err(internal("the search did not begin")))?;
+        self.output(scope, &searched)
+    }
+}
