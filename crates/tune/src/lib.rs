@@ -9,6 +9,8 @@
 mod batch;
 mod differences;
 mod error;
+mod forest;
+mod importance;
 mod objective;
 mod problem;
 mod record;
@@ -21,10 +23,12 @@ mod student;
 mod study;
 mod warm;
 
+pub mod journal;
 pub mod pruners;
 
 pub use differences::Difference;
 pub use error::Error;
+pub use importance::{Importance, Point, Slice, importance, slices};
 pub use objective::{Ended, Objective};
 pub use problem::{Damage, StudyError};
 pub use record::{Record, Stopped};

@@ -5,6 +5,8 @@ mod problems;
 mod reference;
 mod samplers;
 mod fixtures;
+mod importance;
+mod journal;
 mod pruners;
 mod run;
 mod significance;
