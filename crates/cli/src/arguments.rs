@@ -149,8 +149,8 @@ pub(crate) enum Command {
   trainyard step validate --run nightly-1
   trainyard step train --run nightly-1 --json
 
-The steps: resolve begins the run; then ingest, validate, drift, split, features, baseline, train,
-calibrate, evaluate, explain, gate, compare, promote, without those that the project leaves out.")]
+The steps: resolve begins the run; then ingest, validate, drift, split, features, baseline, tune,
+train, calibrate, evaluate, explain, gate, compare, promote, without those that the project leaves out.")]
     Step {
         /// The step, such as validate
         name: String,
@@ -296,6 +296,11 @@ pub(crate) enum Tune {
   trainyard tune best
   trainyard tune best 7f3a --json")]
     Best(Which),
+    /// Says which parameters matter: the share of the spread that each explains
+    #[command(after_help = "EXAMPLES:
+  trainyard tune importance
+  trainyard tune importance --file optuna.journal --search study")]
+    Importance(Which),
     /// Writes a search as a journal that optuna.load_study opens and continues
     #[command(after_help = "EXAMPLES:
   trainyard tune export --out study.journal

@@ -44,8 +44,7 @@ fn main() {
         lap("apply bins");
         let parameters = BoostingParameters::default();
         let fit =
-            boost(&binned, &binning, &targets, None, &parameters, Objective::BinaryLogLoss, None, &|_| true)
-                .unwrap();
+            boost(&binned, &binning, &targets, None, &parameters, Objective::BinaryLogLoss, None, &|_| true).unwrap();
         lap("boost 100 trees");
         let margins = fit.ensemble().predict_margin(&matrix);
         lap("predict");

@@ -31,7 +31,7 @@ pub struct Studies {
 /// # Errors
 /// No such run, none with a search, or one whose files can't be read.
 pub fn studies(root: &Path, run: Option<&str>) -> Result<Studies, Vec<Diagnostic>> {
-    let store = tracking(root).map_err(|problem| vec![problem])?;
+    let store = tracking(root)?;
     let told = |error: trainyard_tracking::Error| vec![error.diagnostic()];
     let runs = match run {
         Some(run) => vec![store.find_run(run).map_err(told)?],

@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod step;
 mod synth;
+mod tune;
 mod verify;
 mod why;
 
@@ -58,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
+        Command::Tune { action } => tune::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
         Command::Data { action } => data::run(action, &request(global, None, Choose::default()), printer),

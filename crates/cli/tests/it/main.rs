@@ -29,6 +29,7 @@ mod sources;
 mod splits;
 mod tasks;
 mod telco_quality;
+mod tune;
 
 use std::process::{Command, Output};
 

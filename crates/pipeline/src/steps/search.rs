@@ -134,7 +134,9 @@ fn extend(
                         continue;
                     };
                     let position = |value: &Value| match &parameters[parent].distribution {
-                        Distribution::Categorical { choices } => choices.iter().position(|choice| *choice == of_json(value)),
+                        Distribution::Categorical { choices } => {
+                            choices.iter().position(|choice| *choice == of_json(value))
+                        }
                         Distribution::Float { .. } | Distribution::Int { .. } => None,
                     };
                     let mut choices: Vec<usize> =

@@ -16,8 +16,8 @@ use trainyard_tracking::Status;
 use trainyard_tune::journal::{self, Log};
 use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
 use trainyard_tune::{
-    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped, Tpe, Trial, Warm,
-    paired, run,
+    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped, Tpe,
+    Trial, Warm, paired, run,
 };
 
 use super::context::{Context, count, internal, json as parse, to_json};
@@ -132,7 +132,8 @@ impl Tune {
         let Some(version) = &self.spec()?.warm_start else { return Ok(BTreeMap::new()) };
         if let Some(record) = self.context.recorded("tune") {
             let stored = record.output.artifacts.iter();
-            let earlier = stored.filter_map(|(name, digest)| Some((name.strip_prefix("earlier/")?.to_owned(), *digest)));
+            let earlier =
+                stored.filter_map(|(name, digest)| Some((name.strip_prefix("earlier/")?.to_owned(), *digest)));
             return Ok(earlier.collect());
         }
         let tracking = &self.context.tracking;
@@ -146,10 +147,8 @@ impl Tune {
                 continue;
             }
             let files = tracking.folder_digests(&run.run, "tune").map_err(|error| error.diagnostic())?;
-            let studies: BTreeMap<String, Digest> = files
-                .into_iter()
-                .filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), digest)))
-                .collect();
+            let studies: BTreeMap<String, Digest> =
+                files.into_iter().filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), digest))).collect();
             if !studies.is_empty() {
                 return Ok(studies);
             }
@@ -181,9 +180,10 @@ impl Tune {
             SearchPruner::Median => Box::new(Percentile::median()),
             SearchPruner::SuccessiveHalving => Box::new(SuccessiveHalving::default()),
             SearchPruner::Hyperband => Box::new(Hyperband::default()),
-            SearchPruner::Race => {
-                Box::new(Race { bound: if direction(metric) == Direction::Maximize { most } else { least }, ..Race::default() })
-            }
+            SearchPruner::Race => Box::new(Race {
+                bound: if direction(metric) == Direction::Maximize { most } else { least },
+                ..Race::default()
+            }),
         })
     }
 
@@ -234,7 +234,9 @@ impl Tune {
                     let candidate = trainyard_tune::Value::Text(candidate.value.clone());
                     chosen.push((super::search::CANDIDATE.to_owned(), candidate));
                 }
-                record.enqueue(&chosen).map_err(|error| candidate.origin.point(error.diagnostic(), "is tried first"))?;
+                record
+                    .enqueue(&chosen)
+                    .map_err(|error| candidate.origin.point(error.diagnostic(), "is tried first"))?;
             }
         }
         if !self.context.is_live() {
@@ -247,7 +249,8 @@ impl Tune {
         // What an earlier run left of the same search goes on; a file that says nothing sound is begun anew.
         let known = written.and_then(|text| {
             let read = journal::read(&text, Some(&search.name)).ok()?;
-            let is_same = read.record.study.space == search.space && read.record.study.direction == record.study.direction;
+            let is_same =
+                read.record.study.space == search.space && read.record.study.direction == record.study.direction;
             is_same.then(|| (read.record, read.log, text[..read.whole].to_owned()))
         });
         let (record, log, text) = match known {
@@ -312,7 +315,8 @@ impl Tune {
             interrupted: &|| stop() || is_broken(),
             hear: &hear,
         };
-        let objective = OnFolds { search, folds, pool: &pool, is_heard: self.spec()?.pruner.value != SearchPruner::None };
+        let objective =
+            OnFolds { search, folds, pool: &pool, is_heard: self.spec()?.pruner.value != SearchPruner::None };
         let outcome = run(&mut record, &mut |study, number| sampler.suggest(study, number), &objective, &plan);
         if let Some(problem) = kept.as_ref().and_then(|kept| kept.problem.get()) {
             return Err(problem.clone().into());

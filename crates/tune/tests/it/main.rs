@@ -1,14 +1,14 @@
 //! Tests through the crate's public face.
 
 mod densities;
-mod problems;
-mod reference;
-mod samplers;
 mod fixtures;
 mod importance;
 mod journal;
+mod problems;
 mod pruners;
+mod reference;
 mod run;
+mod samplers;
 mod significance;
 mod space;
 mod stopping;
