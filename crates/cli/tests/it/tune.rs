@@ -30,6 +30,13 @@ fn trials(project: &Project, search: &str) -> Vec<Value> {
     shown["searches"][search]["trials"].as_array().unwrap_or_else(|| panic!("{shown:#}")).clone()
 }
 
+/// Runs a model version to its decision, whichever that is.
+fn decided(project: &Project, model: &str) -> Value {
+    let output = project.call(&["run", "--model", model, "--json"]);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn the_best_trial_is_trained_and_the_run_is_the_same_at_any_thread_count() {
     let tune = format!("{{trials: 9, parallel: 2, pruner: median, metric: log_loss, space: {SPACE}}}");
@@ -124,16 +131,21 @@ study.optimize(objective, n_trials=4)
     let important = project.json(&["tune", "importance", "--file", file.to_str().unwrap()]);
     let shares = important["searches"]["gradient_boosting"].as_array().unwrap();
     let sum: f64 = shares.iter().map(|one| one["share"].as_f64().unwrap()).sum();
-    assert!(shares.len() == 3 && (sum - 1.0).abs() < 1e-9, "{shares:?}");
+    // What parameters explain only together belongs to none of them.
+    assert!(shares.len() == 3 && sum > 0.5 && sum < 1.0 + 1e-9, "{shares:?}");
 }
 
 #[test]
 fn a_later_version_learns_from_an_earlier_one() {
     let project = searching(900, &format!("{{trials: 12, space: {SPACE}}}"));
     project.run();
-    let wider = project.read(MODEL).replace("trials: 12", "trials: 3, warm_start: 1").replace("[10, 20, 40]", "[10, 20, 40, 80]");
+    let wider = project
+        .read(MODEL)
+        .replace("trials: 12", "trials: 3, warm_start: 1")
+        .replace("[10, 20, 40]", "[10, 20, 40, 80]");
     project.write("versions/models/v2.yaml", wider);
-    let result = project.json(&["run", "--model", "2"]);
+    // Whether it is promoted is another's business.
+    let result = decided(&project, "2");
     let report = project.json(&["tune", "show"])["report"].clone();
     let notes = &report["searches"]["gradient_boosting"]["notes"];
     assert_eq!(notes[0], "12 trials of an earlier study are known", "{report:#}");
@@ -141,7 +153,7 @@ fn a_later_version_learns_from_an_earlier_one() {
     let cold = project.read("versions/models/v2.yaml").replace(", warm_start: 1", "");
     project.write("versions/models/v3.yaml", cold);
     let warm_trials = trials(&project, "gradient_boosting");
-    project.json(&["run", "--model", "3"]);
+    decided(&project, "3");
     assert_ne!(trials(&project, "gradient_boosting"), warm_trials);
     let report = project.json(&["verify", result["run"].as_str().unwrap(), "--at", "2"]);
     assert_eq!(report["identical"], true, "{report:#}");
@@ -176,7 +188,8 @@ fn candidates_are_searched_one_by_one_or_together() {
 
 #[test]
 fn a_grid_tries_everything_once_and_known_values_come_first() {
-    let space = "{gradient_boosting: {classifier__n_estimators: [10, 20], classifier__learning_rate: [0.05, 0.1, 0.2]}}";
+    let space =
+        "{gradient_boosting: {classifier__n_estimators: [10, 20], classifier__learning_rate: [0.05, 0.1, 0.2]}}";
     let project = searching(900, &format!("{{sampler: grid, space: {space}}}"));
     project.run();
     let mut seen: Vec<String> =

@@ -20,7 +20,7 @@ use trainyard_tune::{
     Trial, Warm, paired, run,
 };
 
-use super::context::{Context, count, internal, json as parse, to_json};
+use super::context::{Context, Mode, count, internal, json as parse, to_json};
 use super::search::{OnFolds, Search, Searched, of_json};
 use super::training::{training_inputs, training_reads, with_training};
 use crate::code;
@@ -277,7 +277,11 @@ impl Tune {
         let mut notes = Vec::new();
         let mut warm = Vec::new();
         if let Some(digest) = earlier {
-            let bytes = scope.objects().get(digest).map_err(|error| error.diagnostic())?;
+            let objects = match &self.context.mode {
+                Mode::Replay { objects, .. } => objects,
+                Mode::Live => &self.context.objects,
+            };
+            let bytes = objects.get(digest).map_err(|error| error.diagnostic())?;
             let text = String::from_utf8(bytes).map_err(|_| internal("a stored search is no text"))?;
             let read = journal::read(&text, None).map_err(|error| error.diagnostic())?;
             let known = Warm::from(&read.record.study, record.study.direction, &search.space);
@@ -405,12 +409,12 @@ impl Tune {
             let trials = record.study.trials.len() as f64;
             output.logged.metrics.push((format!("tune_{name}_trials"), 0, trials));
         }
-        for (name, digest) in self.earlier()? {
-            output.artifacts.insert(format!("earlier/{name}"), *digest);
-        }
         output.artifacts.insert("found".to_owned(), scope.store(&to_json(&found))?);
         let baseline = searches.baseline.iter().sum::<f64>() / searches.baseline.len() as f64;
         output.facts = json!({ "metric": metric, "baseline": baseline, "searches": facts });
+        for (name, digest) in self.earlier()? {
+            output.facts["earlier"][name] = digest.to_string().into();
+        }
         output.logged.files.insert(REPORT.to_owned(), scope.store(&to_json(&output.facts))?);
         output.headline = headline(searches, metric);
         Ok(output)
