@@ -15,6 +15,7 @@ pub mod parquet;
 mod places;
 pub mod record;
 pub mod spec;
+pub mod study;
 pub mod suite;
 
 /// A reader's name, which its target and the folder of its corpus share, and the check of one input.
@@ -32,5 +33,6 @@ pub const TARGETS: &[Target] = &[
     ("parquet", parquet::check),
     ("record", record::check),
     ("spec", spec::check),
+    ("study", study::check),
     ("suite", suite::check),
 ];

@@ -32,10 +32,10 @@ pub(super) fn to_value(json: &Json) -> Option<Value> {
 }
 
 /// Gives the attributes of a distribution as Optuna names them.
-fn attributes(distribution: &Distribution, high: impl Fn(f64) -> f64) -> (&'static str, Json) {
+fn attributes(distribution: &Distribution, high: impl Fn(f64, f64) -> f64) -> (&'static str, Json) {
     match distribution {
         Distribution::Float { low, high: last, log, step } => {
-            let high = if step.is_some() { high(*last) } else { *last };
+            let high = if step.is_some() { high(*low, *last) } else { *last };
             ("FloatDistribution", json!({"step": step, "low": low, "high": high, "log": log}))
         }
         Distribution::Int { low, high, log, step } => {
@@ -51,7 +51,10 @@ fn attributes(distribution: &Distribution, high: impl Fn(f64) -> f64) -> (&'stat
 /// Gives a distribution as Optuna keeps it, which is JSON in a string.
 pub(super) fn from_distribution(distribution: &Distribution) -> String {
     // Optuna counts steps in decimals and warns where 0.1 + 2 × 0.1 is no 0.3.
-    let decimal = |high: f64| format!("{high:.14e}").parse().unwrap_or(high);
+    let decimal = |low: f64, high: f64| match format!("{high:.14e}").parse::<f64>() {
+        Ok(decimal) if low <= decimal && decimal.is_finite() => decimal,
+        _ => high,
+    };
     let (name, attributes) = attributes(distribution, decimal);
     json!({"name": name, "attributes": attributes}).to_string()
 }
@@ -72,7 +75,9 @@ fn distribution(kind: &str, attributes: &Json) -> Option<Distribution> {
             Some(step) => Some(number(step)?),
             None => None,
         };
-        Distribution::float(number(get("low")?)?, number(get("high")?)?, log, step).ok()
+        let made = Distribution::float(number(get("low")?)?, number(get("high")?)?, log, step).ok()?;
+        // So small a step that it can't be counted how many there are.
+        matches!(made, Distribution::Float { high, .. } if high.is_finite()).then_some(made)
     };
     let int = |log: bool| {
         let whole = |value: &Json| {
@@ -101,7 +106,7 @@ fn distribution(kind: &str, attributes: &Json) -> Option<Distribution> {
 /// Gives a space as JSON, from which it comes back whole.
 pub(super) fn from_space(space: &Space) -> Json {
     let parameters = space.parameters().iter().map(|parameter| {
-        let (kind, attributes) = attributes(&parameter.distribution, |high| high);
+        let (kind, attributes) = attributes(&parameter.distribution, |_, high| high);
         let mut fields = Map::new();
         fields.insert("name".to_owned(), Json::from(parameter.name.as_str()));
         fields.insert(kind.to_owned(), attributes);
