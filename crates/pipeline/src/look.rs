@@ -12,7 +12,7 @@ use trainyard_tracking::EmbeddedStore;
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
 use crate::session::{Failure, graph_of};
-use crate::steps::{Context, ENGINE, Ingest, Mode, Validate};
+use crate::steps::{Context, ENGINE, Ingest, Mode, Tune, Validate};
 use crate::stores::Stores;
 
 /// What `check` found.
@@ -106,7 +106,7 @@ pub(crate) fn check_specs(context: &Arc<Context>, cache: &Cache) -> Result<Check
 }
 
 /// Holds data, target, features and optional tests against the table; gives the warnings, or all problems.
-fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+fn check_table(context: &Arc<Context>, table: &arrow_array::RecordBatch) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let resolved = &context.resolved;
     let data = &resolved.project.data;
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
@@ -135,6 +135,9 @@ fn check_table(context: &Context, table: &arrow_array::RecordBatch) -> Result<Ve
         found.extend(errors.iter().map(|error| error.diagnostic()));
     }
     if let Err(failure) = Validate::check(context) {
+        found.extend(problems(failure));
+    }
+    if let Err(failure) = Tune::check(context) {
         found.extend(problems(failure));
     }
     if let Some(drift) = &resolved.project.drift {

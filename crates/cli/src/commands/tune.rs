@@ -42,8 +42,7 @@ fn chosen(root: &Path, which: &Which) -> Result<Studies, Stop> {
     if let Some(name) = &which.search {
         if !found.studies.contains_key(name) {
             let known: Vec<&str> = found.studies.keys().map(String::as_str).collect();
-            let run = found.run.as_deref().unwrap_or_default();
-            let diagnostic = Diagnostic::error("tune/unknown-search", format!("run {run} has no search `{name}`"));
+            let diagnostic = Diagnostic::error("tune/unknown-search", format!("the run has no search `{name}`"));
             return Err(diagnostic.help(there_are("searches", &known, name)).into());
         }
         found.studies.retain(|search, _| search == name);

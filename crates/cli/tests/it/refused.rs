@@ -4,6 +4,7 @@
 mod commands;
 mod expectations;
 mod expressions;
+mod searches;
 mod sources;
 mod specifications;
 mod tables;
@@ -109,7 +110,8 @@ fn compare(cases: &[Case]) {
         let (says, is_true) = (errors.contains("nothing was written"), files(&project) == before);
         // Nobody asks whether a command that only looks, or that makes something else than a run, wrote into the project.
         let may_write =
-            !matches!(command[0], "runs" | "models" | "predict" | "synth" | "init" | "explain" | "data") && code != 0;
+            !matches!(command[0], "runs" | "models" | "tune" | "predict" | "synth" | "init" | "explain" | "data")
+                && code != 0;
         if says && !is_true || may_write && !says && is_true {
             wrong.push(format!("{name}: what it says of what was written is not true:\n{said}"));
         }
@@ -152,6 +154,11 @@ fn a_wrong_expression_is_explained() {
 #[test]
 fn a_wrong_command_is_explained() {
     compare(commands::CASES);
+}
+
+#[test]
+fn a_wrong_search_is_explained() {
+    compare(searches::CASES);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use trainyard_diagnostics::Diagnostic;
 pub(crate) use context::{Context, Mode};
 pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
-pub(crate) use tune::{REPORT, STUDIES, search_of};
+pub(crate) use tune::{REPORT, STUDIES, Tune, search_of};
 pub(crate) use validate::Validate;
 
 use crate::engine::{Graph, GraphError, Step};
@@ -73,7 +73,7 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     ];
     steps.extend(before);
     if context.resolved.model.spec.tune.is_some() {
-        steps.push(Arc::new(tune::Tune::new(context)));
+        steps.push(Arc::new(Tune::new(context)));
     }
     steps.push(Arc::new(train::Train(Arc::clone(context))));
     if context.resolved.model.spec.is_calibrated() {

@@ -92,6 +92,14 @@ impl Tune {
         Tune { context: Arc::clone(context), earlier: OnceLock::new() }
     }
 
+    /// Says what can be known to be wrong with the search before anything is written.
+    pub(crate) fn check(context: &Arc<Context>) -> Result<(), Failure> {
+        match &context.resolved.model.spec.tune {
+            Some(_) => Tune::new(context).earlier().map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn spec(&self) -> Result<&TuneSpec, Failure> {
         let spec = self.context.resolved.model.spec.tune.as_ref();
         spec.ok_or_else(|| internal("there is nothing to search"))
@@ -131,9 +139,8 @@ impl Tune {
     fn look(&self) -> Result<BTreeMap<String, Digest>, Failure> {
         let Some(version) = &self.spec()?.warm_start else { return Ok(BTreeMap::new()) };
         if let Some(record) = self.context.recorded("tune") {
-            let stored = record.output.artifacts.iter();
-            let earlier =
-                stored.filter_map(|(name, digest)| Some((name.strip_prefix("earlier/")?.to_owned(), *digest)));
+            let stored = record.output.facts["earlier"].as_object().into_iter().flatten();
+            let earlier = stored.filter_map(|(name, digest)| Some((name.clone(), digest.as_str()?.parse().ok()?)));
             return Ok(earlier.collect());
         }
         let tracking = &self.context.tracking;
