@@ -58,5 +58,6 @@ pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, Sourc
 pub use split::{Shares, SplitSpec, TimeSpec};
 pub use tune::{
     Condition, Enqueued, Range, SearchPruner, SearchRange, SearchSampler, StopSpec, TuneSpec, ValidationStrategy,
+    WarmStart,
 };
 pub use validate::ValidateSpec;

@@ -82,8 +82,8 @@ record! {
         max_seconds or ["timeout"]: Option<Located<f64>> = optional(number().above(0.0)),
         /// When a search ends before its trials are used up.
         stop: Option<StopSpec> = optional(rec()),
-        /// The earlier model version whose search this one learns from.
-        warm_start: Option<Located<u32>> = optional(integer(1, u64::from(u32::MAX))),
+        /// What this search learns from: the number of an earlier model version, or the file of an Optuna journal.
+        warm_start: Option<Located<WarmStart>> = optional(VersionOrFile),
         /// Values that are tried first, by candidate.
         enqueue: Vec<(Located<String>, Vec<Enqueued>)> = or_empty(map(list(map(AnyScalar)))),
         /// Whether all candidates are one search, the candidate being one of the things that are chosen.
@@ -99,6 +99,45 @@ record! {
 
 /// Values that are tried first.
 pub type Enqueued = Vec<(Located<String>, Located<Value>)>;
+
+/// What a search learns from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WarmStart {
+    /// The latest search of this model version.
+    Version(u32),
+    /// The study in this file, an Optuna journal.
+    File(String),
+}
+
+/// Takes the number of a version, or a path.
+struct VersionOrFile;
+
+impl Shape for VersionOrFile {
+    type Value = Located<WarmStart>;
+
+    fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Located<WarmStart>> {
+        let warm = match scalar_value(node) {
+            Some(Value::Number(_)) => WarmStart::Version(bare(integer(1, u64::from(u32::MAX))).decode(node, decoder)?),
+            Some(Value::String(path)) if !path.is_empty() => WarmStart::File(path),
+            _ => {
+                decoder.wrong_type(node, "the number of a model version, or a file such as study.journal");
+                return None;
+            }
+        };
+        Some(Located::new(warm, node.origin.clone()))
+    }
+
+    fn encode(&self, value: &Located<WarmStart>) -> Value {
+        match &value.value {
+            WarmStart::Version(version) => (*version).into(),
+            WarmStart::File(path) => path.clone().into(),
+        }
+    }
+
+    fn schema(&self, _: &mut Definitions) -> Value {
+        json!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": u32::MAX }, { "type": "string", "minLength": 1 }] })
+    }
+}
 
 record! {
     /// When a search ends before its trials are used up; each is asked behind every batch.

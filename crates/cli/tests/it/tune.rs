@@ -133,6 +133,15 @@ study.optimize(objective, n_trials=4)
     let sum: f64 = shares.iter().map(|one| one["share"].as_f64().unwrap()).sum();
     // What parameters explain only together belongs to none of them.
     assert!(shares.len() == 3 && sum > 0.5 && sum < 1.0 + 1e-9, "{shares:?}");
+    // The next search learns from what Optuna added.
+    let warm = project.read(MODEL).replace("trials: 6", "trials: 2, warm_start: study.journal");
+    project.write("versions/models/v2.yaml", warm);
+    let result = decided(&project, "2");
+    let report = project.json(&["tune", "show"])["report"].clone();
+    assert_eq!(report["searches"]["gradient_boosting"]["notes"][0], "10 trials of an earlier study are known");
+    fs::remove_file(&file).unwrap();
+    let verified = project.json(&["verify", result["run"].as_str().unwrap(), "--at", "2"]);
+    assert_eq!(verified["identical"], true, "{verified:#}");
 }
 
 #[test]

@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, Digester, Io, create_folder, write_atomic};
 use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
-use trainyard_spec::{EstimatorSpec, ModelSpec, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy};
+use trainyard_spec::{
+    EstimatorSpec, ModelSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart,
+};
 use trainyard_spec::{metric_higher_is_better, metric_reference};
 use trainyard_tracking::Status;
 use trainyard_tune::journal::{self, Log};
 use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
 use trainyard_tune::{
-    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped, Tpe,
-    Trial, Warm, paired, run,
+    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped,
+    StudyError, Tpe, Trial, Warm, paired, run,
 };
 
 use super::context::{Context, Mode, count, internal, json as parse, to_json};
@@ -37,7 +39,21 @@ pub(crate) const REPORT: &str = "tune/report.json";
 pub(crate) struct Tune {
     context: Arc<Context>,
     /// The studies that this one learns from, by search, once somebody asked.
-    earlier: OnceLock<BTreeMap<String, Digest>>,
+    earlier: OnceLock<BTreeMap<String, Earlier>>,
+}
+
+/// A study that a search learns from.
+#[derive(Clone)]
+struct Earlier {
+    digest: Digest,
+    /// Its text, where it is not in the store.
+    text: Option<Arc<[u8]>>,
+}
+
+impl Earlier {
+    fn stored(digest: Digest) -> Earlier {
+        Earlier { digest, text: None }
+    }
 }
 
 /// What a search found for a candidate, as `train` reads it.
@@ -128,7 +144,7 @@ impl Tune {
     }
 
     /// Finds the studies of the version from which this one starts warm; in a replay those that the run found.
-    fn earlier(&self) -> Result<&BTreeMap<String, Digest>, Failure> {
+    fn earlier(&self) -> Result<&BTreeMap<String, Earlier>, Failure> {
         if let Some(found) = self.earlier.get() {
             return Ok(found);
         }
@@ -136,17 +152,45 @@ impl Tune {
         Ok(self.earlier.get_or_init(|| found))
     }
 
-    fn look(&self) -> Result<BTreeMap<String, Digest>, Failure> {
-        let Some(version) = &self.spec()?.warm_start else { return Ok(BTreeMap::new()) };
+    fn look(&self) -> Result<BTreeMap<String, Earlier>, Failure> {
+        let Some(warm) = &self.spec()?.warm_start else { return Ok(BTreeMap::new()) };
         if let Some(record) = self.context.recorded("tune") {
             let stored = record.output.facts["earlier"].as_object().into_iter().flatten();
-            let earlier = stored.filter_map(|(name, digest)| Some((name.clone(), digest.as_str()?.parse().ok()?)));
+            let earlier = stored
+                .filter_map(|(name, digest)| Some((name.clone(), Earlier::stored(digest.as_str()?.parse().ok()?))));
             return Ok(earlier.collect());
         }
+        match &warm.value {
+            WarmStart::Version(version) => self.version(*version, &warm.origin),
+            WarmStart::File(path) => self.file(path, &warm.origin),
+        }
+    }
+
+    /// Reads an Optuna journal: each search learns from the study of its name, or from the only one.
+    fn file(&self, written: &str, origin: &Origin) -> Result<BTreeMap<String, Earlier>, Failure> {
+        let path = self.context.root.join(written);
+        let point = |problem: Diagnostic| Failure::from(origin.point(problem, "this search would learn from it"));
+        let bytes = trainyard_files::read(&*self.context.io, &path).map_err(|error| point(error.diagnostic()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let earlier = Earlier { digest: Digest::of(&bytes), text: Some(bytes.as_slice().into()) };
+        let mut all = BTreeMap::new();
+        for search in self.searches()? {
+            study_for(&text, &search.name).map_err(|error| {
+                let mut problem = error.diagnostic();
+                problem.title.insert_str(0, &format!("{written}: "));
+                point(problem)
+            })?;
+            all.insert(search.name, earlier.clone());
+        }
+        Ok(all)
+    }
+
+    /// Finds the searches of the latest finished run of a model version.
+    fn version(&self, version: u32, origin: &Origin) -> Result<BTreeMap<String, Earlier>, Failure> {
         let tracking = &self.context.tracking;
         let experiment = &self.context.resolved.project.tracking.experiment.value;
         let runs = tracking.runs(usize::MAX, None).map_err(|error| error.diagnostic())?;
-        let wanted = version.value.to_string();
+        let wanted = version.to_string();
         for run in runs {
             let is_over = matches!(run.status, Status::Finished | Status::Refused);
             let is_of = run.params.get("model_version") == Some(&wanted) && run.experiment == *experiment;
@@ -154,16 +198,18 @@ impl Tune {
                 continue;
             }
             let files = tracking.folder_digests(&run.run, "tune").map_err(|error| error.diagnostic())?;
-            let studies: BTreeMap<String, Digest> =
-                files.into_iter().filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), digest))).collect();
+            let studies: BTreeMap<String, Earlier> = files
+                .into_iter()
+                .filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), Earlier::stored(digest))))
+                .collect();
             if !studies.is_empty() {
                 return Ok(studies);
             }
         }
-        let title = format!("no finished run of model version {} has a search", version.value);
+        let title = format!("no finished run of model version {version} has a search");
         let diagnostic = Diagnostic::error("tune/nothing-earlier", title);
-        let help = format!("run `trainyard run --model {}` before, or leave `warm_start` out", version.value);
-        Err(version.origin.point(diagnostic, "this search would learn from it").help(help).into())
+        let help = format!("run `trainyard run --model {version}` before, or leave `warm_start` out");
+        Err(origin.point(diagnostic, "this search would learn from it").help(help).into())
     }
 
     fn sampler(&self, search: &Search<'_>) -> Result<Box<dyn Sampler>, Failure> {
@@ -278,19 +324,25 @@ impl Tune {
         scope: &Scope,
         search: &Search<'_>,
         folds: &FoldScorer<'_>,
-        earlier: Option<&Digest>,
+        earlier: Option<&Earlier>,
     ) -> Result<(Record, Vec<String>), Failure> {
         let (mut record, kept) = self.begin(scope, search)?;
         let mut notes = Vec::new();
         let mut warm = Vec::new();
-        if let Some(digest) = earlier {
+        if let Some(earlier) = earlier {
             let objects = match &self.context.mode {
                 Mode::Replay { objects, .. } => objects,
                 Mode::Live => &self.context.objects,
             };
-            let bytes = objects.get(digest).map_err(|error| error.diagnostic())?;
-            let text = String::from_utf8(bytes).map_err(|_| internal("a stored search is no text"))?;
-            let read = journal::read(&text, None).map_err(|error| error.diagnostic())?;
+            let bytes = match &earlier.text {
+                // What a replay will want is in the store.
+                Some(text) => {
+                    scope.store(text)?;
+                    text.to_vec()
+                }
+                None => objects.get(&earlier.digest).map_err(|error| error.diagnostic())?,
+            };
+            let read = study_for(&String::from_utf8_lossy(&bytes), &search.name).map_err(|error| error.diagnostic())?;
             let known = Warm::from(&read.record.study, record.study.direction, &search.space);
             let known = known.map_err(|error| error.diagnostic())?;
             notes.extend(known.words());
@@ -409,6 +461,9 @@ impl Tune {
             output.artifacts.insert(format!("study/{name}"), journal);
             output.logged.files.insert(file_of(name), journal);
             let test = self.against_baseline(record, &searches.baseline)?;
+            if let Some(warning) = test.as_ref().and_then(|test| no_better(name, metric, test, spec.significant)) {
+                scope.warn(warning);
+            }
             facts.insert(name.clone(), told(made, record, notes, test.as_ref(), spec.significant));
             if let Some(value) = record.study.best().and_then(|trial| trial.value) {
                 output.logged.metrics.push((format!("tune_{name}_{metric}"), 0, value));
@@ -419,8 +474,9 @@ impl Tune {
         output.artifacts.insert("found".to_owned(), scope.store(&to_json(&found))?);
         let baseline = searches.baseline.iter().sum::<f64>() / searches.baseline.len() as f64;
         output.facts = json!({ "metric": metric, "baseline": baseline, "searches": facts });
-        for (name, digest) in self.earlier()? {
-            output.facts["earlier"][name] = digest.to_string().into();
+        for (name, earlier) in self.earlier()? {
+            output.facts["earlier"][name] = earlier.digest.to_string().into();
+            output.artifacts.insert(format!("earlier/{name}"), earlier.digest);
         }
         output.logged.files.insert(REPORT.to_owned(), scope.store(&to_json(&output.facts))?);
         output.headline = headline(searches, metric);
@@ -434,6 +490,11 @@ impl Tune {
     }
 }
 
+/// Reads the study of this name, or the only one.
+fn study_for(text: &str, name: &str) -> Result<journal::Read, StudyError> {
+    journal::read(text, Some(name)).or_else(|_| journal::read(text, None))
+}
+
 /// The best complete trial of a candidate.
 fn best_of<'r>(search: &Search<'_>, record: &'r Record, candidate: &str) -> Option<&'r Trial> {
     let study = &record.study;
@@ -442,6 +503,18 @@ fn best_of<'r>(search: &Search<'_>, record: &'r Record, candidate: &str) -> Opti
         let value = |trial: &Trial| trial.value.unwrap_or(f64::NAN);
         if study.direction.is_better(value(trial), value(best)) { trial } else { best }
     })
+}
+
+/// Warns of a search whose best trial the folds cannot tell from the baseline.
+fn no_better(name: &str, metric: &str, test: &Paired, significant: f64) -> Option<Diagnostic> {
+    if test.gain > 0.0 && test.p <= significant {
+        return None;
+    }
+    let (gain, what) = (figure(test.gain), name.replace('_', " "));
+    let title =
+        format!("the best trial of {what} is not better than the baseline: {metric} by {gain}, p {:.3}", test.p);
+    let help = "widen its ranges or try more; if it stays so, the simpler model is as good";
+    Some(Diagnostic::warning("tune/no-better-than-baseline", title).help(help))
 }
 
 /// What a search came to, for the report.
@@ -612,7 +685,9 @@ impl Step for Tune {
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
         let mut inputs = training_inputs(&self.context, &["calibrate", "explain", "refit"]);
-        inputs.extend(self.earlier()?.iter().map(|(name, digest)| Input::new(format!("earlier.{name}"), *digest)));
+        inputs.extend(
+            self.earlier()?.iter().map(|(name, earlier)| Input::new(format!("earlier.{name}"), earlier.digest)),
+        );
         Ok(inputs)
     }
 
