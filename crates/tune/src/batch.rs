@@ -1,9 +1,9 @@
 //! One batch of trials: threads work ahead, and transcripts are read in order.
 //!
-//! A transcript is what a trial says, ordered by step, wherever and whenever it was said. Each place in it has a key: that
-//! of step `s` is `2 (s + 1)`, that of the end of a part lies between the part's last step and the next part's first.
-//! A place is decided once every lower-numbered trial is as far or has ended, so that what a decision sees is the same
-//! whoever was faster.
+//! A transcript is what a trial says, ordered by step, wherever and whenever it was said. Each place in it has a key:
+//! that of step `s` is `2 (s + 1)`, that of the end of a part lies between the part's last step and the next part's
+//! first. A place is decided once every lower-numbered trial is as far or has ended, so that what a decision sees is
+//! the same whoever was faster.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,8 +138,8 @@ impl std::fmt::Debug for Watch<'_> {
 }
 
 impl Watch<'_> {
-    /// Says that the part has `value` after `iteration`, counted from 0 and below the objective's stride; gives whether to
-    /// go on. Iterations ascend; one that was reported before is passed over.
+    /// Says that the part has `value` after `iteration`, counted from 0 and below the objective's stride; gives whether
+    /// to go on. Iterations ascend; one that was reported before is passed over.
     pub fn report(&self, iteration: u64, value: f64) -> bool {
         if self.batch.is_interrupted() {
             return false;

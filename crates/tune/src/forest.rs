@@ -34,7 +34,8 @@ struct Open {
 }
 
 /// Grows a tree on rows drawn with replacement: each node is split where the squared error falls most, among all
-/// columns, until every leaf has one value or the `depth` is reached (Breiman, "Random Forests", Machine Learning 45, 2001).
+/// columns, until every leaf has one value or the `depth` is reached (Breiman, "Random Forests", Machine Learning 45,
+/// 2001).
 pub(crate) fn tree(rows: &Rows<'_>, depth: u32, key: Key) -> Vec<Leaf> {
     let count = rows.values.len();
     let mut stream = key.stream();

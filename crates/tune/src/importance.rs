@@ -22,19 +22,19 @@ pub struct Importance {
     pub spread: f64,
     /// The number of trials that it follows from: the complete ones that have the parameter.
     pub trials: u64,
-    /// Whether the parameter exists under a condition; then the share is of the variance of the trials that meet it, and
-    /// does not compare with others.
+    /// Whether the parameter exists under a condition; then the share is of the variance of the trials that meet it,
+    /// and does not compare with others.
     pub is_conditional: bool,
 }
 
 /// Says how much each parameter matters, the greatest share first, those of conditional parameters last.
 ///
 /// Functional ANOVA over a random forest (Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing
-/// Hyperparameter Importance", ICML 2014), as Optuna takes it: 64 trees of depth 64 over the values as they are, without
-/// logarithms, and a column for each choice. A parameter that is always there is judged over all complete trials, with
-/// the others that always are; one under a condition over the trials that have it, with the parameters that all of
-/// those have. Values that are not finite do not count. A parameter of one value has the share 0; so has every
-/// parameter where there are fewer than two trials, or all have the same value.
+/// Hyperparameter Importance", ICML 2014), as Optuna takes it: 64 trees of depth 64 over the values as they are,
+/// without logarithms, and a column for each choice. A parameter that is always there is judged over all complete
+/// trials, with the others that always are; one under a condition over the trials that have it, with the parameters
+/// that all of those have. Values that are not finite do not count. A parameter of one value has the share 0; so has
+/// every parameter where there are fewer than two trials, or all have the same value.
 pub fn importance(study: &Study, seed: u64) -> Vec<Importance> {
     let mut all = Vec::new();
     for group in study.space.groups() {

@@ -1,7 +1,7 @@
 //! Runs a study, batch by batch.
 //!
-//! What a trial is, and where it ends, follows from earlier batches and from what the lower-numbered trials of its batch
-//! had said when they were as far; `docs/design/0019-studies.md` says how. Threads work ahead and their order is
+//! What a trial is, and where it ends, follows from earlier batches and from what the lower-numbered trials of its
+//! batch had said when they were as far; `docs/design/0019-studies.md` says how. Threads work ahead and their order is
 //! forgotten.
 
 use std::time::Duration;
@@ -67,12 +67,13 @@ pub enum Event<'a> {
 pub enum Outcome {
     /// At the border of a batch, since a rule said so or the sampler had nothing left.
     Stopped(Stopped),
-    /// At once, as was asked. Trials that had ended are kept; the next run comes to the same as if this one had gone on.
+    /// At once, as was asked. Trials that had ended are kept; the next run comes to the same as if this one had gone
+    /// on.
     Interrupted,
 }
 
-/// Chooses the values of the trial of a number, given the trials below it: those of earlier batches as they ended, those of
-/// its own batch as running. None when there is nothing left to choose.
+/// Chooses the values of the trial of a number, given the trials below it: those of earlier batches as they ended,
+/// those of its own batch as running. None when there is nothing left to choose.
 pub type Suggest<'a> = dyn FnMut(&Study, u64) -> Option<Values> + 'a;
 
 /// Why a study stops whose sampler has nothing left.

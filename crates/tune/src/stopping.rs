@@ -38,13 +38,13 @@ pub enum Rule {
     /// What can still be gained is less than what the parts can tell apart.
     ///
     /// As in Makarova et al. ("Automatic Termination for Hyperparameter Optimization", AutoML 2022), two numbers are
-    /// compared. The error of the best trial's mean over `k` parts is `√((1/k + 1/(k−1)) s²)` (Nadeau and Bengio, 2003).
-    /// The bound on the regret, the distance from the best value `y₁` to that of the best choice there is, needs
+    /// compared. The error of the best trial's mean over `k` parts is `√((1/k + 1/(k−1)) s²)` (Nadeau and Bengio,
+    /// 2003). The bound on the regret, the distance from the best value `y₁` to that of the best choice there is, needs
     /// no model of the values: if `n` of them are drawn alike and near the best choice the loss grows as the square of
     /// the distance in `d` parameters, then `(y₁ − m)/(yₖ − m)` to the power `d/2` is the least of `k − 1` uniform
-    /// numbers, so that with a confidence of 90 % `y₁ − m ≤ (yₖ − y₁) c/(1 − c)`, `c = (1 − 0.1^(1/(k−1)))^(2/d)`,
-    /// here with `k = ⌈√n⌉ + 1` (de Haan, "Estimation of the Minimum of a Function Using Order Statistics", JASA 76, 1981). A
-    /// sampler that draws more near the best than elsewhere makes the bound wider than it must be, never narrower, as
+    /// numbers, so that with a confidence of 90 % `y₁ − m ≤ (yₖ − y₁) c/(1 − c)`, `c = (1 − 0.1^(1/(k−1)))^(2/d)`, here
+    /// with `k = ⌈√n⌉ + 1` (de Haan, "Estimation of the Minimum of a Function Using Order Statistics", JASA 76, 1981).
+    /// A sampler that draws more near the best than elsewhere makes the bound wider than it must be, never narrower, as
     /// long as the best choice is where it looks. Never holds for one part, nor where the best parts have no spread.
     NoProgress {
         /// The number of complete trials from which on it is asked, at least 5.

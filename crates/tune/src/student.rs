@@ -5,8 +5,8 @@ use libm::{exp, lgamma, log, sqrt};
 /// Gives the one-sided probability that a mean as far above 0 comes about by chance, the variance of the mean being
 /// `share` times that of the `values`; none of fewer than two, or of values that are not finite.
 ///
-/// A `share` of `1 / n` is the plain t test of `n` values. Values without variance give 0 above 0, else 1; no variance and
-/// no mean give 0.5.
+/// A `share` of `1 / n` is the plain t test of `n` values. Values without variance give 0 above 0, else 1; no variance
+/// and no mean give 0.5.
 pub(crate) fn mean_above_zero(values: &[f64], share: f64) -> Option<f64> {
     let count = values.len();
     if count < 2 || values.iter().any(|value| !value.is_finite()) {

@@ -375,7 +375,8 @@ impl RawTrial {
         Ok((trial, rungs, has_unknown))
     }
 
-    /// Gives the rungs that the trial completed. Optuna keeps their values alone; then a step is the first that it can be.
+    /// Gives the rungs that the trial completed. Optuna keeps their values alone; then a step is the first that it can
+    /// be.
     fn rungs(&self, reports: &[Report]) -> Option<Vec<Report>> {
         let steps = match self.user.get(RUNGS) {
             Some(steps) => steps.as_array()?.iter().map(Json::as_u64).collect::<Option<Vec<u64>>>()?,

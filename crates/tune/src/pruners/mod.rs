@@ -58,8 +58,8 @@ impl<'a> View<'a> {
     }
 
     /// Gives the highest last step among the trials that were complete when a trial first had the chance to learn from
-    /// one: those of the batches before the first that reports and has a complete one before it. Later ones change it no
-    /// more, so that a measure taken by it stays the same for the whole study.
+    /// one: those of the batches before the first that reports and has a complete one before it. Later ones change it
+    /// no more, so that a measure taken by it stays the same for the whole study.
     fn first_length(&self) -> Option<u64> {
         let mut length: Option<u64> = None;
         let (mut batch, mut pending) = (0, None);
@@ -82,8 +82,8 @@ impl<'a> View<'a> {
 
 /// Judges trials on their way.
 pub trait Pruner: Sync {
-    /// Says why the trial ends with its last report, or nothing when it goes on. `rungs` are those of the trial; what is
-    /// added stays with it.
+    /// Says why the trial ends with its last report, or nothing when it goes on. `rungs` are those of the trial; what
+    /// is added stays with it.
     fn report(&self, view: &View<'_>, rungs: &mut Vec<Report>) -> Option<String>;
 
     /// Says why the trial ends with the part that it just finished, which is not its last, or nothing when it goes on.

@@ -75,8 +75,8 @@ impl Pruner for Percentile {
     }
 }
 
-/// Gives the quantile between the sorted `values` at `share`, from 0 to 1, as NumPy's `linear` method rounds it; none of
-/// nothing.
+/// Gives the quantile between the sorted `values` at `share`, from 0 to 1, as NumPy's `linear` method rounds it; none
+/// of nothing.
 fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let at = (values.len().checked_sub(1)?) as f64 * share;
     let (below, above) = (libm::floor(at), libm::ceil(at));

@@ -6,11 +6,11 @@ use crate::{Report, State};
 
 /// Ends a trial after a part, such as a fold, when it cannot beat the best complete trial.
 ///
-/// Twice: when values as good as can be in all parts that are left would not make its mean better, which is certain; and
-/// after two parts or more, when a one-sided paired t test of its parts against the same parts of the best trial says
-/// that it is worse. That is racing as in Maron and Moore, "Hoeffding Races" (NIPS 1993), with Student's bound. The test
-/// is made anew after each part, and each time it errs with the probability `risk`, if the differences of
-/// the parts were independent and normal.
+/// Twice: when values as good as can be in all parts that are left would not make its mean better, which is certain;
+/// and after two parts or more, when a one-sided paired t test of its parts against the same parts of the best trial
+/// says that it is worse. That is racing as in Maron and Moore, "Hoeffding Races" (NIPS 1993), with Student's bound.
+/// The test is made anew after each part, and each time it errs with the probability `risk`, if the differences of the
+/// parts were independent and normal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Race {
     /// The probability of ending a trial that is as good as the best, above 0 and below 0.5.

@@ -118,8 +118,21 @@ fn a_study_lives_in_its_file_however_often_it_is_interrupted() {
         };
         let known = read(&file, Some("churn")).unwrap();
         assert_eq!(known.notes, Vec::<String>::new());
-        let (mut log, mut record) = (known.log, known.record);
-        let outcome = silently(|| Way { interrupted: &interrupted, ..way }.run(&mut record, &learner)).unwrap();
+        let mut record = known.record;
+        let space = record.study.space.clone();
+        let growing = Mutex::new((known.log, file));
+        let hear = |event: Event<'_>| {
+            if let Event::Ended { trial, rungs } = event {
+                let (log, text) = &mut *growing.lock().unwrap();
+                log.ended(&space, trial, rungs, text);
+                // Killed here, what the file has can be gone on with.
+                assert_eq!(read(text, None).unwrap().notes, Vec::<String>::new());
+            }
+        };
+        let way = Way { interrupted: &interrupted, hear: &hear, ..way };
+        let outcome = silently(|| way.run(&mut record, &learner)).unwrap();
+        let (mut log, text) = growing.into_inner().unwrap();
+        file = text;
         log.append(&record, &mut file);
         same(&read(&file, None).unwrap().record, &record);
         runs += 1;
@@ -158,7 +171,7 @@ fn a_broken_line_is_named() {
         (r#"{"op_code":4,"study_id":0,"intermediate_values":{"a":1}}"#, field("intermediate_values")),
         (r#"{"op_code":5,"trial_id":0,"param_name":"x"}"#, field("param_value_internal")),
         (
-            r#"{"op_code":5,"trial_id":0,"param_name":"x","param_value_internal":1,"distribution":"{\"name\":\"No\"}"}"#,
+            r#"{"op_code":5,"trial_id":0,"param_name":"x","param_value_internal":1,"distribution":"{}"}"#,
             Damage::Distribution("x".to_owned()),
         ),
         (r#"{"op_code":6,"trial_id":0,"state":1,"values":"x"}"#, field("values")),
@@ -214,7 +227,8 @@ warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 def load():
     storage = JournalStorage(JournalFileBackend(data["path"]))
     sampler = optuna.samplers.TPESampler(seed=1, n_startup_trials=3)
-    return optuna.load_study(study_name="churn", storage=storage, sampler=sampler, pruner=optuna.pruners.SuccessiveHalvingPruner(1, 2))
+    pruner = optuna.pruners.SuccessiveHalvingPruner(1, 2)
+    return optuna.load_study(study_name="churn", storage=storage, sampler=sampler, pruner=pruner)
 study = load()
 before = [[t.number, t.state.name, t.value, t.params, list(t.intermediate_values.items()),
            t.user_attrs.get("trainyard:reason")] for t in study.trials]

@@ -25,7 +25,7 @@ fn pruners() -> Vec<(&'static str, Box<dyn Pruner + Send>)> {
 }
 
 fn text(record: &Record) -> String {
-    format!("{record:?}")
+    trainyard_tune::journal::write(record)
 }
 
 #[test]
