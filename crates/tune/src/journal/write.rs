@@ -21,6 +21,8 @@ pub fn write(record: &Record) -> String {
 }
 
 /// Knows what a journal holds of a study, and gives the lines that it lacks.
+///
+/// Trials have no ids but their places in the file: where somebody else may have added to it, it is read again.
 #[derive(Debug, Clone)]
 pub struct Log {
     pub(super) study: u64,

@@ -216,6 +216,38 @@ fn a_study_is_found_by_its_name() {
     assert_eq!(read(&again, None).unwrap().record, record());
 }
 
+#[test]
+fn two_studies_grow_in_one_file() {
+    let learner = Learner { parts: 2, iterations: 3, sleep: 0, seed: 0, is_frail: false };
+    let names = ["churn", "spam"];
+    let mut file = String::new();
+    let mut alone = Vec::new();
+    for name in names {
+        let mut begun = record();
+        begun.study.name = name.to_owned();
+        // Its lines are changed later, by its place among the trials of both.
+        begun.enqueue(&[("depth".to_owned(), Value::Int(4))]).unwrap();
+        alone.push(begun);
+    }
+    for (id, begun) in alone.iter().enumerate() {
+        file.push_str(&write(begun).replace("\"study_id\":0", &format!("\"study_id\":{id}")));
+    }
+    for trials in [3, 7, 9] {
+        for (name, alone) in names.iter().zip(&mut alone) {
+            let rules = [Rule::Trials(trials)];
+            let way = Way { rules: &rules, ..Way::default() };
+            let known = read(&file, Some(name)).unwrap();
+            let (mut log, mut record) = (known.log, known.record);
+            way.run(&mut record, &learner).unwrap();
+            log.append(&record, &mut file);
+            way.run(alone, &learner).unwrap();
+        }
+    }
+    for (name, alone) in names.iter().zip(&alone) {
+        same(&read(&file, Some(name)).unwrap().record, alone);
+    }
+}
+
 const CONTINUED: &str = r#"
 import optuna
 from optuna.storages import JournalStorage
