@@ -10,6 +10,7 @@ mod picture;
 mod raster;
 mod residuals;
 mod scale;
+mod search;
 mod svg;
 mod tone;
 
@@ -20,6 +21,7 @@ pub use self::importance::feature_importance;
 pub use self::learning_curve::learning_curve;
 pub use self::picture::Picture;
 pub use self::residuals::residuals;
+pub use self::search::{SearchPicture, SearchSlice, search};
 pub use self::tone::Theme;
 
 /// The sizes of letters.

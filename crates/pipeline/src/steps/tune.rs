@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, Digester, Io, create_folder, write_atomic};
+use trainyard_model::pictures::{self, Picture, SearchPicture, SearchSlice};
 use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
 use trainyard_spec::{
     EstimatorSpec, ModelSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart,
@@ -18,11 +19,11 @@ use trainyard_tracking::Status;
 use trainyard_tune::journal::{self, Log};
 use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
 use trainyard_tune::{
-    Direction, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State, Stopped,
-    StudyError, Tpe, Trial, Warm, paired, run,
+    Direction, Distribution, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State,
+    Stopped, StudyError, Tpe, Trial, Warm, importance, paired, run, slices,
 };
 
-use super::context::{Context, Mode, count, internal, json as parse, to_json};
+use super::context::{Context, Mode, count, internal, json as parse, log_picture, to_json};
 use super::search::{OnFolds, Search, Searched, of_json};
 use super::training::{training_inputs, training_reads, with_training};
 use crate::code;
@@ -460,6 +461,7 @@ impl Tune {
             let journal = scope.store(journal::write(record).as_bytes())?;
             output.artifacts.insert(format!("study/{name}"), journal);
             output.logged.files.insert(file_of(name), journal);
+            log_picture(scope, &mut output, &format!("tune/{name}"), &picture(name, metric, record))?;
             let test = self.against_baseline(record, &searches.baseline)?;
             if let Some(warning) = test.as_ref().and_then(|test| no_better(name, metric, test, spec.significant)) {
                 scope.warn(warning);
@@ -493,6 +495,31 @@ impl Tune {
 /// Reads the study of this name, or the only one.
 fn study_for(text: &str, name: &str) -> Result<journal::Read, StudyError> {
     journal::read(text, Some(name)).or_else(|_| journal::read(text, None))
+}
+
+/// Draws the trials of a search.
+fn picture(name: &str, metric: &str, record: &Record) -> Picture {
+    let study = &record.study;
+    let important = importance(study, 0);
+    let slices: Vec<SearchSlice> = slices(study)
+        .into_iter()
+        .zip(study.space.parameters())
+        .map(|(slice, parameter)| SearchSlice {
+            share: important.iter().find(|one| one.name == slice.name).map(|one| one.share),
+            log: slice.log,
+            choices: match &parameter.distribution {
+                Distribution::Categorical { choices } => {
+                    choices.iter().enumerate().map(|(place, choice)| (place as f64, choice.to_string())).collect()
+                }
+                Distribution::Float { .. } | Distribution::Int { .. } => Vec::new(),
+            },
+            points: slice.points.iter().map(|point| (point.place, point.value)).collect(),
+            name: slice.name,
+        })
+        .collect();
+    let values: Vec<Option<f64>> = study.trials.iter().map(|trial| trial.value).collect();
+    let maximize = study.direction == Direction::Maximize;
+    pictures::search(&SearchPicture { name, metric, maximize, values: &values, slices: &slices })
 }
 
 /// The best complete trial of a candidate.
