@@ -95,6 +95,18 @@ impl ExactSum {
         }
     }
 
+    /// Adds what `term` makes of each value: as by [`Extend`], in loops that the processor does several steps of at once.
+    fn add_each(&mut self, values: &[f64], term: impl Fn(f64) -> f64) {
+        if values.len() <= FEW {
+            return values.iter().for_each(|value| self.add(term(*value)));
+        }
+        let mut block = [0.0; BLOCK];
+        for values in values.chunks(BLOCK) {
+            block.iter_mut().zip(values).for_each(|(place, value)| *place = term(*value));
+            self.add_block(&block[..values.len()]);
+        }
+    }
+
     /// Adds at most [`BLOCK`] terms: exactly what adding one after the other gives.
     fn add_block(&mut self, block: &[f64]) {
         let Some(halves) = Halves::of(block) else { return block.iter().for_each(|term| self.add(*term)) };
@@ -184,7 +196,9 @@ pub fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
 
 /// Gives the mean; `None` without values.
 pub fn mean(values: &[f64]) -> Option<f64> {
-    values.iter().copied().collect::<ExactSum>().mean()
+    let mut sum = ExactSum::default();
+    sum.add_each(values, |value| value);
+    sum.mean()
 }
 
 /// Holds the mean of values and how far they lie from it.
@@ -211,8 +225,8 @@ impl Spread {
         let (mut count, mut squares, mut deviation) = (0, ExactSum::default(), ExactSum::default());
         for values in parts {
             count += values.len();
-            squares.extend(values.iter().map(|value| (value - mean) * (value - mean)));
-            deviation.extend(values.iter().map(|value| value - mean));
+            squares.add_each(values, |value| (value - mean) * (value - mean));
+            deviation.add_each(values, |value| value - mean);
         }
         let (squares, deviation) = (squares.total(), deviation.total());
         let corrected = squares - deviation * deviation / count as f64;

@@ -7,12 +7,14 @@ use super::categories::Categories;
 use super::numbers::Numbers;
 use super::report::{ColumnDrift, LeftOut, Side, Summary};
 use super::sample::{Cells, Kind};
-use crate::statistics::distinct;
+use crate::statistics::{Room, distinct};
 
-/// Compares a column of both tables, or says why not.
-pub(super) fn compare(request: &Request<'_>, name: &str) -> Result<ColumnDrift, LeftOut> {
+/// Compares a column of both tables, or says why not; each table's is sorted in a room of its own.
+pub(super) fn compare(request: &Request<'_>, name: &str, rooms: &mut [Room; 2]) -> Result<ColumnDrift, LeftOut> {
     let left_out = |why: String| LeftOut { column: name.to_owned(), why, is_broken: false, was: None };
-    let (then, now) = rayon::join(|| Cells::of(request.reference, name), || Cells::of(request.current, name));
+    let [of_then, of_now] = rooms;
+    let (then, now) =
+        rayon::join(|| Cells::of(request.reference, name, of_then), || Cells::of(request.current, name, of_now));
     let then = then.ok_or_else(|| left_out("not in the reference".to_owned()))?;
     // What was compared and no longer can be has moved furthest of all.
     let was = then.kind().filter(|_| then.values() > 0);
@@ -44,16 +46,22 @@ pub(super) fn compare(request: &Request<'_>, name: &str) -> Result<ColumnDrift, 
         (Kind::Categorical, Cells::Numbers { sorted: then, truth, .. }, Cells::Numbers { sorted: now, .. }) => {
             let categories = Categories::of_numbers(&then, &now, truth);
             let sides = [&then, &now].map(|side| (side.len(), distinct(side), None));
+            of_then.take_back(then);
+            of_now.take_back(now);
             (sides, categories.distribution(true), categories.tested(rules))
         }
         (_, then, now) => {
-            let ((then, whole_then), (now, whole_now)) = (then.numbers(missing[0]), now.numbers(missing[1]));
+            let (then, whole_then) = then.numbers(missing[0], of_then);
+            let (now, whole_now) = now.numbers(missing[1], of_now);
             let Some(numbers) = Numbers::of(&then, &now, whole_then && whole_now) else {
                 return Err(left_out("no value".to_owned()));
             };
             let sides = [&then, &now].map(|side| (side.len(), distinct(side), summary(side)));
             let tests = numbers.tested(sides[0].2.as_ref(), rules);
-            (sides, numbers.distribution(), tests)
+            let distribution = numbers.distribution();
+            of_then.take_back(then);
+            of_now.take_back(now);
+            (sides, distribution, tests)
         }
     };
     let side = |at: usize| {

@@ -103,5 +103,6 @@ pub fn drift(request: &Request<'_>) -> Report {
         asked && !request.without.iter().any(|column| column == name)
     };
     names.retain(wanted);
-    Report::of(request, names.par_iter().map(|name| column::compare(request, name)).collect())
+    let columns = names.par_iter().map_init(Default::default, |rooms, name| column::compare(request, name, rooms));
+    Report::of(request, columns.collect())
 }

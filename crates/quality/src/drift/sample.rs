@@ -8,7 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde::Serialize;
 
-use crate::statistics::{distinct, sorted};
+use crate::statistics::{Room, distinct};
 
 /// How the values of a column are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,23 +47,27 @@ pub(super) enum Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn of(table: &'a RecordBatch, name: &str) -> Option<Cells<'a>> {
+    pub(super) fn of(table: &'a RecordBatch, name: &str, room: &mut Room) -> Option<Cells<'a>> {
         let column = table.column_by_name(name)?;
         Some(match column.data_type() {
             DataType::Float64 => {
                 let values = column.as_primitive::<Float64Type>();
-                Cells::Numbers { sorted: sorted(values.iter().flatten()), whole: false, truth: false }
+                let sorted = match values.null_count() {
+                    0 => room.sorted(values.values().iter().copied()),
+                    _ => room.sorted(values.iter().flatten()),
+                };
+                Cells::Numbers { sorted, whole: false, truth: false }
             }
             DataType::Int64 => {
                 let values = column.as_primitive::<Int64Type>();
                 // As pandas reads them: beside a missing value whole numbers are floats.
                 let whole = values.null_count() == 0;
                 let numbers = values.iter().flatten().map(|value| value as f64);
-                Cells::Numbers { sorted: sorted(numbers), whole, truth: false }
+                Cells::Numbers { sorted: room.sorted(numbers), whole, truth: false }
             }
             DataType::Boolean => {
                 let numbers = column.as_boolean().iter().flatten().map(|value| f64::from(u8::from(value)));
-                Cells::Numbers { sorted: sorted(numbers), whole: true, truth: true }
+                Cells::Numbers { sorted: room.sorted(numbers), whole: true, truth: true }
             }
             DataType::LargeUtf8 => {
                 let texts = column.as_string::<i64>();
@@ -109,13 +113,13 @@ impl<'a> Cells<'a> {
     }
 
     /// Gives numbers, or the lengths of texts, with whether they are whole.
-    pub(super) fn numbers(self, missing: usize) -> (Vec<f64>, bool) {
+    pub(super) fn numbers(self, missing: usize, room: &mut Room) -> (Vec<f64>, bool) {
         match self {
             Cells::Numbers { sorted, whole, .. } => (sorted, whole),
             Cells::Texts { counts, .. } => {
                 let length =
                     |(text, count): (&str, u64)| std::iter::repeat_n(text.chars().count() as f64, count as usize);
-                (sorted(counts.into_iter().flat_map(length)), missing == 0)
+                (room.sorted(counts.into_iter().flat_map(length)), missing == 0)
             }
             Cells::Other(_) => (Vec::new(), false),
         }

@@ -9,11 +9,13 @@ mod bins;
 mod chi_square;
 mod kolmogorov;
 mod shares;
+mod sort;
 mod walk;
 
 pub use bins::{counts, hellinger_of_densities, sturges};
 pub use chi_square::{chi_square, proportions};
 pub use kolmogorov::kolmogorov_smirnov;
 pub use shares::{hellinger, jensen_shannon, kl_divergence, psi, shares};
-pub use walk::{Walk, distinct, sorted};
-pub(crate) use walk::{key, value};
+pub use sort::sorted;
+pub(crate) use sort::{Room, key, value};
+pub use walk::{Walk, distinct};

@@ -1,60 +1,4 @@
-//! One walk through two sorted samples, and the sorting.
-
-/// Sorts a sample; the two zeros become one, NaN and infinities are left out.
-pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    // Adding nothing takes the sign from a negative zero.
-    let mut keys: Vec<u64> =
-        values.into_iter().filter(|value| value.is_finite()).map(|value| key(value + 0.0)).collect();
-    by_digits(&mut keys);
-    keys.into_iter().map(value).collect()
-}
-
-/// Gives a number that is ordered as the double is.
-pub(crate) fn key(value: f64) -> u64 {
-    let bits = value.to_bits();
-    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
-}
-
-/// Gives the double of a key.
-pub(crate) fn value(key: u64) -> f64 {
-    f64::from_bits(key ^ ((!key as i64 >> 63) as u64 | 1 << 63))
-}
-
-/// The bits of a digit, and how many digits a key has.
-const BITS: usize = 11;
-const DIGITS: usize = 6;
-/// Below this many keys a comparison sort is faster.
-const FEW: usize = 1 << 12;
-
-/// Sorts by one digit after the other, from the lowest; a digit that all keys share costs nothing.
-fn by_digits(keys: &mut Vec<u64>) {
-    if keys.len() < FEW {
-        return keys.sort_unstable();
-    }
-    let digit = |key: u64, place: usize| (key >> (place * BITS)) as usize & ((1 << BITS) - 1);
-    let mut starts = vec![[0_usize; 1 << BITS]; DIGITS];
-    for key in &*keys {
-        for (place, starts) in starts.iter_mut().enumerate() {
-            starts[digit(*key, place)] += 1;
-        }
-    }
-    let mut other = vec![0; keys.len()];
-    for (place, starts) in starts.iter_mut().enumerate() {
-        if starts.contains(&keys.len()) {
-            continue;
-        }
-        let mut before = 0;
-        for start in starts.iter_mut() {
-            before += std::mem::replace(start, before);
-        }
-        for key in &*keys {
-            let start = &mut starts[digit(*key, place)];
-            other[*start] = *key;
-            *start += 1;
-        }
-        std::mem::swap(keys, &mut other);
-    }
-}
+//! One walk through two sorted samples.
 
 /// Counts the different values of a sorted sample.
 pub fn distinct(sorted: &[f64]) -> usize {
@@ -165,20 +109,6 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sorting_keeps_every_finite_value() {
-        let odd = [3.5, -0.0, 0.0, f64::MIN, f64::MAX, -5e-324, 5e-324, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
-        assert_eq!(sorted(odd), [f64::MIN, -5e-324, 0.0, 0.0, 5e-324, 3.5, f64::MAX]);
-        for (count, levels) in [(FEW - 1, 1e9), (FEW, 1e9), (3 * FEW, 7.0), (2 * FEW, 1.0)] {
-            let draw =
-                |at: usize| (((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / 9.1e15 - 0.5) * levels;
-            let values: Vec<f64> = (0..count).map(|at| draw(at).round() + 0.0).collect();
-            let mut expected = values.clone();
-            expected.sort_unstable_by(f64::total_cmp);
-            assert_eq!(sorted(values), expected);
-        }
-    }
 
     #[test]
     fn a_walk_counts_and_measures() {
