@@ -346,7 +346,7 @@ pub(crate) enum Data {
   trainyard data validate sqlite:///shop.db --table customers --suite expectations/customers.json
 
 In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
-and `drop` of its `data` section count."
+and `drop` of its `data` section count, and so do the types kept in versions/schema.yaml."
     )]
     Validate(Validate),
     /// Says what a table holds: types, gaps, distributions, correlations, duplicates, what may know the target
@@ -358,7 +358,7 @@ and `drop` of its `data` section count."
   trainyard data profile sqlite:///shop.db --query \"SELECT * FROM customers WHERE tenure > 5\"
 
 In a project, and with --project, the table is read as the project reads its own: `missing`, `types`
-and `drop` of its `data` section count.")]
+and `drop` of its `data` section count, and so do the types kept in versions/schema.yaml.")]
     Profile(Profile),
     /// Says which columns of a table are not distributed as they were in another
     #[command(after_help = "EXAMPLES:
@@ -369,7 +369,7 @@ and `drop` of its `data` section count.")]
   trainyard data drift 'sqlite:///shop.db?table=june' 'sqlite:///shop.db?table=july'
 
 In a project, and with --project, both are read as the project reads its own table: `missing`, `types`
-and `drop` of its `data` section count.")]
+and `drop` of its `data` section count, and so do the types kept in versions/schema.yaml.")]
     Drift(Drift),
 }
 
