@@ -67,7 +67,7 @@ impl<'a> Cell<'a> {
 }
 
 /// Says which type a cell is not of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
     /// The type in words.
     pub kind: &'static str,
@@ -295,7 +295,7 @@ impl Cells {
                     Cell::Missing | Cell::Text(_) => false,
                 };
                 if !is_taken {
-                    let misfit = |kind| Misfit { kind: kind_name(kind), declared: self.declared };
+                    let misfit = |kind| Misfit { kind: kind_name(kind), declared: self.declared.clone() };
                     column.append(cell.text().as_deref()).map_err(misfit)?;
                 }
             }

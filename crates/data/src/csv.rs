@@ -115,12 +115,19 @@ impl Taker for Table<'_> {
         Part { columns: column::parts(&self.columns, &rows, self.options), rows: rows.len() }
     }
 
-    fn take(&mut self, part: Part, before: usize) -> Result<(), Stop> {
-        self.rows += part.rows;
-        let wrong = self.columns.par_iter_mut().with_min_len(TOGETHER).zip(part.columns);
-        let wrong = wrong.filter_map(|((at, column), (part, wrong))| {
-            let (row, kind) = column.extend(part).err().or(wrong)?;
-            Some(WrongCell { row: before + row, column: *at, kind, declared: column.declared })
+    fn take(&mut self, parts: Vec<(Part, usize)>) -> Result<(), Stop> {
+        // By columns, so that a thread adds all that a column has got at once.
+        let mut of_columns: Vec<Vec<_>> = self.columns.iter().map(|_| Vec::with_capacity(parts.len())).collect();
+        for (part, before) in parts {
+            self.rows += part.rows;
+            of_columns.iter_mut().zip(part.columns).for_each(|(of, (part, wrong))| of.push((part, wrong, before)));
+        }
+        let wrong = self.columns.par_iter_mut().with_min_len(TOGETHER).zip(of_columns);
+        let wrong = wrong.filter_map(|((at, column), parts)| {
+            parts.into_iter().find_map(|(part, wrong, before)| {
+                let (row, kind) = column.extend(part).err().or(wrong)?;
+                Some(WrongCell { row: before + row, column: *at, kind, declared: column.declared })
+            })
         });
         match wrong.min_by_key(|wrong| (wrong.row, wrong.column)) {
             Some(wrong) => Err(Stop::Type(wrong)),
@@ -184,12 +191,18 @@ impl ReadOptions {
     /// Gives the type that a column is held to; one that is left out may hold anything.
     pub(crate) fn declared(&self, column: &str) -> Option<ColumnType> {
         let dropped = self.drop.iter().any(|name| name == column).then_some(ColumnType::Text);
-        dropped.or_else(|| self.types.get(column).or_else(|| self.kept.get(column)).copied())
+        dropped.or_else(|| self.types.get(column).copied()).or_else(|| Some(self.kept.get(column)?.value))
     }
 
+    #[inline]
     pub(crate) fn is_missing(&self, cell: &str) -> bool {
         let is_blank = || !cell.as_bytes().first().is_some_and(u8::is_ascii_graphic) && cell.trim().is_empty();
-        is_blank() || (!self.missing.is_empty() && self.missing.iter().any(|token| token == values::trimmed(cell)))
+        is_blank() || (!self.missing.is_empty() && self.is_listed(values::trimmed(cell)))
+    }
+
+    /// Says whether `data.missing` lists a text.
+    fn is_listed(&self, text: &str) -> bool {
+        self.missing.iter().any(|token| token == text)
     }
 }
 

@@ -67,7 +67,7 @@ pub enum Error {
     /// A declared type names no column.
     UnknownTyped { name: String, columns: Vec<String> },
     /// Columns whose types are kept are not there any more.
-    Gone { gone: Vec<String>, columns: Vec<String> },
+    Gone { gone: Vec<String>, places: Vec<Place>, columns: Vec<String> },
     /// A Parquet file that can't be read.
     Parquet { file: String, cause: String },
     /// A Parquet column of a type that no table holds.
@@ -157,6 +157,17 @@ fn of_kept(column: &str) -> String {
     format!("mend the value; or, to accept it, edit the line of {column} in versions/schema.yaml")
 }
 
+/// Points at the line of a kept type, too.
+fn at_kept(diagnostic: Diagnostic, declared: &Declared) -> Diagnostic {
+    match declared {
+        Declared::Kept(Some(place)) => {
+            let (place, words) = (place.clone(), "the type that it had so far");
+            if diagnostic.primary.is_none() { diagnostic.at(place, words) } else { diagnostic.also(place, words) }
+        }
+        _ => diagnostic,
+    }
+}
+
 /// Quotes a value, the beginning of a long one.
 fn cited(value: &str) -> String {
     match value.char_indices().nth(LONGEST_VALUE) {
@@ -164,6 +175,9 @@ fn cited(value: &str) -> String {
         Some((end, _)) => format!("{:?}…", &value[..end]),
     }
 }
+
+/// The lines of a kept schema that a message shows.
+const SHOWN_PLACES: usize = 5;
 
 /// The letters of a value that a message shows.
 const LONGEST_VALUE: usize = 80;
@@ -265,15 +279,15 @@ impl Error {
                 let said = match declared {
                     Declared::No => format!("is {kind} in its first rows"),
                     Declared::Spec => format!("is declared {kind}"),
-                    Declared::Kept => format!("was {kind} so far"),
+                    Declared::Kept(_) => format!("was {kind} so far"),
                 };
-                Diagnostic::error(
+                let problem = Diagnostic::error(
                     "data/type-change",
                     format!("{}, line {}: column {column} {said} but holds {}", line.file, line.number, cited(value)),
                 )
-                .at(line.place(), format!("not {kind}"))
-                .help(match declared {
-                    Declared::Kept => of_kept(column),
+                .at(line.place(), format!("not {kind}"));
+                at_kept(problem, declared).help(match declared {
+                    Declared::Kept(_) => of_kept(column),
                     Declared::No | Declared::Spec => format!(
                         "if it is text: `data: {{types: {{{column}: text}}}}`; if it means missing: `data: {{missing: [{}]}}`",
                         cited(value)
@@ -284,18 +298,18 @@ impl Error {
                 let said = match declared {
                     Declared::No => format!("is {kind}"),
                     Declared::Spec => format!("is declared {kind}"),
-                    Declared::Kept => format!("was {kind} so far"),
+                    Declared::Kept(_) => format!("was {kind} so far"),
                 };
                 let problem = Diagnostic::error(
                     "data/type-change",
                     format!("{file}, row {row}: column {column} {said} but holds {}", cited(value)),
                 );
-                problem.help(match declared {
+                at_kept(problem, declared).help(match declared {
                     Declared::No => format!("if it is text: `data: {{types: {{{column}: text}}}}`; else mend the column"),
                     Declared::Spec => {
                         format!("take {column} out of `data.types`, or write the column again as {kind}")
                     }
-                    Declared::Kept => of_kept(column),
+                    Declared::Kept(_) => of_kept(column),
                 })
             }
             Error::UnknownTyped { name, columns } => {
@@ -308,7 +322,7 @@ impl Error {
                     None => problem.help(format!("the columns are {}", listed(columns))),
                 }
             }
-            Error::Gone { gone, columns } => {
+            Error::Gone { gone, places, columns } => {
                 let title = match gone.as_slice() {
                     [one] => format!("column {one} is gone: versions/schema.yaml has it, the data does not"),
                     several => {
@@ -322,6 +336,10 @@ impl Error {
                 let problem = Diagnostic::error("data/column-gone", title).help(
                     "bring the data's columns back; or take their lines out of versions/schema.yaml, to go on without",
                 );
+                let problem = places.iter().take(SHOWN_PLACES).fold(problem, |problem, place| {
+                    let (place, words) = (place.clone(), "not in the data");
+                    if problem.primary.is_none() { problem.at(place, words) } else { problem.also(place, words) }
+                });
                 match near {
                     Some(near) => problem.note(format!("the data has {near}: was it renamed?")),
                     None => problem.note(format!("the columns are {}", listed(columns))),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, Field, Schema};
-use trainyard_diagnostics::nearest;
+use trainyard_diagnostics::{Place, nearest};
 use trainyard_expression::Type;
 use trainyard_files::Io;
 use trainyard_spec::{ColumnType, DataSpec, DecimalMark, Located, Origin, Quote};
@@ -25,7 +25,7 @@ pub struct ReadOptions {
     /// Types that are not to be inferred, as the specification declares them.
     pub types: BTreeMap<String, ColumnType>,
     /// Types that were inferred before and hold from then on; those of `types` come first.
-    pub kept: BTreeMap<String, ColumnType>,
+    pub kept: BTreeMap<String, Located<ColumnType>>,
     /// Cells that count as missing; blank ones always do.
     pub missing: Vec<String>,
     /// The byte between cells of CSV; by the file's ending where none is given: a tab in .tsv files, a comma in others.
@@ -49,13 +49,12 @@ impl ReadOptions {
         // The spec fills in what the source's ending says; a file with another ending, as one to predict, has its own.
         let usual = Format::of(Path::new(data.source.path())).map_or(b',', |(format, _)| format.delimiter());
         let delimiter = u8::try_from(data.delimiter.value).unwrap_or(b',');
-        let types = |is_meant: &dyn Fn(&Located<ColumnType>) -> bool| {
-            let meant = data.types.iter().filter(|(_, kind)| is_meant(kind));
-            meant.map(|(name, kind)| (name.clone(), kind.value)).collect()
-        };
+        let is_kept = |kind: &Located<ColumnType>| matches!(kind.origin, Origin::Kept(_));
+        let (kept, types): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            data.types.clone().into_iter().partition(|(_, kind)| is_kept(kind));
         ReadOptions {
-            types: types(&|kind| kind.origin != Origin::Kept),
-            kept: types(&|kind| kind.origin == Origin::Kept),
+            types: types.into_iter().map(|(name, kind)| (name, kind.value)).collect(),
+            kept,
             missing: data.missing.clone(),
             delimiter: (delimiter != usual).then_some(delimiter),
             quote: data.quote.as_ref().map(|quote| quote.value),
@@ -86,18 +85,19 @@ impl ReadOptions {
             return Err(Error::UnknownTyped { name: name.clone(), columns: names.to_vec() });
         }
         let gone: Vec<String> = self.kept.keys().filter(is_absent).cloned().collect();
+        let places = gone.iter().filter_map(|name| self.kept[name].place()).collect();
         match gone.is_empty() {
             true => Ok(()),
-            false => Err(Error::Gone { gone, columns: names.to_vec() }),
+            false => Err(Error::Gone { gone, places, columns: names.to_vec() }),
         }
     }
 
     /// Says who says of which type a column is that has one.
     pub fn declared_by(&self, column: &str) -> Declared {
-        match (self.types.contains_key(column), self.kept.contains_key(column)) {
-            (true, _) => Declared::Spec,
-            (false, true) => Declared::Kept,
-            (false, false) => Declared::No,
+        match self.kept.get(column) {
+            _ if self.types.contains_key(column) => Declared::Spec,
+            Some(kind) => Declared::Kept(kind.place()),
+            None => Declared::No,
         }
     }
 
@@ -119,14 +119,14 @@ impl ReadOptions {
 }
 
 /// Says whether, and by whom, the type of a column was said before its values were seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Declared {
     /// By nobody: its first values say it.
     No,
     /// By the specification.
     Spec,
-    /// By versions/schema.yaml, which keeps what was found before.
-    Kept,
+    /// By versions/schema.yaml, which keeps what was found before; at this place of it, where that is known.
+    Kept(Option<Place>),
 }
 
 /// Gives the type that a column is read with, so that it fits what an expression or a model wants.

@@ -187,8 +187,8 @@ pub(crate) fn pass_over_kept(options: &mut ReadOptions, error: &DataError) -> bo
     let before = options.kept.len();
     match error {
         DataError::Gone { gone, .. } => options.kept.retain(|name, _| !gone.contains(name)),
-        DataError::Type { column, declared: Declared::Kept, .. }
-        | DataError::Value { column, declared: Declared::Kept, .. } => {
+        DataError::Type { column, declared: Declared::Kept(_), .. }
+        | DataError::Value { column, declared: Declared::Kept(_), .. } => {
             options.kept.remove(column);
         }
         _ => {}

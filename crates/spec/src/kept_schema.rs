@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use trainyard_diagnostics::{Problems, Source};
+use trainyard_diagnostics::{Place, Problems, Source};
 
 use crate::declare::{Decoder, Record, choice, or_empty, record, sorted_map};
 use crate::error::Error;
@@ -36,6 +36,13 @@ fn is_plain(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Gives the place of a column's name with its type; of the type alone where the name does not stand before it as it is.
+fn line_of(name: &str, kind: &Place) -> Place {
+    let before = kind.source.text.get(..kind.span.start).and_then(|text| text.trim_end().strip_suffix(':'));
+    let named = before.and_then(|text| text.trim_end_matches(['"', '\'']).strip_suffix(name));
+    Place::new(kind.source.clone(), named.map_or(kind.span.start, str::len)..kind.span.end)
 }
 
 impl KeptSchema {
@@ -71,7 +78,7 @@ impl KeptSchema {
     pub fn keep(&mut self, column: &str, kind: ColumnType) -> bool {
         let is_new = !self.columns.contains_key(column);
         if is_new {
-            self.columns.insert(column.to_owned(), Located::new(kind, Origin::Kept));
+            self.columns.insert(column.to_owned(), Located::new(kind, Origin::Kept(None)));
         }
         is_new
     }
@@ -80,7 +87,8 @@ impl KeptSchema {
     pub fn under(&self, data: &DataSpec) -> DataSpec {
         let mut data = data.clone();
         for (name, kind) in &self.columns {
-            data.types.entry(name.clone()).or_insert_with(|| Located::new(kind.value, Origin::Kept));
+            let origin = || Origin::Kept(kind.place().map(|place| line_of(name, &place)));
+            data.types.entry(name.clone()).or_insert_with(|| Located::new(kind.value, origin()));
         }
         data
     }

@@ -16,8 +16,9 @@ pub enum Origin {
     Flag(String),
     /// A variable of the process's environment, by name.
     Environment(String),
-    /// versions/schema.yaml, which keeps what was found when the data was read for the first time.
-    Kept,
+    /// versions/schema.yaml, which keeps what was found when the data was read for the first time; with the place where
+    /// it stands, if it was read from there.
+    Kept(Option<Place>),
     /// Nobody wrote it: it is the default, or it was read back from a run's record.
     Default,
 }
@@ -26,9 +27,9 @@ impl Origin {
     /// Gives a place to point at; the words of a flag become a text of their own.
     pub fn place(&self) -> Option<Place> {
         match self {
-            Origin::File(place) => Some(place.clone()),
+            Origin::File(place) | Origin::Kept(Some(place)) => Some(place.clone()),
             Origin::Flag(words) => Some(Place::new(Source::new("command line", words.clone()), 0..words.len())),
-            Origin::Environment(_) | Origin::Kept | Origin::Default => None,
+            Origin::Environment(_) | Origin::Kept(None) | Origin::Default => None,
         }
     }
 
@@ -49,13 +50,13 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File(place) => {
+            Origin::File(place) | Origin::Kept(Some(place)) => {
                 let start = place.start();
                 write!(formatter, "{}:{}:{}", place.source.name, start.line, start.column)
             }
             Origin::Flag(words) => formatter.write_str(words),
             Origin::Environment(name) => formatter.write_str(name),
-            Origin::Kept => formatter.write_str("versions/schema.yaml"),
+            Origin::Kept(None) => formatter.write_str("versions/schema.yaml"),
             Origin::Default => formatter.write_str("default"),
         }
     }

@@ -226,7 +226,7 @@ fn place_in_words(origin: &Origin) -> String {
         Origin::Flag(words) if words.starts_with("--set ") => "--set data.source=…".to_owned(),
         Origin::Flag(_) => "the command line".to_owned(),
         Origin::Environment(name) => name.clone(),
-        Origin::Kept | Origin::Default => "data.source".to_owned(),
+        Origin::Kept(_) | Origin::Default => "data.source".to_owned(),
     }
 }
 

@@ -29,6 +29,9 @@ const HEADERS: usize = 32;
 const BLOCK: usize = 1 << 14;
 const LEAST: usize = 8;
 
+/// The bytes of a cell and what ends it, for which there is room before it is known how many cells a chunk has.
+const CELL: usize = 8;
+
 /// The bytes of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -42,7 +45,7 @@ pub(crate) struct Sizes {
 pub(super) struct Rows {
     /// The cells' texts, one after another.
     text: String,
-    /// Where each cell ends.
+    /// Where the first cell begins and each one ends.
     ends: Vec<u32>,
     rows: usize,
     width: usize,
@@ -53,11 +56,8 @@ impl Rows {
         self.rows
     }
 
-    #[inline]
-    pub(super) fn cell(&self, row: usize, column: usize) -> &str {
-        let at = row * self.width + column;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.text.get(start as usize..self.ends[at] as usize).unwrap_or_default()
+    fn first_cell(&self) -> &str {
+        self.ends.get(1).and_then(|end| self.text.get(..*end as usize)).unwrap_or_default()
     }
 
     /// Gives rows that follow one another, as many at a time as stay in the nearest cache while their columns are read.
@@ -73,7 +73,12 @@ impl Rows {
         column: usize,
         options: &'a ReadOptions,
     ) -> impl Iterator<Item = Option<&'a str>> {
-        rows.map(move |row| Some(self.cell(row, column)).filter(|cell| !options.is_missing(cell)))
+        rows.map(move |row| {
+            let at = row * self.width + column;
+            let place = self.ends.get(at..at + 2)?;
+            let cell = self.text.get(place[0] as usize..place[1] as usize);
+            cell.filter(|cell| !options.is_missing(cell))
+        })
     }
 }
 
@@ -85,8 +90,8 @@ pub(super) trait Taker: Sync {
     /// Makes a part; it may come to nothing.
     fn part(&self, rows: Rows) -> Self::Part;
 
-    /// Takes the parts in the order of the file; `before` rows stand before each.
-    fn take(&mut self, part: Self::Part, before: usize) -> Result<(), Stop>;
+    /// Takes parts in the order of the file, each with the number of rows that stand before it.
+    fn take(&mut self, parts: Vec<(Self::Part, usize)>) -> Result<(), Stop>;
 }
 
 /// Why a walk did not reach the end of the file.
@@ -138,6 +143,7 @@ pub(super) fn walk<T: Taker>(
     let chunk = (header * HEADERS).clamp(sizes.least, sizes.most);
     let mut cutting = Cutting { chunk, most: 1, counts_quotes: false, whole: 0, options };
     let (mut next, mut fetched) = (Wave::default(), None);
+    let mut parsers = Vec::new();
     // The bytes before the wave, and those of it that are done.
     let (mut base, mut done) = (0_u64, header);
     loop {
@@ -161,26 +167,27 @@ pub(super) fn walk<T: Taker>(
             continue;
         }
         let wants = fetched.is_none() && !wave.at_end;
+        while parsers.len() < ranges.len() {
+            parsers.push(parser(options));
+        }
         let (read, chunks) = rayon::join(
             || wants.then(|| next.read(&mut file, WAVE)),
             || {
-                let ranges = ranges.par_iter();
-                ranges
-                    .map_init(|| parser(options), |parser, range| walk.chunk(parser, &wave, range))
-                    .collect::<Vec<_>>()
+                let ranges = ranges.par_iter().zip(&mut parsers);
+                ranges.map(|(range, parser)| walk.chunk(parser, &wave, range)).collect::<Vec<_>>()
             },
         );
         fetched = fetched.or(read);
         cutting.grow();
-        for (range, chunk) in ranges.into_iter().zip(chunks) {
-            let used = walk.take(chunk, base + range.start as u64).map_err(|failure| match failure.stop {
-                Stop::LongRow(at) => long(&[], || line_of(open, at, &[], options)).into(),
-                _ => failure,
-            })?;
-            done = range.start + used;
-            if used < range.len() {
-                cutting.shrink(if used == 0 { range.len() } else { 0 });
-                break;
+        let chunks = ranges.iter().zip(chunks).map(|(range, chunk)| (chunk, base + range.start as u64));
+        let (taken, used) = walk.take(chunks).map_err(|failure| match failure.stop {
+            Stop::LongRow(at) => long(&[], || line_of(open, at, &[], options)).into(),
+            _ => failure,
+        })?;
+        if let Some(last) = ranges.iter().take(taken).next_back() {
+            done = last.start + used;
+            if used < last.len() {
+                cutting.shrink(if used == 0 { last.len() } else { 0 });
             }
         }
     }
@@ -336,7 +343,8 @@ struct Chunk<P> {
     part: P,
     /// Where its rows begin.
     starts: Vec<u32>,
-    /// Its bytes up to the end of the last whole row.
+    /// Its bytes, and those up to the end of the last whole row.
+    length: usize,
     used: usize,
     broken: Option<Broken>,
     /// Whether the last row may have a quote that nothing closes.
@@ -375,10 +383,11 @@ impl<T: Taker> Walk<'_, T> {
         parser.read_record(b"\n", &mut [0], &mut [0]);
         let (rows, chunk) = parsed(parser, &text[range.clone()], self.width, is_last, self.options);
         let is_looked_at = self.rows == 0 && self.only.is_some() && rows.len() > 0;
-        let first = is_looked_at.then(|| rows.cell(0, 0).to_owned());
+        let first = is_looked_at.then(|| rows.first_cell().to_owned());
         Chunk {
             part: self.taker.part(rows),
             starts: chunk.starts,
+            length: chunk.length,
             used: chunk.used,
             broken: chunk.broken,
             is_open: chunk.is_open,
@@ -386,35 +395,50 @@ impl<T: Taker> Walk<'_, T> {
         }
     }
 
-    /// Takes what a chunk gave that begins at this byte; says how much of it is done.
-    fn take(&mut self, chunk: Chunk<T::Part>, base: u64) -> Result<usize, Failure> {
-        if let (0, Some(only), Some(first)) = (self.rows, self.only, &chunk.first)
-            && likely_delimiter(only, first.as_bytes(), self.options.delimiter()).is_some()
-        {
-            return Err(malformed().into());
-        }
-        let (before, width) = (self.rows, self.width);
-        let start = |row: usize| chunk.starts.get(row).map(|start| base + u64::from(*start));
-        if let Err(stop) = self.taker.take(chunk.part, before) {
-            let row = match &stop {
-                Stop::Type(wrong) => start(wrong.row - before).map(|at| (at, width, width)),
-                _ => None,
-            };
-            return Err(Failure { stop, row });
-        }
-        match chunk.broken {
-            None => {}
-            Some(Broken::Text) => return Err(malformed().into()),
-            Some(Broken::Long(at)) => return Err(Stop::LongRow(base + at as u64).into()),
-            Some(Broken::Ragged { at, cells }) => {
-                return Err(Failure { stop: malformed(), row: Some((base + at as u64, cells, width)) });
+    /// Takes what chunks gave, each with the byte that it begins at, up to the first one that is not done to its end: what
+    /// follows it was cut at the wrong place. Says how many were taken and how much is done of the last one.
+    fn take(&mut self, chunks: impl Iterator<Item = (Chunk<T::Part>, u64)>) -> Result<(usize, usize), Failure> {
+        let (mut parts, mut places, mut used, mut broken) = (Vec::new(), Vec::new(), 0, None);
+        for (chunk, base) in chunks {
+            if let (0, Some(only), Some(first)) = (self.rows, self.only, &chunk.first)
+                && likely_delimiter(only, first.as_bytes(), self.options.delimiter()).is_some()
+            {
+                return Err(malformed().into());
+            }
+            let rows = self.rows;
+            self.rows += chunk.starts.len();
+            parts.push((chunk.part, rows));
+            used = chunk.used;
+            if let Some(last) = chunk.starts.last() {
+                self.open_row = chunk.is_open.then(|| base + u64::from(*last));
+            }
+            places.push((chunk.starts, base, rows));
+            broken = chunk.broken.map(|broken| (broken, base));
+            if broken.is_some() || chunk.used < chunk.length {
+                break;
             }
         }
-        self.rows += chunk.starts.len();
-        if !chunk.starts.is_empty() {
-            self.open_row = start(chunk.starts.len() - 1).filter(|_| chunk.is_open);
+        let width = self.width;
+        self.taker.take(parts).map_err(|stop| {
+            let row = match &stop {
+                Stop::Type(wrong) => {
+                    places.iter().rev().find(|(_, _, rows)| *rows <= wrong.row).and_then(|(starts, base, rows)| {
+                        let start = starts.get(wrong.row - rows)?;
+                        Some((base + u64::from(*start), width, width))
+                    })
+                }
+                _ => None,
+            };
+            Failure { stop, row }
+        })?;
+        match broken {
+            None => Ok((places.len(), used)),
+            Some((Broken::Text, _)) => Err(malformed().into()),
+            Some((Broken::Long(at), base)) => Err(Stop::LongRow(base + at as u64).into()),
+            Some((Broken::Ragged { at, cells }, base)) => {
+                Err(Failure { stop: malformed(), row: Some((base + at as u64, cells, width)) })
+            }
         }
-        Ok(chunk.used)
     }
 
     fn finish(self) -> Result<T, Failure> {
@@ -465,15 +489,24 @@ fn parsed_header(mut parser: Reader, text: &[u8], at_end: bool) -> Result<Option
     Ok(Some((names, read)))
 }
 
+/// Says whether bytes are UTF-8 without a zero.
+fn is_text(bytes: &[u8]) -> bool {
+    // What is below 1 or above 127, in a loop that the processor does many steps of at once.
+    let odd = bytes.iter().fold(0, |odd, byte| odd | byte.wrapping_sub(1) | byte);
+    odd < 128 || std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
+}
+
 /// Cuts a chunk into cells.
 fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, options: &ReadOptions) -> (Rows, Chunk<()>) {
-    let mut done = Chunk { part: (), starts: Vec::new(), used: 0, broken: None, is_open: false, first: None };
-    if std::str::from_utf8(chunk).is_err() || chunk.contains(&0) {
+    let mut done =
+        Chunk { part: (), starts: Vec::new(), length: chunk.len(), used: 0, broken: None, is_open: false, first: None };
+    if !is_text(chunk) {
         done.broken = Some(Broken::Text);
         return (Rows::default(), done);
     }
     let mut cells = vec![0; chunk.len() + 1];
-    let mut ends: Vec<u32> = Vec::new();
+    let mut ends: Vec<u32> = Vec::with_capacity(chunk.len() / CELL);
+    ends.push(0);
     let mut of_row = vec![0; width + 1];
     // What was read and written, and what of it was when the row began.
     let (mut read, mut written, mut ended) = (0, 0, 0);
@@ -509,7 +542,7 @@ fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, option
     // Nothing but line ends and comments behind the last row is no beginning of another.
     done.used = if written == first && ended == 0 { read.max(start) } else { start };
     if let Some(last) = done.starts.last() {
-        let from = ends.len().checked_sub(width + 1).map_or(0, |before| ends[before] as usize);
+        let from = ends.len().checked_sub(width + 1).map_or(0, |first| ends[first] as usize);
         let spans_lines = cells[from..first].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
         done.is_open = spans_lines && quotes(&chunk[*last as usize..end], options) % 2 == 1;
     }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
 use super::chunks::Rows;
-use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
+use super::values::{Decimal, boolean, date, float, float_with_point, infer, integer, timestamp};
 use crate::ReadOptions;
 
 /// A type is inferred from this many values; a later value that breaks it is an error, not another guess.
@@ -356,6 +356,7 @@ impl Values {
                     Some(value)
                 });
             }
+            Values::Float(builder) if decimal == Decimal::Point => append!(builder, float_with_point),
             Values::Float(builder) => append!(builder, |text| float(text, decimal)),
             Values::Text(builder) => append!(builder, Some),
             Values::Date(builder) => append!(builder, date),

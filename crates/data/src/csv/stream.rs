@@ -92,12 +92,14 @@ impl Taker for Guesses<'_> {
         (rows, guesses)
     }
 
-    fn take(&mut self, (rows, parts): Self::Part, before: usize) -> Result<(), Stop> {
-        self.rows += rows.len();
-        self.guesses.par_iter_mut().zip(parts).for_each(|((at, guess), part)| match part {
-            Some(part) => guess.join(part, before),
-            None => guess.take_all(&rows, *at, self.options, before),
-        });
+    fn take(&mut self, parts: Vec<(Self::Part, usize)>) -> Result<(), Stop> {
+        for ((rows, parts), before) in parts {
+            self.rows += rows.len();
+            self.guesses.par_iter_mut().zip(parts).for_each(|((at, guess), part)| match part {
+                Some(part) => guess.join(part, before),
+                None => guess.take_all(&rows, *at, self.options, before),
+            });
+        }
         Ok(())
     }
 }
@@ -152,18 +154,23 @@ impl Taker for Typed<'_> {
             .map_err(|error| Stop::Text(error.to_string()))
     }
 
-    fn take(&mut self, part: Self::Part, before: usize) -> Result<(), Stop> {
-        let batch = part.map_err(|stop| match stop {
-            Stop::Type(wrong) => Stop::Type(WrongCell { row: before + wrong.row, ..wrong }),
-            other => other,
-        })?;
-        if batch.num_rows() == 0 {
-            return Ok(());
+    fn take(&mut self, parts: Vec<(Self::Part, usize)>) -> Result<(), Stop> {
+        for (part, before) in parts {
+            let batch = part.map_err(|stop| match stop {
+                Stop::Type(wrong) => Stop::Type(WrongCell { row: before + wrong.row, ..wrong }),
+                other => other,
+            })?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            if let Ok(give) = self.give.get_mut() {
+                *self.given = give(&batch);
+            }
+            if self.given.is_err() {
+                return Err(malformed());
+            }
         }
-        if let Ok(give) = self.give.get_mut() {
-            *self.given = give(&batch);
-        }
-        if self.given.is_err() { Err(malformed()) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str>, decimal: Decimal)
 }
 
 /// Takes blanks away from both ends, as `trim` does; most cells have none.
+#[inline]
 pub(super) fn trimmed(text: &str) -> &str {
     let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
     if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) { text } else { text.trim() }
@@ -59,6 +60,11 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     if is_code(text) { None } else { text.parse().ok() }
 }
 
+#[inline]
+pub(super) fn float_with_point(text: &str) -> Option<f64> {
+    float_of(trimmed(text))
+}
+
 pub(super) fn float(text: &str, decimal: Decimal) -> Option<f64> {
     let text = trimmed(text);
     match decimal {
@@ -75,19 +81,29 @@ const SAFE_DIGITS: usize = 18;
 
 /// Gives the float of a text without blanks around it and with a point before its fraction.
 fn float_of(text: &str) -> Option<f64> {
-    let word = unsigned(text);
-    // Parsers read words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
-    if word.first().is_some_and(u8::is_ascii_alphabetic) {
-        let known = [&b"nan"[..], b"inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
-        return if known { text.parse().ok() } else { None };
-    }
-    // A whole number beyond 64 bits is a code as well: a double would give back other digits.
-    let is_long = word.len() > SAFE_DIGITS && word.iter().all(u8::is_ascii_digit) && text.parse::<i64>().is_err();
-    if is_long || is_code(text) {
-        return None;
+    let first = *text.as_bytes().first()?;
+    let is_negative = first == b'-';
+    // Which of the numbers have a sign can't be foreseen, so that branches on it would cost as much as some digits.
+    let word = &text.as_bytes()[usize::from(is_negative | (first == b'+'))..];
+    match word {
+        [first @ b'0'..=b'9', b'0'..=b'9', ..] => {
+            // A whole number beyond 64 bits is a code as well: a double would give back other digits.
+            let is_long =
+                || word.len() > SAFE_DIGITS && word.iter().all(u8::is_ascii_digit) && text.parse::<i64>().is_err();
+            if *first == b'0' || is_long() {
+                return None;
+            }
+        }
+        [b'0'..=b'9' | b'.', ..] => {}
+        // Parsers read words such as `infinity` as numbers; in a table only `nan` and `inf` are meant so.
+        _ => {
+            let known = [&b"nan"[..], b"inf"].iter().any(|known| word.eq_ignore_ascii_case(known));
+            return if known { text.parse().ok() } else { None };
+        }
     }
     // `1e400` is no infinity, it is a slip.
-    fast_float2::parse(text).ok().filter(|value: &f64| value.is_finite())
+    let size = fast_float2::parse::<f64, _>(word).ok().filter(|size| size.is_finite())?;
+    Some(f64::from_bits(size.to_bits() | u64::from(is_negative) << 63))
 }
 
 /// Days since 1970-01-01 of an ISO date.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
+use arrow_schema::Field;
 use trainyard_data::{Declared, Error, ReadOptions, to_csv, to_parquet, type_name};
-use trainyard_spec::ColumnType;
+use trainyard_spec::{ColumnType, Located, Origin};
 
 use crate::given::{csv, read_bytes, types, values};
 
@@ -12,7 +13,8 @@ use crate::given::{csv, read_bytes, types, values};
 fn kept(table: &RecordBatch) -> ReadOptions {
     let schema = table.schema();
     let fields = schema.fields().iter();
-    let kept = fields.map(|field| (field.name().clone(), ColumnType::of_name(type_name(field.data_type())).unwrap()));
+    let kind = |field: &Field| ColumnType::of_name(type_name(field.data_type())).unwrap();
+    let kept = fields.map(|field| (field.name().clone(), Located::new(kind(field), Origin::Kept(None))));
     ReadOptions { kept: kept.collect(), ..ReadOptions::default() }
 }
 
@@ -37,9 +39,9 @@ fn a_table_read_by_the_types_that_it_had_is_the_same_table() {
     let found = csv(&text);
     let options = kept(&found);
     let bytes = to_parquet(&found).unwrap();
-    assert_eq!(options.kept["widened"], ColumnType::Float);
-    assert_eq!(options.kept["code"], ColumnType::Text);
-    assert_eq!(options.kept["moment"], ColumnType::Timestamp);
+    assert_eq!(options.kept["widened"].value, ColumnType::Float);
+    assert_eq!(options.kept["code"].value, ColumnType::Text);
+    assert_eq!(options.kept["moment"].value, ColumnType::Timestamp);
     let again = read_bytes("rows.csv", text.as_bytes(), &options).unwrap();
     assert_eq!(to_parquet(&again).unwrap(), bytes);
     let of_parquet = read_bytes("rows.parquet", &bytes, &options).unwrap();
@@ -58,7 +60,7 @@ fn lines_of_json_read_by_the_types_that_they_had_are_the_same_table() {
     let read = |options: &ReadOptions| read_bytes("rows.jsonl", lines.as_bytes(), options).unwrap();
     let found = read(&ReadOptions::default());
     let options = kept(&found);
-    assert_eq!((options.kept["w"], options.kept["d"]), (ColumnType::Float, ColumnType::Date));
+    assert_eq!((options.kept["w"].value, options.kept["d"].value), (ColumnType::Float, ColumnType::Date));
     assert_eq!(to_parquet(&read(&options)).unwrap(), to_parquet(&found).unwrap());
 }
 
@@ -81,11 +83,14 @@ fn a_value_of_another_type_is_refused_with_its_row_and_where_the_type_is_kept() 
     let options = kept(&csv("id,n\na,1\n"));
     let refused = |name: &str, bytes: &[u8]| read_bytes(name, bytes, &options).unwrap_err();
     let of_csv = refused("rows.csv", b"id,n\na,1\nb,1.5\n");
-    assert!(matches!(&of_csv, Error::Type { declared: Declared::Kept, line, .. } if line.number == 3), "{of_csv:?}");
+    assert!(matches!(&of_csv, Error::Type { declared: Declared::Kept(_), line, .. } if line.number == 3), "{of_csv:?}");
     let of_json = refused("rows.jsonl", b"{\"id\": \"a\", \"n\": 1}\n{\"id\": \"b\", \"n\": 1.5}\n");
-    assert!(matches!(&of_json, Error::Type { declared: Declared::Kept, line, .. } if line.number == 2), "{of_json:?}");
+    assert!(
+        matches!(&of_json, Error::Type { declared: Declared::Kept(_), line, .. } if line.number == 2),
+        "{of_json:?}"
+    );
     let of_parquet = refused("rows.parquet", &to_parquet(&csv("id,n\na,1\nb,1.5\n")).unwrap());
-    assert!(matches!(&of_parquet, Error::Value { declared: Declared::Kept, row: 2, .. }), "{of_parquet:?}");
+    assert!(matches!(&of_parquet, Error::Value { declared: Declared::Kept(_), row: 2, .. }), "{of_parquet:?}");
     for error in [of_csv, of_json, of_parquet] {
         let diagnostic = error.diagnostic();
         assert!(diagnostic.title.contains("column n was integer so far but holds"), "{}", diagnostic.title);

@@ -51,6 +51,22 @@ fn a_type_is_kept_once_and_what_is_declared_comes_first() {
     let given = Given::default_project().with_flags(&["--set", "data.types.n=float"]);
     let data = schema.under(&resolve(&given.files()).unwrap().project.data);
     assert_eq!((data.types["n"].value, data.types["t"].value), (ColumnType::Float, ColumnType::Text));
-    assert_ne!(data.types["n"].origin, Origin::Kept);
-    assert_eq!(data.types["t"].origin, Origin::Kept);
+    assert!(!matches!(data.types["n"].origin, Origin::Kept(_)));
+    assert_eq!(data.types["t"].origin, Origin::Kept(None));
+}
+
+#[test]
+fn a_kept_type_points_at_its_line() {
+    let schema = parse("# Types\ncolumns:\n  a: text\n  \"b c\": float\n  \"d\\ne\" : date\n").unwrap();
+    let data = schema.under(&resolve(&Given::default_project().files()).unwrap().project.data);
+    for (name, text, shown) in [
+        ("a", "a: text", "versions/schema.yaml:3:3"),
+        ("b c", "b c\": float", "versions/schema.yaml:4:4"),
+        ("d\ne", "date", "versions/schema.yaml:5:12"),
+    ] {
+        let origin = &data.types[name].origin;
+        assert_eq!((origin.place().unwrap().text(), origin.to_string().as_str()), (text, shown));
+    }
+    let of_record = KeptSchema::default().under(&data);
+    assert!(matches!(of_record.types["a"].origin, Origin::Kept(Some(_))));
 }
