@@ -160,6 +160,18 @@ impl Postgres {
         self.call("psql", &["-q", "-v", "ON_ERROR_STOP=1", "-d", DATABASE], sql);
     }
 
+    /// Writes every statement of the tests' database into the log from now on.
+    pub fn log_statements(&self) {
+        self.sql(&format!("ALTER DATABASE {DATABASE} SET log_statement = 'all'"));
+    }
+
+    /// Gives how many of the statements in the log hold these words.
+    pub fn statements(&self, words: &str) -> usize {
+        let log = fs::read(self.folder.join("log")).expect("the server has a log");
+        let is_statement = |line: &&str| line.contains("LOG:  statement: ") || line.contains("LOG:  execute ");
+        String::from_utf8_lossy(&log).lines().filter(is_statement).filter(|line| line.contains(words)).count()
+    }
+
     /// Copies a CSV file with a header into a table, whose columns are made as `columns` says.
     pub fn load(&self, table: &str, columns: &str, csv: &Path) {
         let copy = format!("\\copy {table} FROM '{}' WITH (FORMAT csv, HEADER, NULL '')", csv.display());

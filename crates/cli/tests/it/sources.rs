@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use trainyard_judges::{Asked, PASSWORD, Reply, Web, postgres, s3};
+use trainyard_judges::{Asked, PASSWORD, Postgres, Reply, Web, postgres, s3};
 
 use crate::project::{CUSTOMERS, Project, candidate, steps};
 use crate::text;
@@ -116,6 +116,48 @@ fn holding(folder: &Path, wanted: &str) -> Option<std::path::PathBuf> {
     })
 }
 
+/// Makes a table of a server of the project's CSV file.
+fn load(server: &Postgres, project: &Project) {
+    let table = project.read(CUSTOMERS);
+    let kind = |name: &str| match name {
+        "SeniorCitizen" | "tenure" => "integer",
+        "MonthlyCharges" | "TotalCharges" => "numeric",
+        _ => "text",
+    };
+    let names = table.lines().next().unwrap().split(',');
+    let columns: Vec<String> = names.map(|name| format!("\"{name}\" {}", kind(name))).collect();
+    server.load("customers", &columns.join(", "), &project.path(CUSTOMERS));
+}
+
+#[test]
+fn each_command_reads_a_server_once_and_what_a_run_stored_is_not_read_again() {
+    let Some(server) = postgres() else { return };
+    let project = Project::new();
+    load(&server, &project);
+    project.edit("trainyard.yaml", SOURCE, &format!("{{url: \"{}\", table: customers}}", server.url("")));
+    server.log_statements();
+    let readings = |arguments: &[&str]| {
+        let before = server.statements("COPY (");
+        let output = project.command(arguments).env("PGPASSWORD", PASSWORD).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        (server.statements("COPY (") - before, text(&output.stdout))
+    };
+    // Types that are kept change how it is read: never how often.
+    for _ in 0..2 {
+        assert_eq!(readings(&["plan"]).0, 1);
+        assert_eq!(readings(&["run", "--json"]).0, 1);
+        assert_eq!(readings(&["why", "ingest"]).0, 1);
+    }
+    for step in ["resolve", "ingest"] {
+        readings(&["step", step, "--run", "nightly"]);
+    }
+    let (count, resumed) = readings(&["resume", "nightly", "--json"]);
+    assert_eq!((count, resumed.contains("\"train\"")), (0, true));
+    assert_eq!(readings(&["verify", "nightly", "--at", "1"]).0, 1);
+    server.sql("UPDATE customers SET tenure = tenure + 1");
+    assert_eq!(readings(&["run", "--json"]).0, 1);
+}
+
 #[test]
 fn rows_of_a_server_make_the_model_of_their_file_and_the_password_is_nowhere() {
     let Some(server) = postgres() else { return };
@@ -126,18 +168,7 @@ fn rows_of_a_server_make_the_model_of_their_file_and_the_password_is_nowhere() {
     rows.sort_by_key(|row| row.split(',').next().unwrap());
     project.write(CUSTOMERS, format!("{header}\n{}\n", rows.join("\n")));
     let from_file = project.run();
-    let columns: Vec<String> = header
-        .split(',')
-        .map(|name| {
-            let kind = match name {
-                "SeniorCitizen" | "tenure" => "integer",
-                "MonthlyCharges" | "TotalCharges" => "numeric",
-                _ => "text",
-            };
-            format!("\"{name}\" {kind}")
-        })
-        .collect();
-    server.load("customers", &columns.join(", "), &project.path(CUSTOMERS));
+    load(&server, &project);
     let section = format!("{{url: \"{}\", query: 'SELECT * FROM customers'}}", server.url(""));
     project.edit("trainyard.yaml", SOURCE, &section);
     let call = |arguments: &[&str], password: &str| {
