@@ -38,7 +38,7 @@ fn is_plain(name: &str) -> bool {
         && !WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
-/// Gives the place of a column's name with its type; of the type alone where the name does not stand before it as it is.
+/// Gives the place of a column's name with its type; of the type alone where the name does not stand before it so.
 fn line_of(name: &str, kind: &Place) -> Place {
     let before = kind.source.text.get(..kind.span.start).and_then(|text| text.trim_end().strip_suffix(':'));
     let named = before.and_then(|text| text.trim_end_matches(['"', '\'']).strip_suffix(name));

@@ -395,8 +395,8 @@ impl<T: Taker> Walk<'_, T> {
         }
     }
 
-    /// Takes what chunks gave, each with the byte that it begins at, up to the first one that is not done to its end: what
-    /// follows it was cut at the wrong place. Says how many were taken and how much is done of the last one.
+    /// Takes what chunks gave, each with the byte that it begins at, up to the first one that is not done to its end:
+    /// what follows it was cut at the wrong place. Says how many were taken and how much is done of the last one.
     fn take(&mut self, chunks: impl Iterator<Item = (Chunk<T::Part>, u64)>) -> Result<(usize, usize), Failure> {
         let (mut parts, mut places, mut used, mut broken) = (Vec::new(), Vec::new(), 0, None);
         for (chunk, base) in chunks {

@@ -58,8 +58,8 @@ const FEW: usize = 1 << 12;
 /// How many values are sorted by digits: a counter has 32 bits.
 const SORTED_BY_DIGITS: Range<usize> = FEW..1 << 32;
 
-/// Sorts by one digit after the other, from the lowest, of what differs among the values: bits below all of them and the
-/// range that they share are no part of a digit.
+/// Sorts by one digit after the other, from the lowest, of what differs among the values: bits below all of them and
+/// the range that they share are no part of a digit.
 fn by_digits(values: &mut Vec<f64>, other: &mut Vec<f64>) {
     let (mut bits, mut least, mut most) = (0, u64::MAX, 0);
     for value in &*values {
