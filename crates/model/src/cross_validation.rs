@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::{RecordBatch, UInt64Array};
 use rayon::prelude::*;
 use trainyard_data::rows::RowDigest;
-use trainyard_features::FittedFeatures;
+use trainyard_features::{FittedFeatures, Plan};
 
 use crate::fit::stops_early;
 use crate::prepared::{Prepared, Rows, Wanted};
@@ -165,7 +165,7 @@ impl Course<'_> {
         work: impl FnOnce(&Prepared<'_>) -> Result<T, Error>,
     ) -> Result<(Vec<usize>, FittedFeatures, T), Error> {
         let parts = self.fold_parts(fold_of, fold, part)?;
-        let prepared = self.prepare_fold(&parts, &self.wanted)?;
+        let prepared = self.prepare_fold(&parts, self.request.plan, &self.wanted)?;
         let done = work(&prepared)?;
         let Prepared { features, .. } = prepared;
         Ok((parts.held.rows, features, done))
@@ -205,13 +205,18 @@ impl Course<'_> {
     }
 
     /// Fits features and bins on the rows outside one fold.
-    pub(crate) fn prepare_fold<'p>(&self, parts: &'p FoldParts, wanted: &Wanted) -> Result<Prepared<'p>, Error> {
+    pub(crate) fn prepare_fold<'p>(
+        &self,
+        parts: &'p FoldParts,
+        plan: &Plan,
+        wanted: &Wanted,
+    ) -> Result<Prepared<'p>, Error> {
         let FoldParts { train, held } = parts;
         let digests: Vec<RowDigest> = train.rows.iter().map(|row| self.digests[*row]).collect();
         let (train_table, held_table) = (take(self.request.train, &train.rows)?, take(self.request.train, &held.rows)?);
         let train = Rows { table: &train_table, targets: &train.targets, weights: train.weights.as_deref() };
         let held = Rows { table: &held_table, targets: &held.targets, weights: held.weights.as_deref() };
-        self.prepare(train, Some(held), wanted, &digests)
+        self.prepare_by(plan, train, Some(held), wanted, &digests)
     }
 }
 

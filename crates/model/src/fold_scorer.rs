@@ -1,8 +1,11 @@
 //! Scores of many settings of an estimator on the same folds, whose features and bins are made once.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rayon::prelude::*;
 use trainyard_learn::metrics::Scored;
-use trainyard_spec::EstimatorSpec;
+use trainyard_spec::{EstimatorSpec, FeatureSpec};
 
 use crate::cross_validation::{CROSS_VALIDATION, FoldParts};
 use crate::fit::Watch;
@@ -24,10 +27,22 @@ pub struct SearchFolds<'a> {
     pub candidates: &'a [(&'a str, &'a EstimatorSpec, bool)],
 }
 
+/// Features in place of those of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct OtherFeatures<'s> {
+    /// What tells them from others.
+    pub key: &'s str,
+    /// The features.
+    pub spec: &'s FeatureSpec,
+}
+
 /// Features and bins of every fold, on which settings are scored.
 pub struct FoldScorer<'a> {
     course: Course<'a>,
-    folds: Vec<(&'a FoldParts, Prepared<'a>)>,
+    parts: &'a [FoldParts],
+    wanted: Wanted,
+    /// By key of the features and fold; those of the request have an empty key.
+    prepared: Mutex<BTreeMap<(String, usize), Arc<Prepared<'a>>>>,
     of: usize,
     metric: &'a str,
 }
@@ -55,11 +70,12 @@ pub fn with_folds<T>(
     let part = |fold: usize| Part::Fold { fold, of: search.folds };
     let parts: Vec<FoldParts> =
         (0..judging).map(|fold| course.fold_parts(&fold_of, fold, part(fold))).collect::<Result<_, Error>>()?;
-    let prepared: Vec<Result<Prepared<'_>, Error>> =
-        parts.par_iter().map(|parts| course.prepare_fold(parts, &wanted)).collect();
-    let prepared = prepared.into_iter().collect::<Result<Vec<_>, Error>>()?;
-    let folds = parts.iter().zip(prepared).collect();
-    work(&FoldScorer { course, folds, of: search.folds, metric: search.metric })
+    let (of, metric) = (search.folds, search.metric);
+    let scorer = FoldScorer { course, parts: &parts, wanted, prepared: Mutex::default(), of, metric };
+    let ready: Vec<Result<_, Error>> =
+        (0..scorer.folds()).into_par_iter().map(|fold| scorer.prepared(None, fold)).collect();
+    ready.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    work(&scorer)
 }
 
 /// The iterations after which boosted trees say how good they are: 5, 10, 20, 40 …
@@ -67,13 +83,37 @@ fn is_told(iterations: usize) -> bool {
     iterations % 5 == 0 && (iterations / 5).is_power_of_two()
 }
 
-impl FoldScorer<'_> {
+impl<'a> FoldScorer<'a> {
     /// Gives the number of folds that judge.
     pub fn folds(&self) -> usize {
-        self.folds.len()
+        self.parts.len()
     }
 
-    /// Fits an estimator outside one fold and gives the metric on the fold's rows.
+    /// Gives what fits outside one fold need, made when somebody first asks for it.
+    fn prepared(&self, features: Option<&OtherFeatures<'_>>, fold: usize) -> Result<Arc<Prepared<'a>>, Error> {
+        let key = (features.map_or("", |features| features.key).to_owned(), fold);
+        let all = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = all().get(&key) {
+            return Ok(Arc::clone(prepared));
+        }
+        let request = self.course.request;
+        let other = match features {
+            Some(features) => {
+                let made = trainyard_features::plan(features.spec, &request.train.schema(), request.data);
+                Some(made.map_err(|problems| {
+                    let titles: Vec<&str> = problems.as_slice().iter().map(|problem| problem.title.as_str()).collect();
+                    Error::Table { what: titles.join("; ") }
+                })?)
+            }
+            None => None,
+        };
+        // Not under the lock: a thread of the pool that waits for its part of the work may take up another fit.
+        let plan = other.as_ref().unwrap_or(request.plan);
+        let made = Arc::new(self.course.prepare_fold(&self.parts[fold], plan, &self.wanted)?);
+        Ok(Arc::clone(all().entry(key).or_insert(made)))
+    }
+
+    /// Fits an estimator outside one fold, on other features than the request's where some are given, and gives the metric on the fold's rows.
     ///
     /// `hear` is told on the way how good boosted trees of our own are after 5, 10, 20, 40 … iterations, and stops the fit
     /// by giving false; `progress` is asked after every iteration of any estimator that has some. The fit runs on the
@@ -85,11 +125,12 @@ impl FoldScorer<'_> {
         &self,
         name: &str,
         spec: &EstimatorSpec,
+        features: Option<&OtherFeatures<'_>>,
         fold: usize,
         hear: Option<&(dyn Fn(usize, f64) -> bool + Sync)>,
         progress: &crate::Report<'_>,
     ) -> Result<f64, Error> {
-        let (parts, prepared) = &self.folds[fold];
+        let (parts, prepared) = (&self.parts[fold], self.prepared(features, fold)?);
         let weights = parts.held.weights.as_deref();
         let metric = |predictions: &[f64]| {
             let (task, threshold) = (self.course.task(), self.course.request.spec.threshold.value.fixed());
@@ -106,7 +147,7 @@ impl FoldScorer<'_> {
         let mut job = self.course.job(name, spec, Part::Fold { fold, of: self.of }, None);
         job.watch = hear.is_some().then_some(watch);
         job.progress = progress;
-        let fitted = job.fit(prepared)?;
+        let fitted = job.fit(&prepared)?;
         let held = prepared.held.as_ref().map(|held| fitted.estimator.predict(&held.matrix()));
         metric(&held.unwrap_or_default()).map_err(|error| Error::Learn {
             candidate: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use trainyard_data::rows::RowDigest;
-use trainyard_features::Folds;
+use trainyard_features::{Folds, Plan};
 use trainyard_learn::{forward_blocks, stratified_folds};
 use trainyard_random::Key;
 
@@ -84,11 +84,12 @@ pub(crate) fn assign(
 /// All rows are to be kept together.
 pub(crate) fn cross_fits(
     request: &TrainRequest<'_>,
+    plan: &Plan,
     table: &RecordBatch,
     targets: &[f64],
     digests: &[RowDigest],
 ) -> Result<Folds, Error> {
-    let wanted = request.plan.folds();
+    let wanted = plan.folds();
     let Some(most) = wanted.last().copied() else { return Ok(Folds::new()) };
     let groups = trainyard_data::split::groups(table, digests, request.split);
     let found = distinct(groups.iter().copied());

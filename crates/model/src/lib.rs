@@ -46,7 +46,7 @@ pub use error::Error;
 pub use estimator::{Estimator, Link};
 pub use explain::{ExplainRequest, Explanation, FeatureImportance, Importance, explain};
 pub use external::Native;
-pub use fold_scorer::{FoldScorer, SearchFolds, with_folds};
+pub use fold_scorer::{FoldScorer, OtherFeatures, SearchFolds, with_folds};
 pub use model::{Model, of_task};
 pub use onnx::{Input, NoGraph, OnnxModel, Output, Source};
 pub use open::OpenRequest;

@@ -274,9 +274,21 @@ impl<'a> Course<'a> {
         wanted: &Wanted,
         digests: &[RowDigest],
     ) -> Result<Prepared<'r>, Error> {
-        let folds = folds::cross_fits(self.request, train.table, train.targets, digests)?;
+        self.prepare_by(self.request.plan, train, held, wanted, digests)
+    }
+
+    /// Does the same by another plan.
+    pub(crate) fn prepare_by<'r>(
+        &self,
+        plan: &Plan,
+        train: Rows<'_, 'r>,
+        held: Option<Rows<'_, 'r>>,
+        wanted: &Wanted,
+        digests: &[RowDigest],
+    ) -> Result<Prepared<'r>, Error> {
+        let folds = folds::cross_fits(self.request, plan, train.table, train.targets, digests)?;
         let classes = self.request.target.classes.as_deref().unwrap_or_default();
-        Prepared::new(self.request.plan, train, held, wanted, CrossFits { classes, folds: &folds })
+        Prepared::new(plan, train, held, wanted, CrossFits { classes, folds: &folds })
     }
 
     fn validation(&self) -> Option<Rows<'_, '_>> {

@@ -216,6 +216,7 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
     }
     if let (Some(model), Some(features)) = (&model, &features) {
         context::check_categories(&features.spec, &model.spec, &mut errors);
+        context::check_search(&features.spec, &model.spec, &mut errors);
     }
     let shown = errors.iter().take(MOST_PROBLEMS).map(Error::diagnostic).collect();
     let mut problems: Problems = in_order(shown).into_iter().collect();

@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::declare::{
-    Decoder, Definitions, Section, Shape, bare, boolean, choice, defaulted, integer, list, map, named, number,
+    Decoder, Definitions, Record, Section, Shape, bare, boolean, choice, defaulted, integer, list, map, named, number,
     optional, or_empty, rec, record, unless_given,
 };
 use crate::error::Error;
 use crate::metric::Metric;
 use crate::tree::{Content, Kind, Node};
-use crate::{EstimatorSpec, Located, Origin};
+use crate::{EstimatorSpec, FeatureSpec, Located, Origin};
 
 use range::{AnyScalar, RangeShape, node_of};
 
@@ -91,6 +91,10 @@ record! {
         /// The parameters that are sought, by candidate, with their ranges; of a candidate with `default`, and where the
         /// section is left out of every candidate, the usual ones.
         space: Vec<(Located<String>, Vec<(Located<String>, SearchRange)>)> = or_empty(map(SpaceShape)),
+        /// What is sought of the features: a key of their groups, such as `numeric.scale`, `categorical.min_frequency` or
+        /// `text.max_features`, with its range; it is set in every group of that kind that has it. Of one candidate, or with
+        /// `together`.
+        features: Vec<(Located<String>, SearchRange)> = or_empty(map(RangeShape)),
         /// The p-value of a paired test over the folds up to which the best trial counts as better than the baseline.
         significant: f64 = unless_given(bare(number().above(0.0).below(1.0)), 0.05),
     }
@@ -171,9 +175,10 @@ fn check_tune(spec: &mut TuneSpec, section: &Section<'_>, decoder: &mut Decoder)
     if spec.sampler.value != SearchSampler::Grid {
         return;
     }
-    for (candidate, ranges) in &spec.space {
+    let of_candidates = spec.space.iter().map(|(candidate, ranges)| (format!("space.{}", candidate.value), ranges));
+    for (section, ranges) in of_candidates.chain([("features".to_owned(), &spec.features)]) {
         for (parameter, range) in ranges.iter().filter(|(_, range)| range.range.value.count().is_none()) {
-            let path = format!("{}space.{}.{}", prefix(decoder), candidate.value, parameter.value);
+            let path = format!("{}{section}.{}", prefix(decoder), parameter.value);
             let spot = crate::Spot { path, origin: range.range.origin.clone() };
             let what = "a grid cannot walk through every number of a range".to_owned();
             let help = "give it a `step`, or list the values: [0.01, 0.1]".to_owned();
@@ -449,6 +454,118 @@ impl EstimatorSpec {
             _ => Err(decoder.errors.iter().map(Error::diagnostic).collect()),
         }
     }
+}
+
+/// The kinds of groups, and the section of each in which keys stand.
+const KINDS: [(&str, Option<&str>); 3] = [("numeric", None), ("categorical", None), ("text", Some("tfidf"))];
+
+impl FeatureSpec {
+    /// Gives the same features with some keys of groups, named as [`TuneSpec::features`] names them, set to other values.
+    ///
+    /// # Errors
+    /// No group has a key; what groups do not take.
+    pub fn with(&self, values: &[(String, Value)]) -> Result<FeatureSpec, trainyard_diagnostics::Problems> {
+        let origin = Origin::Default;
+        let mut decoder = Decoder::new("a trial");
+        let values: Vec<(&str, &Value, &Origin)> =
+            values.iter().map(|(name, value)| (name.as_str(), value, &origin)).collect();
+        match self.changed(&values, &mut decoder) {
+            Some(spec) if decoder.errors.is_empty() => Ok(spec),
+            _ => Err(decoder.errors.iter().map(Error::diagnostic).collect()),
+        }
+    }
+
+    fn changed(&self, values: &[(&str, &Value, &Origin)], decoder: &mut Decoder) -> Option<FeatureSpec> {
+        let mut whole = self.encode();
+        for (name, value, origin) in values {
+            if !set(&mut whole, name, value) {
+                let known = searchable(&whole);
+                let spot = crate::Spot { path: format!("tune.features.{name}"), origin: (*origin).clone() };
+                decoder.errors.push(Error::NotOneOf { spot, value: (*name).to_owned(), known });
+            }
+        }
+        let origin = values.first().map_or(&Origin::Default, |(_, _, origin)| origin);
+        Record::decode(&node_of(&Value::Object(whole), origin), decoder)
+    }
+}
+
+/// Gives the section of a group in which its keys stand, and its kind.
+fn keys_of(group: &mut Value) -> Option<(&'static str, &mut Map<String, Value>)> {
+    let (kind, inner) = KINDS.into_iter().find(|(kind, _)| group.get(*kind).is_some())?;
+    let keys = match inner {
+        Some(inner) => group.get_mut(inner)?,
+        None => group,
+    };
+    keys.as_object_mut().map(|keys| (kind, keys))
+}
+
+/// Says whether a group has a key: written, and as something else than none.
+fn has(keys: &Map<String, Value>, key: &str) -> bool {
+    keys.get(key).is_some_and(|value| !value.is_null() && value != "none" && !value.is_array() && !value.is_object())
+}
+
+/// Sets a key of all groups that have it; says whether there are any.
+fn set(features: &mut Map<String, Value>, name: &str, value: &Value) -> bool {
+    let Some((wanted, key)) = name.split_once('.') else { return false };
+    let mut found = false;
+    for group in features.get_mut("groups").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some((_, keys)) = keys_of(group).filter(|(kind, _)| *kind == wanted) else { continue };
+        // A key of texts is there by its default.
+        if has(keys, key) || wanted == "text" && value.is_number() {
+            found = true;
+            match value {
+                Value::Null => drop(keys.remove(key)),
+                value => drop(keys.insert(key.to_owned(), value.clone())),
+            }
+        }
+    }
+    found
+}
+
+/// Names the keys that can be sought.
+fn searchable(features: &Map<String, Value>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let mut features = features.clone();
+    for group in features.get_mut("groups").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some((kind, keys)) = keys_of(group) {
+            known.extend(keys.keys().filter(|key| has(keys, key)).map(|key| format!("{kind}.{key}")));
+        }
+    }
+    known.into_iter().collect()
+}
+
+/// Holds what is sought of the features against them.
+pub(crate) fn check_features(tune: &TuneSpec, features: &FeatureSpec, candidates: usize, errors: &mut Vec<Error>) {
+    let mut decoder = Decoder::new("the features");
+    for (name, range) in &tune.features {
+        if let Some(when) = &range.when {
+            let spot = crate::Spot {
+                path: format!("tune.features.{}.when", name.value),
+                origin: when.parameter.origin.clone(),
+            };
+            let what = "features have no conditions".to_owned();
+            let help = "leave `when` out".to_owned();
+            decoder.errors.push(Error::SearchRange { spot, what, help });
+        }
+        for value in range.range.value.ends() {
+            let before = decoder.errors.len();
+            let at = |text: &str| Located::new(text.to_owned(), name.origin.clone());
+            decoder.under(&at("tune"), |decoder| {
+                decoder.under(&at("features"), |decoder| {
+                    decoder
+                        .under(name, |decoder| features.changed(&[(&name.value, &value, &range.range.origin)], decoder))
+                })
+            });
+            if decoder.errors.len() > before {
+                break;
+            }
+        }
+    }
+    if let (Some((name, _)), false, true) = (tune.features.first(), tune.together, candidates > 1) {
+        let why = "candidates that are searched one by one could want other features, and a model version has one";
+        decoder.errors.push(Error::LoneParameter { key: name.clone(), needs: "together: true", why });
+    }
+    errors.append(&mut decoder.errors);
 }
 
 /// Reads a scalar as JSON has it.

@@ -196,6 +196,32 @@ fn candidates_are_searched_one_by_one_or_together() {
 }
 
 #[test]
+fn features_are_searched_with_the_candidate_and_the_model_has_those_of_the_best_trial() {
+    let space = "{logistic_regression: {C: {float: [0.001, 10], log: true}}}";
+    let features = "{numeric.scale: [standard, min_max], categorical.min_frequency: {int: [5, 400], log: true}}";
+    let project = searching(900, &format!("{{trials: 8, sampler: random, features: {features}, space: {space}}}"));
+    project.edit(
+        MODEL,
+        "{gradient_boosting: {max_iter: 30}, random_forest: {n_estimators: 10}}",
+        "{logistic_regression: {}}",
+    );
+    let result = project.run();
+    let report = project.json(&["tune", "show"])["report"].clone();
+    let best = &report["searches"]["logistic_regression"]["best"];
+    let scales: std::collections::BTreeSet<String> = trials(&project, "logistic_regression")
+        .iter()
+        .map(|trial| trial["values"]["features.numeric.scale"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(scales.len(), 2, "both were tried");
+    // The run cross-validates what it fits: on the same folds, with the same features.
+    let run = project.json(&["runs", "show", result["run"].as_str().unwrap()]);
+    let mean = run["metrics"]["cv_roc_auc_mean"].as_f64().unwrap();
+    assert_eq!(best["value"].as_f64().map(f64::to_bits), Some(mean.to_bits()), "{best:#}");
+    let report = project.json(&["verify", result["run"].as_str().unwrap(), "--at", "1,2"]);
+    assert_eq!(report["identical"], true, "{report:#}");
+}
+
+#[test]
 fn a_grid_tries_everything_once_and_known_values_come_first() {
     let space =
         "{gradient_boosting: {classifier__n_estimators: [10, 20], classifier__learning_rate: [0.05, 0.1, 0.2]}}";

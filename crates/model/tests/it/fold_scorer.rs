@@ -31,7 +31,7 @@ fn scores_are_those_of_cross_validation() {
     let scores = with_folds(&request, &search, |folds| {
         assert_eq!(folds.folds(), 4);
         let of = |(name, spec, _): &(&str, _, bool)| {
-            (0..4).map(|fold| folds.score(name, spec, fold, None, &|_| true)).collect::<Result<Vec<f64>, Error>>()
+            (0..4).map(|fold| folds.score(name, spec, None, fold, None, &|_| true)).collect::<Result<Vec<f64>, Error>>()
         };
         candidates.iter().map(of).collect::<Result<Vec<_>, _>>()
     });
@@ -42,7 +42,7 @@ fn scores_are_those_of_cross_validation() {
     let search = SearchFolds { holdout: true, ..search };
     let holdout = with_folds(&request, &search, |folds| {
         assert_eq!(folds.folds(), 1);
-        folds.score("gradient_boosting", candidates[0].1, 0, None, &|_| true)
+        folds.score("gradient_boosting", candidates[0].1, None, 0, None, &|_| true)
     });
     let first = trained.report.candidates[0].cross_validation["log_loss"].folds[0];
     assert_eq!(holdout.unwrap().to_bits(), first.to_bits());
@@ -63,16 +63,16 @@ fn boosted_trees_tell_how_good_they_are_and_can_be_stopped() {
             told.lock().unwrap().push((iterations, value));
             true
         };
-        let whole = folds.score("gradient_boosting", &of(45), 0, Some(&hear), &|_| true)?;
+        let whole = folds.score("gradient_boosting", &of(45), None, 0, Some(&hear), &|_| true)?;
         let told = told.into_inner().unwrap();
         for (iterations, value) in &told {
             // The trees up to there are a fit of their own.
-            let alone = folds.score("gradient_boosting", &of(*iterations as u32), 0, None, &|_| true)?;
+            let alone = folds.score("gradient_boosting", &of(*iterations as u32), None, 0, None, &|_| true)?;
             assert_eq!(value.to_bits(), alone.to_bits(), "{iterations}");
         }
-        assert_eq!(whole.to_bits(), folds.score("gradient_boosting", &of(45), 0, None, &|_| true)?.to_bits());
+        assert_eq!(whole.to_bits(), folds.score("gradient_boosting", &of(45), None, 0, None, &|_| true)?.to_bits());
         let until = |iterations: usize, _: f64| iterations < 20;
-        Ok((told, folds.score("gradient_boosting", &of(45), 0, Some(&until), &|_| true)))
+        Ok((told, folds.score("gradient_boosting", &of(45), None, 0, Some(&until), &|_| true)))
     })
     .unwrap();
     assert_eq!(told.iter().map(|(iterations, _)| *iterations).collect::<Vec<_>>(), [5, 10, 20, 40]);
@@ -89,12 +89,13 @@ fn bins_that_nobody_announced_are_made_when_they_are_asked_for() {
     let score = |changes: bool, spec: &trainyard_spec::EstimatorSpec| {
         let candidates = [("gradient_boosting", &project.resolved.model.spec.candidates[0].1, changes)];
         let search = SearchFolds { folds: 4, holdout: true, metric: "log_loss", candidates: &candidates };
-        with_folds(&request, &search, |folds| folds.score("gradient_boosting", spec, 0, None, &|_| true))
+        with_folds(&request, &search, |folds| folds.score("gradient_boosting", spec, None, 0, None, &|_| true))
     };
     let announced = {
         let candidates = [("gradient_boosting", &coarse, false)];
         let search = SearchFolds { folds: 4, holdout: true, metric: "log_loss", candidates: &candidates };
-        with_folds(&request, &search, |folds| folds.score("gradient_boosting", &coarse, 0, None, &|_| true)).unwrap()
+        with_folds(&request, &search, |folds| folds.score("gradient_boosting", &coarse, None, 0, None, &|_| true))
+            .unwrap()
     };
     assert_eq!(score(true, &coarse).unwrap().to_bits(), announced.to_bits());
     assert!(matches!(score(false, &coarse), Err(Error::Learn { .. })), "nothing to make them of");

@@ -34,7 +34,8 @@ impl Step for Baseline {
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
-        let (trained, folder) = fit(&self.0, scope, &self.0.resolved.model.spec, train_baseline)?;
+        let resolved = &self.0.resolved;
+        let (trained, folder) = fit(&self.0, scope, &resolved.model.spec, &resolved.features.spec, train_baseline)?;
         let mut output = stored(scope, &trained, &folder)?;
         let what = trained.model.estimator_name.replace('_', " ");
         output.headline = (what, format!("{} features", trained.model.features.names().len()));

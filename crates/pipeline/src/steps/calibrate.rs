@@ -38,7 +38,9 @@ impl Step for Calibrate {
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let (model, _) = self.0.model(scope, "train")?;
-        let calibrated = with_training(&self.0, scope, &tuned(&self.0, scope)?, |request| calibrate(request, model))?;
+        let tuned = tuned(&self.0, scope)?;
+        let calibrated =
+            with_training(&self.0, scope, &tuned.model, &tuned.features, |request| calibrate(request, model))?;
         let report = &calibrated.report;
         let trained =
             Trained { model: calibrated.model, report: parse(&scope.read("train", "report")?)?, native: None };

@@ -1,12 +1,35 @@
 //! From the spec of a search to a space, and from a trial's values to a fit.
 
 use serde_json::Value;
-use trainyard_model::{Error, FoldScorer, Progress};
-use trainyard_spec::{EstimatorSpec, Range, SearchRange};
+use trainyard_diagnostics::Problems;
+use trainyard_model::{Error, FoldScorer, OtherFeatures, Progress};
+use trainyard_spec::{EstimatorSpec, FeatureSpec, Located, Range, SearchRange};
 use trainyard_tune::{Distribution, Ended, Objective, Parameter, Space, Trial, Watch, When};
 
 /// The parameter of a joint search that says which candidate a trial is of.
 pub(super) const CANDIDATE: &str = "candidate";
+
+/// What the names of parameters of the features begin with.
+const FEATURES: &str = "features.";
+
+/// What is sought of the features.
+#[derive(Clone, Copy)]
+pub(super) struct Features<'s> {
+    /// The features as they are written.
+    pub(super) spec: &'s FeatureSpec,
+    /// The keys with their ranges.
+    pub(super) ranges: &'s [(Located<String>, SearchRange)],
+}
+
+impl Features<'_> {
+    fn parameters(&self) -> Result<Vec<Parameter>, trainyard_tune::Error> {
+        let one = |(key, range): &(Located<String>, SearchRange)| {
+            let (name, distribution) = (format!("{FEATURES}{}", key.value), distribution(&range.range.value)?);
+            Ok(Parameter { name, distribution, when: None })
+        };
+        self.ranges.iter().map(one).collect()
+    }
+}
 
 /// One candidate of a search.
 pub(super) struct Searched<'s> {
@@ -45,8 +68,22 @@ pub(super) struct Search<'s> {
     pub(super) candidates: Vec<Searched<'s>>,
     /// Whether the candidate is one of the things that are chosen, under [`CANDIDATE`].
     pub(super) is_joint: bool,
-    /// What is chosen.
+    /// What is chosen: first of the features, then of the candidates.
     pub(super) space: Space,
+    /// The features as they are written.
+    pub(super) features: &'s FeatureSpec,
+    /// How many of the parameters are of the features.
+    pub(super) of_features: usize,
+}
+
+/// What the values of a trial mean.
+pub(super) struct Setting<'r, 's> {
+    /// The candidate.
+    pub(super) searched: &'r Searched<'s>,
+    /// The values of its parameters, by their own names.
+    pub(super) values: Vec<(String, Value)>,
+    /// The keys of the features' groups with their values.
+    pub(super) features: Vec<(String, Value)>,
 }
 
 impl<'s> Search<'s> {
@@ -54,43 +91,56 @@ impl<'s> Search<'s> {
     ///
     /// # Errors
     /// What a range cannot be, which the spec has refused.
-    pub(super) fn of_one(searched: Searched<'s>) -> Result<Search<'s>, trainyard_tune::Error> {
-        let mut parameters = Vec::new();
+    pub(super) fn of_one(searched: Searched<'s>, features: Features<'s>) -> Result<Search<'s>, trainyard_tune::Error> {
+        let mut parameters = features.parameters()?;
+        let of_features = parameters.len();
         extend(&mut parameters, &searched, "", None)?;
         let space = Space::new(parameters)?;
-        Ok(Search { name: searched.name.to_owned(), is_joint: false, space, candidates: vec![searched] })
+        let (name, candidates) = (searched.name.to_owned(), vec![searched]);
+        Ok(Search { name, is_joint: false, space, candidates, features: features.spec, of_features })
     }
 
     /// Makes one search of several candidates: which one is chosen, and then its parameters.
     ///
     /// # Errors
     /// As [`Search::of_one`].
-    pub(super) fn together(candidates: Vec<Searched<'s>>) -> Result<Search<'s>, trainyard_tune::Error> {
+    pub(super) fn together(
+        candidates: Vec<Searched<'s>>,
+        features: Features<'s>,
+    ) -> Result<Search<'s>, trainyard_tune::Error> {
         let names = candidates.iter().map(|one| trainyard_tune::Value::Text(one.name.to_owned())).collect();
         let distribution = Distribution::categorical(names)?;
-        let mut parameters = vec![Parameter { name: CANDIDATE.to_owned(), distribution, when: None }];
+        let mut parameters = features.parameters()?;
+        let of_features = parameters.len();
+        parameters.push(Parameter { name: CANDIDATE.to_owned(), distribution, when: None });
         for (at, searched) in candidates.iter().enumerate() {
-            let when = When { parent: 0, choices: vec![at] };
+            let when = When { parent: of_features, choices: vec![at] };
             extend(&mut parameters, searched, &format!("{}.", searched.name), Some(when))?;
         }
-        Ok(Search { name: CANDIDATE.to_owned(), is_joint: true, space: Space::new(parameters)?, candidates })
+        let (name, space) = (CANDIDATE.to_owned(), Space::new(parameters)?);
+        Ok(Search { name, is_joint: true, space, candidates, features: features.spec, of_features })
     }
 
-    /// Gives the candidate of a trial and the values of its parameters, by their own names.
-    pub(super) fn setting(&self, values: &[Option<f64>]) -> (&Searched<'s>, Vec<(String, Value)>) {
-        let is_joint = self.is_joint;
-        let at = if is_joint { values.first().copied().flatten().unwrap_or(0.0) as usize } else { 0 };
+    /// Says what the values of a trial mean.
+    pub(super) fn setting(&self, values: &[Option<f64>]) -> Setting<'_, 's> {
+        let chosen = |from: usize, to: usize| {
+            let all = self.space.parameters()[from..to].iter().zip(&values[from..to]);
+            all.filter_map(|(parameter, value)| Some((parameter, parameter.distribution.external((*value)?))))
+        };
+        let at = match self.is_joint {
+            true => values[self.of_features].unwrap_or(0.0) as usize,
+            false => 0,
+        };
         let searched = &self.candidates[at];
-        let prefix = if is_joint { format!("{}.", searched.name) } else { String::new() };
-        let mut setting = Vec::new();
-        for (parameter, value) in self.space.parameters().iter().zip(values) {
-            if let (Some(name), Some(value)) = (parameter.name.strip_prefix(&prefix), value)
-                && !(is_joint && parameter.name == CANDIDATE)
-            {
-                setting.push((name.to_owned(), to_json(parameter.distribution.external(*value))));
-            }
-        }
-        (searched, setting)
+        let (prefix, first) = match self.is_joint {
+            true => (format!("{}.", searched.name), self.of_features + 1),
+            false => (String::new(), self.of_features),
+        };
+        let own = chosen(first, values.len())
+            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(&prefix)?.to_owned(), to_json(value))));
+        let of_features = chosen(0, self.of_features)
+            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(FEATURES)?.to_owned(), to_json(value))));
+        Setting { searched, values: own.collect(), features: of_features.collect() }
     }
 
     /// Gives the name in the space of a candidate's parameter.
@@ -190,16 +240,16 @@ pub(super) fn to_json(value: trainyard_tune::Value) -> Value {
 }
 
 /// Trials judged on folds.
-pub(super) struct OnFolds<'a> {
-    pub(super) search: &'a Search<'a>,
-    pub(super) folds: &'a FoldScorer<'a>,
+pub(super) struct OnFolds<'a, 's, 'f> {
+    pub(super) search: &'a Search<'s>,
+    pub(super) folds: &'a FoldScorer<'f>,
     /// The threads that compute.
     pub(super) pool: &'a rayon::ThreadPool,
     /// Whether anybody asks on the way.
     pub(super) is_heard: bool,
 }
 
-impl Objective for OnFolds<'_> {
+impl Objective for OnFolds<'_, '_, '_> {
     fn parts(&self) -> usize {
         self.folds.folds()
     }
@@ -209,19 +259,29 @@ impl Objective for OnFolds<'_> {
     }
 
     fn evaluate(&self, trial: &Trial, part: usize, watch: &Watch<'_>) -> Result<f64, Ended> {
-        let (searched, setting) = self.search.setting(&trial.values);
-        let spec = searched.spec.with(&setting).map_err(|problems| {
-            let titles: Vec<&str> = problems.as_slice().iter().map(|problem| problem.title.as_str()).collect();
-            Ended::Failed(titles.join("; "))
-        })?;
+        let Setting { searched, values, features } = self.search.setting(&trial.values);
+        let spec = searched.spec.with(&values).map_err(refused)?;
+        let key = serde_json::to_string(&features).unwrap_or_default();
+        let changed = match features.as_slice() {
+            [] => None,
+            some => Some(self.search.features.with(some).map_err(refused)?),
+        };
+        let features = changed.as_ref().map(|spec| OtherFeatures { key: &key, spec });
         let hear = |iterations: usize, value: f64| watch.report(iterations as u64, value);
         let hear: Option<&(dyn Fn(usize, f64) -> bool + Sync)> = if self.is_heard { Some(&hear) } else { None };
         let goes_on = |_: &Progress<'_>| watch.goes_on();
         // Among the threads that compute, a fit shares its work out.
-        let scored = self.pool.install(|| self.folds.score(searched.name, &spec, part, hear, &goes_on));
+        let scored =
+            self.pool.install(|| self.folds.score(searched.name, &spec, features.as_ref(), part, hear, &goes_on));
         scored.map_err(|error| match error {
             Error::Stopped => Ended::Cancelled,
             error => Ended::Failed(error.diagnostic().title),
         })
     }
+}
+
+/// Says why the values of a trial cannot stand.
+fn refused(problems: Problems) -> Ended {
+    let titles: Vec<&str> = problems.as_slice().iter().map(|problem| problem.title.as_str()).collect();
+    Ended::Failed(titles.join("; "))
 }

@@ -40,7 +40,8 @@ impl Step for Train {
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let started = std::time::Instant::now();
-        let (trained, folder) = fit(&self.0, scope, &tuned(&self.0, scope)?, train)?;
+        let tuned = tuned(&self.0, scope)?;
+        let (trained, folder) = fit(&self.0, scope, &tuned.model, &tuned.features, train)?;
         let seconds = started.elapsed().as_secs_f64();
         let mut output = stored(scope, &trained, &folder)?;
         output.measurements.insert("training_seconds".to_owned(), seconds);

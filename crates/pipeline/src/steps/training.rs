@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use trainyard_engines::Engine;
 use trainyard_files::Digest;
 use trainyard_model::{CalibrationReport, Error, Model, OpenRequest, Progress, TrainRequest, Trained};
-use trainyard_spec::{EstimatorSpec, ModelSpec};
+use trainyard_spec::{EstimatorSpec, FeatureSpec, ModelSpec};
 
 use super::context::{Context, to_json};
 use crate::engine::{Failure, Input, Output, Read, Scope};
@@ -47,14 +47,15 @@ fn inputs<'s>(context: &Context, later: &[&str], fitted: impl IntoIterator<Item 
     inputs
 }
 
-/// Trains by `how` as `spec` says and gives the model with the files of its folder.
+/// Trains by `how`, as `spec` and `features` say, and gives the model with the files of its folder.
 pub(super) fn fit(
     context: &Context,
     scope: &Scope,
     spec: &ModelSpec,
+    features: &FeatureSpec,
     how: fn(&TrainRequest<'_>) -> Result<Trained, Error>,
 ) -> Result<(Trained, BTreeMap<String, Vec<u8>>), Failure> {
-    let trained = with_training(context, scope, spec, how)?;
+    let trained = with_training(context, scope, spec, features, how)?;
     let folder = trained.model.to_folder();
     Ok((trained, folder))
 }
@@ -64,6 +65,7 @@ pub(super) fn with_training<T>(
     context: &Context,
     scope: &Scope,
     spec: &ModelSpec,
+    features: &FeatureSpec,
     work: impl FnOnce(&TrainRequest<'_>) -> Result<T, Error>,
 ) -> Result<T, Failure> {
     let resolved = &context.resolved;
@@ -73,7 +75,7 @@ pub(super) fn with_training<T>(
         false => None,
     };
     let target = context.target(scope)?;
-    let plan = trainyard_features::plan(&resolved.features.spec, &table.schema(), &resolved.project.data)
+    let plan = trainyard_features::plan(features, &table.schema(), &resolved.project.data)
         .map_err(|problems| Failure::Problems(problems.into_vec()))?;
     let progress = |progress: &Progress<'_>| match *progress {
         Progress::Iteration { candidate, part, done, of, .. } => {

@@ -12,7 +12,7 @@ use trainyard_files::{Digest, Digester, Io, create_folder, write_atomic};
 use trainyard_model::pictures::{self, Picture, SearchPicture, SearchSlice};
 use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
 use trainyard_spec::{
-    EstimatorSpec, ModelSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart,
+    EstimatorSpec, FeatureSpec, ModelSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart,
 };
 use trainyard_spec::{metric_higher_is_better, metric_reference};
 use trainyard_tracking::Status;
@@ -24,7 +24,7 @@ use trainyard_tune::{
 };
 
 use super::context::{Context, Mode, count, internal, json as parse, log_picture, to_json};
-use super::search::{OnFolds, Search, Searched, of_json};
+use super::search::{Features, OnFolds, Search, Searched, of_json};
 use super::training::{training_inputs, training_reads, with_training};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
@@ -70,23 +70,41 @@ pub(crate) struct Found {
     pub(crate) folds: Vec<f64>,
 }
 
-/// What the searches of a run found, by candidate.
-pub(crate) type AllFound = BTreeMap<String, Found>;
+/// What the searches of a run found.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct AllFound {
+    /// By candidate.
+    pub(crate) candidates: BTreeMap<String, Found>,
+    /// The keys of the features' groups with their values.
+    pub(crate) features: BTreeMap<String, Value>,
+}
 
-/// Gives the model version with the candidates as the search left them.
-pub(super) fn tuned(context: &Context, scope: &Scope) -> Result<ModelSpec, Failure> {
-    let mut spec = context.resolved.model.spec.clone();
-    if spec.tune.is_none() {
-        return Ok(spec);
+/// The versions as a search left them.
+pub(super) struct Tuned {
+    pub(super) model: ModelSpec,
+    pub(super) features: FeatureSpec,
+}
+
+/// Gives model and features as the search left them; where there is none, as they are written.
+pub(super) fn tuned(context: &Context, scope: &Scope) -> Result<Tuned, Failure> {
+    let resolved = &context.resolved;
+    let mut tuned = Tuned { model: resolved.model.spec.clone(), features: resolved.features.spec.clone() };
+    if tuned.model.tune.is_none() {
+        return Ok(tuned);
     }
+    let problems = |problems: trainyard_diagnostics::Problems| Failure::Problems(problems.into_vec());
     let found: AllFound = parse(&scope.read("tune", "found")?)?;
-    for (name, candidate) in &mut spec.candidates {
-        if let Some(found) = found.get(&name.value) {
+    for (name, candidate) in &mut tuned.model.candidates {
+        if let Some(found) = found.candidates.get(&name.value) {
             let values: Vec<(String, Value)> = found.values.clone().into_iter().collect();
-            *candidate = candidate.with(&values).map_err(|problems| Failure::Problems(problems.into_vec()))?;
+            *candidate = candidate.with(&values).map_err(problems)?;
         }
     }
-    Ok(spec)
+    if !found.features.is_empty() {
+        let values: Vec<(String, Value)> = found.features.into_iter().collect();
+        tuned.features = tuned.features.with(&values).map_err(problems)?;
+    }
+    Ok(tuned)
 }
 
 /// Names what a training of tuned candidates reads besides.
@@ -137,9 +155,10 @@ impl Tune {
         let (spec, model) = (self.spec()?, &self.context.resolved.model.spec);
         let spaces = spec.spaces(&model.candidates).into_iter();
         let searched: Vec<Searched<'_>> = spaces.map(|(name, spec, ranges)| Searched { name, spec, ranges }).collect();
+        let features = Features { spec: &self.context.resolved.features.spec, ranges: &spec.features };
         let made = match spec.together {
-            true if !searched.is_empty() => vec![Search::together(searched)],
-            _ => searched.into_iter().map(Search::of_one).collect(),
+            true if !searched.is_empty() => vec![Search::together(searched, features)],
+            _ => searched.into_iter().map(|searched| Search::of_one(searched, features)).collect(),
         };
         made.into_iter().map(|search| search.map_err(|error| internal(&error.to_string()))).collect()
     }
@@ -417,7 +436,8 @@ impl Tune {
         let mut failure = None;
         let pool = scope.pool()?;
         let done = with_folds(request, &search, |folds| {
-            let of = |fold| folds.score("baseline", &model.baseline.value, fold, None, &|_| scope.check().is_ok());
+            let of =
+                |fold| folds.score("baseline", &model.baseline.value, None, fold, None, &|_| scope.check().is_ok());
             let baseline = pool.install(|| (0..folds.folds()).map(of).collect::<Result<Vec<f64>, _>>())?;
             let mut records = Vec::new();
             for search in &searches {
@@ -442,22 +462,24 @@ impl Tune {
     fn output(&self, scope: &Scope, searches: &Searches) -> Result<Output, Failure> {
         let (spec, metric) = (self.spec()?, self.metric()?);
         let mut output = Output::default();
-        let mut found = AllFound::new();
+        let mut found = AllFound::default();
         let mut facts = serde_json::Map::new();
         for (made, (name, record, notes)) in self.searches()?.iter().zip(&searches.records) {
             record.best().map_err(|error| error.diagnostic())?;
+            // A model version has one set of features: that of the best trial.
+            let features = record.study.best().map(|best| made.setting(&best.values).features).unwrap_or_default();
             for searched in &made.candidates {
-                if let Some(trial) = best_of(made, record, searched.name) {
-                    let (_, setting) = made.setting(&trial.values);
+                if let Some(trial) = best_of(made, record, searched.name, &features) {
                     let found_here = Found {
-                        values: setting.into_iter().collect(),
+                        values: made.setting(&trial.values).values.into_iter().collect(),
                         trial: trial.number,
                         value: trial.value.unwrap_or(f64::NAN),
                         folds: trial.parts.clone(),
                     };
-                    found.insert(searched.name.to_owned(), found_here);
+                    found.candidates.insert(searched.name.to_owned(), found_here);
                 }
             }
+            found.features.extend(features);
             let journal = scope.store(journal::write(record).as_bytes())?;
             output.artifacts.insert(format!("study/{name}"), journal);
             output.logged.files.insert(file_of(name), journal);
@@ -522,10 +544,18 @@ fn picture(name: &str, metric: &str, record: &Record) -> Picture {
     pictures::search(&SearchPicture { name, metric, maximize, values: &values, slices: &slices })
 }
 
-/// The best complete trial of a candidate.
-fn best_of<'r>(search: &Search<'_>, record: &'r Record, candidate: &str) -> Option<&'r Trial> {
+/// Gives the best complete trial of a candidate on these features.
+fn best_of<'r>(
+    search: &Search<'_>,
+    record: &'r Record,
+    candidate: &str,
+    features: &[(String, Value)],
+) -> Option<&'r Trial> {
     let study = &record.study;
-    let of = |trial: &&Trial| trial.state == State::Complete && search.setting(&trial.values).0.name == candidate;
+    let of = |trial: &&Trial| {
+        let setting = search.setting(&trial.values);
+        trial.state == State::Complete && setting.searched.name == candidate && setting.features == features
+    };
     study.trials.iter().filter(of).reduce(|best, trial| {
         let value = |trial: &Trial| trial.value.unwrap_or(f64::NAN);
         if study.direction.is_better(value(trial), value(best)) { trial } else { best }
@@ -548,9 +578,12 @@ fn no_better(name: &str, metric: &str, test: &Paired, significant: f64) -> Optio
 fn told(search: &Search<'_>, record: &Record, notes: &[String], test: Option<&Paired>, significant: f64) -> Value {
     let of = |state: State| record.study.trials.iter().filter(|trial| trial.state == state).count();
     let best = record.study.best().map(|trial| {
-        let (searched, setting) = search.setting(&trial.values);
-        let values: serde_json::Map<String, Value> = setting.into_iter().collect();
-        json!({ "trial": trial.number, "value": trial.value, "folds": trial.parts, "candidate": searched.name, "values": values })
+        let setting = search.setting(&trial.values);
+        let (searched, features) = (setting.searched, setting.features);
+        let values: serde_json::Map<String, Value> = setting.values.into_iter().collect();
+        let features: serde_json::Map<String, Value> = features.into_iter().collect();
+        json!({
+            "features": features, "trial": trial.number, "value": trial.value, "folds": trial.parts, "candidate": searched.name, "values": values })
     });
     let failures: Vec<Value> =
         record.failures().into_iter().map(|(why, count)| json!({ "why": why, "trials": count })).collect();
@@ -721,7 +754,8 @@ impl Step for Tune {
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let mut searched = None;
         // What a search says of itself is no error of training.
-        with_training(&self.context, scope, &self.context.resolved.model.spec, |request| {
+        let resolved = &self.context.resolved;
+        with_training(&self.context, scope, &resolved.model.spec, &resolved.features.spec, |request| {
             searched = Some(self.searched(scope, request));
             Ok(())
         })?;

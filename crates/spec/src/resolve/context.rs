@@ -170,6 +170,13 @@ pub(super) fn check_repeats(model: &ModelSpec, split: &SplitSpec, errors: &mut V
     }
 }
 
+/// Refuses a search of features that they do not have.
+pub(super) fn check_search(features: &FeatureSpec, model: &ModelSpec, errors: &mut Vec<Error>) {
+    if let Some(tune) = &model.tune {
+        crate::tune::check_features(tune, features, tune.spaces(&model.candidates).len(), errors);
+    }
+}
+
 /// Refuses estimators that cannot split the categories which the features leave to them, and directions of such
 /// columns.
 pub(super) fn check_categories(features: &FeatureSpec, model: &ModelSpec, errors: &mut Vec<Error>) {
