@@ -33,7 +33,7 @@ pub use objective::{Ended, Objective};
 pub use problem::{Damage, StudyError};
 pub use record::{Record, Stopped};
 pub use run::{Event, Outcome, Plan, Suggest, Watch, run};
-pub use samplers::{Grid, QuasiRandom, Random, Sampler, Tpe};
+pub use samplers::{Auto, Grid, QuasiRandom, Random, Sampler, Tpe};
 pub use significance::{Paired, paired};
 pub use space::{Distribution, Group, Parameter, Space, Value, When};
 pub use stopping::Rule;

@@ -6,7 +6,7 @@ use crate::{Direction, State, Study, Trial};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rank {
     /// 0 of a complete trial, else 1.
-    pub(crate) tier: u8,
+    tier: u8,
     /// Of a complete trial its loss. Of a pruned one what it reached, negative; of one that said nothing, 1.
     first: f64,
     /// Of a pruned trial its last loss.
@@ -41,6 +41,11 @@ impl Rank {
     /// Gives the loss of a complete trial.
     pub(crate) fn loss(&self) -> Option<f64> {
         (self.tier == 0).then_some(self.first)
+    }
+
+    /// Gives the last loss of a pruned trial that said one.
+    pub(crate) fn last_loss(&self) -> Option<f64> {
+        (self.tier == 1 && self.first <= 0.0).then_some(self.second)
     }
 
     /// Compares two ranks.

@@ -3,6 +3,7 @@
 //! A sampler's answer is a pure function of its seed, the trial's number and what the study's trials below that number
 //! have said. What a sampler keeps between two calls only saves time: a fresh one says the same, bit for bit.
 
+mod auto;
 mod grid;
 mod history;
 mod normal;
@@ -11,6 +12,7 @@ mod quasi_random;
 mod random;
 mod tpe;
 
+pub use auto::Auto;
 pub use grid::Grid;
 pub use quasi_random::QuasiRandom;
 pub use random::Random;
