@@ -1,7 +1,7 @@
 //! How good samplers are beside Optuna's, by `tpe_reference.json`: ten problems, 30 seeds, 100 trials.
 
 use serde_json::Value as Json;
-use trainyard_tune::{Sampler, Tpe};
+use trainyard_tune::{Auto, Sampler, Tpe};
 
 use crate::problems;
 
@@ -63,16 +63,43 @@ fn compare(make: impl Fn(u64) -> Box<dyn Sampler>, seeds: u64) -> Option<(Vec<&'
         better.push(chance_that_less(&ours, &theirs));
         worse.push(chance_that_less(&theirs, &ours));
     }
-    let certain = |chances: &[f64]| {
-        names.iter().zip(judged(chances)).filter(|(_, is_certain)| *is_certain).map(|(name, _)| *name).collect()
-    };
-    Some((certain(&better), certain(&worse)))
+    Some((named(&names, &better), named(&names, &worse)))
+}
+
+/// The names whose chances remain below the level.
+fn named(names: &[&'static str], chances: &[f64]) -> Vec<&'static str> {
+    names.iter().zip(judged(chances)).filter(|(_, is_certain)| *is_certain).map(|(name, _)| *name).collect()
 }
 
 #[test]
 fn tpe_is_nowhere_worse_than_that_of_optuna() {
     let Some((better, worse)) = compare(|seed| Box::new(Tpe::new(seed)), SEEDS) else { return };
     assert!(worse.is_empty(), "worse on {worse:?}, better on {better:?}");
+}
+
+#[test]
+fn auto_is_better_on_half_and_nowhere_worse() {
+    let seeds = if std::env::var_os("TRAINYARD_LONG").is_some() { SEEDS } else { 8 };
+    let Some((better, worse)) = compare(|seed| Box::new(Auto::new(seed)), seeds) else { return };
+    assert!(worse.is_empty(), "worse on {worse:?}, better on {better:?}");
+    assert!(better.len() >= 5, "better on {better:?} alone");
+}
+
+#[test]
+fn auto_is_nowhere_worse_than_tpe_on_other_problems() {
+    let (seeds, trials) = if std::env::var_os("TRAINYARD_LONG").is_some() { (SEEDS, TRIALS) } else { (8, 50) };
+    let (mut names, mut better, mut worse) = (Vec::new(), Vec::new(), Vec::new());
+    for problem in problems::further() {
+        let best = |sampler: &mut dyn Sampler, seed| *problems::run(&problem, sampler, seed, trials).last().unwrap();
+        let auto: Vec<f64> = (0..seeds).map(|seed| best(&mut Auto::new(seed), seed)).collect();
+        let tpe: Vec<f64> = (0..seeds).map(|seed| best(&mut Tpe::new(seed), seed)).collect();
+        names.push(problem.name);
+        better.push(chance_that_less(&auto, &tpe));
+        worse.push(chance_that_less(&tpe, &auto));
+    }
+    let (better, worse) = (named(&names, &better), named(&names, &worse));
+    assert!(worse.is_empty(), "worse on {worse:?}, better on {better:?}");
+    assert!(better.len() >= 3, "better on {better:?} alone");
 }
 
 #[test]

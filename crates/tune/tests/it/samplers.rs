@@ -2,18 +2,19 @@
 
 use trainyard_random::Key;
 use trainyard_tune::{
-    Distribution, Error, Grid, Parameter, QuasiRandom, Random, Report, Sampler, Space, State, Study, Tpe, Trial, Value,
-    Values, When,
+    Auto, Distribution, Error, Grid, Parameter, QuasiRandom, Random, Report, Sampler, Space, State, Study, Tpe, Trial,
+    Value, Values, When,
 };
 
 use crate::problems;
 
 type Make = fn() -> Box<dyn Sampler>;
 
-const MAKES: [(&str, Make); 3] = [
+const MAKES: [(&str, Make); 4] = [
     ("random", || Box::new(Random::new(7))),
     ("quasi-random", || Box::new(QuasiRandom::new(7))),
     ("tpe", || Box::new(Tpe::new(7))),
+    ("auto", || Box::new(Auto::new(7))),
 ];
 
 /// Runs a study in batches of four, in which trials fail and are pruned, and gives what was suggested. A fresh sampler is

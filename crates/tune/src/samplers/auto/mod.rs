@@ -70,7 +70,10 @@ impl Auto {
         let seen = seen(&history.finished);
         let all = trials(&seen).chain(history.running.iter().copied());
         let process = Process::new(columns(cube, all), &losses::standard(&seen), &scales)?;
-        let goal = if number % 3 == 1 { Goal::Least } else { Goal::Improvement };
+        // Where there are choices, to stay with the wrong one costs most.
+        let has_choices = (0..cube.dimensions()).any(|at| cube.is_choice(at));
+        let turns = if has_choices { 6 } else { 3 };
+        let goal = if number % turns == 1 { Goal::Least } else { Goal::Improvement };
         let points = trials(&seen).map(|trial| cube.point(&trial.values)).collect();
         let mut search = Search::new(&process, cube, points, goal, self.key.derive(number));
         let is_new = |values: &Values| {

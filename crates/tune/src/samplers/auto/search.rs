@@ -107,9 +107,9 @@ impl<'a> Search<'a> {
         let share = [1.0, 0.5, 2.0 / dimensions as f64][stream.below(3) as usize];
         let width = WIDTHS[stream.below(WIDTHS.len() as u64) as usize];
         let always = stream.below(dimensions as u64) as usize;
-        for at in 0..dimensions {
+        for (at, length) in lengths.iter().enumerate() {
             if at == always || stream.uniform() < share {
-                cube.perturb(at, &mut point, width * lengths[at].min(0.5), stream);
+                cube.perturb(at, &mut point, width * length.min(0.5), stream);
             }
         }
         point

@@ -15,8 +15,7 @@ pub(super) fn factor(matrix: &mut [f64], count: usize) -> bool {
                 *entry -= by * other;
             }
         }
-        // A NaN is no factor either.
-        if !(column[0] > 1e-12) {
+        if column[0] <= 1e-12 || column[0].is_nan() {
             return false;
         }
         let root = sqrt(column[0]);
