@@ -8,6 +8,7 @@ mod limits;
 mod numbers;
 mod row;
 mod tables;
+mod tune;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,8 +24,8 @@ use trainyard_learn::{
 use crate::numbers::Numbers;
 
 const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, postgres URL, \
-                    suite|checks TABLE SUITE, drift THEN NOW, or machine";
-/// The threads of every stage but `row`.
+                    suite|checks TABLE SUITE, drift THEN NOW, tune SAMPLER, or machine";
+/// The threads of every stage but `row` and `tune`.
 const THREADS: usize = 2;
 /// The fits of `folds`, and into how many parts the rows are cut.
 const FITS: usize = 100;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let told = pool.and_then(|pool| match words.as_slice() {
         ["machine"] => pool.install(limits::machine),
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
+        ["tune", sampler] => tune::measure(sampler),
         // A reading waits for its server on one thread.
         ["postgres", url] => database::read(url),
         ["read", table] => pool.install(|| tables::read(Path::new(table))),

@@ -15,6 +15,8 @@ use crate::{Distribution, Trial};
 
 /// Kernels whose share is below this many powers of e of the greatest cannot change a double.
 const NEGLIGIBLE: f64 = 46.0;
+/// So many kernels are compared with all points at once.
+const BLOCK: usize = 128;
 /// With more changes than this all is computed anew.
 const CHANGES: usize = 24;
 /// The latest observations have full weight.
@@ -98,7 +100,7 @@ impl Parzen {
         let has_all = |trial: &&&Trial| parameters.iter().all(|&at| trial.values[at].is_some());
         let trials: Vec<&Trial> = trials.iter().filter(has_all).copied().collect();
         let value = |trial: &Trial, at: usize| trial.values[parameters[at]].unwrap_or(0.0);
-        if self.changes(&trials, value) > CHANGES {
+        if self.changes(&trials) > CHANGES {
             self.numbers.clear();
             for dimension in &mut self.dimensions {
                 dimension.clear();
@@ -125,16 +127,13 @@ impl Parzen {
     }
 
     /// Counts the trials that come and go.
-    fn changes(&self, trials: &[&Trial], value: impl Fn(&Trial, usize) -> f64) -> usize {
+    fn changes(&self, trials: &[&Trial]) -> usize {
         let (mut position, mut kept) = (0, 0);
         for trial in trials {
             while self.numbers.get(position).is_some_and(|&number| number < trial.number) {
                 position += 1;
             }
-            if position < self.numbers.len() && self.is_of(position, trial, &value) {
-                kept += 1;
-                position += 1;
-            }
+            kept += usize::from(self.numbers.get(position) == Some(&trial.number));
         }
         self.numbers.len() + trials.len() - 2 * kept
     }
@@ -196,7 +195,7 @@ impl Parzen {
     }
 
     /// Draws a point: a kernel, then its parameters in order.
-    pub(crate) fn draw(&self, stream: &mut Stream, point: &mut Vec<f64>) {
+    pub(crate) fn draw(&self, stream: &mut Stream) -> Vec<f64> {
         let mut left = stream.uniform();
         let mut kernel = self.weights.len() - 1;
         for (at, weight) in self.weights.iter().enumerate() {
@@ -206,29 +205,44 @@ impl Parzen {
             }
             left -= weight;
         }
-        point.clear();
-        point.extend(self.dimensions.iter().map(|dimension| dimension.draw(kernel, stream.uniform())));
+        self.dimensions.iter().map(|dimension| dimension.draw(kernel, stream.uniform())).collect()
     }
 
-    /// Gives the logarithm of the density at a point.
-    pub(crate) fn log_density(&mut self, point: &[f64]) -> f64 {
-        let mut logs = std::mem::take(&mut self.scratch);
-        logs.clear();
-        logs.resize(self.constants.len(), 0.0);
-        for (dimension, value) in self.dimensions.iter().zip(point) {
-            dimension.add_squares(*value, &mut logs);
+    /// Gives the logarithms of the density at some points.
+    pub(crate) fn log_densities(&mut self, points: &[Vec<f64>]) -> Vec<f64> {
+        let count = self.constants.len();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.resize(points.len() * count, 0.0);
+        let places: Vec<Vec<f64>> = points.iter().map(|point| self.places(point)).collect();
+        // A few kernels of all parameters stay in the nearest cache while all points go by.
+        for from in (0..count).step_by(BLOCK) {
+            let block = from..count.min(from + BLOCK);
+            for (places, logs) in places.iter().zip(scratch.chunks_exact_mut(count)) {
+                let logs = &mut logs[block.clone()];
+                for (dimension, place) in self.dimensions.iter().zip(places) {
+                    dimension.add_squares(*place, from, logs);
+                }
+                for (log, constant) in logs.iter_mut().zip(&self.constants[block.clone()]) {
+                    *log = constant - 0.5 * *log;
+                }
+            }
         }
-        for (log, constant) in logs.iter_mut().zip(&self.constants) {
-            *log = constant - 0.5 * *log;
-        }
-        for (dimension, value) in self.dimensions.iter().zip(point) {
-            dimension.add_logs(*value, &mut logs);
-        }
-        let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let close = logs.iter().map(|log| log - greatest).filter(|log| *log > -NEGLIGIBLE);
-        let density = greatest + log(close.map(exp).sum());
-        self.scratch = logs;
-        density
+        let densities = points.iter().zip(scratch.chunks_exact_mut(count)).map(|(point, logs)| {
+            for (dimension, value) in self.dimensions.iter().zip(point) {
+                dimension.add_logs(*value, logs);
+            }
+            let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let close = logs.iter().map(|log| log - greatest).filter(|log| *log > -NEGLIGIBLE);
+            greatest + log(close.map(exp).sum())
+        });
+        let densities = densities.collect();
+        self.scratch = scratch;
+        densities
+    }
+
+    fn places(&self, point: &[f64]) -> Vec<f64> {
+        self.dimensions.iter().zip(point).map(|(dimension, value)| dimension.axis.place(*value)).collect()
     }
 }
 
@@ -362,13 +376,13 @@ impl Dimension {
         (before / total, (before + 1.0) / total)
     }
 
-    /// Adds the squared distances, in widths, of a parameter without steps.
-    fn add_squares(&self, value: f64, squares: &mut [f64]) {
+    /// Adds the squared distances, in widths, of the kernels from `from` on of a parameter without steps.
+    fn add_squares(&self, place: f64, from: usize, squares: &mut [f64]) {
         if !matches!(self.axis, Axis::Range { step: None, .. }) {
             return;
         }
-        let place = self.axis.place(value);
-        for ((square, middle), inverse) in squares.iter_mut().zip(&self.middles).zip(&self.inverses) {
+        let kernels = self.middles[from..].iter().zip(&self.inverses[from..]);
+        for (square, (middle, inverse)) in squares.iter_mut().zip(kernels) {
             let distance = (place - middle) * inverse;
             *square += distance * distance;
         }

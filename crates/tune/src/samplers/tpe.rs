@@ -47,7 +47,8 @@ impl Tpe {
     pub fn log_densities(&mut self, study: &Study, number: u64, group: usize, points: &[Vec<f64>]) -> Vec<(f64, f64)> {
         self.update(&study.space, &History::of(study, number));
         let densities = &mut self.groups[group];
-        points.iter().map(|point| (densities.good.log_density(point), densities.other.log_density(point))).collect()
+        let (good, other) = (densities.good.log_densities(points), densities.other.log_densities(points));
+        good.into_iter().zip(other).collect()
     }
 
     /// Makes the densities those of a history.
@@ -76,17 +77,11 @@ impl Densities {
     /// Gives the point where good trials are densest beside other ones, of some that good ones draw.
     fn best(&mut self, key: Key) -> Vec<f64> {
         let mut stream = key.stream();
-        let (mut best, mut point) = (Vec::new(), Vec::new());
-        let mut gain = f64::NEG_INFINITY;
-        for _ in 0..CANDIDATES {
-            self.good.draw(&mut stream, &mut point);
-            let found = self.good.log_density(&point) - self.other.log_density(&point);
-            if best.is_empty() || found > gain {
-                gain = found;
-                best.clone_from(&point);
-            }
-        }
-        best
+        let mut points: Vec<Vec<f64>> = (0..CANDIDATES).map(|_| self.good.draw(&mut stream)).collect();
+        let (good, other) = (self.good.log_densities(&points), self.other.log_densities(&points));
+        let gains = good.iter().zip(&other).map(|(good, other)| good - other).enumerate();
+        let best = gains.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(0, |best| best.0);
+        points.swap_remove(best)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests through the crate's public face.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod densities;
 mod fixtures;
 mod importance;
