@@ -30,8 +30,12 @@ fn chance_that_less(less: &[f64], more: &[f64]) -> f64 {
             .sum::<f64>()
     };
     let won: f64 = less.iter().map(wins).sum();
-    let spread = libm::sqrt(n * m / 12.0 * ((n + m + 1.0) - ties / ((n + m) * (n + m - 1.0))));
-    let z = (won - n * m / 2.0 - 0.5) / spread;
+    let variance = n * m / 12.0 * ((n + m + 1.0) - ties / ((n + m) * (n + m - 1.0)));
+    if variance <= 1e-9 {
+        // All are equal.
+        return 1.0;
+    }
+    let z = (won - n * m / 2.0 - 0.5) / libm::sqrt(variance);
     0.5 * libm::erfc(z / std::f64::consts::SQRT_2)
 }
 
