@@ -23,6 +23,8 @@ use range::{AnyScalar, RangeShape, node_of};
 named! {
     /// How values are sought.
     pub enum SearchSampler {
+        /// By turns where a Gaussian process expects the most, and as `tpe`.
+        Auto = "auto",
         /// Tree-structured Parzen estimators, as Optuna defines them.
         Tpe = "tpe",
         /// By chance.
@@ -64,7 +66,7 @@ record! {
     /// A search for the parameters of candidates, on folds of train.
     pub struct TuneSpec {
         /// How values are sought.
-        sampler: Located<SearchSampler> = defaulted(choice(), SearchSampler::Tpe),
+        sampler: Located<SearchSampler> = defaulted(choice(), SearchSampler::Auto),
         /// The most trials of each search; a grid has as many as it has combinations, if these are fewer.
         trials or ["n_trials"]: Located<u32> = defaulted(integer(1, 1_000_000), 20),
         /// The trials of a batch: they are chosen together and run side by side. It decides what is found; the number

@@ -19,8 +19,8 @@ use trainyard_tracking::Status;
 use trainyard_tune::journal::{self, Log};
 use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
 use trainyard_tune::{
-    Direction, Distribution, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler, State,
-    Stopped, StudyError, Tpe, Trial, Warm, importance, paired, run, slices,
+    Auto, Direction, Distribution, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler,
+    State, Stopped, StudyError, Tpe, Trial, Warm, importance, paired, run, slices,
 };
 
 use super::context::{Context, Mode, count, internal, json as parse, log_picture, to_json};
@@ -237,6 +237,7 @@ impl Tune {
         let seed = trainyard_random::Key::new(self.context.resolved.model.spec.seed.value, "pipeline/tune");
         let seed = seed.bytes(search.name.as_bytes());
         Ok(match self.spec()?.sampler.value {
+            SearchSampler::Auto => Box::new(Auto::new(seed)),
             SearchSampler::Tpe => Box::new(Tpe::new(seed)),
             SearchSampler::Random => Box::new(Random::new(seed)),
             SearchSampler::QuasiRandom => Box::new(QuasiRandom::new(seed)),
@@ -678,6 +679,9 @@ struct Telling<'a> {
     scope: &'a Scope,
     search: &'a str,
     most: u64,
+    begun: Instant,
+    /// The trials that an earlier run had ended.
+    before: u64,
     state: Mutex<Told>,
 }
 
@@ -698,7 +702,8 @@ impl<'a> Telling<'a> {
             running: 0,
             best: record.study.best().and_then(|trial| trial.value),
         };
-        Telling { scope, search: &search.name, most, state: Mutex::new(state) }
+        let (begun, before) = (Instant::now(), state.ended);
+        Telling { scope, search: &search.name, most, begun, before, state: Mutex::new(state) }
     }
 
     fn hear(&self, event: &Event<'_>) {
@@ -717,6 +722,12 @@ impl<'a> Telling<'a> {
         parts.extend(told.best.map(|best| format!("best {}", figure(best))));
         parts.extend((told.running > 1).then(|| format!("{} running", told.running)));
         parts.extend((told.pruned > 0).then(|| format!("{} pruned", told.pruned)));
+        let done = told.ended - self.before;
+        if done > 0 && told.ended < self.most {
+            // A guess from the trials so far; a clock that only the screen sees.
+            let left = self.begun.elapsed().as_secs_f64() / done as f64 * (self.most - told.ended) as f64;
+            parts.push(format!("{left:.0} s left"));
+        }
         self.scope.progress(&parts.join(", "), told.ended, self.most);
     }
 }
