@@ -24,8 +24,8 @@ use crate::{Study, Values};
 pub trait Sampler: Send {
     /// Gives the values of the trial `number` of `study`; none where nothing is left to try.
     ///
-    /// Only trials below `number` are looked at: complete ones with a number for a value, pruned ones, and running ones,
-    /// whose values are unknown and which are better not tried again. Failed and waiting ones, and complete ones whose
-    /// value is NaN, say nothing.
+    /// Only trials below `number` are looked at: complete ones with a number for a value, pruned ones, and running
+    /// ones, whose values are unknown and which are better not tried again. Failed and waiting ones, and complete ones
+    /// whose value is NaN, say nothing.
     fn suggest(&mut self, study: &Study, number: u64) -> Option<Values>;
 }

@@ -1,8 +1,8 @@
 //! Densities of good and of other trials: a kernel for each trial, and one for what was known before.
 //!
-//! The definitions are those of Optuna 5 (Watanabe: "Tree-structured Parzen estimator", 2023). A kernel is a product over
-//! the parameters: a truncated normal distribution, in logarithms where the parameter has them, its mass over a step where
-//! it has steps, or a choice that is likelier than the others.
+//! The definitions are those of Optuna 5 (Watanabe: "Tree-structured Parzen estimator", 2023). A kernel is a product
+//! over the parameters: a truncated normal distribution, in logarithms where the parameter has them, its mass over a
+//! step where it has steps, or a choice that is likelier than the others.
 //!
 //! From one call to the next few trials come and go. So the order of the observations is kept per parameter, and of a
 //! kernel only what a new neighbour changes is computed anew; what comes out never depends on what was kept.

@@ -124,8 +124,8 @@ fn told(study: &Study, points: &[Values]) -> Json {
     })
 }
 
-/// Builds Optuna's own estimators. Of kernels with equal middles the first gets the gap on the left: NumPy's sort leaves
-/// that open unless it is told to be stable.
+/// Builds Optuna's own estimators. Of kernels with equal middles the first gets the gap on the left: NumPy's sort
+/// leaves that open unless it is told to be stable.
 const SCRIPT: &str = r#"
 import numpy as np, optuna
 from optuna.distributions import FloatDistribution, IntDistribution, CategoricalDistribution
@@ -134,7 +134,8 @@ from optuna.trial import TrialState, create_trial
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 unstable = np.argsort
 np.argsort = lambda a, *args, **more: unstable(a, kind="stable")
-STATES = {"Running": TrialState.RUNNING, "Failed": TrialState.FAIL, "Pruned": TrialState.PRUNED, "Complete": TrialState.COMPLETE}
+STATES = {"Running": TrialState.RUNNING, "Failed": TrialState.FAIL,
+          "Pruned": TrialState.PRUNED, "Complete": TrialState.COMPLETE}
 
 def distribution(p):
     if p[0] == "float":

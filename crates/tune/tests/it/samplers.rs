@@ -17,8 +17,8 @@ const MAKES: [(&str, Make); 4] = [
     ("auto", || Box::new(Auto::new(7))),
 ];
 
-/// Runs a study in batches of four, in which trials fail and are pruned, and gives what was suggested. A fresh sampler is
-/// asked the same as one that lived through all.
+/// Runs a study in batches of four, in which trials fail and are pruned, and gives what was suggested. A fresh sampler
+/// is asked the same as one that lived through all.
 fn live(problem: &problems::Problem, make: Make, trials: u64) -> Vec<Values> {
     let mut study = problems::study(&problem.space);
     let (mut sampler, mut suggested) = (make(), Vec::new());

@@ -8,8 +8,8 @@ use crate::{Distribution, Parameter, Space, Values};
 /// The place of a choice that does not exist; one of a range that does not is in the middle.
 const ABSENT: f64 = -1.0;
 
-/// A space whose parameters with more than one value are coordinates: a choice is its position, a range goes from 0 to 1,
-/// by orders of magnitude where it has logarithms.
+/// A space whose parameters with more than one value are coordinates: a choice is its position, a range goes from 0 to
+/// 1, by orders of magnitude where it has logarithms.
 #[derive(Debug)]
 pub(super) struct Cube<'a> {
     space: &'a Space,
@@ -102,7 +102,8 @@ impl<'a> Cube<'a> {
     }
 }
 
-/// Gives the bounds of a range and its length in places: whole numbers and steps have the room of half a step on each side.
+/// Gives the bounds of a range and its length in places: whole numbers and steps have the room of half a step on each
+/// side.
 fn bounds(distribution: &Distribution) -> (f64, f64, bool) {
     match *distribution {
         Distribution::Float { low, high, log: is_log, step } => {

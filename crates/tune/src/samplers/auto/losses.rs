@@ -10,8 +10,8 @@ const REACH: f64 = 5.0;
 
 /// Gives losses of mean 0 and variance 1.
 ///
-/// What is far above the median is cut off there, so that one that went wrong does not flatten all others. A pruned trial
-/// has what it last said, but at least the median: it may have said it early.
+/// What is far above the median is cut off there, so that one that went wrong does not flatten all others. A pruned
+/// trial has what it last said, but at least the median: it may have said it early.
 pub(super) fn standard(finished: &[(&Trial, Rank)]) -> Vec<f64> {
     let mut complete: Vec<f64> = finished.iter().filter_map(|(_, rank)| rank.loss()).collect();
     complete.retain(|loss| loss.is_finite());

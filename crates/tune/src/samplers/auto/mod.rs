@@ -25,11 +25,11 @@ const SHARED: usize = 10;
 /// Takes turns between three ways to choose, after a few points that fill the space evenly: where a Gaussian process
 /// expects most below the best, where it expects the least loss, and what [`Tpe`] chooses.
 ///
-/// The first finds smooth optima in few trials, the second keeps it from looking elsewhere while the best is not reached,
-/// and the third helps where a loss is rough, noisy or full of cliffs, which such a process takes for smooth.
+/// The first finds smooth optima in few trials, the second keeps it from looking elsewhere while the best is not
+/// reached, and the third helps where a loss is rough, noisy or full of cliffs, which such a process takes for smooth.
 ///
-/// Expected improvement: D. Jones, M. Schonlau, W. Welch: "Efficient global optimization of expensive black-box functions",
-/// 1998.
+/// Expected improvement: D. Jones, M. Schonlau, W. Welch: "Efficient global optimization of expensive black-box
+/// functions", 1998.
 #[derive(Debug, Clone)]
 pub struct Auto {
     key: Key,

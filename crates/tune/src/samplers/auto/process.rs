@@ -1,8 +1,8 @@
 //! A Gaussian process over the cube, which says of each point what loss is likely there, and how surely.
 //!
-//! Its covariance is the rational quadratic kernel (C. Rasmussen, C. Williams: "Gaussian processes for machine learning",
-//! 2006, section 4.2) with a length scale for each coordinate: a mixture of all scales around it, and neither a root nor a
-//! power to compute.
+//! Its covariance is the rational quadratic kernel (C. Rasmussen, C. Williams: "Gaussian processes for machine
+//! learning", 2006, section 4.2) with a length scale for each coordinate: a mixture of all scales around it, and
+//! neither a root nor a power to compute.
 
 use libm::exp;
 
@@ -73,8 +73,8 @@ pub(super) struct Scratch {
 }
 
 impl Process {
-    /// Makes the process of points, of which the first have losses. The others, which are being tried, have the losses that
-    /// those foretell, and make it surer around them. None where the covariance has no factor.
+    /// Makes the process of points, of which the first have losses. The others, which are being tried, have the losses
+    /// that those foretell, and make it surer around them. None where the covariance has no factor.
     pub(super) fn new(columns: Vec<Column>, losses: &[f64], scales: &Scales) -> Option<Process> {
         let count = columns.first()?.places.len();
         let factors: Vec<f64> = scales.inverse.iter().map(|inverse| exp(*inverse)).collect();

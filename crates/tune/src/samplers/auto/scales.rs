@@ -26,8 +26,8 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    /// Finds the likeliest scales by steps along the signs of the slopes (M. Riedmiller, H. Braun: "A direct adaptive method
-    /// for faster backpropagation learning: the RPROP algorithm", 1993), always from the same beginning.
+    /// Finds the likeliest scales by steps along the signs of the slopes (M. Riedmiller, H. Braun: "A direct adaptive
+    /// method for faster backpropagation learning: the RPROP algorithm", 1993), always from the same beginning.
     pub(super) fn fit(columns: &[Column], losses: &[f64]) -> Scales {
         let dimensions = columns.len();
         let mut scales = Scales { inverse: vec![before(dimensions); dimensions], noise: NOISE };
@@ -97,8 +97,8 @@ impl<'a> Fit<'a> {
         Fit { columns, losses, squares, triangle, weights, inverse, slopes }
     }
 
-    /// Gives the logarithm of the likelihood of scales and losses together, but for a constant, and sets the slopes; none
-    /// where the covariance has no factor.
+    /// Gives the logarithm of the likelihood of scales and losses together, but for a constant, and sets the slopes;
+    /// none where the covariance has no factor.
     fn likelihood(&mut self, scales: &Scales) -> Option<f64> {
         let count = self.losses.len();
         let factors: Vec<f64> = scales.inverse.iter().map(|inverse| exp(*inverse)).collect();
