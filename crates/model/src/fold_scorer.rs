@@ -80,7 +80,7 @@ pub fn with_folds<T>(
 
 /// The iterations after which boosted trees say how good they are: 5, 10, 20, 40 …
 fn is_told(iterations: usize) -> bool {
-    iterations % 5 == 0 && (iterations / 5).is_power_of_two()
+    iterations.is_multiple_of(5) && (iterations / 5).is_power_of_two()
 }
 
 impl<'a> FoldScorer<'a> {

@@ -57,7 +57,7 @@ pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve,
 pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, SourceSpec, SslMode, Store, names_rows};
 pub use split::{Shares, SplitSpec, TimeSpec};
 pub use tune::{
-    Condition, Enqueued, Range, SearchPruner, SearchRange, SearchSampler, StopSpec, TuneSpec, ValidationStrategy,
-    WarmStart,
+    Condition, Enqueued, Range, SearchPruner, SearchRange, SearchSampler, SearchedCandidate, StopSpec, TuneSpec,
+    ValidationStrategy, WarmStart,
 };
 pub use validate::ValidateSpec;

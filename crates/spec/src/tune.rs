@@ -233,12 +233,20 @@ impl Shape for SpaceShape {
     }
 }
 
+/// A candidate that is searched.
+#[derive(Debug, Clone)]
+pub struct SearchedCandidate<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Its parameters as they are written.
+    pub spec: &'s EstimatorSpec,
+    /// The parameters that are sought, by their own names, at least one.
+    pub ranges: Vec<(String, SearchRange)>,
+}
+
 impl TuneSpec {
-    /// Gives the searched parameters of each candidate that is tuned, with their ranges, in the order of `candidates`.
-    pub fn spaces<'s>(
-        &self,
-        candidates: &'s [(Located<String>, EstimatorSpec)],
-    ) -> Vec<(&'s str, &'s EstimatorSpec, Vec<(String, SearchRange)>)> {
+    /// Gives the candidates that are searched, with what is sought, in the order of `candidates`.
+    pub fn spaces<'s>(&self, candidates: &'s [(Located<String>, EstimatorSpec)]) -> Vec<SearchedCandidate<'s>> {
         let of = |(name, spec): &'s (Located<String>, EstimatorSpec)| {
             let given = self.space.iter().find(|(candidate, _)| candidate.value == name.value);
             let ranges = match given {
@@ -248,7 +256,7 @@ impl TuneSpec {
                 None if !self.space.is_empty() => return None,
                 Some(_) | None => usual::space(spec),
             };
-            Some((name.value.as_str(), spec, ranges)).filter(|(.., ranges)| !ranges.is_empty())
+            Some(SearchedCandidate { name: &name.value, spec, ranges }).filter(|searched| !searched.ranges.is_empty())
         };
         candidates.iter().filter_map(of).collect()
     }

@@ -246,7 +246,7 @@ fn time_ends_a_search_at_the_border_of_a_batch_and_the_count_is_replayed() {
     let project = searching(900, &format!("{{trials: 500, parallel: 3, max_seconds: 0.5, space: {SPACE}}}"));
     let result = project.run();
     let count = trials(&project, "gradient_boosting").len();
-    assert!(count % 3 == 0 && (3..500).contains(&count), "{count}");
+    assert!(count.is_multiple_of(3) && (3..500).contains(&count), "{count}");
     let stopped = &project.json(&["tune", "show"])["searches"]["gradient_boosting"]["stopped"];
     assert_eq!(stopped["after"], count);
     let report = project.json(&["verify", result["run"].as_str().unwrap(), "--at", "1,2"]);

@@ -30,10 +30,12 @@ fn scores_are_those_of_cross_validation() {
     let search = SearchFolds { folds: 4, holdout: false, metric: "log_loss", candidates: &candidates };
     let scores = with_folds(&request, &search, |folds| {
         assert_eq!(folds.folds(), 4);
-        let of = |(name, spec, _): &(&str, _, bool)| {
-            (0..4).map(|fold| folds.score(name, spec, None, fold, None, &|_| true)).collect::<Result<Vec<f64>, Error>>()
-        };
-        candidates.iter().map(of).collect::<Result<Vec<_>, _>>()
+        let mut all = Vec::new();
+        for (name, spec, _) in &candidates {
+            let of = |fold| folds.score(name, spec, None, fold, None, &|_| true);
+            all.push((0..4).map(of).collect::<Result<Vec<f64>, Error>>()?);
+        }
+        Ok(all)
     });
     for (report, scores) in trained.report.candidates.iter().zip(scores.unwrap()) {
         let spread = &report.cross_validation["log_loss"];

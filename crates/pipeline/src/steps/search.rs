@@ -3,7 +3,7 @@
 use serde_json::Value;
 use trainyard_diagnostics::Problems;
 use trainyard_model::{Error, FoldScorer, OtherFeatures, Progress};
-use trainyard_spec::{EstimatorSpec, FeatureSpec, Located, Range, SearchRange};
+use trainyard_spec::{EstimatorSpec, FeatureSpec, Located, Range, SearchRange, SearchedCandidate};
 use trainyard_tune::{Distribution, Ended, Objective, Parameter, Space, Trial, Watch, When};
 
 /// The parameter of a joint search that says which candidate a trial is of.
@@ -31,33 +31,21 @@ impl Features<'_> {
     }
 }
 
-/// One candidate of a search.
-pub(super) struct Searched<'s> {
-    /// Its name.
-    pub(super) name: &'s str,
-    /// Its parameters as they are written.
-    pub(super) spec: &'s EstimatorSpec,
-    /// What is sought.
-    pub(super) ranges: Vec<(String, SearchRange)>,
+/// Says whether the number of bins is one of the things that are sought.
+pub(super) fn changes_bins(searched: &SearchedCandidate<'_>) -> bool {
+    searched.ranges.iter().any(|(name, _)| name == "max_bins")
 }
 
-impl Searched<'_> {
-    /// Says whether the number of bins is one of the things that are sought.
-    pub(super) fn changes_bins(&self) -> bool {
-        self.ranges.iter().any(|(name, _)| name == "max_bins")
-    }
-
-    /// Gives the most trees that a trial may grow; 1 where nothing is told on the way.
-    fn most_iterations(&self) -> u64 {
-        let EstimatorSpec::GradientBoosting(written) = self.spec else { return 1 };
-        let sought = self.ranges.iter().find(|(name, _)| name == "max_iter");
-        let most = sought.and_then(|(_, range)| match &range.range.value {
-            Range::Float { .. } => None,
-            Range::Int { high, .. } => u64::try_from(*high).ok(),
-            Range::Choice(choices) => choices.iter().filter_map(Value::as_u64).max(),
-        });
-        most.unwrap_or(0).max(u64::from(written.max_iter.value))
-    }
+/// Gives the most trees that a trial may grow; 1 where nothing is told on the way.
+fn most_iterations(searched: &SearchedCandidate<'_>) -> u64 {
+    let EstimatorSpec::GradientBoosting(written) = searched.spec else { return 1 };
+    let sought = searched.ranges.iter().find(|(name, _)| name == "max_iter");
+    let most = sought.and_then(|(_, range)| match &range.range.value {
+        Range::Float { .. } => None,
+        Range::Int { high, .. } => u64::try_from(*high).ok(),
+        Range::Choice(choices) => choices.iter().filter_map(Value::as_u64).max(),
+    });
+    most.unwrap_or(0).max(u64::from(written.max_iter.value))
 }
 
 /// One search: of one candidate, or of several together.
@@ -65,7 +53,7 @@ pub(super) struct Search<'s> {
     /// Its name: that of the candidate, or [`CANDIDATE`].
     pub(super) name: String,
     /// The candidates.
-    pub(super) candidates: Vec<Searched<'s>>,
+    pub(super) candidates: Vec<SearchedCandidate<'s>>,
     /// Whether the candidate is one of the things that are chosen, under [`CANDIDATE`].
     pub(super) is_joint: bool,
     /// What is chosen: first of the features, then of the candidates.
@@ -79,7 +67,7 @@ pub(super) struct Search<'s> {
 /// What the values of a trial mean.
 pub(super) struct Setting<'r, 's> {
     /// The candidate.
-    pub(super) searched: &'r Searched<'s>,
+    pub(super) searched: &'r SearchedCandidate<'s>,
     /// The values of its parameters, by their own names.
     pub(super) values: Vec<(String, Value)>,
     /// The keys of the features' groups with their values.
@@ -91,7 +79,10 @@ impl<'s> Search<'s> {
     ///
     /// # Errors
     /// What a range cannot be, which the spec has refused.
-    pub(super) fn of_one(searched: Searched<'s>, features: Features<'s>) -> Result<Search<'s>, trainyard_tune::Error> {
+    pub(super) fn of_one(
+        searched: SearchedCandidate<'s>,
+        features: Features<'s>,
+    ) -> Result<Search<'s>, trainyard_tune::Error> {
         let mut parameters = features.parameters()?;
         let of_features = parameters.len();
         extend(&mut parameters, &searched, "", None)?;
@@ -105,7 +96,7 @@ impl<'s> Search<'s> {
     /// # Errors
     /// As [`Search::of_one`].
     pub(super) fn together(
-        candidates: Vec<Searched<'s>>,
+        candidates: Vec<SearchedCandidate<'s>>,
         features: Features<'s>,
     ) -> Result<Search<'s>, trainyard_tune::Error> {
         let names = candidates.iter().map(|one| trainyard_tune::Value::Text(one.name.to_owned())).collect();
@@ -157,14 +148,14 @@ impl<'s> Search<'s> {
 
     /// Gives the most iterations of a part, and one.
     pub(super) fn stride(&self) -> u64 {
-        self.candidates.iter().map(Searched::most_iterations).max().unwrap_or(1).saturating_add(1)
+        self.candidates.iter().map(most_iterations).max().unwrap_or(1).saturating_add(1)
     }
 }
 
 /// Adds the parameters of a candidate, each behind the one on which it depends.
 fn extend(
     parameters: &mut Vec<Parameter>,
-    searched: &Searched<'_>,
+    searched: &SearchedCandidate<'_>,
     prefix: &str,
     when: Option<When>,
 ) -> Result<(), trainyard_tune::Error> {

@@ -24,7 +24,7 @@ use trainyard_tune::{
 };
 
 use super::context::{Context, Mode, count, internal, json as parse, log_picture, to_json};
-use super::search::{Features, OnFolds, Search, Searched, of_json};
+use super::search::{Features, OnFolds, Search, changes_bins, of_json};
 use super::training::{training_inputs, training_reads, with_training};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
@@ -153,8 +153,7 @@ impl Tune {
     /// Gives the searches of the spec.
     fn searches(&self) -> Result<Vec<Search<'_>>, Failure> {
         let (spec, model) = (self.spec()?, &self.context.resolved.model.spec);
-        let spaces = spec.spaces(&model.candidates).into_iter();
-        let searched: Vec<Searched<'_>> = spaces.map(|(name, spec, ranges)| Searched { name, spec, ranges }).collect();
+        let searched = spec.spaces(&model.candidates);
         let features = Features { spec: &self.context.resolved.features.spec, ranges: &spec.features };
         let made = match spec.together {
             true if !searched.is_empty() => vec![Search::together(searched, features)],
@@ -426,7 +425,7 @@ impl Tune {
         let searches = self.searches()?;
         let mut all: Vec<(&str, &EstimatorSpec, bool)> = Vec::new();
         for searched in searches.iter().flat_map(|search| &search.candidates) {
-            all.push((searched.name, searched.spec, searched.changes_bins()));
+            all.push((searched.name, searched.spec, changes_bins(searched)));
         }
         all.push(("baseline", &model.baseline.value, false));
         let spec = self.spec()?;

@@ -290,7 +290,7 @@ fn range(spec: SearchRangeSpec, spot: &Spot, decoder: &mut Decoder) -> Option<Ra
         return refuse("logarithms have no steps".to_owned(), "leave `log` or `step` out");
     }
     if let Some(values) = spec.float {
-        let &[ref low, ref high] = values.as_slice() else { return refuse(bounds(values.len()), both) };
+        let [low, high] = values.as_slice() else { return refuse(bounds(values.len()), both) };
         let (low, high) = (low.value, high.value);
         if low > high {
             return refuse(inverted(low.to_string(), high.to_string()), swap);
@@ -304,7 +304,7 @@ fn range(spec: SearchRangeSpec, spot: &Spot, decoder: &mut Decoder) -> Option<Ra
         return Some(Range::Float { low, high, log, step: spec.step.map(|step| step.value) });
     }
     let values = spec.int.unwrap_or_default();
-    let &[ref low, ref high] = values.as_slice() else { return refuse(bounds(values.len()), both) };
+    let [low, high] = values.as_slice() else { return refuse(bounds(values.len()), both) };
     let (low, high) = (low.value, high.value);
     if low > high {
         return refuse(inverted(low.to_string(), high.to_string()), swap);

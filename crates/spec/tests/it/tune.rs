@@ -1,7 +1,7 @@
 //! A trial's values become an estimator, and the usual ranges are ranges of what an estimator takes.
 
 use serde_json::json;
-use trainyard_spec::{EstimatorSpec, Range, Resolved, resolve};
+use trainyard_spec::{EstimatorSpec, Range, Resolved, SearchedCandidate, resolve};
 
 use crate::given::Given;
 
@@ -24,7 +24,7 @@ fn every_usual_range_is_taken_by_its_estimator_from_end_to_end() {
             let model = &resolved.model.spec;
             let spaces = model.tune.as_ref().unwrap().spaces(&model.candidates);
             assert_eq!(spaces.is_empty(), *name == "dummy");
-            for (candidate, spec, ranges) in spaces {
+            for SearchedCandidate { name: candidate, spec, ranges } in spaces {
                 assert_eq!(candidate, *name);
                 for (parameter, range) in ranges {
                     let ends = match range.range.value {
@@ -63,7 +63,7 @@ fn a_search_names_the_candidates_that_it_is_of() {
         let resolved = resolved(&format!("{candidates}{tune}"));
         let model = &resolved.model.spec;
         let spaces = model.tune.as_ref().unwrap().spaces(&model.candidates);
-        spaces.iter().map(|(name, _, ranges)| (name.to_string(), ranges.len())).collect::<Vec<_>>()
+        spaces.iter().map(|searched| (searched.name.to_owned(), searched.ranges.len())).collect::<Vec<_>>()
     };
     let of = |name: &str, ranges| (name.to_owned(), ranges);
     assert_eq!(names("tune: {}"), [of("gradient_boosting", 7), of("random_forest", 3)]);
