@@ -291,7 +291,7 @@ pub(crate) enum Tune {
         #[arg(long, value_name = "N", default_value_t = 10)]
         limit: usize,
     },
-    /// Writes the best values as a model version has them
+    /// Writes the values of the best trial
     #[command(after_help = "EXAMPLES:
   trainyard tune best
   trainyard tune best 7f3a --json")]

@@ -102,7 +102,7 @@ pub enum Heard {
 /// The processes that hold the rows of a fold for further fits, so that the library takes them in once.
 ///
 /// It belongs to one set of rows: matrix, targets and the rows that are held out. A process ends when all fits that
-/// were expected of its engine have begun, and when this value is dropped.
+/// were expected of its engine have begun, unless nobody knows how many there will be, and when this value is dropped.
 #[derive(Debug, Default)]
 pub struct Kept {
     state: Mutex<KeptState>,
@@ -111,6 +111,8 @@ pub struct Kept {
 #[derive(Debug, Default)]
 struct KeptState {
     expected: Vec<Engine>,
+    /// Whether there may always be another fit.
+    lasting: bool,
     idle: Vec<Session>,
 }
 
@@ -118,7 +120,12 @@ impl Kept {
     /// Expects a fit by each of `engines`, in any order; of two fits by one engine it is there twice.
     pub fn expecting(engines: impl IntoIterator<Item = Engine>) -> Kept {
         let expected = engines.into_iter().collect();
-        Kept { state: Mutex::new(KeptState { expected, idle: Vec::new() }) }
+        Kept { state: Mutex::new(KeptState { expected, lasting: false, idle: Vec::new() }) }
+    }
+
+    /// Expects fits without an end: processes stay until this value is dropped.
+    pub fn lasting() -> Kept {
+        Kept { state: Mutex::new(KeptState { lasting: true, ..KeptState::default() }) }
     }
 
     /// Takes a process that holds the rows, and so many of those held out, where one is idle; what is in it waits for
@@ -135,7 +142,7 @@ impl Kept {
     /// Keeps a process that has fitted, where another fit by its engine is to come; else it ends.
     fn keep(&self, session: Session) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.expected.contains(&session.engine) {
+        if state.lasting || state.expected.contains(&session.engine) {
             state.idle.push(session);
         }
     }

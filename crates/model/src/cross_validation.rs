@@ -18,7 +18,7 @@ use crate::{Error, Estimator, folds};
 const SIDE_BY_SIDE: usize = 1_000_000;
 
 /// The key that asks for folds.
-pub(crate) const CROSS_VALIDATION: &str = "cross_validation: {folds: …}";
+const CROSS_VALIDATION: &str = "cross_validation: {folds: …}";
 
 /// What one fold gives.
 #[derive(Debug, Clone, PartialEq)]

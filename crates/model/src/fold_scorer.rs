@@ -1,18 +1,23 @@
 //! Scores of many settings of an estimator on the same folds, whose features and bins are made once.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use trainyard_learn::metrics::Scored;
 use trainyard_spec::{EstimatorSpec, FeatureSpec};
 
-use crate::cross_validation::{CROSS_VALIDATION, FoldParts};
+use crate::cross_validation::FoldParts;
 use crate::fit::Watch;
 use crate::prepared::{Prepared, Wanted};
 use crate::progress::Part;
 use crate::train::{Course, TrainRequest};
 use crate::{Error, folds};
+
+/// What asks for the folds.
+const FOLDS: &str = "tune: {folds: …}";
+
+/// How many features beside those of the request stay in memory.
+const MOST_KEPT: usize = 4;
 
 /// The folds of a search.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +28,8 @@ pub struct SearchFolds<'a> {
     pub holdout: bool,
     /// The metric.
     pub metric: &'a str,
+    /// The threads that prepare the folds.
+    pub threads: &'a rayon::ThreadPool,
     /// Every candidate that will be scored, as it is written, and whether its `max_bins` is one of the things that change.
     pub candidates: &'a [(&'a str, &'a EstimatorSpec, bool)],
 }
@@ -41,8 +48,8 @@ pub struct FoldScorer<'a> {
     course: Course<'a>,
     parts: &'a [FoldParts],
     wanted: Wanted,
-    /// By key of the features and fold; those of the request have an empty key.
-    prepared: Mutex<BTreeMap<(String, usize), Arc<Prepared<'a>>>>,
+    /// By key of the features and fold, the oldest first; those of the request have an empty key.
+    prepared: Mutex<Vec<((String, usize), Arc<Prepared<'a>>)>>,
     of: usize,
     metric: &'a str,
 }
@@ -63,17 +70,24 @@ pub fn with_folds<T>(
     let course = Course::new(request, candidates, search.folds)?;
     let mut wanted = Wanted::by(search.candidates.iter().map(|(_, spec, _)| *spec));
     // Bins that nobody can name beforehand are made of the values.
+    wanted.lasting = true;
     wanted.values |= search.candidates.iter().any(|(.., changes)| *changes);
     let seed = folds::seed(request, 0);
-    let fold_of = folds::assign(request, &course.targets, &course.digests, search.folds, seed, CROSS_VALIDATION)?;
-    let judging = if search.holdout { 1 } else { search.folds };
+    let fold_of = folds::assign(request, &course.targets, &course.digests, search.folds, seed, FOLDS)?;
+    // In the order of time the last fold trains on all before it.
+    let last = search.folds - 1;
+    let judging = match (search.holdout, &request.split.by_time) {
+        (false, _) => 0..search.folds,
+        (true, None) => 0..1,
+        (true, Some(_)) => last..search.folds,
+    };
     let part = |fold: usize| Part::Fold { fold, of: search.folds };
     let parts: Vec<FoldParts> =
-        (0..judging).map(|fold| course.fold_parts(&fold_of, fold, part(fold))).collect::<Result<_, Error>>()?;
+        judging.map(|fold| course.fold_parts(&fold_of, fold, part(fold))).collect::<Result<_, Error>>()?;
     let (of, metric) = (search.folds, search.metric);
     let scorer = FoldScorer { course, parts: &parts, wanted, prepared: Mutex::default(), of, metric };
-    let ready: Vec<Result<_, Error>> =
-        (0..scorer.folds()).into_par_iter().map(|fold| scorer.prepared(None, fold)).collect();
+    let prepare = || (0..scorer.folds()).into_par_iter().map(|fold| scorer.prepared(None, fold)).collect();
+    let ready: Vec<Result<_, Error>> = search.threads.install(prepare);
     ready.into_iter().collect::<Result<Vec<_>, Error>>()?;
     work(&scorer)
 }
@@ -93,7 +107,7 @@ impl<'a> FoldScorer<'a> {
     fn prepared(&self, features: Option<&OtherFeatures<'_>>, fold: usize) -> Result<Arc<Prepared<'a>>, Error> {
         let key = (features.map_or("", |features| features.key).to_owned(), fold);
         let all = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = all().get(&key) {
+        if let Some((_, prepared)) = all().iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(prepared));
         }
         let request = self.course.request;
@@ -110,7 +124,18 @@ impl<'a> FoldScorer<'a> {
         // Not under the lock: a thread of the pool that waits for its part of the work may take up another fit.
         let plan = other.as_ref().unwrap_or(request.plan);
         let made = Arc::new(self.course.prepare_fold(&self.parts[fold], plan, &self.wanted)?);
-        Ok(Arc::clone(all().entry(key).or_insert(made)))
+        let mut all = all();
+        if let Some((_, prepared)) = all.iter().find(|(known, _)| *known == key) {
+            return Ok(Arc::clone(prepared));
+        }
+        // Of other features few stay: they can be made again.
+        if all.iter().filter(|((other, _), _)| !other.is_empty()).count() >= MOST_KEPT * self.parts.len()
+            && let Some(oldest) = all.iter().position(|((other, _), _)| !other.is_empty())
+        {
+            all.remove(oldest);
+        }
+        all.push((key, Arc::clone(&made)));
+        Ok(made)
     }
 
     /// Fits an estimator outside one fold, on other features than the request's where some are given, and gives the metric on the fold's rows.

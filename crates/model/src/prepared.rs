@@ -29,6 +29,9 @@ pub(crate) struct CrossFits<'f> {
     pub(crate) folds: &'f Folds,
 }
 
+/// How many numbers of bins stay in memory.
+const MOST_BINNED: usize = 8;
+
 /// What the candidates read of the training rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wanted {
@@ -38,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) values: bool,
     /// The external engine of each candidate that has one.
     pub(crate) engines: Vec<Engine>,
+    /// Whether nobody knows how many fits there will be.
+    pub(crate) lasting: bool,
 }
 
 impl Wanted {
@@ -119,7 +124,10 @@ impl<'a> Prepared<'a> {
         if !wanted.values {
             train.table.columns = Vec::new();
         }
-        let kept = Kept::expecting(wanted.engines.iter().copied());
+        let kept = match wanted.lasting {
+            true => Kept::lasting(),
+            false => Kept::expecting(wanted.engines.iter().copied()),
+        };
         Ok(Prepared { features, train, held, kept, binned })
     }
 
@@ -135,6 +143,10 @@ impl<'a> Prepared<'a> {
         // Not under the lock: a thread of the pool that waits for its part of the work may take up another fit.
         let made = Arc::new(Binned::new(max_bins, &self.train, self.held.as_ref(), &self.features.categories()));
         let mut binned = self.binned.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of many that are asked for few stay: they can be made again.
+        while binned.len() >= MOST_BINNED {
+            binned.pop_first();
+        }
         Some(Arc::clone(binned.entry(max_bins).or_insert(made)))
     }
 }

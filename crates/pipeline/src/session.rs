@@ -209,8 +209,8 @@ pub fn step(
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
         let sections = "validate is there with `validate:` in trainyard.yaml, drift with `drift:`, gate with `gates:`, \
-                        compare and promote with `promote:`; calibrate and explain with their sections in the \
-                        model's version";
+                        compare and promote with `promote:`; tune, calibrate and explain with their sections in \
+                        the model's version";
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
             .help(sections)
             .into());

@@ -17,7 +17,7 @@ use trainyard_tracking::{EmbeddedStore, Tracking};
 use crate::engine::{Cache, Entry, Journal, journal_problem};
 use crate::project::{Request, STATE};
 use crate::session::Failure;
-use crate::steps::{Context, Mode};
+use crate::steps::{Context, Mode, STUDIES};
 
 /// The stores of a project.
 pub(crate) struct Stores {
@@ -30,6 +30,9 @@ pub(crate) struct Stores {
 
 /// How long what nobody misses may lie about; looking for it costs a look into every run's folder.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a search that has not ended waits for the run that goes on with it.
+const LONG_AGO: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What the name of a scratch folder of `verify` begins with; the process's id and the time follow.
 pub(crate) const VERIFY: &str = "verify-";
@@ -90,6 +93,9 @@ impl Stores {
         let _ = self.io.remove_file(&marker);
         let _ = self.io.create(&marker);
         // A leftover costs space only: where it can't be removed, the run goes on.
+        for search in self.old_searches() {
+            let _ = self.io.remove_file(&search);
+        }
         for folder in self.written_folders() {
             let _ = sweep_temporaries(&*self.io, &folder);
         }
@@ -104,6 +110,16 @@ impl Stores {
         let folders = self.written_folders().into_iter();
         let files = folders.flat_map(|folder| abandoned_temporaries(&*self.io, &folder).unwrap_or_default());
         files.chain(self.abandoned_scratches()).collect()
+    }
+
+    /// Lists searches to which nobody added anything for a month.
+    fn old_searches(&self) -> Vec<PathBuf> {
+        let mut searches = self.io.list(&self.state().join(STUDIES)).unwrap_or_default();
+        searches.retain(|search| {
+            let modified = self.io.metadata(search).ok().and_then(|metadata| metadata.modified);
+            modified.and_then(|then| SystemTime::now().duration_since(then).ok()).is_some_and(|age| age > LONG_AGO)
+        });
+        searches
     }
 
     /// Lists the folders of single files that runs write.

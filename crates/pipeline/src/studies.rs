@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::DiskIo;
-use trainyard_tracking::{RunRecord, Tracking};
+use trainyard_tracking::{RunRecord, Status, Tracking};
 use trainyard_tune::journal;
 
 use crate::look::tracking;
@@ -42,7 +42,10 @@ pub fn studies(root: &Path, run: Option<&str>) -> Result<Studies, Vec<Diagnostic
         let text = std::fs::read_to_string(path).unwrap_or_default();
         journal::read(&text, None).is_ok_and(|read| read.record.stopped.is_none())
     };
-    let unfinished = begun.iter().filter(|path| is_open(path)).count();
+    // Where the latest run has ended, what earlier ones left is of no use to it.
+    let latest = store.runs(1, None).map_err(told)?;
+    let waits = latest.iter().any(|run| matches!(run.status, Status::Running | Status::Killed | Status::Failed));
+    let unfinished = if waits { begun.iter().filter(|path| is_open(path)).count() } else { 0 };
     for record in runs {
         let files = store.folder_digests(&record.run, "tune").map_err(told)?;
         let names: Vec<&str> = files.keys().filter_map(|file| search_of(file)).collect();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::declare::{Decoder, Definitions, Number, Shape, number, text};
 use crate::error::Error;
 use crate::tree::{Content, Node, Scalar};
-use crate::{Located, Task};
+use crate::{Located, Origin, Spot, Task};
 
 /// What is known of one metric.
 #[derive(Debug)]
@@ -431,6 +431,29 @@ pub(crate) fn default_metric(task: Option<Task>) -> &'static str {
         Some(Task::Multiclass) => "log_loss",
         Some(Task::Regression) | None => "rmse",
     }
+}
+
+/// Refuses a metric of another task than `task`, which is what `because` makes it; `measured` says whether those of the
+/// clock would do as well.
+pub(crate) fn of_other_task(
+    name: &Located<String>,
+    path: String,
+    task: Task,
+    because: &Origin,
+    measured: bool,
+) -> Option<Error> {
+    let of = match find(&name.value)? {
+        metric if metric.is_clock() || metric.is_for(task) => return None,
+        _ if task.has_classes() => "regression",
+        _ => "classification",
+    };
+    let mut known: Vec<String> = metrics(Some(task)).map(str::to_owned).collect();
+    if measured {
+        known.extend(METRICS.iter().filter(|metric| metric.is_clock()).map(|metric| metric.name.to_owned()));
+    }
+    let spot = Spot { path, origin: name.origin.clone() };
+    let (name, because) = (name.value.clone(), because.clone());
+    Some(Error::OtherTask { spot, name, what: "metric", of, task, because, known })
 }
 
 /// Takes the name of a metric that is computed from predictions.

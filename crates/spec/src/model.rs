@@ -6,7 +6,7 @@ use crate::declare::{
 };
 use crate::error::Error;
 use crate::estimator::{Baseline, Candidates, EstimatorSpec};
-use crate::metric::Metric;
+use crate::metric::{self, Metric};
 use crate::tune::{self, TuneSpec};
 use crate::{Located, Origin, Task};
 
@@ -77,6 +77,9 @@ impl ModelSpec {
         if let (Task::Regression, Some(calibrate)) = (task, &self.calibrate) {
             let (calibrate, because) = (calibrate.origin.clone(), because.clone());
             found.push(Error::CalibrationWithoutClasses { calibrate, because });
+        }
+        if let Some(metric) = self.tune.as_ref().and_then(|tune| tune.metric.as_ref()) {
+            found.extend(metric::of_other_task(metric, "tune.metric".to_owned(), task, because, false));
         }
         found
     }

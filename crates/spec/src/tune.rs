@@ -187,7 +187,7 @@ fn check_tune(spec: &mut TuneSpec, section: &Section<'_>, decoder: &mut Decoder)
             decoder.errors.push(Error::SearchRange { spot, what, help });
         }
     }
-    if spec.space.is_empty()
+    if (spec.space.is_empty() || spec.space.iter().any(|(_, ranges)| ranges.is_empty()))
         && let Some((key, _)) = section.entries.iter().find(|(key, _)| key.value == "sampler")
     {
         let why = "the usual ranges have no steps";
@@ -276,6 +276,13 @@ pub(crate) fn check_against(
         let spot = crate::Spot { path: decoder.path(), origin: name.origin.clone() };
         decoder.errors.push(Error::NotOneOf { spot, value: name.value.clone(), known: names.clone() });
     };
+    let searched: Vec<String> = tune.spaces(candidates).iter().map(|searched| searched.name.to_owned()).collect();
+    if searched.is_empty() && tune.space.is_empty() {
+        let spot = crate::Spot { path: "tune".to_owned(), origin: tune.sampler.origin.clone() };
+        let what = "no candidate has parameters to search for".to_owned();
+        let help = "add a candidate such as gradient_boosting, or leave `tune` out".to_owned();
+        decoder.errors.push(Error::SearchRange { spot, what, help });
+    }
     let TuneSpec { space, enqueue, .. } = tune;
     decoder.under(&at("tune"), |decoder| {
         decoder.under(&at("space"), |decoder| {
@@ -300,9 +307,15 @@ pub(crate) fn check_against(
                     Some(spec) => decoder.under(candidate, |decoder| {
                         for values in all {
                             check_names(spec, values, decoder);
-                            for (name, value) in values.iter() {
+                            for (name, value) in values.iter().filter(|(_, value)| !value.value.is_null()) {
                                 check_value(spec, name, &value.value, &value.origin, decoder);
                             }
+                        }
+                        if !searched.contains(&candidate.value) {
+                            let spot = crate::Spot { path: decoder.path(), origin: candidate.origin.clone() };
+                            let what = format!("`{}` is not among the candidates of `space`", candidate.value);
+                            let help = "add it there, or leave it out here".to_owned();
+                            decoder.errors.push(Error::SearchRange { spot, what, help });
                         }
                     }),
                     None => stranger(candidate, decoder),
@@ -477,7 +490,7 @@ impl FeatureSpec {
     pub fn with(&self, values: &[(String, Value)]) -> Result<FeatureSpec, trainyard_diagnostics::Problems> {
         let origin = Origin::Default;
         let mut decoder = Decoder::new("a trial");
-        let values: Vec<(&str, &Value, &Origin)> =
+        let values: Vec<NewValue<'_>> =
             values.iter().map(|(name, value)| (name.as_str(), value, &origin)).collect();
         match self.changed(&values, &mut decoder) {
             Some(spec) if decoder.errors.is_empty() => Ok(spec),
@@ -485,7 +498,7 @@ impl FeatureSpec {
         }
     }
 
-    fn changed(&self, values: &[(&str, &Value, &Origin)], decoder: &mut Decoder) -> Option<FeatureSpec> {
+    fn changed(&self, values: &[NewValue<'_>], decoder: &mut Decoder) -> Option<FeatureSpec> {
         let mut whole = self.encode();
         for (name, value, origin) in values {
             if !set(&mut whole, name, value) {
@@ -497,6 +510,15 @@ impl FeatureSpec {
         let origin = values.first().map_or(&Origin::Default, |(_, _, origin)| origin);
         Record::decode(&node_of(&Value::Object(whole), origin), decoder)
     }
+}
+
+/// A key of groups, its value, and where that was written.
+type NewValue<'a> = (&'a str, &'a Value, &'a Origin);
+
+/// Gives the features with some keys of groups set to other values, where they can be.
+pub(crate) fn changed(features: &FeatureSpec, values: &[NewValue<'_>]) -> Option<FeatureSpec> {
+    let mut decoder = Decoder::new("a trial");
+    features.changed(values, &mut decoder).filter(|_| decoder.errors.is_empty())
 }
 
 /// Gives the section of a group in which its keys stand, and its kind.

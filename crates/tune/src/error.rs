@@ -13,7 +13,7 @@ pub enum Error {
     LogOfZero,
     /// Logarithms together with a step.
     LogWithStep,
-    /// A step that is not above 0.
+    /// A step that is not above 0, or too small to be counted.
     Step,
     /// A choice among nothing.
     NoChoices,
@@ -36,7 +36,7 @@ impl fmt::Display for Error {
             Error::Inverted => f.write_str("the lower bound is above the upper one"),
             Error::LogOfZero => f.write_str("logarithms need a lower bound above 0"),
             Error::LogWithStep => f.write_str("logarithms have no steps"),
-            Error::Step => f.write_str("a step is not above 0"),
+            Error::Step => f.write_str("a step is not above 0, or too small to be counted"),
             Error::NoChoices => f.write_str("there is nothing to choose from"),
             Error::ChoiceTwice(choice) => write!(f, "the choice {choice} is there twice"),
             Error::NameTwice(name) => write!(f, "the parameter {name} is there twice"),

@@ -74,7 +74,7 @@ impl Distribution {
     /// Makes a range of numbers; `high` is moved down to what the steps reach.
     ///
     /// # Errors
-    /// A bound that is not finite, bounds in the wrong order, a step that is not above 0, logarithms with a step or of
+    /// A bound that is not finite, bounds in the wrong order, a step that is not above 0 or too small to be counted, logarithms with a step or of
     /// a number that is not above 0.
     pub fn float(low: f64, high: f64, log: bool, step: Option<f64>) -> Result<Distribution, Error> {
         if !low.is_finite() || !high.is_finite() || !(high - low).is_finite() {
@@ -84,7 +84,9 @@ impl Distribution {
             Some(_) if log => return Err(Error::LogWithStep),
             Some(step) if !(step > 0.0 && step.is_finite()) => return Err(Error::Step),
             // Rounding must not cost the last step: 0.5 to 1.0 by 0.1 ends at 1.0.
-            Some(step) => low + libm::floor((high - low) / step + 1e-8) * step,
+            Some(step) if low <= high && (high - low) / step > EXACT as f64 => return Err(Error::Step),
+            // Rounding must not lead beyond the bound either.
+            Some(step) => (low + libm::floor((high - low) / step + 1e-8) * step).min(high),
             None => high,
         };
         if low > high {

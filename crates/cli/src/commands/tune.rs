@@ -178,7 +178,7 @@ fn search(found: &Studies, name: &str, record: &Record, limit: usize, paint: Pai
     let mut text = format!(
         "Search {}{whose}: {} ({}), {metric}, {better}\n",
         paint.ink(Ink::Strong, name),
-        counted(study.trials.len(), "trial"),
+        counted(trials_of(study), "trial"),
         states.join(", "),
     );
     if let Some(stopped) = &record.stopped {

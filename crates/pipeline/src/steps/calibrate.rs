@@ -8,7 +8,7 @@ use trainyard_model::{Model, Trained, calibrate};
 
 use super::context::{Context, json as parse, model_reads, to_json};
 use super::training::{measured, store_open_form, stored_model, training_inputs, training_reads, with_training};
-use super::tune::{tuned, tuned_reads};
+use super::tuned::{tuned, tuned_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 use crate::report::figure;

@@ -10,13 +10,16 @@ mod explain;
 mod features;
 mod gate;
 mod ingest;
+mod kept_search;
 mod promote;
 mod resolve;
 mod search;
 mod split;
+mod telling;
 mod train;
 mod training;
 mod tune;
+mod tuned;
 mod validate;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use trainyard_spec::VersionLock;
 
 use super::context::{Context, count, log_picture};
 use super::training::{fit, measured, store_open_form, stored, training_inputs, training_reads};
-use super::tune::{tuned, tuned_reads};
+use super::tuned::{tuned, tuned_reads};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;

@@ -30,6 +30,12 @@ pub(super) fn training_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
     inputs(context, later, candidates)
 }
 
+/// Declares what a search depends on besides: it judges the baseline as well.
+pub(super) fn tuning_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
+    let model = &context.resolved.model.spec;
+    inputs(context, later, model.candidates.iter().map(|(_, spec)| spec).chain([&model.baseline.value]))
+}
+
 /// Declares what a training of the baseline depends on besides.
 pub(super) fn baseline_inputs(context: &Context, later: &[&str]) -> Vec<Input> {
     inputs(context, later, [&context.resolved.model.spec.baseline.value])

@@ -1,14 +1,12 @@
 //! Searches the parameters of candidates, trial by trial, on folds of train.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
-use trainyard_files::{Digest, Digester, Io, create_folder, write_atomic};
+use trainyard_files::{Digest, Digester};
 use trainyard_model::pictures::{self, Picture, SearchPicture, SearchSlice};
 use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
 use trainyard_spec::{
@@ -16,22 +14,25 @@ use trainyard_spec::{
 };
 use trainyard_spec::{metric_higher_is_better, metric_reference};
 use trainyard_tracking::Status;
-use trainyard_tune::journal::{self, Log};
+use trainyard_tune::journal;
 use trainyard_tune::pruners::{Hyperband, Never, Percentile, Pruner, Race, SuccessiveHalving};
 use trainyard_tune::{
     Auto, Direction, Distribution, Event, Grid, Outcome, Paired, Plan, QuasiRandom, Random, Record, Rule, Sampler,
     State, Stopped, StudyError, Tpe, Trial, Warm, importance, paired, run, slices,
 };
 
-use super::context::{Context, Mode, count, internal, json as parse, log_picture, to_json};
+use super::context::{Context, Mode, count, internal, log_picture, to_json};
+use super::kept_search::Kept;
 use super::search::{Features, OnFolds, Search, changes_bins, of_json};
-use super::training::{training_inputs, training_reads, with_training};
+use super::telling::Telling;
+use super::training::{training_reads, tuning_inputs, with_training};
+use super::tuned::{AllFound, Found};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 use crate::project::STATE;
 use crate::report::figure;
 
-/// The folder of searches that have not ended.
+/// The folder of searches, each kept for a month behind its last trial.
 pub(crate) const STUDIES: &str = "studies";
 
 /// The file of a run that says what its searches came to.
@@ -57,61 +58,6 @@ impl Earlier {
     }
 }
 
-/// What a search found for a candidate, as `train` reads it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Found {
-    /// The values, by the parameters' names.
-    pub(crate) values: BTreeMap<String, Value>,
-    /// The trial.
-    pub(crate) trial: u64,
-    /// Its value: the mean over the folds.
-    pub(crate) value: f64,
-    /// Its values by fold.
-    pub(crate) folds: Vec<f64>,
-}
-
-/// What the searches of a run found.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct AllFound {
-    /// By candidate.
-    pub(crate) candidates: BTreeMap<String, Found>,
-    /// The keys of the features' groups with their values.
-    pub(crate) features: BTreeMap<String, Value>,
-}
-
-/// The versions as a search left them.
-pub(super) struct Tuned {
-    pub(super) model: ModelSpec,
-    pub(super) features: FeatureSpec,
-}
-
-/// Gives model and features as the search left them; where there is none, as they are written.
-pub(super) fn tuned(context: &Context, scope: &Scope) -> Result<Tuned, Failure> {
-    let resolved = &context.resolved;
-    let mut tuned = Tuned { model: resolved.model.spec.clone(), features: resolved.features.spec.clone() };
-    if tuned.model.tune.is_none() {
-        return Ok(tuned);
-    }
-    let problems = |problems: trainyard_diagnostics::Problems| Failure::Problems(problems.into_vec());
-    let found: AllFound = parse(&scope.read("tune", "found")?)?;
-    for (name, candidate) in &mut tuned.model.candidates {
-        if let Some(found) = found.candidates.get(&name.value) {
-            let values: Vec<(String, Value)> = found.values.clone().into_iter().collect();
-            *candidate = candidate.with(&values).map_err(problems)?;
-        }
-    }
-    if !found.features.is_empty() {
-        let values: Vec<(String, Value)> = found.features.into_iter().collect();
-        tuned.features = tuned.features.with(&values).map_err(problems)?;
-    }
-    Ok(tuned)
-}
-
-/// Names what a training of tuned candidates reads besides.
-pub(super) fn tuned_reads(context: &Context) -> Option<Read> {
-    context.resolved.model.spec.tune.as_ref().map(|_| Read::new("tune", "found"))
-}
-
 /// Names the file of the run that holds a search.
 fn file_of(search: &str) -> String {
     format!("tune/{search}.journal")
@@ -129,10 +75,20 @@ impl Tune {
 
     /// Says what can be known to be wrong with the search before anything is written.
     pub(crate) fn check(context: &Arc<Context>) -> Result<(), Failure> {
-        match &context.resolved.model.spec.tune {
-            Some(_) => Tune::new(context).earlier().map(drop),
-            None => Ok(()),
+        let Some(spec) = &context.resolved.model.spec.tune else { return Ok(()) };
+        let tune = Tune::new(context);
+        let earlier = tune.earlier()?;
+        for search in tune.searches()? {
+            tune.record(&search)?;
+            if let (Some(earlier), Some(warm)) = (earlier.get(&search.name), &spec.warm_start) {
+                let point = |problem| warm.origin.point(problem, "this search would learn from it");
+                tune.warm(&search, earlier).map_err(|failure| match failure {
+                    Failure::Problems(problems) => Failure::Problems(problems.into_iter().map(point).collect()),
+                    Failure::Interrupted => Failure::Interrupted,
+                })?;
+            }
         }
+        Ok(())
     }
 
     fn spec(&self) -> Result<&TuneSpec, Failure> {
@@ -206,6 +162,12 @@ impl Tune {
 
     /// Finds the searches of the latest finished run of a model version.
     fn version(&self, version: u32, origin: &Origin) -> Result<BTreeMap<String, Earlier>, Failure> {
+        let point = |problem: Diagnostic| Failure::from(origin.point(problem, "this search would learn from it"));
+        if version == self.context.resolved.model.version {
+            let title = format!("a search of model version {version} cannot learn from itself");
+            let help = "name an earlier version, or leave `warm_start` out";
+            return Err(point(Diagnostic::error("tune/nothing-earlier", title).help(help)));
+        }
         let tracking = &self.context.tracking;
         let experiment = &self.context.resolved.project.tracking.experiment.value;
         let runs = tracking.runs(usize::MAX, None).map_err(|error| error.diagnostic())?;
@@ -221,14 +183,23 @@ impl Tune {
                 .into_iter()
                 .filter_map(|(file, digest)| Some((search_of(&file)?.to_owned(), Earlier::stored(digest))))
                 .collect();
-            if !studies.is_empty() {
-                return Ok(studies);
+            if studies.is_empty() {
+                continue;
             }
+            let report = tracking.read_artifact(&run.run, REPORT).map_err(|error| error.diagnostic())?;
+            let report: Value = super::context::json(&report)?;
+            let (theirs, own) = (report["metric"].as_str().unwrap_or_default(), self.metric()?);
+            if theirs != own {
+                let title = format!("the search of model version {version} was by {theirs}, and this one is by {own}");
+                let help = "search by the same metric, or leave `warm_start` out";
+                return Err(point(Diagnostic::error("tune/other-metric", title).help(help)));
+            }
+            return Ok(studies);
         }
         let title = format!("no finished run of model version {version} has a search");
         let diagnostic = Diagnostic::error("tune/nothing-earlier", title);
         let help = format!("run `trainyard run --model {version}` before, or leave `warm_start` out");
-        Err(origin.point(diagnostic, "this search would learn from it").help(help).into())
+        Err(point(diagnostic.help(help)))
     }
 
     fn sampler(&self, search: &Search<'_>) -> Result<Box<dyn Sampler>, Failure> {
@@ -291,8 +262,8 @@ impl Tune {
         Ok(digester.finish().to_string())
     }
 
-    /// Begins a search, or goes on with what an earlier run left of it.
-    fn begin(&self, scope: &Scope, search: &Search<'_>) -> Result<(Record, Option<Kept>), Failure> {
+    /// Makes a search without trials but those that come first.
+    fn record(&self, search: &Search<'_>) -> Result<Record, Failure> {
         let mut record = Record::new(search.name.clone(), direction(self.metric()?), search.space.clone());
         for (candidate, all) in &self.spec()?.enqueue {
             if !search.candidates.iter().any(|one| one.name == candidate.value) {
@@ -312,30 +283,37 @@ impl Tune {
                     .map_err(|error| candidate.origin.point(error.diagnostic(), "is tried first"))?;
             }
         }
+        Ok(record)
+    }
+
+    /// Begins a search, or goes on with what an earlier run left of it.
+    fn begin(&self, scope: &Scope, search: &Search<'_>) -> Result<(Record, Option<Kept>), Failure> {
+        let record = self.record(search)?;
         if !self.context.is_live() {
             return Ok((record, None));
         }
         let folder = self.context.root.join(STATE).join(STUDIES);
         let path = folder.join(format!("{}.journal", self.key(scope, search)?));
-        let io = Arc::clone(&self.context.io);
-        let written = io.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        // What an earlier run left of the same search goes on; a file that says nothing sound is begun anew.
-        let known = written.and_then(|text| {
-            let read = journal::read(&text, Some(&search.name)).ok()?;
-            let is_same =
-                read.record.study.space == search.space && read.record.study.direction == record.study.direction;
-            is_same.then(|| (read.record, read.log, text[..read.whole].to_owned()))
-        });
-        let (record, log, text) = match known {
-            Some((found, log, text)) => (found, log, text),
-            None => {
-                let (log, text) = Log::begin(&record);
-                (record, log, text)
-            }
+        let (record, kept, warning) = Kept::open(Arc::clone(&self.context.io), &folder, &path, record)?;
+        if let Some(warning) = warning {
+            scope.warn(warning);
+        }
+        Ok((record, Some(kept)))
+    }
+
+    /// Reads what a search learns from.
+    fn warm(&self, search: &Search<'_>, earlier: &Earlier) -> Result<Warm, Failure> {
+        let objects = match &self.context.mode {
+            Mode::Replay { objects, .. } => objects,
+            Mode::Live => &self.context.objects,
         };
-        create_folder(&*io, &folder).map_err(|error| error.diagnostic())?;
-        write_atomic(&*io, &path, text.as_bytes()).map_err(|error| error.diagnostic())?;
-        Ok((record, Some(Kept { io, path, log: Mutex::new(log), problem: OnceLock::new() })))
+        let bytes = match &earlier.text {
+            Some(text) => text.to_vec(),
+            None => objects.get(&earlier.digest).map_err(|error| error.diagnostic())?,
+        };
+        let read = study_for(&String::from_utf8_lossy(&bytes), &search.name).map_err(|error| error.diagnostic())?;
+        let known = Warm::from(&read.record.study, direction(self.metric()?), &search.space);
+        Ok(known.map_err(|error| error.diagnostic())?)
     }
 
     /// Runs one search to its end.
@@ -347,26 +325,17 @@ impl Tune {
         earlier: Option<&Earlier>,
     ) -> Result<(Record, Vec<String>), Failure> {
         let (mut record, kept) = self.begin(scope, search)?;
-        let mut notes = Vec::new();
-        let mut warm = Vec::new();
+        let (mut notes, mut warm) = (Vec::new(), Vec::new());
         if let Some(earlier) = earlier {
-            let objects = match &self.context.mode {
-                Mode::Replay { objects, .. } => objects,
-                Mode::Live => &self.context.objects,
-            };
-            let bytes = match &earlier.text {
-                // What a replay will want is in the store.
-                Some(text) => {
-                    scope.store(text)?;
-                    text.to_vec()
-                }
-                None => objects.get(&earlier.digest).map_err(|error| error.diagnostic())?,
-            };
-            let read = study_for(&String::from_utf8_lossy(&bytes), &search.name).map_err(|error| error.diagnostic())?;
-            let known = Warm::from(&read.record.study, record.study.direction, &search.space);
-            let known = known.map_err(|error| error.diagnostic())?;
+            if let Some(text) = &earlier.text {
+                // A replay will want it.
+                scope.store(text)?;
+            }
+            let known = self.warm(search, earlier)?;
             notes.extend(known.words());
             warm = known.trials;
+        } else if self.spec()?.warm_start.is_some() {
+            notes.push(format!("no earlier search is called {}: nothing is learned from one", search.name));
         }
         let (begun, pool) = (Instant::now(), scope.pool()?);
         let (mut sampler, pruner, rules) = (self.sampler(search)?, self.pruner()?, self.rules()?);
@@ -386,7 +355,7 @@ impl Tune {
             telling.hear(&event);
         };
         let stop = scope.stop_wish();
-        let is_broken = || kept.as_ref().is_some_and(|kept| kept.problem.get().is_some());
+        let is_broken = || kept.as_ref().is_some_and(|kept| kept.problem().is_some());
         let plan = Plan {
             parallel: u64::from(self.spec()?.parallel),
             threads: pool.current_num_threads(),
@@ -401,14 +370,17 @@ impl Tune {
         let objective =
             OnFolds { search, folds, pool: &pool, is_heard: self.spec()?.pruner.value != SearchPruner::None };
         let outcome = run(&mut record, &mut |study, number| sampler.suggest(study, number), &objective, &plan);
-        if let Some(problem) = kept.as_ref().and_then(|kept| kept.problem.get()) {
+        if let Some(problem) = kept.as_ref().and_then(Kept::problem) {
             return Err(problem.clone().into());
         }
         match outcome.map_err(|error| error.diagnostic())? {
             Outcome::Interrupted => Err(Failure::Interrupted),
             Outcome::Stopped(_) => {
-                if let Some(kept) = &kept {
-                    kept.end(&record)?;
+                match &kept {
+                    // What failed throughout may have failed for a passing reason: it is tried again.
+                    Some(kept) if record.study.best().is_none() => kept.remove(),
+                    Some(kept) => kept.end(&record)?,
+                    None => {}
                 }
                 Ok((record, notes))
             }
@@ -430,11 +402,11 @@ impl Tune {
         all.push(("baseline", &model.baseline.value, false));
         let spec = self.spec()?;
         let holdout = spec.validation_strategy == ValidationStrategy::Holdout;
-        let search = SearchFolds { folds: self.folds()?, holdout, metric: self.metric()?, candidates: &all };
+        let (folds, metric, pool) = (self.folds()?, self.metric()?, scope.pool()?);
+        let search = SearchFolds { folds, holdout, metric, threads: &pool, candidates: &all };
         let earlier = self.earlier()?;
         scope.progress("preparing the folds", 0, 0);
         let mut failure = None;
-        let pool = scope.pool()?;
         let done = with_folds(request, &search, |folds| {
             let of =
                 |fold| folds.score("baseline", &model.baseline.value, None, fold, None, &|_| scope.check().is_ok());
@@ -485,14 +457,11 @@ impl Tune {
             output.logged.files.insert(file_of(name), journal);
             log_picture(scope, &mut output, &format!("tune/{name}"), &picture(name, metric, record))?;
             let test = self.against_baseline(record, &searches.baseline)?;
-            if let Some(warning) = test.as_ref().and_then(|test| no_better(name, metric, test, spec.significant)) {
-                scope.warn(warning);
-            }
             facts.insert(name.clone(), told(made, record, notes, test.as_ref(), spec.significant));
             if let Some(value) = record.study.best().and_then(|trial| trial.value) {
                 output.logged.metrics.push((format!("tune_{name}_{metric}"), 0, value));
             }
-            let trials = record.study.trials.len() as f64;
+            let trials = ended(record) as f64;
             output.logged.metrics.push((format!("tune_{name}_trials"), 0, trials));
         }
         output.artifacts.insert("found".to_owned(), scope.store(&to_json(&found))?);
@@ -503,7 +472,8 @@ impl Tune {
             output.artifacts.insert(format!("earlier/{name}"), earlier.digest);
         }
         output.logged.files.insert(REPORT.to_owned(), scope.store(&to_json(&output.facts))?);
-        output.headline = headline(searches, metric);
+        let judged = if spec.validation_strategy == ValidationStrategy::Holdout { "holdout" } else { "cv" };
+        output.headline = headline(searches, metric, judged);
         Ok(output)
     }
 
@@ -516,7 +486,10 @@ impl Tune {
 
 /// Reads the study of this name, or the only one.
 fn study_for(text: &str, name: &str) -> Result<journal::Read, StudyError> {
-    journal::read(text, Some(name)).or_else(|_| journal::read(text, None))
+    journal::read(text, Some(name)).or_else(|error| match error {
+        StudyError::UnknownStudy { .. } => journal::read(text, None),
+        other => Err(other),
+    })
 }
 
 /// Draws the trials of a search.
@@ -539,7 +512,8 @@ fn picture(name: &str, metric: &str, record: &Record) -> Picture {
             name: slice.name,
         })
         .collect();
-    let values: Vec<Option<f64>> = study.trials.iter().map(|trial| trial.value).collect();
+    let finished = study.trials.iter().filter(|trial| trial.state.is_finished());
+    let values: Vec<Option<f64>> = finished.map(|trial| trial.value).collect();
     let maximize = study.direction == Direction::Maximize;
     pictures::search(&SearchPicture { name, metric, maximize, values: &values, slices: &slices })
 }
@@ -563,13 +537,14 @@ fn best_of<'r>(
 }
 
 /// Warns of a search whose best trial the folds cannot tell from the baseline.
-fn no_better(name: &str, metric: &str, test: &Paired, significant: f64) -> Option<Diagnostic> {
-    if test.gain > 0.0 && test.p <= significant {
+fn no_better(name: &str, metric: &str, told: &Value) -> Option<Diagnostic> {
+    let test = &told["against_baseline"];
+    if test["beats"].as_bool()? {
         return None;
     }
-    let (gain, what) = (figure(test.gain), name.replace('_', " "));
-    let title =
-        format!("the best trial of {what} is not better than the baseline: {metric} by {gain}, p {:.3}", test.p);
+    let (gain, p) = (figure(test["gain"].as_f64()?), test["p"].as_f64()?);
+    let what = name.replace('_', " ");
+    let title = format!("the best trial of {what} is not better than the baseline: {metric} by {gain}, p {p:.3}");
     let help = "widen its ranges or try more; if it stays so, the simpler model is as good";
     Some(Diagnostic::warning("tune/no-better-than-baseline", title).help(help))
 }
@@ -592,19 +567,25 @@ fn told(search: &Search<'_>, record: &Record, notes: &[String], test: Option<&Pa
         json!({ "gain": test.gain, "p": test.p, "lower": test.lower, "beats": test.gain > 0.0 && test.p <= significant })
     });
     json!({
-        "trials": record.study.trials.len(), "complete": of(State::Complete), "pruned": of(State::Pruned),
+        "trials": ended(record), "complete": of(State::Complete), "pruned": of(State::Pruned),
         "failed": of(State::Failed), "failures": failures, "best": best, "stopped": stopped, "against_baseline": beats,
         "notes": notes,
     })
 }
 
-fn headline(searches: &Searches, metric: &str) -> (String, String) {
-    let trials: usize = searches.records.iter().map(|(_, record, _)| record.study.trials.len()).sum();
+/// Gives the number of trials that ended.
+fn ended(record: &Record) -> usize {
+    record.study.trials.iter().filter(|trial| trial.state.is_finished()).count()
+}
+
+fn headline(searches: &Searches, metric: &str, judged: &str) -> (String, String) {
+    let trials: usize = searches.records.iter().map(|(_, record, _)| ended(record)).sum();
+    let words = |count_of: usize| format!("{} {}", count(count_of), if count_of == 1 { "trial" } else { "trials" });
     let pruned = |record: &Record| record.study.trials.iter().filter(|trial| trial.state == State::Pruned).count();
     let pruned: usize = searches.records.iter().map(|(_, record, _)| pruned(record)).sum();
     let subject = match pruned {
-        0 => format!("{} trials", count(trials)),
-        _ => format!("{} trials, {} pruned", count(trials), count(pruned)),
+        0 => words(trials),
+        _ => format!("{}, {} pruned", words(trials), count(pruned)),
     };
     let best = searches.records.iter().filter_map(|(name, record, _)| {
         let trial = record.study.best()?;
@@ -612,8 +593,8 @@ fn headline(searches: &Searches, metric: &str) -> (String, String) {
     });
     let best = best.reduce(|best, next| if next.1.is_better(next.2, best.2) { next } else { best });
     let result = best.map(|(name, _, value)| match searches.records.len() {
-        1 => format!("cv {metric} {}", figure(value)),
-        _ => format!("cv {metric} {} by {}", figure(value), name.replace('_', " ")),
+        1 => format!("{judged} {metric} {}", figure(value)),
+        _ => format!("{judged} {metric} {} by {}", figure(value), name.replace('_', " ")),
     });
     (subject, result.unwrap_or_default())
 }
@@ -631,104 +612,6 @@ struct Searches {
     baseline: Vec<f64>,
     /// The searches in order, with what is to be said of them.
     records: Vec<(String, Record, Vec<String>)>,
-}
-
-/// A search on disk, a line for each trial that has ended.
-struct Kept {
-    io: Arc<dyn Io>,
-    path: PathBuf,
-    log: Mutex<Log>,
-    /// Why the last line could not be written.
-    problem: OnceLock<Diagnostic>,
-}
-
-impl Kept {
-    fn append(&self, space: &trainyard_tune::Space, trial: &Trial, rungs: &[trainyard_tune::Report]) {
-        let mut text = String::new();
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).ended(space, trial, rungs, &mut text);
-        if let Err(problem) = self.write(&text) {
-            let _ = self.problem.set(problem);
-        }
-    }
-
-    /// Writes when and why the search stopped.
-    fn end(&self, record: &Record) -> Result<(), Failure> {
-        let mut text = String::new();
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).append(record, &mut text);
-        Ok(self.write(&text)?)
-    }
-
-    fn write(&self, text: &str) -> Result<(), Diagnostic> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let write = || {
-            let mut file = self.io.append(&self.path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync()
-        };
-        write().map_err(|error| {
-            trainyard_files::Error::io(trainyard_files::Operation::Write, &self.path, error).diagnostic()
-        })
-    }
-}
-
-/// Says how far a search is.
-struct Telling<'a> {
-    scope: &'a Scope,
-    search: &'a str,
-    most: u64,
-    begun: Instant,
-    /// The trials that an earlier run had ended.
-    before: u64,
-    state: Mutex<Told>,
-}
-
-#[derive(Default)]
-struct Told {
-    ended: u64,
-    pruned: u64,
-    running: u64,
-    best: Option<f64>,
-}
-
-impl<'a> Telling<'a> {
-    fn new(scope: &'a Scope, search: &'a Search<'_>, most: u64, record: &Record) -> Telling<'a> {
-        let of = |is: fn(State) -> bool| record.study.trials.iter().filter(|trial| is(trial.state)).count() as u64;
-        let state = Told {
-            ended: of(State::is_finished),
-            pruned: of(|state| state == State::Pruned),
-            running: 0,
-            best: record.study.best().and_then(|trial| trial.value),
-        };
-        let (begun, before) = (Instant::now(), state.ended);
-        Telling { scope, search: &search.name, most, begun, before, state: Mutex::new(state) }
-    }
-
-    fn hear(&self, event: &Event<'_>) {
-        let mut told = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Begun(_) => told.running += 1,
-            Event::Ended { trial, .. } => {
-                told.running = told.running.saturating_sub(1);
-                told.ended += 1;
-                told.pruned += u64::from(trial.state == State::Pruned);
-            }
-            Event::Best(trial) => told.best = trial.value,
-            Event::Reported { .. } | Event::Stopped(_) => return,
-        }
-        let mut parts = vec![self.search.replace('_', " ")];
-        parts.extend(told.best.map(|best| format!("best {}", figure(best))));
-        parts.extend((told.running > 1).then(|| format!("{} running", told.running)));
-        parts.extend((told.pruned > 0).then(|| format!("{} pruned", told.pruned)));
-        let done = told.ended - self.before;
-        if done > 0 && told.ended < self.most {
-            // A guess from the trials so far; a clock that only the screen sees.
-            let left = self.begun.elapsed().as_secs_f64() / done as f64 * (self.most - told.ended) as f64;
-            parts.push(format!("{left:.0} s left"));
-        }
-        self.scope.progress(&parts.join(", "), told.ended, self.most);
-    }
 }
 
 impl Step for Tune {
@@ -753,8 +636,14 @@ impl Step for Tune {
         false
     }
 
+    fn warnings(&self, output: &Output) -> Vec<Diagnostic> {
+        let metric = output.facts["metric"].as_str().unwrap_or_default();
+        let searches = output.facts["searches"].as_object().into_iter().flatten();
+        searches.filter_map(|(name, told)| no_better(name, metric, told)).collect()
+    }
+
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
-        let mut inputs = training_inputs(&self.context, &["calibrate", "explain", "refit"]);
+        let mut inputs = tuning_inputs(&self.context, &["calibrate", "explain", "refit"]);
         inputs.extend(
             self.earlier()?.iter().map(|(name, earlier)| Input::new(format!("earlier.{name}"), earlier.digest)),
         );

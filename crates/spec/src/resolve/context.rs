@@ -88,20 +88,7 @@ fn decide(metric: &mut Located<String>, target: &TargetSpec) {
 
 fn other_task(name: &Located<String>, path: String, target: &TargetSpec, measured: bool, errors: &mut Vec<Error>) {
     let Some(task) = target.known_task() else { return };
-    let of = match metric::find(&name.value) {
-        Some(metric) if metric.is_clock() || metric.is_for(task) => return,
-        Some(_) if task.has_classes() => "regression",
-        Some(_) => "classification",
-        None => return,
-    };
-    let mut known: Vec<String> = metric::metrics(Some(task)).map(str::to_owned).collect();
-    if measured {
-        let clocks = metric::METRICS.iter().filter(|metric| metric.is_clock());
-        known.extend(clocks.map(|metric| metric.name.to_owned()));
-    }
-    let spot = Spot { path, origin: name.origin.clone() };
-    let (name, because) = (name.value.clone(), target.task_origin());
-    errors.push(Error::OtherTask { spot, name, what: "metric", of, task, because, known });
+    errors.extend(metric::of_other_task(name, path, task, &target.task_origin(), measured));
 }
 
 fn wrong_estimator(
@@ -174,6 +161,18 @@ pub(super) fn check_repeats(model: &ModelSpec, split: &SplitSpec, errors: &mut V
 pub(super) fn check_search(features: &FeatureSpec, model: &ModelSpec, errors: &mut Vec<Error>) {
     if let Some(tune) = &model.tune {
         crate::tune::check_features(tune, features, tune.spaces(&model.candidates).len(), errors);
+        for (name, range) in &tune.features {
+            for value in range.range.value.ends() {
+                // What cannot be set at all is told already.
+                let changed = crate::tune::changed(features, &[(&name.value, &value, &range.range.origin)]);
+                let Some(changed) = changed.filter(|changed| changed.native_columns().next().is_some()) else {
+                    continue;
+                };
+                if features.native_columns().next().is_none() {
+                    check_categories(&changed, model, errors);
+                }
+            }
+        }
     }
 }
 

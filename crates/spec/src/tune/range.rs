@@ -301,6 +301,9 @@ fn range(spec: SearchRangeSpec, spot: &Spot, decoder: &mut Decoder) -> Option<Ra
         if !(high - low).is_finite() {
             return refuse("the range is wider than numbers are".to_owned(), "write bounds that are nearer");
         }
+        if spec.step.as_ref().is_some_and(|step| (high - low) / step.value > (1_u64 << 53) as f64) {
+            return refuse("its steps are too many to be counted".to_owned(), "write a greater `step`");
+        }
         return Some(Range::Float { low, high, log, step: spec.step.map(|step| step.value) });
     }
     let values = spec.int.unwrap_or_default();

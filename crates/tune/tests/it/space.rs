@@ -10,6 +10,8 @@ fn bounds_that_make_no_range_are_refused() {
         (Distribution::float(1.0, 2.0, true, Some(0.5)), Error::LogWithStep),
         (Distribution::float(1.0, 2.0, false, Some(0.0)), Error::Step),
         (Distribution::float(1.0, 2.0, false, Some(f64::NAN)), Error::Step),
+        (Distribution::float(0.01, 0.3, false, Some(1e-300)), Error::Step),
+        (Distribution::float(0.01, 0.3, false, Some(1e-310)), Error::Step),
         (Distribution::float(f64::NAN, 2.0, false, None), Error::Endless),
         (Distribution::float(f64::MIN, f64::MAX, false, None), Error::Endless),
         (Distribution::int(2, 1, false, 1), Error::Inverted),
@@ -29,6 +31,10 @@ fn steps_reach_the_upper_bound_or_stop_before_it() {
     let tenths = Distribution::float(0.5, 1.0, false, Some(0.1)).unwrap();
     assert_eq!(tenths.count(), Some(6));
     assert!(matches!(tenths, Distribution::Float { high, .. } if (high - 1.0).abs() < 1e-12));
+    // 0.09 and thirteen times 0.07 are a bit more than 1.
+    let odd = Distribution::float(0.09, 1.0, false, Some(0.07)).unwrap();
+    assert!(matches!(odd, Distribution::Float { high, .. } if high <= 1.0), "{odd:?}");
+    assert!(odd.nth(13) <= 1.0 && odd.contains(odd.nth(13)) && odd.at(0.9999) <= 1.0);
     let threes = Distribution::int(1, 9, false, 3).unwrap();
     assert_eq!((0..3).map(|place| threes.nth(place)).collect::<Vec<_>>(), [1.0, 4.0, 7.0]);
     assert_eq!(threes.count(), Some(3));
