@@ -490,8 +490,7 @@ impl FeatureSpec {
     pub fn with(&self, values: &[(String, Value)]) -> Result<FeatureSpec, trainyard_diagnostics::Problems> {
         let origin = Origin::Default;
         let mut decoder = Decoder::new("a trial");
-        let values: Vec<NewValue<'_>> =
-            values.iter().map(|(name, value)| (name.as_str(), value, &origin)).collect();
+        let values: Vec<NewValue<'_>> = values.iter().map(|(name, value)| (name.as_str(), value, &origin)).collect();
         match self.changed(&values, &mut decoder) {
             Some(spec) if decoder.errors.is_empty() => Ok(spec),
             _ => Err(decoder.errors.iter().map(Error::diagnostic).collect()),

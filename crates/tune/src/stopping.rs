@@ -63,7 +63,8 @@ pub(crate) fn holds(
     let direction = study.direction;
     let count = trials.len() as u64;
     match rule {
-        Rule::Trials(limit) => (count >= *limit).then(|| format!("{} {} asked for", counted(*limit), if *limit == 1 { "was" } else { "were" })),
+        Rule::Trials(limit) => (count >= *limit)
+            .then(|| format!("{} {} asked for", counted(*limit), if *limit == 1 { "was" } else { "were" })),
         Rule::Time(limit) => {
             elapsed().filter(|elapsed| elapsed >= limit).map(|_| format!("{} s were given", limit.as_secs_f64()))
         }

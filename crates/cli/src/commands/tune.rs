@@ -178,7 +178,7 @@ fn search(found: &Studies, name: &str, record: &Record, limit: usize, paint: Pai
     let mut text = format!(
         "Search {}{whose}: {} ({}), {metric}, {better}\n",
         paint.ink(Ink::Strong, name),
-        counted(trials_of(study), "trial"),
+        counted(study.trials.iter().filter(|trial| trial.state.is_finished()).count(), "trial"),
         states.join(", "),
     );
     if let Some(stopped) = &record.stopped {
@@ -294,7 +294,7 @@ fn important(found: &Studies, printer: Printer) -> Result<(), Stop> {
                         } else {
                             String::new()
                         };
-                        vec![one.name.clone(), number(Some(one.share)), bar, note]
+                        vec![one.name.clone(), number(Some(one.share.max(0.0))), bar, note]
                     })
                     .collect();
                 text.push_str(&match rows.is_empty() {

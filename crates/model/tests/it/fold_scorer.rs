@@ -31,7 +31,8 @@ fn scores_are_those_of_cross_validation() {
     let request = project.request(&table, None);
     let spec = &project.resolved.model.spec;
     let candidates: Vec<_> = spec.candidates.iter().map(|(name, spec)| (name.value.as_str(), spec, true)).collect();
-    let search = SearchFolds { folds: 4, holdout: false, metric: "log_loss", threads: &pool(), candidates: &candidates };
+    let search =
+        SearchFolds { folds: 4, holdout: false, metric: "log_loss", threads: &pool(), candidates: &candidates };
     let scores = with_folds(&request, &search, |folds| {
         assert_eq!(folds.folds(), 4);
         let mut all = Vec::new();
@@ -94,12 +95,14 @@ fn bins_that_nobody_announced_are_made_when_they_are_asked_for() {
     let coarse = spec.with(&[("max_bins".into(), json!(8))]).unwrap();
     let score = |changes: bool, spec: &trainyard_spec::EstimatorSpec| {
         let candidates = [("gradient_boosting", &project.resolved.model.spec.candidates[0].1, changes)];
-        let search = SearchFolds { folds: 4, holdout: true, metric: "log_loss", threads: &pool(), candidates: &candidates };
+        let search =
+            SearchFolds { folds: 4, holdout: true, metric: "log_loss", threads: &pool(), candidates: &candidates };
         with_folds(&request, &search, |folds| folds.score("gradient_boosting", spec, None, 0, None, &|_| true))
     };
     let announced = {
         let candidates = [("gradient_boosting", &coarse, false)];
-        let search = SearchFolds { folds: 4, holdout: true, metric: "log_loss", threads: &pool(), candidates: &candidates };
+        let search =
+            SearchFolds { folds: 4, holdout: true, metric: "log_loss", threads: &pool(), candidates: &candidates };
         with_folds(&request, &search, |folds| folds.score("gradient_boosting", &coarse, None, 0, None, &|_| true))
             .unwrap()
     };

@@ -9,9 +9,7 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, Digester};
 use trainyard_model::pictures::{self, Picture, SearchPicture, SearchSlice};
 use trainyard_model::{FoldScorer, SearchFolds, TrainRequest, with_folds};
-use trainyard_spec::{
-    EstimatorSpec, FeatureSpec, ModelSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart,
-};
+use trainyard_spec::{EstimatorSpec, Origin, SearchPruner, SearchSampler, TuneSpec, ValidationStrategy, WarmStart};
 use trainyard_spec::{metric_higher_is_better, metric_reference};
 use trainyard_tracking::Status;
 use trainyard_tune::journal;

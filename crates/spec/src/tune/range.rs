@@ -50,7 +50,7 @@ impl Range {
     }
 
     /// Gives the values by which a range is judged: both ends, or every listed value.
-    pub(super) fn ends(&self) -> Vec<Value> {
+    pub(crate) fn ends(&self) -> Vec<Value> {
         match self {
             Range::Float { low, high, .. } => vec![(*low).into(), (*high).into()],
             Range::Int { low, high, .. } => vec![(*low).into(), (*high).into()],

@@ -48,6 +48,25 @@ pub(super) const CASES: &[Case] = &[
         },
         &["check"],
     ),
+    (
+        "search by a grid of the usual ranges",
+        |project| searched(project, "{sampler: grid, space: {gradient_boosting: default}}"),
+        &["check"],
+    ),
+    (
+        "search among features that an estimator cannot split",
+        |project| searched(project, "{together: true, features: {categorical.encode: [one_hot, native]}}"),
+        &["check"],
+    ),
+    ("search that learns from itself", |project| searched(project, "{warm_start: 1}"), &["run"]),
+    (
+        "search that begins outside of its space",
+        |project| {
+            let enqueue = "enqueue: {gradient_boosting: [{max_leaf_nodes: 16}]}";
+            searched(project, &format!("{{{enqueue}, space: {LEAVES}}}"));
+        },
+        &["check"],
+    ),
     ("search that nothing comes before", |project| searched(project, "{warm_start: 7}"), &["run"]),
     ("no search", |_| {}, &["tune", "show"]),
     (
