@@ -43,13 +43,16 @@ pub struct OtherFeatures<'s> {
     pub spec: &'s FeatureSpec,
 }
 
+/// What fits outside a fold need: by key of the features, which is empty for those of the request, and fold.
+type PreparedFold<'a> = ((String, usize), Arc<Prepared<'a>>);
+
 /// Features and bins of every fold, on which settings are scored.
 pub struct FoldScorer<'a> {
     course: Course<'a>,
     parts: &'a [FoldParts],
     wanted: Wanted,
-    /// By key of the features and fold, the oldest first; those of the request have an empty key.
-    prepared: Mutex<Vec<((String, usize), Arc<Prepared<'a>>)>>,
+    /// The oldest first.
+    prepared: Mutex<Vec<PreparedFold<'a>>>,
     of: usize,
     metric: &'a str,
 }
