@@ -62,8 +62,8 @@ fn boosted_trees_tell_how_good_they_are_and_can_be_stopped() {
     let request = project.request(&table, None);
     let spec = &project.resolved.model.spec.candidates[0].1;
     let of = |trees: u32| spec.with(&[("max_iter".into(), json!(trees))]).unwrap();
-    let search =
-        SearchFolds { folds: 4, holdout: true, metric: "roc_auc", candidates: &[("gradient_boosting", spec, false)] };
+    let candidates = [("gradient_boosting", spec, false)];
+    let search = SearchFolds { folds: 4, holdout: true, metric: "roc_auc", threads: &pool(), candidates: &candidates };
     let (told, stopped) = with_folds(&request, &search, |folds| {
         let told = Mutex::new(Vec::new());
         let hear = |iterations: usize, value: f64| {

@@ -626,7 +626,7 @@ impl Step for Tune {
     }
 
     fn code(&self) -> Digest {
-        code::digest("tune", &["model", "tune"])
+        code::digest("tune", &["model", "tune", "tracking"])
     }
 
     fn computes(&self) -> bool {

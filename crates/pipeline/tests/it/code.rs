@@ -75,12 +75,16 @@ fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
         "resolve",
         "split",
         "train",
+        "tune",
+        "tuned",
         "validate",
     ];
     for (edited, expected) in [
         ("gate", &["gate"][..]),
         ("train", &["train"]),
-        ("training", &["baseline", "calibrate", "explain", "train", "training"]),
+        ("tune", &["tune"]),
+        ("tuned", &["calibrate", "train", "tune", "tuned"]),
+        ("training", &["baseline", "calibrate", "explain", "train", "training", "tune"]),
         ("context", &[&all[..], &["training"]].concat()),
     ] {
         let folder = workspace();
