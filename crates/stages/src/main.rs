@@ -1,12 +1,13 @@
 //! Single stages at size, of the learning core and of tables: each run is one stage, told by one line of JSON.
 //!
-//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data}.py`, which make the data and know the same stages.
+//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data,tune}.py`, which make the data and know the same stages.
 //! Both tell the seconds of the work alone, without reading the data, and how good the result is.
 
 mod database;
 mod limits;
 mod numbers;
 mod row;
+mod search;
 mod tables;
 mod tune;
 
@@ -23,8 +24,8 @@ use trainyard_learn::{
 
 use crate::numbers::Numbers;
 
-const HELP: &str = "stages boosting|folds|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, postgres URL, \
-                    suite|checks TABLE SUITE, drift THEN NOW, tune SAMPLER, or machine";
+const HELP: &str = "stages boosting|folds|search|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, postgres URL, \
+                    suite|checks TABLE SUITE, drift THEN NOW, tune SAMPLER [FOLDER], or machine";
 /// The threads of every stage but `row` and `tune`.
 const THREADS: usize = 2;
 /// The fits of `folds`, and into how many parts the rows are cut.
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         ["machine"] => pool.install(limits::machine),
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
         ["tune", sampler] => tune::measure(sampler),
+        ["tune", sampler, folder] => tune::durable(sampler, Path::new(folder)),
         // A reading waits for its server on one thread.
         ["postgres", url] => database::read(url),
         ["read", table] => pool.install(|| tables::read(Path::new(table))),
@@ -72,6 +74,7 @@ fn run(stage: &str, data: &Path) -> Told {
     match stage {
         "boosting" => boosting(numbers),
         "folds" => folds(&numbers),
+        "search" => search::measure(&numbers),
         "random_forest" => forest(numbers, &ForestParameters::random_forest(Criterion::Gini { classes: 2 })),
         "extra_trees" => forest(numbers, &ForestParameters::extra_trees(Criterion::Gini { classes: 2 })),
         "shap" => shap(&numbers),

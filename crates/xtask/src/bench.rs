@@ -7,6 +7,7 @@ mod measure;
 mod places;
 mod quality;
 mod tables;
+mod tune;
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 8] = ["version", "cached", "cold", "where", "rows", "learning", "data", "quality"];
+const USUAL: [&str; 9] = ["version", "cached", "cold", "where", "rows", "learning", "data", "tune", "quality"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -42,6 +43,10 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
             "data" => {
                 call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
                 data::measured(&places)?
+            }
+            "tune" => {
+                call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
+                tune::measured(&places)?
             }
             "quality" => quality::measured(&places)?,
             _ => rows(&places, &[10_000_000])?,

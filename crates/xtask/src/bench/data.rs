@@ -10,7 +10,6 @@ use trainyard_judges::{PASSWORD, Postgres, postgres};
 use super::learning::{HEAD, Stage, TIMES, line};
 use super::measure::{in_turn, take};
 use super::places::{Places, finish};
-use crate::campaigns::target;
 use crate::{judges, root};
 
 const ROWS: u32 = 1_000_000;
@@ -74,7 +73,7 @@ const STAGES: [Stage; 5] = [
 /// Measures every stage and gives the table.
 pub(super) fn measured(places: &Places) -> Result<String, String> {
     // Of their own, since Great Expectations brings much that the other peers do not need.
-    judges::install(&root().join("benches/peers/data.txt"), &target().join("peers-data"))?;
+    judges::install(&root().join("benches/peers/data.txt"), &places.environment("peers-data"))?;
     let folder = places.kept("data")?;
     if !folder.join("all.csv").is_file() {
         finish(places.data().arg("make").arg(&folder).arg(ROWS.to_string()))?;

@@ -81,9 +81,26 @@ impl Places {
 
     /// Starts a single stage of the peers that read and judge tables, which have an environment of their own.
     pub(super) fn data(&self) -> Command {
-        let mut command = Command::new(target().join("peers-data/bin/python"));
+        let mut command = self.python_of("peers-data");
         command.arg(root().join("benches/peers/data.py"));
         command
+    }
+
+    /// Starts a search of the peers.
+    pub(super) fn tune(&self) -> Command {
+        let mut command = self.python_of("peers-tune");
+        command.arg(root().join("benches/peers/tune.py"));
+        command
+    }
+
+    /// Gives the folder of another environment than that of most peers.
+    pub(super) fn environment(&self, name: &str) -> PathBuf {
+        target().join(name)
+    }
+
+    /// Starts the Python of another environment.
+    pub(super) fn python_of(&self, name: &str) -> Command {
+        Command::new(self.environment(name).join("bin/python"))
     }
 
     /// Starts a single stage of our side.
@@ -93,12 +110,15 @@ impl Places {
 
     /// Finds the real customers.
     pub(super) fn customers(&self) -> Result<PathBuf, String> {
+        let path = "data/telco_churn/customers.csv";
+        let absent = || format!("{path} is absent; TRAINYARD_SHARED names the folder of shared data");
+        self.shared(path).ok_or_else(absent)
+    }
+
+    /// Finds a file or a folder among what is shared, if it is there.
+    pub(super) fn shared(&self, name: &str) -> Option<PathBuf> {
         let shared = std::env::var_os("TRAINYARD_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
-        let path = shared.join("data/telco_churn/customers.csv");
-        match path.is_file() {
-            true => Ok(path),
-            false => Err(format!("{} is absent; TRAINYARD_SHARED names the folder of shared data", path.display())),
-        }
+        Some(shared.join(name)).filter(|path| path.exists())
     }
 
     /// Makes customers, or finds those made before.
