@@ -123,7 +123,7 @@ pub fn boost(
             let grown = if let Some(rows) = &rows {
                 let mut grown = grower.grow(&layout, rows.iter().copied(), output);
                 refit(&grower, &mut grown, &output.margins);
-                add_tree(&grown, train, &mut output.margins);
+                add_sampled(&grower, &grown, rows, train, &mut output.margins);
                 grown
             } else {
                 let mut grown = grower.grow(&layout, 0..train.rows() as u32, output);
@@ -330,6 +330,21 @@ fn sample_rows(key: &Key, rows: usize, share: f64) -> Vec<u32> {
     } else {
         (0..rows as u32).into_par_iter().filter(is_in).collect()
     }
+}
+
+/// Adds a tree that only the `sampled` rows, in increasing order, have grown.
+fn add_sampled(grower: &Grower<'_>, grown: &Grown, sampled: &[u32], matrix: &BinnedMatrix, margins: &mut [f64]) {
+    if margins.len() >= PARALLEL_ROWS {
+        return add_tree(grown, matrix, margins);
+    }
+    // Which leaf the sampled rows are in is known; only the others go down the tree.
+    let mut sampled = sampled.iter().copied().peekable();
+    for (row, margin) in margins.iter_mut().enumerate() {
+        if sampled.next_if_eq(&(row as u32)).is_none() {
+            *margin += grown.value(matrix, row);
+        }
+    }
+    grower.add_to(grown, margins);
 }
 
 fn add_tree(grown: &Grown, matrix: &BinnedMatrix, margins: &mut [f64]) {
