@@ -1,7 +1,7 @@
 //! Single stages at size, of the learning core and of tables: each run is one stage, told by one line of JSON.
 //!
-//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data,tune}.py`, which make the data and know the same stages.
-//! Both tell the seconds of the work alone, without reading the data, and how good the result is.
+//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data,tune}.py`, which make the data and know the same
+//! stages. Both tell the seconds of the work alone, without reading the data, and how good the result is.
 
 mod database;
 mod limits;

@@ -232,7 +232,7 @@ fn project(places: &Places, one: &Searched, data: &Path, pruner: &str, seed: usi
     Ok(folder)
 }
 
-/// Measures the step `tune` in a process of its own, start, reading of the rows, features and bins of the folds counted in.
+/// Measures the step `tune` in a process of its own: its start, the reading of rows, features and bins are counted in.
 fn our_search(places: &Places, one: &Searched, project: &Path) -> Result<Took, String> {
     let step = |name: &str| {
         let mut command = places.trainyard();
