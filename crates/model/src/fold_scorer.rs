@@ -72,8 +72,8 @@ pub fn with_folds<T>(
         search.candidates.iter().map(|(name, spec, _)| (*name, *spec)).collect();
     let course = Course::new(request, candidates, search.folds)?;
     let mut wanted = Wanted::by(search.candidates.iter().map(|(_, spec, _)| *spec));
-    // Bins that nobody can name beforehand are made of the values.
     wanted.lasting = true;
+    // Bins that nobody can name beforehand are made of the values.
     wanted.values |= search.candidates.iter().any(|(.., changes)| *changes);
     let seed = folds::seed(request, 0);
     let fold_of = folds::assign(request, &course.targets, &course.digests, search.folds, seed, FOLDS)?;
@@ -141,7 +141,8 @@ impl<'a> FoldScorer<'a> {
         Ok(made)
     }
 
-    /// Fits an estimator outside one fold, on other features than the request's where some are given, and gives the metric on the fold's rows.
+    /// Fits an estimator outside one fold, on other features than the request's where some are given, and gives the
+    /// metric on the fold's rows.
     ///
     /// `hear` is told on the way how good boosted trees of our own are after 5, 10, 20, 40 … iterations, and stops the fit
     /// by giving false; `progress` is asked after every iteration of any estimator that has some. The fit runs on the

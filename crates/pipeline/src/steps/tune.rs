@@ -556,7 +556,9 @@ fn told(search: &Search<'_>, record: &Record, notes: &[String], test: Option<&Pa
         let values: serde_json::Map<String, Value> = setting.values.into_iter().collect();
         let features: serde_json::Map<String, Value> = features.into_iter().collect();
         json!({
-            "features": features, "trial": trial.number, "value": trial.value, "folds": trial.parts, "candidate": searched.name, "values": values })
+            "features": features, "trial": trial.number, "value": trial.value, "folds": trial.parts,
+            "candidate": searched.name, "values": values,
+        })
     });
     let failures: Vec<Value> =
         record.failures().into_iter().map(|(why, count)| json!({ "why": why, "trials": count })).collect();
