@@ -35,6 +35,18 @@ impl fmt::Display for Value {
     }
 }
 
+impl From<Value> for serde_json::Value {
+    fn from(value: Value) -> serde_json::Value {
+        match value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => value.into(),
+            Value::Int(value) => value.into(),
+            Value::Float(value) => value.into(),
+            Value::Text(value) => value.into(),
+        }
+    }
+}
+
 /// The values that a parameter can take. Inside, every value is one double: a number is itself, a choice its position.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Distribution {

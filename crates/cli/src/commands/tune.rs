@@ -93,21 +93,11 @@ fn shown(parameter: &Parameter, value: f64) -> String {
     }
 }
 
-fn to_json(value: trainyard_tune::Value) -> Value {
-    match value {
-        trainyard_tune::Value::Null => Value::Null,
-        trainyard_tune::Value::Bool(value) => value.into(),
-        trainyard_tune::Value::Int(value) => value.into(),
-        trainyard_tune::Value::Float(value) => value.into(),
-        trainyard_tune::Value::Text(value) => value.into(),
-    }
-}
-
 /// Gives the values of a trial by the parameters' names.
 fn values(record: &Record, trial: &Trial) -> Map<String, Value> {
     let all = record.study.space.parameters().iter().zip(&trial.values);
     let chosen = all.filter_map(|(parameter, value)| Some((parameter, (*value)?)));
-    chosen.map(|(parameter, value)| (parameter.name.clone(), to_json(parameter.distribution.external(value)))).collect()
+    chosen.map(|(parameter, value)| (parameter.name.clone(), parameter.distribution.external(value).into())).collect()
 }
 
 fn document(found: &Studies, of: impl Fn(&str, &Record) -> Value) -> Value {

@@ -128,9 +128,9 @@ impl<'s> Search<'s> {
             false => (String::new(), self.of_features),
         };
         let own = chosen(first, values.len())
-            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(&prefix)?.to_owned(), to_json(value))));
+            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(&prefix)?.to_owned(), value.into())));
         let of_features = chosen(0, self.of_features)
-            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(FEATURES)?.to_owned(), to_json(value))));
+            .filter_map(|(parameter, value)| Some((parameter.name.strip_prefix(FEATURES)?.to_owned(), value.into())));
         Setting { searched, values: own.collect(), features: of_features.collect() }
     }
 
@@ -216,17 +216,6 @@ pub(super) fn of_json(value: &Value) -> trainyard_tune::Value {
         },
         Value::String(text) => trainyard_tune::Value::Text(text.clone()),
         Value::Null | Value::Array(_) | Value::Object(_) => trainyard_tune::Value::Null,
-    }
-}
-
-/// Writes a value as the spec does.
-pub(super) fn to_json(value: trainyard_tune::Value) -> Value {
-    match value {
-        trainyard_tune::Value::Null => Value::Null,
-        trainyard_tune::Value::Bool(value) => value.into(),
-        trainyard_tune::Value::Int(value) => value.into(),
-        trainyard_tune::Value::Float(value) => value.into(),
-        trainyard_tune::Value::Text(value) => value.into(),
     }
 }
 

@@ -7,13 +7,7 @@ use crate::{Distribution, Parameter, Space, Value, When};
 
 /// Gives a choice as JSON.
 pub(super) fn from_value(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::from(*value),
-        Value::Int(value) => Json::from(*value),
-        Value::Float(value) => Json::from(*value),
-        Value::Text(value) => Json::from(value.as_str()),
-    }
+    value.clone().into()
 }
 
 /// Gives the choice that JSON means; none where it is a list, an object or a number that is none.
