@@ -23,7 +23,7 @@ mod spread;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{
-    BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Iteration, Monotonic, Validation, boost,
+    BoostingFit, BoostingParameters, CategoryParameters, GrowPolicy, Iteration, Monotonic, Score, Validation, boost,
 };
 pub use calibration::{CalibrationMethod, Calibrator, IsotonicCalibrator, MulticlassCalibrator, SigmoidCalibrator};
 pub use categories::CategorySet;

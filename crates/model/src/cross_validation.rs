@@ -142,13 +142,13 @@ impl Course<'_> {
     fn fit_fold(&self, fold_of: &[u32], fold: usize, part: Part) -> Result<FoldFits, Error> {
         let (rows, features, candidates) = self.in_fold(fold_of, fold, part, |prepared| {
             let fit = |&(name, spec): &(_, _)| -> Result<FoldFit, Error> {
-                let estimator = self.job(name, spec, part, None).fit(prepared)?.estimator;
+                let fitted = self.job(name, spec, part, None).fit(prepared)?;
                 let (mut predictions, mut metrics) = (Vec::new(), BTreeMap::new());
                 if let Some(held) = &prepared.held {
-                    predictions = estimator.predict(&held.matrix());
+                    predictions = fitted.held_predictions(prepared);
                     metrics = self.metrics(name, held.targets, &predictions, held.weights)?;
                 }
-                Ok(FoldFit { estimator, predictions, metrics })
+                Ok(FoldFit { estimator: fitted.estimator, predictions, metrics })
             };
             let candidates: Vec<Result<FoldFit, Error>> = self.candidates.par_iter().map(fit).collect();
             candidates.into_iter().collect::<Result<Vec<FoldFit>, Error>>()

@@ -112,6 +112,7 @@ impl Job<'_> {
             estimator: Estimator::Boosting { ensembles: fit.ensembles, link: Link::of_margins(self.task) },
             train_loss: Vec::new(),
             held_loss: Vec::new(),
+            held: None,
             converged: true,
             out_of_bag: None,
             native: Some(Native { engine, bytes: fit.native }),

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trainyard_engines::Engines;
-use trainyard_learn::metrics::Task;
+use trainyard_learn::metrics::{Scored, Task};
 use trainyard_learn::{
     BoostingParameters, CategoryParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, Iteration,
-    LinearModel, LogisticParameters, Matrix, Monotonic, Objective, Tree, TreeEnsemble, Validation, boost, elastic_net,
-    grow_forest, logistic_regression, multinomial_regression, ridge,
+    LinearModel, LogisticParameters, Matrix, Monotonic, Objective, Score, Tree, TreeEnsemble, Validation, boost,
+    elastic_net, grow_forest, logistic_regression, multinomial_regression, ridge,
 };
 use trainyard_spec::{
     BoostingSpec, ClassWeight, ElasticNetSpec, EstimatorSpec, ForestSpec, LassoSpec, Located, Loss, MaxFeatures,
+    metric_higher_is_better,
 };
 
 use crate::class_weight::RowWeights;
@@ -27,12 +28,23 @@ pub(crate) struct Fitted {
     pub(crate) estimator: Estimator,
     pub(crate) train_loss: Vec<f64>,
     pub(crate) held_loss: Vec<f64>,
+    /// What it predicts of the held rows, where the fit has found that on its way.
+    pub(crate) held: Option<Vec<f64>>,
     /// Whether an iterative fit reached its tolerance.
     pub(crate) converged: bool,
     /// The accuracy or R² of a forest on rows that a tree did not see, where it was asked for.
     pub(crate) out_of_bag: Option<f64>,
     /// The model as an external engine wrote it.
     pub(crate) native: Option<Native>,
+}
+
+impl Fitted {
+    /// Predicts the held rows of the fit; none where there are no such rows.
+    pub(crate) fn held_predictions(&self, rows: &Prepared<'_>) -> Vec<f64> {
+        let known = self.held.clone();
+        let predict = || rows.held.as_ref().map(|held| self.estimator.predict(&held.matrix())).unwrap_or_default();
+        known.unwrap_or_else(predict)
+    }
 }
 
 /// Hears how many iterations there are, with what gives the predictions of the held rows; gives false to stop.
@@ -48,6 +60,8 @@ pub(crate) struct Job<'a> {
     /// The names of the classes; none in regression.
     pub(crate) classes: &'a [String],
     pub(crate) seed: u64,
+    /// From which probability on a metric takes a row for positive.
+    pub(crate) threshold: f64,
     /// The number of trees where folds have found it: then nothing stops early.
     pub(crate) trees: Option<usize>,
     pub(crate) progress: &'a Report<'a>,
@@ -154,7 +168,8 @@ impl Job<'_> {
             return Err(Error::Stopped);
         }
         let (train_loss, held_loss) = (Vec::new(), Vec::new());
-        self.checked(Fitted { estimator, train_loss, held_loss, converged, out_of_bag: None, native: None }, rows)
+        let fitted = Fitted { estimator, train_loss, held_loss, held: None, converged, out_of_bag: None, native: None };
+        self.checked(fitted, rows)
     }
 
     fn elastic_net(&self, rows: &Prepared<'_>, parameters: ElasticNetParameters) -> Result<(Estimator, bool), Error> {
@@ -205,8 +220,23 @@ impl Job<'_> {
         let weights = RowWeights::new(self.class_weight(), self.classes, rows.train.targets);
         let held = binned.held.as_ref().zip(rows.held.as_ref());
         let held_weights = rows.held.as_ref().and_then(|held| weights.of(held.targets, held.weights));
-        let held =
-            held.map(|(matrix, held)| Validation { matrix, targets: held.targets, weights: held_weights.as_deref() });
+        let scoring = spec.scoring.as_ref().filter(|_| parameters.early_stopping);
+        let is_higher_better = scoring.is_none_or(|metric| metric_higher_is_better(metric).unwrap_or(true));
+        let score = held.map(|(_, held)| {
+            let (task, targets, weights, threshold) = (self.task, held.targets, held.weights, self.threshold);
+            move |margins: &[Vec<f64>]| {
+                let predictions = link.of_rows(margins);
+                let scored = Scored { task, targets, predictions: &predictions, weights, threshold };
+                let value = scoring.map_or(Ok(f64::NAN), |metric| scored.metric(metric)).unwrap_or(f64::NAN);
+                if is_higher_better { value } else { -value }
+            }
+        });
+        let held = held.map(|(matrix, held)| Validation {
+            matrix,
+            targets: held.targets,
+            weights: held_weights.as_deref(),
+            score: score.as_ref().filter(|_| scoring.is_some()).map(|score| score as &Score<'_>),
+        });
         let report = |at: &Iteration<'_>| {
             let (done, of, loss) = (at.done, at.of, Some(at.loss));
             let goes_on = self.watch.is_none_or(|watch| watch(done, &|| link.of_rows(at.held)));
@@ -220,6 +250,7 @@ impl Job<'_> {
             estimator: Estimator::Boosting { ensembles: fit.ensembles, link },
             train_loss: fit.train_loss,
             held_loss: fit.validation_loss,
+            held: rows.held.as_ref().map(|_| link.of_rows(&fit.validation_margins)),
             converged: true,
             out_of_bag: None,
             native: None,
@@ -297,7 +328,8 @@ impl Job<'_> {
         let estimator = Estimator::Forest { ensembles, link };
         let out_of_bag = fit.out_of_bag.and_then(|out_of_bag| out_of_bag.score);
         let (train_loss, held_loss) = (Vec::new(), Vec::new());
-        self.checked(Fitted { estimator, train_loss, held_loss, converged: true, out_of_bag, native: None }, rows)
+        let fitted = Fitted { estimator, train_loss, held_loss, held: None, converged: true, out_of_bag, native: None };
+        self.checked(fitted, rows)
     }
 
     pub(crate) fn checked(&self, fitted: Fitted, rows: &Prepared<'_>) -> Result<Fitted, Error> {

@@ -177,8 +177,7 @@ impl<'a> FoldScorer<'a> {
         job.watch = hear.is_some().then_some(watch);
         job.progress = progress;
         let fitted = job.fit(&prepared)?;
-        let held = prepared.held.as_ref().map(|held| fitted.estimator.predict(&held.matrix()));
-        metric(&held.unwrap_or_default()).map_err(|error| Error::Learn {
+        metric(&fitted.held_predictions(&prepared)).map_err(|error| Error::Learn {
             candidate: name.to_owned(),
             part: "metrics".into(),
             error,

@@ -180,6 +180,7 @@ impl<'a> Course<'a> {
             task: self.task(),
             classes: request.target.classes.as_deref().unwrap_or(&[]),
             seed: request.spec.seed.value,
+            threshold: request.spec.threshold.value.fixed(),
             trees,
             progress: request.progress,
             watch: None,

@@ -37,13 +37,21 @@ impl Key {
         Key::from_hash(*hasher.finalize().as_bytes())
     }
 
+    /// Gives 128 random bits for `index`, in four words; the first two are those of [`Key::at`].
+    #[inline]
+    pub fn words(&self, index: u64) -> [u32; 4] {
+        philox::block([index as u32, (index >> 32) as u32, 0, 0], self.words)
+    }
+
     /// Gives 64 random bits for `index`.
+    #[inline]
     pub fn at(&self, index: u64) -> u64 {
-        let block = philox::block([index as u32, (index >> 32) as u32, 0, 0], self.words);
-        u64::from(block[0]) | u64::from(block[1]) << 32
+        let [low, high, ..] = self.words(index);
+        u64::from(low) | u64::from(high) << 32
     }
 
     /// Gives a uniform number in `[0, 1)` for `index`, with 53 random bits.
+    #[inline]
     pub fn uniform(&self, index: u64) -> f64 {
         unit(self.at(index))
     }
@@ -68,6 +76,7 @@ impl Key {
 }
 
 /// Maps 64 random bits to a number in `[0, 1)`, using the upper 53.
+#[inline]
 pub fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
@@ -85,6 +94,8 @@ mod tests {
         assert_ne!(key.at(7), Key::new(42, "other").at(7));
         assert_ne!(key.derive(0).at(7), key.derive(1).at(7));
         assert_ne!(key.bytes(b"a"), key.bytes(b"b"));
+        let [low, high, ..] = key.words(7);
+        assert_eq!(key.at(7), u64::from(low) | u64::from(high) << 32);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::declare::{
 };
 use crate::error::Error;
 use crate::external::{LightgbmSpec, XgboostSpec};
+use crate::metric::Metric;
 use crate::tree::{Content, Kind, Node, Scalar};
 
 /// Whose bounds messages name.
@@ -201,9 +202,11 @@ record! {
         max_bins: Located<u32> = defaulted(integer(2, 255).of(LIBRARY), 255),
         /// Whether to stop when the validation loss no longer falls.
         early_stopping: Located<bool> = defaulted(boolean(), false),
-        /// The trees without a fall after which to stop.
+        /// The metric that says when to stop in place of the loss.
+        scoring: Option<Located<String>> = optional(Metric).unlisted(),
+        /// The trees without a fall of the loss, or a better metric, after which to stop.
         n_iter_no_change: Located<u32> = defaulted(integer(1, 1_000_000).of(LIBRARY), 10),
-        /// The least fall of the loss that counts.
+        /// The least change of the loss or metric that counts.
         tol: Located<f64> = defaulted(number().at_least(0.0).of(LIBRARY), 1e-7),
         /// The share of rows that each tree sees.
         subsample: Located<f64> = defaulted(number().above(0.0).at_most(1.0).of("LightGBM"), 1.0),
@@ -371,6 +374,9 @@ fn check_boosting(spec: &mut BoostingSpec, section: &Section<'_>, decoder: &mut 
         (true, false) => lone("loss", "quantile: 0.9", "which quantile must be said"),
         (false, true) => lone("quantile", "loss: quantile", "no other loss has one"),
         (true, true) | (false, false) => {}
+    }
+    if spec.scoring.is_some() && !spec.early_stopping.value {
+        lone("scoring", "early_stopping: true", "without it nothing stops early");
     }
     if let (Some(Loss::AbsoluteError | Loss::Quantile), Some(second), Some(first)) =
         (loss, key("monotonic_cst"), key("loss"))

@@ -24,8 +24,18 @@ struct Fold {
     binned_held: BinnedMatrix,
 }
 
-/// Tells the seconds of the search, its best value, its trees, and the additions to histograms without which these trees
-/// could not be.
+/// What a fit came to.
+struct Scored {
+    /// Of the fold's rows.
+    roc_auc: f64,
+    /// All that were grown.
+    trees: usize,
+    /// To histograms, by all of them.
+    additions: u64,
+}
+
+/// Tells the seconds of the search, its best value, its trees, the additions to histograms without which these trees
+/// could not be, and those that were made.
 pub(crate) fn measure(numbers: &Numbers) -> Told {
     let space = space().map_err(words_of)?;
     let mut sampler = Tpe::new(1);
@@ -38,25 +48,27 @@ pub(crate) fn measure(numbers: &Numbers) -> Told {
         let parameters = parameters(&values);
         let fits = folds.par_iter().map(|fold| fold.score(&parameters)).collect::<Result<Vec<_>, String>>()?;
         let mut trial = Trial::begun(number, values);
-        trial.value = Some(fits.iter().map(|(auc, _)| auc).sum::<f64>() / FOLDS as f64);
+        trial.value = Some(fits.iter().map(|fit| fit.roc_auc).sum::<f64>() / FOLDS as f64);
         trial.state = State::Complete;
         study.trials.push(trial);
-        grown.push((parameters, fits.into_iter().map(|(_, trees)| trees).collect::<Vec<usize>>()));
+        grown.push((parameters, fits));
     }
     let seconds = started.elapsed().as_secs_f64();
+    let all = || grown.iter().flat_map(|(_, fits)| fits);
+    let trees: usize = all().map(|fit| fit.trees).sum();
+    let made: u64 = all().map(|fit| fit.additions).sum();
     // The trees behind the best number are grown too, and forgotten: once more, and all are kept.
     let mut additions = 0.0;
-    for (parameters, trees) in &grown {
-        for (fold, trees) in folds.iter().zip(trees) {
+    for (parameters, fits) in &grown {
+        for (fold, Scored { trees, .. }) in folds.iter().zip(fits) {
             let again = BoostingParameters { max_iter: *trees, early_stopping: false, ..parameters.clone() };
             let fit = fold.fit(&again)?;
             let columns = numbers.columns() as f64 * parameters.colsample_bytree;
             additions += boosting_additions(fit.ensemble(), 1) as f64 * columns;
         }
     }
-    let trees: usize = grown.iter().flat_map(|(_, trees)| trees).sum();
     let quality = study.best().and_then(|best| best.value);
-    Ok(json!({"seconds": seconds, "quality": quality, "trees": trees, "additions": additions}))
+    Ok(json!({"seconds": seconds, "quality": quality, "trees": trees, "additions": additions, "made": made}))
 }
 
 impl Fold {
@@ -68,18 +80,18 @@ impl Fold {
     }
 
     fn fit(&self, parameters: &BoostingParameters) -> Result<BoostingFit, String> {
-        let watching = Validation { matrix: &self.binned_held, targets: self.held.targets(), weights: None };
+        let score = |margins: &[Vec<f64>]| metrics::roc_auc(self.held.targets(), &margins[0]).unwrap_or(f64::NAN);
+        let watching =
+            Validation { matrix: &self.binned_held, targets: self.held.targets(), weights: None, score: Some(&score) };
         let (targets, objective) = (self.train.targets(), Objective::BinaryLogLoss);
         boost(&self.binned, &self.binning, targets, None, parameters, objective, Some(watching), &|_| true)
             .map_err(words_of)
     }
 
-    /// Gives the area under the curve of the fold's rows, and how many trees were grown.
-    fn score(&self, parameters: &BoostingParameters) -> Result<(f64, usize), String> {
+    fn score(&self, parameters: &BoostingParameters) -> Result<Scored, String> {
         let fit = self.fit(parameters)?;
-        let margins = fit.ensemble().predict_margin(&self.held.matrix());
-        let auc = metrics::roc_auc(self.held.targets(), &margins).map_err(words_of)?;
-        Ok((auc, fit.validation_loss.len()))
+        let roc_auc = metrics::roc_auc(self.held.targets(), &fit.validation_margins[0]).map_err(words_of)?;
+        Ok(Scored { roc_auc, trees: fit.validation_loss.len(), additions: fit.histogram_additions })
     }
 }
 

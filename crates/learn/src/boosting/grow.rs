@@ -11,6 +11,7 @@ use super::parameters::{BoostingParameters, GrowPolicy};
 use super::partition::Partition;
 use super::quantile;
 use super::split::{Bounds, Cut, Rules, Split};
+use super::walk::Walk;
 use crate::binning::{BinnedMatrix, Binning, MISSING};
 use crate::ensemble::{Node, Tree, set_number};
 use crate::{CategorySet, Error};
@@ -29,6 +30,8 @@ pub(crate) struct Grower<'a> {
     partition: Partition,
     scratch: Scratch,
     spare: Vec<Vec<Sums>>,
+    /// How many pairs of gradient and hessian were added to histograms, in all trees.
+    pub(crate) additions: u64,
 }
 
 /// A tree over bins and over doubles at once.
@@ -88,6 +91,7 @@ impl<'a> Grower<'a> {
             partition: Partition::default(),
             scratch: Scratch::new(),
             spare: Vec::new(),
+            additions: 0,
         }
     }
 
@@ -242,6 +246,7 @@ impl<'a> Grower<'a> {
         range: std::ops::Range<usize>,
         gradients: &Gradients,
     ) {
+        self.additions += range.len() as u64 * layout.lanes_of_row();
         layout.fill(histogram, &self.partition.rows()[range], gradients, &mut self.scratch);
     }
 
@@ -307,21 +312,9 @@ impl Grown {
         (left, right)
     }
 
-    /// Gives the value of the leaf that a binned row falls into.
-    pub(crate) fn value(&self, matrix: &BinnedMatrix, row: usize) -> f64 {
-        let mut at = 0;
-        loop {
-            let node = &self.nodes[at];
-            if node.is_leaf() {
-                return node.value;
-            }
-            let bin = matrix.bin(row, node.feature as usize);
-            let left = match self.cuts[at] {
-                Cut::Bins { highest, .. } => goes_left(bin, highest, node.missing_left),
-                Cut::Set(set) => set.contains(bin),
-            };
-            at = if left { node.left } else { node.right } as usize;
-        }
+    /// Lays the tree out for the rows of `matrix`, which others than those have grown.
+    pub(crate) fn walk<'g>(&'g self, matrix: &'g BinnedMatrix) -> Walk<'g> {
+        Walk::new(&self.nodes, &self.cuts, matrix)
     }
 
     /// Gives the tree over doubles.

@@ -21,8 +21,21 @@ const GROUP: usize = 4;
 /// gathered and the histograms of a block (44 KiB together) stay in its nearest caches.
 const GATHERED: usize = 512;
 
-/// One full-width histogram a lane, block after block of a group, so that a byte can never index outside.
-pub(crate) type Scratch = Vec<[[Sums; 256]; BLOCK]>;
+/// Working space of one thread.
+pub(crate) struct Scratch {
+    /// One full-width histogram a lane, block after block of a group, so that a byte can never index outside; zeros in
+    /// between.
+    full: Vec<[[Sums; 256]; BLOCK]>,
+    words: [Vec<u64>; GROUP],
+    pairs: Vec<Sums>,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Scratch {
+        let words = std::array::from_fn(|_| vec![0; GATHERED]);
+        Scratch { full: Vec::new(), words, pairs: vec![[0; 2]; GATHERED] }
+    }
+}
 
 /// Knows which columns a tree looks at and where each one's bins lie in a histogram.
 #[derive(Debug)]
@@ -85,6 +98,11 @@ impl<'a> Layout<'a> {
         layout
     }
 
+    /// Gives how many bytes of a row are counted.
+    pub(crate) fn lanes_of_row(&self) -> u64 {
+        self.blocks.iter().map(|block| block.lanes.len() as u64).sum()
+    }
+
     /// Fills `histogram` from `rows`, of which each adds its gradient and hessian.
     pub(crate) fn fill(&self, histogram: &mut [Sums], rows: &[u32], gradients: &Gradients, scratch: &mut Scratch) {
         if self.blocks.is_empty() {
@@ -144,33 +162,32 @@ struct Group<'a> {
 
 impl Group<'_> {
     fn fill(&self, region: &mut [Sums], rows: &[u32], scratch: &mut Scratch) {
-        if scratch.len() < self.blocks.len() {
-            scratch.resize(self.blocks.len(), [[[0; 2]; 256]; BLOCK]);
+        let Scratch { full, words, pairs } = scratch;
+        if full.len() < self.blocks.len() {
+            full.resize(self.blocks.len(), [[[0; 2]; 256]; BLOCK]);
         }
-        let mut words = [[0; GATHERED]; GROUP];
-        let mut pairs = [[0; 2]; GATHERED];
         for rows in rows.chunks(GATHERED) {
             let pairs = &mut pairs[..rows.len()];
             match self.blocks.len() {
-                1 => self.gather::<1>(rows, &mut words, pairs),
-                2 => self.gather::<2>(rows, &mut words, pairs),
-                3 => self.gather::<3>(rows, &mut words, pairs),
-                _ => self.gather::<GROUP>(rows, &mut words, pairs),
+                1 => self.gather::<1>(rows, words, pairs),
+                2 => self.gather::<2>(rows, words, pairs),
+                3 => self.gather::<3>(rows, words, pairs),
+                _ => self.gather::<GROUP>(rows, words, pairs),
             }
-            for ((block, words), scratch) in self.blocks.iter().zip(&words).zip(scratch.iter_mut()) {
-                block.add(words, pairs, scratch);
+            for ((block, words), full) in self.blocks.iter().zip(words.iter()).zip(full.iter_mut()) {
+                block.add(&words[..rows.len()], pairs, full);
             }
         }
         let mut rest = region;
-        for (block, scratch) in self.blocks.iter().zip(scratch) {
+        for (block, full) in self.blocks.iter().zip(full) {
             let (region, after) = rest.split_at_mut(block.length);
-            block.collect(self.lanes, region, scratch);
+            block.collect(self.lanes, region, full);
             rest = after;
         }
     }
 
     /// Copies words and pairs of `rows` to where they lie one after another.
-    fn gather<const WORDS: usize>(&self, rows: &[u32], words: &mut [[u64; GATHERED]; GROUP], pairs: &mut [Sums]) {
+    fn gather<const WORDS: usize>(&self, rows: &[u32], words: &mut [Vec<u64>; GROUP], pairs: &mut [Sums]) {
         let mut indices = [0; WORDS];
         indices.iter_mut().zip(self.blocks).for_each(|(index, block)| *index = block.index);
         for (place, (pair, &row)) in pairs.iter_mut().zip(rows).enumerate() {

@@ -14,6 +14,9 @@ pub(crate) mod partition;
 mod quantile;
 mod sets;
 mod split;
+mod walk;
+
+use std::fmt;
 
 use rayon::prelude::*;
 use trainyard_random::Key;
@@ -42,8 +45,13 @@ pub struct BoostingFit {
     pub train_loss: Vec<f64>,
     /// The mean loss on the validation rows after each iteration; empty without them.
     pub validation_loss: Vec<f64>,
-    /// The number of iterations up to the lowest validation loss; without validation rows, of all.
+    /// The margins of the validation rows by these trees, a list for each margin; empty without such rows.
+    pub validation_margins: Vec<Vec<f64>>,
+    /// The number of iterations up to the highest score of the validation rows, or up to the lowest loss where they have
+    /// none; without validation rows, of all.
     pub best_iteration: usize,
+    /// How many pairs of gradient and hessian were added to histograms, those of trees that are not kept included.
+    pub histogram_additions: u64,
 }
 
 impl BoostingFit {
@@ -100,7 +108,7 @@ pub fn boost(
         (rows, margins)
     });
     let trees = bases.iter().map(|_| Vec::new()).collect();
-    let mut fit = Course { trees, train_loss: Vec::new(), validation_loss: Vec::new() };
+    let mut fit = Course { trees, train_loss: Vec::new(), validation_loss: Vec::new(), best: None };
     let key = Key::new(parameters.seed, "learn/boosting");
     let mut grower = Grower::new(train, binning, parameters);
     let lanes = Lanes::new(train, binning);
@@ -111,19 +119,20 @@ pub fn boost(
             grower.refit(grown, |row| targets[row] - margins[row], weights, share);
         }
     };
-    let mut best = (f64::INFINITY, 0);
+    // What must fall: how far it last fell by enough, and after which iteration.
+    let mut last_fall = (f64::INFINITY, 0);
     for iteration in 0..parameters.max_iter {
         let key = key.derive(iteration as u64);
-        let rows = (parameters.subsample < 1.0).then(|| sample_rows(&key, train.rows(), parameters.subsample));
+        let sample = (parameters.subsample < 1.0).then(|| Sample::draw(&key, train.rows(), parameters.subsample));
         for (margin, output) in outputs.iter_mut().enumerate() {
             if parameters.colsample_bytree < 1.0 {
                 let chosen = sample_columns(&key, margin, binning.columns(), parameters.colsample_bytree);
                 layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
             }
-            let grown = if let Some(rows) = &rows {
-                let mut grown = grower.grow(&layout, rows.iter().copied(), output);
+            let grown = if let Some(sample) = &sample {
+                let mut grown = grower.grow(&layout, sample.chosen.iter().copied(), output);
                 refit(&grower, &mut grown, &output.margins);
-                add_sampled(&grower, &grown, rows, train, &mut output.margins);
+                add_sampled(&grower, &grown, sample, train, &mut output.margins);
                 grown
             } else {
                 let mut grown = grower.grow(&layout, 0..train.rows() as u32, output);
@@ -143,21 +152,24 @@ pub fn boost(
         }
         fit.train_loss.push(loss);
         if let Some((rows, margins)) = &watched {
-            fit.validation_loss.push(gradients::mean_loss(objective, margins, rows.targets, rows.weights));
+            let loss = gradients::mean_loss(objective, margins, rows.targets, rows.weights);
+            fit.validation_loss.push(loss);
+            let value = rows.score.map_or(loss, |score| -score(margins));
+            fit.watch(value, margins, parameters.early_stopping);
+            if value < last_fall.0 - parameters.tol {
+                last_fall = (value, iteration + 1);
+            }
         }
         let held = watched.as_ref().map_or(&[][..], |(_, margins)| margins.as_slice());
         if !progress(&Iteration { done: iteration + 1, of: parameters.max_iter, loss, held }) {
             return Err(Error::Stopped { iterations: iteration + 1 });
         }
-        if let (true, Some(&loss)) = (parameters.early_stopping, fit.validation_loss.last()) {
-            if loss < best.0 - parameters.tol {
-                best = (loss, iteration + 1);
-            } else if iteration + 1 - best.1 >= parameters.n_iter_no_change {
-                break;
-            }
+        if parameters.early_stopping && iteration + 1 - last_fall.1 >= parameters.n_iter_no_change {
+            break;
         }
     }
-    fit.finish(train.columns(), &bases, parameters.early_stopping)
+    let margins = watched.map(|(_, margins)| margins);
+    fit.finish(train.columns(), &bases, margins, parameters.early_stopping, grower.additions)
 }
 
 /// How far a fit is.
@@ -174,7 +186,7 @@ pub struct Iteration<'a> {
 }
 
 /// Rows that watch a fit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Validation<'a> {
     /// The rows, binned as those of the fit.
     pub matrix: &'a BinnedMatrix,
@@ -182,7 +194,20 @@ pub struct Validation<'a> {
     pub targets: &'a [f64],
     /// How much each counts in the loss; all the same where absent.
     pub weights: Option<&'a [f64]>,
+    /// What is to grow, computed of their margins; the mean loss is to fall where absent.
+    pub score: Option<&'a Score<'a>>,
 }
+
+impl fmt::Debug for Validation<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = out.debug_struct("Validation");
+        written.field("matrix", self.matrix).field("targets", &self.targets).field("weights", &self.weights);
+        written.field("has_score", &self.score.is_some()).finish()
+    }
+}
+
+/// Says how good the margins of some rows are, a list for each margin; the greater the better.
+pub type Score<'a> = dyn Fn(&[Vec<f64>]) -> f64 + Sync + 'a;
 
 /// What has happened so far.
 struct Course {
@@ -190,14 +215,51 @@ struct Course {
     trees: Vec<Vec<Tree>>,
     train_loss: Vec<f64>,
     validation_loss: Vec<f64>,
+    best: Option<Best>,
+}
+
+/// The best iteration so far.
+struct Best {
+    /// What must fall.
+    value: f64,
+    iteration: usize,
+    /// The margins of the validation rows, where they are kept.
+    margins: Vec<Vec<f64>>,
 }
 
 impl Course {
-    fn finish(self, columns: usize, bases: &[f64], keep_best: bool) -> Result<BoostingFit, Error> {
-        let lowest =
-            |best: usize, at: usize| if self.validation_loss[at] < self.validation_loss[best] { at } else { best };
-        let iterations = self.train_loss.len();
-        let best_iteration = (0..self.validation_loss.len()).reduce(lowest).map_or(iterations, |best| best + 1);
+    /// Notes what the last iteration made of the validation rows; of equal values the first is best, and one that is no
+    /// number never is.
+    fn watch(&mut self, value: f64, margins: &[Vec<f64>], keep: bool) {
+        if value.is_nan() || self.best.as_ref().is_some_and(|best| value >= best.value) {
+            return;
+        }
+        let mut kept = self.best.take().map_or_else(Vec::new, |best| best.margins);
+        if keep {
+            kept.resize(margins.len(), Vec::new());
+            kept.iter_mut().zip(margins).for_each(|(kept, margins)| kept.clone_from(margins));
+        }
+        self.best = Some(Best { value, iteration: self.train_loss.len(), margins: kept });
+    }
+
+    fn finish(
+        self,
+        columns: usize,
+        bases: &[f64],
+        last_margins: Option<Vec<Vec<f64>>>,
+        keep_best: bool,
+        histogram_additions: u64,
+    ) -> Result<BoostingFit, Error> {
+        let Course { trees, train_loss, validation_loss, best } = self;
+        let (best_iteration, validation_margins) = match (best, last_margins) {
+            (Some(best), _) if keep_best => (best.iteration, best.margins),
+            (Some(best), last) => (best.iteration, last.unwrap_or_default()),
+            (None, Some(_)) => {
+                let allowed = "a metric that the validation rows have";
+                return Err(Error::Parameter { name: "scoring", value: f64::NAN, allowed });
+            }
+            (None, None) => (train_loss.len(), Vec::new()),
+        };
         let ensemble = |(trees, base): (Vec<Tree>, &f64)| {
             let mut ensemble = TreeEnsemble::new(columns, *base, trees)?;
             if keep_best {
@@ -205,12 +267,14 @@ impl Course {
             }
             Ok(ensemble)
         };
-        let ensembles = self.trees.into_iter().zip(bases).map(ensemble).collect::<Result<Vec<_>, Error>>()?;
+        let ensembles = trees.into_iter().zip(bases).map(ensemble).collect::<Result<Vec<_>, Error>>()?;
         Ok(BoostingFit {
             ensembles,
-            train_loss: self.train_loss,
-            validation_loss: self.validation_loss,
+            train_loss,
+            validation_loss,
+            validation_margins,
             best_iteration,
+            histogram_additions,
         })
     }
 }
@@ -321,37 +385,59 @@ fn sample_columns(key: &Key, margin: usize, columns: usize, share: f64) -> Vec<u
     chosen
 }
 
-/// Chooses the rows of an iteration's trees: each with probability `share`.
-fn sample_rows(key: &Key, rows: usize, share: f64) -> Vec<u32> {
-    let key = key.derive(1);
-    let is_in = |row: &u32| key.uniform(u64::from(*row)) < share;
-    if rows < PARALLEL_ROWS {
-        (0..rows as u32).filter(is_in).collect()
-    } else {
-        (0..rows as u32).into_par_iter().filter(is_in).collect()
+/// The rows of an iteration's trees; of few rows also all others, which then find their leaf by going down the tree. Both
+/// in increasing order.
+struct Sample {
+    chosen: Vec<u32>,
+    others: Vec<u32>,
+}
+
+impl Sample {
+    /// Chooses each row with probability `share`, to the nearest of 2^-32.
+    fn draw(key: &Key, rows: usize, share: f64) -> Sample {
+        let key = key.derive(1);
+        let bound = (share * 4_294_967_296.0) as u64;
+        let is_in = |word: u32| u64::from(word) < bound;
+        // Four rows share a block of the generator.
+        let blocks = 0..rows.div_ceil(4) as u64;
+        if rows >= PARALLEL_ROWS {
+            let of_block = |block: u64| {
+                let words = (4 * block as u32..rows as u32).zip(key.words(block));
+                words.filter(|(_, word)| is_in(*word)).map(|(row, _)| row)
+            };
+            return Sample { chosen: blocks.into_par_iter().flat_map_iter(of_block).collect(), others: Vec::new() };
+        }
+        let mut sample = Sample { chosen: vec![0; rows], others: vec![0; rows] };
+        let (mut chosen, mut others) = (0, 0);
+        for (row, word) in blocks.flat_map(|block| key.words(block)).take(rows).enumerate() {
+            // Both lists are written and one counter moves: no branch to mispredict.
+            sample.chosen[chosen] = row as u32;
+            sample.others[others] = row as u32;
+            chosen += usize::from(is_in(word));
+            others += usize::from(!is_in(word));
+        }
+        sample.chosen.truncate(chosen);
+        sample.others.truncate(others);
+        sample
     }
 }
 
-/// Adds a tree that only the `sampled` rows, in increasing order, have grown.
-fn add_sampled(grower: &Grower<'_>, grown: &Grown, sampled: &[u32], matrix: &BinnedMatrix, margins: &mut [f64]) {
+/// Adds a tree that only the rows of `sample` have grown.
+fn add_sampled(grower: &Grower<'_>, grown: &Grown, sample: &Sample, matrix: &BinnedMatrix, margins: &mut [f64]) {
     if margins.len() >= PARALLEL_ROWS {
         return add_tree(grown, matrix, margins);
     }
     // Which leaf the sampled rows are in is known; only the others go down the tree.
-    let mut sampled = sampled.iter().copied().peekable();
-    for (row, margin) in margins.iter_mut().enumerate() {
-        if sampled.next_if_eq(&(row as u32)).is_none() {
-            *margin += grown.value(matrix, row);
-        }
-    }
+    grown.walk(matrix).add_to(&sample.others, margins);
     grower.add_to(grown, margins);
 }
 
 fn add_tree(grown: &Grown, matrix: &BinnedMatrix, margins: &mut [f64]) {
+    let walk = grown.walk(matrix);
     if margins.len() < PARALLEL_ROWS {
-        margins.iter_mut().enumerate().for_each(|(row, margin)| *margin += grown.value(matrix, row));
+        walk.add_to_all(0, margins);
     } else {
-        let rows = margins.par_iter_mut().with_min_len(PARALLEL_ROWS / 4).enumerate();
-        rows.for_each(|(row, margin)| *margin += grown.value(matrix, row));
+        let size = PARALLEL_ROWS / 4;
+        margins.par_chunks_mut(size).enumerate().for_each(|(chunk, margins)| walk.add_to_all(chunk * size, margins));
     }
 }

@@ -85,11 +85,11 @@ pub struct BoostingParameters {
     pub subsample: f64,
     /// The share of columns that each tree sees; above 0, at most 1.
     pub colsample_bytree: f64,
-    /// Whether to stop when the validation loss no longer falls; needs validation rows.
+    /// Whether to stop when the validation loss no longer falls, or the score no longer grows; needs validation rows.
     pub early_stopping: bool,
-    /// The iterations without a fall by more than `tol` after which to stop; at least 1.
+    /// The iterations without a change by more than `tol` after which to stop; at least 1.
     pub n_iter_no_change: usize,
-    /// The least fall of the validation loss that counts; at least 0.
+    /// The least change of the validation loss or score that counts; at least 0.
     pub tol: f64,
     /// The seed of `subsample` and `colsample_bytree`.
     pub seed: u64,

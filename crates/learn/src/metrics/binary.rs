@@ -2,7 +2,7 @@
 
 use trainyard_exact::sum;
 
-use super::ranking::Ranking;
+use super::ranking::{self, Ranking};
 use super::{Predictions, Task, check};
 use crate::Error;
 
@@ -57,7 +57,7 @@ pub fn f1(targets: &[f64], predictions: &[f64], threshold: f64) -> Result<f64, E
 /// As [`confusion`].
 pub fn roc_auc(targets: &[f64], predictions: &[f64]) -> Result<f64, Error> {
     check("roc_auc", Task::Binary, targets, predictions, Predictions::Finite)?;
-    Ok(Ranking::new(targets, predictions).roc_auc())
+    Ok(ranking::roc_auc(targets, predictions))
 }
 
 /// Computes Σ (Rₙ − Rₙ₋₁) Pₙ over distinct predictions; 0 when there are no positives.

@@ -192,6 +192,30 @@ impl Ranking {
     }
 }
 
+/// Gives the area under the ROC curve where nothing else is asked: numbers of each class, sorted by themselves, are several
+/// times faster than rows.
+pub(super) fn roc_auc(targets: &[f64], predictions: &[f64]) -> f64 {
+    let positives = targets.iter().filter(|target| **target > 0.5).count();
+    let mut classes = [Vec::with_capacity(targets.len() - positives), Vec::with_capacity(positives)];
+    for (prediction, target) in predictions.iter().zip(targets) {
+        classes[usize::from(*target > 0.5)].push(sortable(*prediction));
+    }
+    classes.iter_mut().for_each(|keys| keys.sort_unstable());
+    let [negatives, positives] = classes;
+    let mut area = Area::default();
+    let mut at = 0;
+    for level in positives.chunk_by(|first, second| first == second) {
+        let below = negatives[at..].iter().take_while(|key| **key < level[0]).count();
+        at += below;
+        area.rise(below as u64, 0);
+        let tied = negatives[at..].iter().take_while(|key| **key == level[0]).count();
+        at += tied;
+        area.rise(tied as u64, level.len() as u64);
+    }
+    area.rise((negatives.len() - at) as u64, 0);
+    area.value()
+}
+
 /// The share of pairs of a positive and a negative that are in order, ties one half (Mann and Whitney), in integers
 /// that hold up to 2^32 rows.
 #[derive(Debug, Default, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! What a boosted fit promises.
 
 use trainyard_learn::{
-    BinnedMatrix, Binning, BoostingFit, BoostingParameters, Error, Matrix, Objective, Validation, boost, metrics,
-    sigmoid,
+    BinnedMatrix, Binning, BoostingFit, BoostingParameters, Error, Matrix, Objective, Score, Validation, boost,
+    metrics, sigmoid,
 };
 
 use crate::data::Table;
@@ -182,7 +182,8 @@ fn early_stopping_keeps_the_best_trees() {
     let binning = Binning::fit(&train.matrix(), 255);
     let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
     let parameters = BoostingParameters { early_stopping: true, n_iter_no_change: 5, ..BoostingParameters::default() };
-    let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
+    let validation =
+        Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score: None });
     let objective = Objective::BinaryLogLoss;
     let fit =
         boost(&binned, &binning, &train.targets, None, &parameters, objective, validation, &|_| true).expect("a fit");
@@ -194,6 +195,50 @@ fn early_stopping_keeps_the_best_trees() {
         fit.ensemble().predict_margin(&held_out.matrix()).iter().map(|&margin| sigmoid(margin)).collect();
     let loss = metrics::log_loss(&held_out.targets, &probabilities).expect("a loss");
     assert!((loss - lowest).abs() < 1e-12, "{loss} {lowest}");
+}
+
+#[test]
+fn a_score_says_when_to_stop_in_place_of_the_loss() {
+    let table = Table::synthetic(900, 6, 3);
+    let (train, held_out) = (table.filter(|row| row % 3 > 0), table.filter(|row| row % 3 == 0));
+    let binning = Binning::fit(&train.matrix(), 255);
+    let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
+    let fit = |score: Option<&Score<'_>>, parameters: &BoostingParameters| {
+        let validation = Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score };
+        let objective = Objective::BinaryLogLoss;
+        boost(&binned, &binning, &train.targets, None, parameters, objective, Some(validation), &|_| true)
+    };
+    let stopping = BoostingParameters {
+        early_stopping: true,
+        n_iter_no_change: 8,
+        max_iter: 300,
+        subsample: 0.7,
+        ..BoostingParameters::default()
+    };
+    let heard = std::sync::Mutex::new(Vec::new());
+    let roc_auc = |margins: &[Vec<f64>]| {
+        let value = metrics::roc_auc(&held_out.targets, &margins[0]).expect("a value");
+        heard.lock().expect("no panic").push(value);
+        value
+    };
+    let scored = fit(Some(&roc_auc), &stopping).expect("a fit");
+    let heard = heard.into_inner().expect("no panic");
+    assert_eq!(heard.len(), scored.validation_loss.len());
+    assert!(heard.len() < 300);
+    let greatest = heard.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    assert_eq!(heard.iter().position(|value| *value == greatest), Some(scored.best_iteration - 1));
+    assert_eq!(scored.ensemble().trees().len(), scored.best_iteration);
+    assert_ne!(scored.best_iteration, fit(None, &stopping).expect("a fit").best_iteration);
+    // What it says of the held rows is what its trees say of them.
+    for fitted in [scored, fit(Some(&roc_auc_of(&held_out)), &few_trees()).expect("a fit")] {
+        assert_eq!(fitted.validation_margins, [fitted.ensemble().predict_margin(&held_out.matrix())]);
+    }
+    let error = fit(Some(&|_: &[Vec<f64>]| f64::NAN), &stopping).expect_err("nothing to go by");
+    assert!(matches!(error, Error::Parameter { name: "scoring", .. }), "{error}");
+}
+
+fn roc_auc_of(table: &Table) -> impl Fn(&[Vec<f64>]) -> f64 + Sync {
+    |margins| metrics::roc_auc(&table.targets, &margins[0]).expect("a value")
 }
 
 #[test]

@@ -26,7 +26,8 @@ fn boosting() {
     let run = |parameters: &BoostingParameters, objective| {
         let binning = Binning::fit(&table.matrix(), 255);
         let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
-        let validation = Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
+        let validation =
+            Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score: None });
         let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_| true)
             .expect("a fit");
         let text = serde_json::to_string(&fit.ensemble()).expect("JSON");
@@ -111,8 +112,12 @@ fn losses_where_one_thread_becomes_several() {
             same(&format!("{objective:?} of {rows} rows, weighted: {}", weights.is_some()), || {
                 let binning = Binning::fit(&train.matrix(), 32);
                 let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
-                let validation =
-                    Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None });
+                let validation = Some(Validation {
+                    matrix: &binned_held_out,
+                    targets: &held_out.targets,
+                    weights: None,
+                    score: None,
+                });
                 let parameters =
                     BoostingParameters { max_iter: 3, max_bins: 32, early_stopping: true, ..Default::default() };
                 let fit =

@@ -108,6 +108,21 @@ fn binary_metrics_are_scikit_learns() {
 }
 
 #[test]
+fn the_area_alone_is_that_of_all_metrics() {
+    let key = Key::new(5, "test");
+    for (rows, levels) in [(1, 1), (2, 1), (300, 1), (300, 7), (300, 1_000_000)] {
+        for share in [0.0, 0.3, 1.0] {
+            let targets: Vec<f64> = (0..rows).map(|row| f64::from(u8::from(key.uniform(2 * row) < share))).collect();
+            let prediction = |row: u64| (key.uniform(2 * row + 1) * f64::from(levels)).floor() / f64::from(levels);
+            let predictions: Vec<f64> = (0..rows).map(prediction).collect();
+            let alone = metrics::roc_auc(&targets, &predictions).expect("an area");
+            let all = metrics::binary(&targets, &predictions, 0.5).expect("all");
+            assert_eq!(alone.to_bits(), all["roc_auc"].to_bits(), "{rows} rows, {levels} levels, {share} positive");
+        }
+    }
+}
+
+#[test]
 fn regression_metrics_are_scikit_learns() {
     let Some(judge) = trainyard_judges::python("core") else { return };
     let key = Key::new(2, "learn/tests/metrics");

@@ -66,9 +66,6 @@ pub(super) fn check_model(project: &Project, model: &mut ModelSpec, errors: &mut
     let target = &project.data.target;
     decide(&mut model.metric, target);
     other_task(&model.metric, "metric".to_owned(), target, false, errors);
-    if let Some(metric) = model.tune.as_ref().and_then(|tune| tune.metric.as_ref()) {
-        other_task(metric, "tune.metric".to_owned(), target, false, errors);
-    }
     if let Some(task) = target.known_task() {
         errors.extend(model.misfits(task, &target.task_origin()));
     }

@@ -216,7 +216,7 @@ pub(super) fn line(table: &mut String, stage: &Stage, ours: &[Taken], peer: &[Ta
 }
 
 /// Makes a stage's data, or finds what was made before.
-fn data(places: &Places, name: &str, folder: &Path) -> Result<PathBuf, String> {
+pub(super) fn data(places: &Places, name: &str, folder: &Path) -> Result<PathBuf, String> {
     let starts = format!("{name}-");
     let made = || -> Option<PathBuf> {
         let mut files = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));

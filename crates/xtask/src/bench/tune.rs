@@ -83,8 +83,30 @@ pub(super) fn measured(places: &Places) -> Result<String, String> {
         return Ok(samplers);
     };
     let searches = searched(places, &peers)?;
+    let additions = additions(places)?;
     let example = example(places, &peers)?;
-    Ok(format!("{samplers}\n{searches}\n{example}"))
+    Ok(format!("{samplers}\n{searches}\n{additions}\n{example}"))
+}
+
+/// Counts what a search adds to histograms, beside that without which its trees could not be.
+fn additions(places: &Places) -> Result<String, String> {
+    let customers = super::learning::data(places, "customers", &places.kept("learning")?)?;
+    let machine = take(places.stages().arg("machine"))?;
+    let search = take(places.stages().arg("search").arg(&customers))?;
+    let of = |taken: &Taken, name: &str| taken.result[name].as_f64().unwrap_or(f64::NAN);
+    let [made, least] = ["made", "additions"].map(|name| of(&search, name));
+    let table = format!(
+        "| the search alone, XGBoost's space, 20 × 5 folds | trees | additions made, billions | the floor, billions | \
+         the machine's best for those made, s | the search, s |\n|---|---:|---:|---:|---:|---:|\n\
+         | customers of `learn.py` | {} | {:.2} | {:.2} | {:.2} | {:.2} |\n",
+        of(&search, "trees"),
+        made / 1e9,
+        least / 1e9,
+        made / of(&machine, "additions_per_second"),
+        of(&search, "seconds"),
+    );
+    say(table.lines().last().unwrap_or_default());
+    Ok(table)
 }
 
 fn sampled(places: &Places) -> Result<String, String> {

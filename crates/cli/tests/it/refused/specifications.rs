@@ -251,6 +251,16 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("quantile without its loss", |project| project.edit(MODEL, "n_estimators: 100", "quantile: 0.9"), &["run"]),
     (
+        "scoring without early stopping",
+        |project| project.edit(MODEL, "n_estimators: 100", "n_estimators: 100, scoring: roc_auc"),
+        &["check"],
+    ),
+    (
+        "scoring by a metric of another task",
+        |project| project.edit(MODEL, "n_estimators: 100", "early_stopping: true, scoring: rmse"),
+        &["check"],
+    ),
+    (
         "direction of medians",
         |project| project.edit(MODEL, "n_estimators: 100", "loss: absolute_error, monotonic_cst: {tenure: 1}"),
         &["run"],
