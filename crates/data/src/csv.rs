@@ -13,13 +13,16 @@ use crate::{Error, ReadOptions};
 mod chunks;
 mod column;
 mod explain;
+mod plain;
+mod rows;
 pub(crate) mod stream;
 mod text;
 mod values;
 mod write;
 
-use chunks::{Rows, Sizes, Taker, walk};
+use chunks::{Sizes, Taker, walk};
 pub(crate) use column::{Column, column};
+use rows::Rows;
 pub(crate) use text::{Open, without_mark};
 pub(crate) use values::{Decimal, date, timestamp};
 pub use write::to_csv;
@@ -111,7 +114,7 @@ struct Part {
 impl Taker for Table<'_> {
     type Part = Part;
 
-    fn part(&self, rows: Rows) -> Part {
+    fn part(&self, rows: Rows<'_>) -> Part {
         Part { columns: column::parts(&self.columns, &rows, self.options), rows: rows.len() }
     }
 

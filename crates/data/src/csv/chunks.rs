@@ -12,6 +12,8 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use rayon::prelude::*;
 
 use super::explain::{quotes, row_start};
+use super::plain;
+use super::rows::{Places, Rows};
 use super::text::{Open, line_ends, open_at};
 use super::{LONGEST_ROW, Stop, likely_delimiter, malformed};
 use crate::ReadOptions;
@@ -25,13 +27,6 @@ const MOST: usize = 16;
 /// How many headers long a chunk is at least, so that it has some rows of a wide table.
 const HEADERS: usize = 32;
 
-/// The bytes of text in a block of rows, and how many rows it has at least.
-const BLOCK: usize = 1 << 14;
-const LEAST: usize = 8;
-
-/// The bytes of a cell and what ends it, for which there is room before it is known how many cells a chunk has.
-const CELL: usize = 8;
-
 /// The bytes of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -40,55 +35,13 @@ pub(crate) struct Sizes {
     pub(super) most: usize,
 }
 
-/// Some rows below the header, cut into cells.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// The cells' texts, one after another.
-    text: String,
-    /// Where the first cell begins and each one ends.
-    ends: Vec<u32>,
-    rows: usize,
-    width: usize,
-}
-
-impl Rows {
-    pub(super) fn len(&self) -> usize {
-        self.rows
-    }
-
-    fn first_cell(&self) -> &str {
-        self.ends.get(1).and_then(|end| self.text.get(..*end as usize)).unwrap_or_default()
-    }
-
-    /// Gives rows that follow one another, as many at a time as stay in the nearest cache while their columns are read.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let rows = (BLOCK * self.rows / self.text.len().max(1)).max(LEAST);
-        (0..self.rows).step_by(rows).map(move |start| start..(start + rows).min(self.rows))
-    }
-
-    /// Gives the cells of a column in these rows, nothing for the missing ones.
-    pub(super) fn column<'a>(
-        &'a self,
-        rows: Range<usize>,
-        column: usize,
-        options: &'a ReadOptions,
-    ) -> impl Iterator<Item = Option<&'a str>> {
-        rows.map(move |row| {
-            let at = row * self.width + column;
-            let place = self.ends.get(at..at + 2)?;
-            let cell = self.text.get(place[0] as usize..place[1] as usize);
-            cell.filter(|cell| !options.is_missing(cell))
-        })
-    }
-}
-
 /// Takes the rows of a file.
 pub(super) trait Taker: Sync {
     /// What is made of the rows of a chunk without those before it.
     type Part: Send;
 
     /// Makes a part; it may come to nothing.
-    fn part(&self, rows: Rows) -> Self::Part;
+    fn part(&self, rows: Rows<'_>) -> Self::Part;
 
     /// Takes parts in the order of the file, each with the number of rows that stand before it.
     fn take(&mut self, parts: Vec<(Self::Part, usize)>) -> Result<(), Stop>;
@@ -339,22 +292,29 @@ impl Cutting<'_> {
 }
 
 /// What a chunk gave.
-struct Chunk<P> {
+pub(super) struct Chunk<P> {
     part: P,
-    /// Where its rows begin.
-    starts: Vec<u32>,
+    /// Where its rows begin, or line ends and comments before them.
+    pub(super) starts: Vec<u32>,
     /// Its bytes, and those up to the end of the last whole row.
     length: usize,
-    used: usize,
-    broken: Option<Broken>,
+    pub(super) used: usize,
+    pub(super) broken: Option<Broken>,
     /// Whether the last row may have a quote that nothing closes.
-    is_open: bool,
+    pub(super) is_open: bool,
     /// Its first cell, where that is to be looked at.
     first: Option<String>,
 }
 
+impl Chunk<()> {
+    pub(super) fn new(length: usize) -> Chunk<()> {
+        Chunk { part: (), starts: Vec::new(), length, used: 0, broken: None, is_open: false, first: None }
+    }
+}
+
 /// What is wrong with a chunk, behind its rows.
-enum Broken {
+#[derive(Debug, PartialEq)]
+pub(super) enum Broken {
     /// It is no UTF-8, or holds a zero.
     Text,
     /// A row of another number of cells begins here.
@@ -378,12 +338,9 @@ impl<T: Taker> Walk<'_, T> {
     fn chunk(&self, parser: &mut Reader, wave: &Wave, range: &Range<usize>) -> Chunk<T::Part> {
         let text = wave.text();
         let is_last = wave.at_end && range.end == text.len();
-        parser.reset();
-        // At the beginning of a row that is not the first, the mark of UTF-8 is like any other letter.
-        parser.read_record(b"\n", &mut [0], &mut [0]);
         let (rows, chunk) = parsed(parser, &text[range.clone()], self.width, is_last, self.options);
         let is_looked_at = self.rows == 0 && self.only.is_some() && rows.len() > 0;
-        let first = is_looked_at.then(|| rows.first_cell().to_owned());
+        let first = is_looked_at.then(|| rows.cell(0, 0).unwrap_or_default().to_owned());
         Chunk {
             part: self.taker.part(rows),
             starts: chunk.starts,
@@ -451,7 +408,7 @@ impl<T: Taker> Walk<'_, T> {
 }
 
 /// Builds a parser, which takes as long as parsing some rows; one that is cloned does not parse.
-fn parser(options: &ReadOptions) -> Reader {
+pub(super) fn parser(options: &ReadOptions) -> Reader {
     let quote = options.quote();
     ReaderBuilder::new()
         .delimiter(options.delimiter())
@@ -489,29 +446,48 @@ fn parsed_header(mut parser: Reader, text: &[u8], at_end: bool) -> Result<Option
     Ok(Some((names, read)))
 }
 
-/// Says whether bytes are UTF-8 without a zero.
-fn is_text(bytes: &[u8]) -> bool {
-    // What is below 1 or above 127, in a loop that the processor does many steps of at once.
-    let odd = bytes.iter().fold(0, |odd, byte| odd | byte.wrapping_sub(1) | byte);
-    odd < 128 || std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
+/// Gives the text that bytes are, if they are UTF-8 without a zero.
+fn text_of(bytes: &[u8]) -> Option<&str> {
+    // A loop that the processor does many steps of at once.
+    let has_zero = bytes.iter().fold(false, |found, byte| found | (*byte == 0));
+    std::str::from_utf8(bytes).ok().filter(|_| !has_zero)
 }
 
 /// Cuts a chunk into cells.
-fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, options: &ReadOptions) -> (Rows, Chunk<()>) {
-    let mut done =
-        Chunk { part: (), starts: Vec::new(), length: chunk.len(), used: 0, broken: None, is_open: false, first: None };
-    if !is_text(chunk) {
-        done.broken = Some(Broken::Text);
-        return (Rows::default(), done);
+fn parsed<'a>(
+    parser: &mut Reader,
+    chunk: &'a [u8],
+    width: usize,
+    is_last: bool,
+    options: &ReadOptions,
+) -> (Rows<'a>, Chunk<()>) {
+    match text_of(chunk) {
+        None => (Rows::default(), Chunk { broken: Some(Broken::Text), ..Chunk::new(chunk.len()) }),
+        Some(text) if plain::is_plain(text, is_last, options) => plain::parsed(text, width, options),
+        Some(text) => parsed_any(parser, text, width, is_last, options),
     }
+}
+
+/// Cuts any text into cells.
+pub(super) fn parsed_any<'a>(
+    parser: &mut Reader,
+    text: &str,
+    width: usize,
+    is_last: bool,
+    options: &ReadOptions,
+) -> (Rows<'a>, Chunk<()>) {
+    let chunk = text.as_bytes();
+    parser.reset();
+    // At the beginning of a row that is not the first, the mark of UTF-8 is like any other letter.
+    parser.read_record(b"\n", &mut [0], &mut [0]);
+    let mut done = Chunk::new(chunk.len());
     let mut cells = vec![0; chunk.len() + 1];
-    let mut ends: Vec<u32> = Vec::with_capacity(chunk.len() / CELL);
-    ends.push(0);
+    let mut places = Places::of(chunk.len(), width);
     let mut of_row = vec![0; width + 1];
     // What was read and written, and what of it was when the row began.
     let (mut read, mut written, mut ended) = (0, 0, 0);
     let begin = |read| if options.comment.is_some() { row_start(chunk, read, options) } else { read };
-    let (mut start, mut first, mut end) = (begin(0), 0, 0);
+    let (mut start, mut first, mut before, mut end) = (begin(0), 0, 0, 0);
     // A comment that no line end closes is a row to the parser.
     while options.comment.is_none() || start < chunk.len() {
         let (result, bytes, out, fields) =
@@ -529,9 +505,9 @@ fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, option
                 break;
             }
             ReadRecordResult::Record => {
-                ends.extend(of_row[..width].iter().map(|end| (first + end) as u32));
+                places.push(first, of_row[..width].iter().map(|end| first + end));
                 done.starts.push(start as u32);
-                (start, first, ended, end) = (begin(read), written, 0, read);
+                (start, before, first, ended, end) = (begin(read), first, written, 0, read);
             }
             ReadRecordResult::OutputEndsFull => of_row.resize(2 * of_row.len(), 0),
             ReadRecordResult::OutputFull => cells.resize(2 * cells.len(), 0),
@@ -542,14 +518,13 @@ fn parsed(parser: &mut Reader, chunk: &[u8], width: usize, is_last: bool, option
     // Nothing but line ends and comments behind the last row is no beginning of another.
     done.used = if written == first && ended == 0 { read.max(start) } else { start };
     if let Some(last) = done.starts.last() {
-        let from = ends.len().checked_sub(width + 1).map_or(0, |first| ends[first] as usize);
-        let spans_lines = cells[from..first].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+        let spans_lines = cells[before..first].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
         done.is_open = spans_lines && quotes(&chunk[*last as usize..end], options) % 2 == 1;
     }
     cells.truncate(first);
     // A part of what is UTF-8 is, too.
     let text = String::from_utf8(cells).unwrap_or_default();
-    (Rows { text, ends, rows: done.starts.len(), width }, done)
+    (Rows::joined(text, places), done)
 }
 
 #[cfg(test)]

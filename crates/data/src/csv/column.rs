@@ -10,7 +10,7 @@ use arrow_array::builder::{
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
-use super::chunks::Rows;
+use super::rows::Rows;
 use super::values::{Decimal, boolean, date, float, float_with_point, infer, integer, timestamp};
 use crate::ReadOptions;
 
@@ -211,7 +211,7 @@ impl Column {
 /// column's type: its row, and that type.
 pub(super) fn parts(
     columns: &[(usize, Column)],
-    rows: &Rows,
+    rows: &Rows<'_>,
     options: &ReadOptions,
 ) -> Vec<(Part, Option<(usize, ColumnType)>)> {
     let of_some = |columns: &[(usize, Column)]| {

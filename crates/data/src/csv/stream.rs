@@ -9,9 +9,10 @@ use csv::{ByteRecord, Position};
 use rayon::prelude::*;
 use trainyard_spec::ColumnType;
 
-use super::chunks::{Failure, Rows, Sizes, Taker, walk};
+use super::chunks::{Failure, Sizes, Taker, walk};
 use super::column::{Column, INFERRED_FROM, parts};
 use super::explain::{self, cell_line};
+use super::rows::Rows;
 use super::text::{Open, line_ends, open_at};
 use super::values::{Decimal, boolean, date, float, infer, integer, timestamp};
 use super::{BUFFER, LONGEST_ROW, Stop, TOGETHER, WrongCell, data_type, kept, kind_name, malformed, reader};
@@ -78,23 +79,24 @@ struct Guesses<'a> {
 }
 
 impl Taker for Guesses<'_> {
-    /// What a chunk says of each column; nothing where the first values are not all known. Then its cells are looked at
-    /// in their order.
-    type Part = (Rows, Vec<Option<Guess>>);
+    /// How many rows a chunk has, and what it says of each column; nothing where the first values are not all known. Then
+    /// the rows themselves are there, whose cells are looked at in their order.
+    type Part = (usize, Rows<'static>, Vec<Option<Guess>>);
 
-    fn part(&self, rows: Rows) -> Self::Part {
+    fn part(&self, rows: Rows<'_>) -> Self::Part {
         let of_column = |(at, guess): &(usize, Guess)| {
             let mut guess = guess.next()?;
             guess.take_all(&rows, *at, self.options, 0);
             Some(guess)
         };
-        let guesses = self.guesses.par_iter().map(of_column).collect();
-        (rows, guesses)
+        let guesses: Vec<_> = self.guesses.par_iter().map(of_column).collect();
+        let are_wanted = guesses.iter().any(Option::is_none);
+        (rows.len(), if are_wanted { rows.into_owned() } else { Rows::default() }, guesses)
     }
 
     fn take(&mut self, parts: Vec<(Self::Part, usize)>) -> Result<(), Stop> {
-        for ((rows, parts), before) in parts {
-            self.rows += rows.len();
+        for ((count, rows, parts), before) in parts {
+            self.rows += count;
             self.guesses.par_iter_mut().zip(parts).for_each(|((at, guess), part)| match part {
                 Some(part) => guess.join(part, before),
                 None => guess.take_all(&rows, *at, self.options, before),
@@ -139,7 +141,7 @@ struct Typed<'a> {
 impl Taker for Typed<'_> {
     type Part = Result<RecordBatch, Stop>;
 
-    fn part(&self, rows: Rows) -> Self::Part {
+    fn part(&self, rows: Rows<'_>) -> Self::Part {
         let parts = parts(&self.columns, &rows, self.options);
         let wrong = self.columns.iter().zip(&parts).filter_map(|((at, _), (_, wrong))| {
             let (row, kind) = (*wrong)?;
@@ -219,7 +221,7 @@ impl Guess {
         self.first_stray = self.first_stray.take().or(first);
     }
 
-    fn take_all(&mut self, rows: &Rows, column: usize, options: &ReadOptions, before: usize) {
+    fn take_all(&mut self, rows: &Rows<'_>, column: usize, options: &ReadOptions, before: usize) {
         if self.declared || self.first == Some(ColumnType::Text) {
             self.some = self.some || rows.column(0..rows.len(), column, options).any(|cell| cell.is_some());
             return;
