@@ -1,8 +1,11 @@
 //! Databases as streams: the rows, types and refusals of the table in memory, in batches.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use rusqlite::Connection;
@@ -143,6 +146,44 @@ fn a_stream_refuses_what_a_table_refuses() {
     }
     let file = told(streamed(folder.path(), "  source: late.csv\n  target: id"));
     assert_eq!(file.0, "source/no-database");
+}
+
+#[test]
+fn a_query_that_gives_other_rows_each_time_is_one_reading_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    late(&Connection::open(folder.path().join("late.db")).unwrap());
+    let section = |columns: &str| {
+        let query = format!("SELECT id, {columns} FROM late WHERE id <= 600");
+        format!("  source: {{url: 'sqlite:///late.db', query: '{query}'}}\n  target: id")
+    };
+    // The types are found in one reading and the values in another: here of the same type.
+    let drawn = streamed(folder.path(), &section("random() AS draw, abs(random() % 2) AS coin")).unwrap().table();
+    let column = |at: usize| drawn.column(at).as_primitive::<Int64Type>().values().iter().collect::<BTreeSet<_>>();
+    assert_eq!((drawn.num_rows(), column(1).len(), column(2)), (600, 600, BTreeSet::from([&0, &1])));
+    // Here each reading draws once whether its values are whole: what the first one says may not hold in the second.
+    let section = section("CASE (SELECT random() & 1) WHEN 0 THEN 1 ELSE 0.5 END AS value");
+    let (mut given, mut refused) = (0, 0);
+    // That it is only ever one of both has a chance of 0.75^100.
+    for _ in 0..100 {
+        match streamed(folder.path(), &section) {
+            Ok(found) => {
+                assert_eq!(found.table().num_rows(), 600);
+                given += 1;
+            }
+            Err(error) => {
+                let said = said(&error);
+                assert!(
+                    said.contains("its rows are others each time it is asked") && said.contains("random()"),
+                    "{said}"
+                );
+                refused += 1;
+            }
+        }
+        if given > 0 && refused > 0 {
+            return;
+        }
+    }
+    panic!("{given} given, {refused} refused");
 }
 
 #[test]
