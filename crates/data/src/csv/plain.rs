@@ -38,7 +38,7 @@ pub(super) fn is_plain(text: &str, is_last: bool, options: &ReadOptions) -> bool
         let within = pairs.fold(false, |found, (byte, next)| found | (*byte == b'\r') & (*next != b'\n'));
         within || bytes.last() == Some(&b'\r')
     };
-    !is_marked && !(has_return && is_lone())
+    !(is_marked || has_return && is_lone())
 }
 
 /// Cuts a plain text into cells.
