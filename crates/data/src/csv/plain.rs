@@ -11,7 +11,7 @@ use super::explain::row_start;
 use super::rows::{Places, Rows};
 use crate::ReadOptions;
 
-/// Bytes that the reader copies at a time: few enough to stay in the nearest cache.
+/// Bytes that are looked at, or copied by the reader, at a time: few enough to stay in the nearest cache.
 const BUFFER: usize = 1 << 13;
 
 /// What stands around quoted cells where there are none: no text holds it.
@@ -28,17 +28,25 @@ pub(super) fn is_plain(text: &str, is_last: bool, options: &ReadOptions) -> bool
     }
     let quote = options.quote().unwrap_or(NO_QUOTE);
     let comment = options.comment.unwrap_or(NO_QUOTE);
-    // A loop that the processor does many steps of at once.
-    let (is_marked, has_return) = bytes.iter().fold((false, false), |(is_marked, has_return), byte| {
-        (is_marked | (*byte == quote) | (*byte == comment), has_return | (*byte == b'\r'))
-    });
+    let mut has_return = false;
+    // A file that quotes some cells shows it early.
+    for some in bytes.chunks(BUFFER) {
+        // A loop that the processor does many steps of at once.
+        let (is_marked, returns) = some.iter().fold((false, false), |(is_marked, returns), byte| {
+            (is_marked | (*byte == quote) | (*byte == comment), returns | (*byte == b'\r'))
+        });
+        if is_marked {
+            return false;
+        }
+        has_return |= returns;
+    }
     // Without a line end behind it, `\r` ends a row to the one parser and not to the other.
     let is_lone = || {
         let pairs = bytes.iter().zip(&bytes[1..]);
         let within = pairs.fold(false, |found, (byte, next)| found | (*byte == b'\r') & (*next != b'\n'));
         within || bytes.last() == Some(&b'\r')
     };
-    !(is_marked || has_return && is_lone())
+    !(has_return && is_lone())
 }
 
 /// Cuts a plain text into cells.
