@@ -79,8 +79,8 @@ struct Guesses<'a> {
 }
 
 impl Taker for Guesses<'_> {
-    /// How many rows a chunk has, and what it says of each column; nothing where the first values are not all known. Then
-    /// the rows themselves are there, whose cells are looked at in their order.
+    /// How many rows a chunk has, its rows, and what it says of each column: nothing where the first values are not all
+    /// known. Only then the rows are there, whose cells are looked at in their order.
     type Part = (usize, Rows<'static>, Vec<Option<Guess>>);
 
     fn part(&self, rows: Rows<'_>) -> Self::Part {
