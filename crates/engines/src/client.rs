@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{Matrix, TreeEnsemble};
 
-use crate::protocol::{Ask, Frame, Header, read_frame, write_json, write_numbers};
+use crate::protocol::{Ask, Frame, Header, Order, read_frame, write_json, write_numbers};
 use crate::{Engine, Error, Library, Places, lightgbm, xgboost};
 
 /// The most bytes of a child's stderr that are told, and the most lines.
@@ -49,7 +49,7 @@ pub struct FitRequest<'a> {
     pub engine: Engine,
     /// Parameters by the library's own names, but for objective, seed and threads.
     pub parameters: &'a [(String, String)],
-    /// The number of trees of each margin; with `early_stopping` the most.
+    /// The number of trees of each margin; the most where rows that are held out say when to stop.
     pub iterations: usize,
     /// What is predicted; classes are numbered from 0.
     pub task: Task,
@@ -59,8 +59,8 @@ pub struct FitRequest<'a> {
     pub threads: u32,
     /// The rows of the fit.
     pub rows: FitRows<'a>,
-    /// What ends the fit before all iterations; then the trees up to the lowest loss are the model.
-    pub early_stopping: Option<EarlyStopping<'a>>,
+    /// Rows that only watch.
+    pub held: Option<Held<'a>>,
     /// The processes that other fits of the same rows have left.
     pub kept: Option<&'a Kept>,
 }
@@ -76,17 +76,20 @@ pub struct FitRows<'a> {
     pub weights: Option<&'a [f64]>,
 }
 
-/// Rows whose loss says when to stop; nothing else of them reaches the fit.
+/// Rows that are held out: they may say when to stop, and be predicted on the way. Nothing else of them reaches the fit.
 #[derive(Debug, Clone, Copy)]
-pub struct EarlyStopping<'a> {
-    /// The rows: one or more, with the columns of those of the fit.
-    pub held: FitRows<'a>,
-    /// The iterations without a fall of the loss after which to stop, from 1.
-    pub patience: usize,
+pub struct Held<'a> {
+    /// The rows: one or more, with the columns of those of the fit. Without `patience` their weights count for nothing.
+    pub rows: FitRows<'a>,
+    /// The iterations without a fall of their loss after which to stop, from 1; then the trees up to the lowest loss are
+    /// the model.
+    pub patience: Option<usize>,
+    /// The iterations after which the listener hears what is predicted of them, from 1.
+    pub told: &'a [usize],
 }
 
 /// What a listener hears of a fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// So many iterations are done.
     Done {
@@ -94,6 +97,14 @@ pub enum Heard {
         iterations: usize,
         /// The most there may be.
         of: usize,
+    },
+    /// What the trees of so many iterations predict of the rows that are held out, where that was asked for. A fit that
+    /// is stopped here leaves its process to the next one.
+    Predicted {
+        /// The iterations.
+        iterations: usize,
+        /// The margins, row after row.
+        margins: Vec<f64>,
     },
     /// The library is at work, and has said nothing for a while.
     Waiting,
@@ -196,11 +207,11 @@ impl Engines {
                 Ok(match frame {
                     Some(Frame::Ready(told)) => {
                         version = known_version(library, &told)?;
-                        Some(())
+                        Then::End(())
                     }
                     Some(Frame::Refused(words)) => return Err(Error::NotLoaded { engine, words }),
                     None if !goes_on() => return Err(Error::Stopped),
-                    _ => None,
+                    _ => Then::Listen,
                 })
             },
         );
@@ -217,7 +228,7 @@ impl Engines {
     pub fn fit(&self, request: &FitRequest<'_>, progress: &dyn Fn(Heard) -> bool) -> Result<Fit, Error> {
         let engine = request.engine;
         let library = self.library(engine)?;
-        let held_rows = request.early_stopping.map_or(0, |stopping| stopping.held.targets.len());
+        let held_rows = request.held.map_or(0, |held| held.rows.targets.len());
         let kept = request.kept.and_then(|kept| kept.take(engine, held_rows));
         let is_fresh = kept.is_none();
         let mut session = match kept {
@@ -228,6 +239,7 @@ impl Engines {
         if let Some(kept) = request.kept {
             kept.keep(session);
         }
+        let native = native.ok_or(Error::Stopped)?;
         let (matrix, outputs) = (request.rows.matrix, request.task.outputs());
         let ensembles = match engine {
             Engine::LightGbm => lightgbm::read(&native, matrix.columns().len(), outputs),
@@ -292,11 +304,18 @@ impl Drop for Running {
     }
 }
 
+/// What follows from what a child said.
+enum Then<T> {
+    Listen,
+    Say(Order),
+    End(T),
+}
+
 /// A child with the pipes to it.
 #[derive(Debug)]
 struct Session {
     engine: Engine,
-    /// The rows that say when to stop and that the process holds.
+    /// The rows beside those of the fits that the process holds.
     held_rows: usize,
     // Before the pipes: the child does not see their end.
     child: Running,
@@ -326,19 +345,19 @@ impl Session {
         Ok(Session { engine, held_rows: 0, child, stdin: BufWriter::new(stdin), frames, words: Some(words) })
     }
 
-    /// Asks for a fit and listens until the model is there.
+    /// Asks for a fit and listens until the model is there; none where the listener stopped it and the child goes on.
     fn fit(
         &mut self,
         library: &Library,
         request: &FitRequest<'_>,
         is_fresh: bool,
         progress: &dyn Fn(Heard) -> bool,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Option<Vec<u8>>, Error> {
         let engine = self.engine;
-        let (rows, stopping) = (request.rows, request.early_stopping);
-        let held = stopping.map(|stopping| stopping.held);
-        let header =
-            header(library, rows.matrix.columns().len(), rows.matrix.rows(), held.map_or(0, |held| held.matrix.rows()));
+        let rows = request.rows;
+        let held = request.held.map(|held| held.rows);
+        let held_rows = held.map_or(0, |held| held.matrix.rows());
+        let header = header(library, rows.matrix.columns().len(), rows.matrix.rows(), held_rows);
         let mut parameters = request.parameters.to_vec();
         for given in engine.given(request.task, request.seed, request.threads) {
             // The device is the spec's, where it names one.
@@ -349,7 +368,8 @@ impl Session {
         let ask = Ask {
             parameters,
             iterations: request.iterations,
-            patience: stopping.map(|stopping| stopping.patience),
+            patience: request.held.and_then(|held| held.patience),
+            told: request.held.map_or_else(Vec::new, |held| held.told.to_vec()),
             has_weights: rows.weights.is_some(),
             has_held_weights: held.is_some_and(|held| held.weights.is_some()),
         };
@@ -363,7 +383,7 @@ impl Session {
                     write_numbers(out, rows.targets)?;
                 }
             }
-            write_json(out, &ask)?;
+            write_json(out, &Order::Fit(ask))?;
             write_numbers(out, rows.weights.unwrap_or_default())?;
             write_numbers(out, held.and_then(|held| held.weights).unwrap_or_default())
         };
@@ -371,18 +391,28 @@ impl Session {
         let fitted = self.converse(tell, |frame| match frame {
             Some(Frame::Ready(told)) => {
                 is_loaded = true;
-                known_version(library, &told).map(|_| None)
+                known_version(library, &told).map(|_| Then::Listen)
             }
             Some(Frame::Done(done)) => {
                 let done = Heard::Done { iterations: done as usize, of: request.iterations };
-                if progress(done) { Ok(None) } else { Err(Error::Stopped) }
+                if progress(done) { Ok(Then::Listen) } else { Err(Error::Stopped) }
             }
-            Some(Frame::Model(model)) => Ok(Some(model)),
+            Some(Frame::Predicted { iterations, margins }) => {
+                let (rows, outputs) = (held_rows, request.task.outputs());
+                if margins.len() != rows * outputs {
+                    let what = format!("it has {} predictions of {rows} rows, each with {outputs}", margins.len());
+                    return Err(Error::Garbled { engine, what });
+                }
+                let goes_on = progress(Heard::Predicted { iterations: iterations as usize, margins });
+                Ok(Then::Say(if goes_on { Order::GoOn } else { Order::Stop }))
+            }
+            Some(Frame::Stopped) => Ok(Then::End(None)),
+            Some(Frame::Model(model)) => Ok(Then::End(Some(model))),
             Some(Frame::Refused(words)) if is_loaded => Err(Error::Refused { engine, words }),
             Some(Frame::Refused(words)) => Err(Error::NotLoaded { engine, words }),
             None => {
                 if progress(Heard::Waiting) {
-                    Ok(None)
+                    Ok(Then::Listen)
                 } else {
                     Err(Error::Stopped)
                 }
@@ -392,18 +422,28 @@ impl Session {
     }
 
     /// Says something to the child and listens until `hear` has what it wants; it hears every frame, and of none that
-    /// nothing was said for a while. The child is killed where it does not get what it wants.
+    /// nothing was said for a while, and may answer. The child is killed where it does not get what it wants.
     fn converse<T>(
         &mut self,
         tell: impl FnOnce(&mut BufWriter<ChildStdin>) -> io::Result<()> + Send,
-        mut hear: impl FnMut(Option<Frame>) -> Result<Option<T>, Error>,
+        mut hear: impl FnMut(Option<Frame>) -> Result<Then<T>, Error>,
     ) -> Result<T, Error> {
         let engine = self.engine;
         let start = |error: io::Error| Error::Start { engine, what: error.to_string() };
         let Session { child, stdin, frames, words, .. } = self;
         thread::scope(|scope| {
+            let (answer, answers) = channel();
+            let all = move || -> io::Result<()> {
+                tell(stdin)?;
+                stdin.flush()?;
+                for order in answers {
+                    write_json(stdin, &order)?;
+                    stdin.flush()?;
+                }
+                Ok(())
+            };
             // One who does not listen has ended, which is heard of below.
-            let telling = move || drop(tell(stdin).and_then(|()| stdin.flush()));
+            let telling = move || drop(all());
             let told = thread::Builder::new().spawn_scoped(scope, telling);
             let heard = match told {
                 Err(error) => Err(start(error)),
@@ -420,8 +460,10 @@ impl Session {
                         }
                     };
                     match hear(frame) {
-                        Ok(None) => {}
-                        Ok(Some(wanted)) => break Ok(wanted),
+                        Ok(Then::Listen) => {}
+                        // Where nobody takes it the child has ended, too.
+                        Ok(Then::Say(order)) => drop(answer.send(order)),
+                        Ok(Then::End(wanted)) => break Ok(wanted),
                         Err(error) => break Err(error),
                     }
                 },

@@ -20,7 +20,7 @@ mod worker;
 mod xgboost;
 
 pub use add::{Pip, add, pip};
-pub use client::{EarlyStopping, Engines, Fit, FitRequest, FitRows, Heard, Kept, Worker};
+pub use client::{Engines, Fit, FitRequest, FitRows, Heard, Held, Kept, Worker};
 pub use error::Error;
 pub use find::{Library, Places};
 pub use worker::work;

@@ -1,9 +1,10 @@
 //! What parent and child say to each other over the child's stdin and stdout.
 //!
 //! The parent sends a [`Header`] as JSON behind its length, then the cells of the training rows column after column, their
-//! targets, and the same of the rows that are held out, all as little-endian doubles. Fits of these rows follow: an [`Ask`]
-//! as JSON behind its length, then the weights that it has. The parent keeps the pipe open, so that its end tells the child
-//! that the parent is gone. The child answers with frames: a byte that says what it is, a length, and so many bytes.
+//! targets, and the same of the rows that are held out, all as little-endian doubles. Fits of these rows follow: an
+//! [`Order`] as JSON behind its length, then the weights that its [`Ask`] has. The parent keeps the pipe open, so that its
+//! end tells the child that the parent is gone. The child answers with frames: a byte that says what it is, a length, and
+//! so many bytes. Behind [`Frame::Predicted`] it waits for the order to go on or to stop.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -29,8 +30,19 @@ pub(crate) struct Header {
     pub(crate) digest: Digest,
     pub(crate) columns: usize,
     pub(crate) rows: usize,
-    /// The rows that may say when a fit stops; 0 where there are none.
+    /// The rows that may say when a fit stops, or be predicted on the way; 0 where there are none.
     pub(crate) held_rows: usize,
+}
+
+/// What the parent says once the rows are there.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Fit.
+    Fit(Ask),
+    /// What was predicted is good enough to go on.
+    GoOn,
+    /// It is not: end the fit without a model.
+    Stop,
 }
 
 /// One fit.
@@ -41,6 +53,8 @@ pub(crate) struct Ask {
     pub(crate) iterations: usize,
     /// The iterations without a fall of the loss on the held rows after which the fit stops.
     pub(crate) patience: Option<usize>,
+    /// The iterations after which the margins of the held rows are asked for.
+    pub(crate) told: Vec<usize>,
     pub(crate) has_weights: bool,
     pub(crate) has_held_weights: bool,
 }
@@ -67,6 +81,10 @@ pub(crate) enum Frame {
     Ready(String),
     /// So many iterations are done.
     Done(u64),
+    /// The margins of the held rows after so many iterations, row after row.
+    Predicted { iterations: u64, margins: Vec<f64> },
+    /// The fit has ended without a model, as it was told to.
+    Stopped,
     /// The model, in the library's own format.
     Model(Vec<u8>),
     /// The library refused, in its own words.
@@ -75,17 +93,19 @@ pub(crate) enum Frame {
 
 const READY: u8 = b'v';
 const DONE: u8 = b'd';
+const PREDICTED: u8 = b'p';
+const STOPPED: u8 = b's';
 const MODEL: u8 = b'm';
 const REFUSED: u8 = b'r';
 
-/// Writes a header or an ask.
+/// Writes a header or an order.
 pub(crate) fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_vec(value)?;
     out.write_all(&(json.len() as u64).to_le_bytes())?;
     out.write_all(&json)
 }
 
-/// Reads a header or an ask.
+/// Reads a header or an order.
 pub(crate) fn read_json<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     let length = read_length(from)?;
     Ok(serde_json::from_slice(&exactly(from, length, LONGEST_TEXT)?)?)
@@ -134,11 +154,18 @@ fn read_numbers<T>(from: &mut impl Read, count: usize, number: impl Fn(f64) -> T
 
 pub(crate) fn write_frame(out: &mut impl Write, frame: &Frame) -> io::Result<()> {
     let done;
+    let predicted: Vec<u8>;
     let (kind, bytes): (u8, &[u8]) = match frame {
         Frame::Done(iterations) => {
             done = iterations.to_le_bytes();
             (DONE, &done)
         }
+        Frame::Predicted { iterations, margins } => {
+            let numbers = margins.iter().flat_map(|margin| margin.to_le_bytes());
+            predicted = iterations.to_le_bytes().into_iter().chain(numbers).collect();
+            (PREDICTED, &predicted)
+        }
+        Frame::Stopped => (STOPPED, &[]),
         Frame::Ready(version) => (READY, version.as_bytes()),
         Frame::Model(bytes) => (MODEL, bytes),
         Frame::Refused(words) => (REFUSED, words.as_bytes()),
@@ -167,6 +194,18 @@ pub(crate) fn read_frame(from: &mut impl Read) -> io::Result<Option<Frame>> {
             let bytes: [u8; 8] = bytes.try_into().map_err(|_| ErrorKind::InvalidData)?;
             Ok(Some(Frame::Done(u64::from_le_bytes(bytes))))
         }
+        PREDICTED => {
+            let bytes = exactly(from, length, u64::MAX)?;
+            let (words, rest) = bytes.as_chunks::<8>();
+            match words {
+                [iterations, margins @ ..] if rest.is_empty() => Ok(Some(Frame::Predicted {
+                    iterations: u64::from_le_bytes(*iterations),
+                    margins: margins.iter().map(|margin| f64::from_le_bytes(*margin)).collect(),
+                })),
+                _ => Err(ErrorKind::InvalidData.into()),
+            }
+        }
+        STOPPED if length == 0 => Ok(Some(Frame::Stopped)),
         MODEL => Ok(Some(Frame::Model(exactly(from, length, u64::MAX)?))),
         READY => Ok(Some(Frame::Ready(words(from, length)?))),
         REFUSED => Ok(Some(Frame::Refused(words(from, length)?))),
@@ -200,8 +239,15 @@ mod tests {
 
     #[test]
     fn frames_come_back_and_what_is_none_is_refused() {
-        let frames =
-            [Frame::Ready("3.2.0".into()), Frame::Done(7), Frame::Model(vec![1, 2, 3]), Frame::Refused("no".into())];
+        let frames = [
+            Frame::Ready("3.2.0".into()),
+            Frame::Done(7),
+            Frame::Predicted { iterations: 10, margins: vec![0.25, f64::NEG_INFINITY] },
+            Frame::Predicted { iterations: 20, margins: Vec::new() },
+            Frame::Stopped,
+            Frame::Model(vec![1, 2, 3]),
+            Frame::Refused("no".into()),
+        ];
         let mut bytes = Vec::new();
         frames.iter().for_each(|frame| write_frame(&mut bytes, frame).unwrap());
         let mut from = bytes.as_slice();
@@ -210,6 +256,8 @@ mod tests {
         }
         assert_eq!(read_frame(&mut from).unwrap(), None);
         assert!(read_frame(&mut &bytes[..5]).is_err(), "cut");
+        assert!(read_frame(&mut b"p\x09\0\0\0\0\0\0\0ninebytes".as_slice()).is_err(), "no doubles");
+        assert!(read_frame(&mut b"p\0\0\0\0\0\0\0\0".as_slice()).is_err(), "of no iteration");
         assert!(read_frame(&mut b"[Info] hello from the library".as_slice()).is_err(), "not ours");
     }
 }

@@ -8,7 +8,7 @@ use std::thread;
 use trainyard_files::Digest;
 
 use crate::native::Loaded;
-use crate::protocol::{Ask, Frame, Header, Weights, read_json, read_rows, read_weights, write_frame};
+use crate::protocol::{Ask, Frame, Header, Order, Weights, read_json, read_rows, read_weights, write_frame};
 
 /// Serves the parent: reads rows and the fits of them from stdin, answers on stdout, and gives the exit code.
 ///
@@ -37,17 +37,19 @@ fn serve() -> io::Result<()> {
     let train = read_rows(&mut from, header.rows, header.columns)?;
     let held = read_rows(&mut from, header.held_rows, header.columns)?;
     let (asked, asks) = channel();
-    thread::Builder::new().spawn(move || listen(from, &header, &asked))?;
+    let (answered, answers) = channel();
+    thread::Builder::new().spawn(move || listen(from, &header, &asked, &answered))?;
     for (ask, weights) in asks {
         let mut said = Ok(());
-        let fitted = loaded.fit(&train, &held, &ask, weights, &mut |done| {
-            if said.is_ok() {
-                said = write_frame(&mut out, &Frame::Done(done as u64));
-            }
+        let fitted = loaded.fit(&train, &held, &ask, weights, &mut |frame| {
+            said = write_frame(&mut out, &frame);
+            let is_question = matches!(frame, Frame::Predicted { .. });
+            said.is_ok() && (!is_question || answers.recv().unwrap_or(false))
         });
         said?;
         let last = match fitted {
-            Ok(model) => Frame::Model(model),
+            Ok(Some(model)) => Frame::Model(model),
+            Ok(None) => Frame::Stopped,
             Err(words) => Frame::Refused(words),
         };
         write_frame(&mut out, &last)?;
@@ -55,15 +57,19 @@ fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// Passes on what is asked for until the pipe ends, which is the end of the parent, whatever the library is doing.
-fn listen(mut from: impl Read, header: &Header, asked: &Sender<(Ask, Weights)>) {
-    let mut next = || -> io::Result<(Ask, Weights)> {
-        let ask: Ask = read_json(&mut from)?;
-        let weights = read_weights(&mut from, header, &ask)?;
-        Ok((ask, weights))
-    };
-    while let Ok(ask) = next() {
-        if asked.send(ask).is_err() {
+/// Passes on what is asked for, and whether fits go on, until the pipe ends, which is the end of the parent, whatever the
+/// library is doing.
+fn listen(mut from: impl Read, header: &Header, asked: &Sender<(Ask, Weights)>, answered: &Sender<bool>) {
+    while let Ok(order) = read_json(&mut from) {
+        let is_heard = match order {
+            Order::Fit(ask) => match read_weights(&mut from, header, &ask) {
+                Ok(weights) => asked.send((ask, weights)).is_ok(),
+                Err(_) => false,
+            },
+            Order::GoOn => answered.send(true).is_ok(),
+            Order::Stop => answered.send(false).is_ok(),
+        };
+        if !is_heard {
             break;
         }
     }

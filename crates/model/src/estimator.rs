@@ -48,6 +48,15 @@ impl Link {
         predictions
     }
 
+    /// Gives the predictions of rows whose margins lie row after row, `outputs` each.
+    pub(crate) fn of_table(self, mut margins: Vec<f64>, outputs: usize) -> Vec<f64> {
+        if self != Link::Identity {
+            let rows = margins.par_chunks_mut(outputs.max(1));
+            rows.with_min_len(4096).for_each(|row| self.apply(row));
+        }
+        margins
+    }
+
     /// Replaces the margins of a row.
     fn apply(self, margins: &mut [f64]) {
         match self {
@@ -138,13 +147,8 @@ impl Estimator {
     }
 
     /// Links the margins of rows.
-    fn linked(&self, mut margins: Vec<f64>) -> Vec<f64> {
-        let link = self.link();
-        if link != Link::Identity {
-            let rows = margins.par_chunks_mut(self.outputs().max(1));
-            rows.with_min_len(4096).for_each(|row| link.apply(row));
-        }
-        margins
+    fn linked(&self, margins: Vec<f64>) -> Vec<f64> {
+        self.link().of_table(margins, self.outputs())
     }
 
     /// Gives the margins of every row, row after row.

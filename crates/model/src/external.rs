@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use trainyard_engines::{EarlyStopping, Engine, FitRequest, FitRows, Heard};
+use trainyard_engines::{Engine, FitRequest, FitRows, Heard, Held};
 use trainyard_learn::Monotonic as Way;
 use trainyard_spec::{LightgbmSpec, Located, Monotonic, XgboostSpec};
 
 use crate::class_weight::RowWeights;
 use crate::estimator::Link;
 use crate::fit::{Fitted, Job};
+use crate::fold_scorer::is_told;
 use crate::prepared::Prepared;
 use crate::progress::Progress;
 use crate::{Error, Estimator};
@@ -61,7 +62,8 @@ pub struct Native {
 
 impl Job<'_> {
     /// Fits on the training part of `rows`. Where the fit stops early, the held part says when, and the trees up to its
-    /// lowest loss are the model; with the number of trees that folds have found nothing stops.
+    /// lowest loss are the model; with the number of trees that folds have found nothing stops. The watch hears of the
+    /// iterations that are told, and of no others: predictions come from another process.
     pub(crate) fn external(&self, external: External<'_>, rows: &Prepared<'_>) -> Result<Fitted, Error> {
         let engine = external.engine;
         // Texts are written without the quotes of JSON.
@@ -83,25 +85,36 @@ impl Job<'_> {
         let train_weights = weights.of(rows.train.targets, rows.train.weights);
         let held_weights = stops.and_then(|(_, held)| weights.of(held.targets, held.weights));
         let (train, held) = (rows.train.matrix(), rows.held.as_ref().map(|held| held.matrix()));
-        let early_stopping = stops.zip(held.as_ref()).map(|((patience, held), matrix)| EarlyStopping {
-            held: FitRows { matrix, targets: held.targets, weights: held_weights.as_deref() },
+        let iterations = self.trees.filter(|_| external.patience.is_some()).unwrap_or(external.iterations);
+        let told: Vec<usize> = match self.watch {
+            Some(_) => (1..=iterations).filter(|iterations| is_told(*iterations)).collect(),
+            None => Vec::new(),
+        };
+        let patience = stops.map(|(patience, _)| patience);
+        let held = rows.held.as_ref().zip(held.as_ref()).map(|(held, matrix)| Held {
+            rows: FitRows { matrix, targets: held.targets, weights: held_weights.as_deref() },
             patience,
+            told: &told,
         });
+        let link = Link::of_margins(self.task);
         let report = |heard: Heard| match heard {
             Heard::Done { iterations: done, of } => {
                 (self.progress)(&Progress::Iteration { candidate: self.name, part: self.part, done, of, loss: None })
             }
+            Heard::Predicted { iterations, margins } => self
+                .watch
+                .is_none_or(|watch| watch(iterations, &|| link.of_table(margins.clone(), self.task.outputs()))),
             Heard::Waiting => (self.progress)(&Progress::Waiting),
         };
         let request = FitRequest {
             engine,
             parameters: &parameters,
-            iterations: self.trees.filter(|_| external.patience.is_some()).unwrap_or(external.iterations),
+            iterations,
             task: self.task,
             seed: self.seed,
             threads: self.engine_threads,
             rows: FitRows { matrix: &train, targets: rows.train.targets, weights: train_weights.as_deref() },
-            early_stopping,
+            held: held.filter(|held| held.patience.is_some() || self.watch.is_some()),
             kept: Some(&rows.kept),
         };
         let fit = self.engines.fit(&request, &report).map_err(|error| match error {
@@ -109,7 +122,7 @@ impl Job<'_> {
             error => Error::Engine { candidate: self.name.to_owned(), part: self.part.to_string(), error },
         })?;
         let fitted = Fitted {
-            estimator: Estimator::Boosting { ensembles: fit.ensembles, link: Link::of_margins(self.task) },
+            estimator: Estimator::Boosting { ensembles: fit.ensembles, link },
             train_loss: Vec::new(),
             held_loss: Vec::new(),
             held: None,

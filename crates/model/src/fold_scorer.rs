@@ -96,7 +96,7 @@ pub fn with_folds<T>(
 }
 
 /// The iterations after which boosted trees say how good they are: 5, 10, 20, 40 …
-fn is_told(iterations: usize) -> bool {
+pub(crate) fn is_told(iterations: usize) -> bool {
     iterations.is_multiple_of(5) && (iterations / 5).is_power_of_two()
 }
 
@@ -144,9 +144,9 @@ impl<'a> FoldScorer<'a> {
     /// Fits an estimator outside one fold, on other features than the request's where some are given, and gives the
     /// metric on the fold's rows.
     ///
-    /// `hear` is told on the way how good boosted trees of our own are after 5, 10, 20, 40 … iterations, and stops the fit
-    /// by giving false; `progress` is asked after every iteration of any estimator that has some. The fit runs on the
-    /// current `rayon` pool.
+    /// `hear` is told on the way how good boosted trees, of our own or of a library, are after 5, 10, 20, 40 … iterations,
+    /// and stops the fit by giving false; `progress` is asked after every iteration of any estimator that has some. The
+    /// fit runs on the current `rayon` pool.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::Stopped`] where either gave false.

@@ -1,12 +1,12 @@
 //! LightGBM's `c_api.h`.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use libloading::Library;
 
-use super::{Made, Watch, checked, function, text};
-use crate::protocol::{Ask, Rows, Weights};
+use super::{Made, Watch, checked, function, tell, text};
+use crate::protocol::{Ask, Frame, Rows, Weights};
 
 type Handle = *mut c_void;
 type LastError = unsafe extern "C" fn() -> *const c_char;
@@ -28,6 +28,28 @@ type BoosterAddValidData = unsafe extern "C" fn(booster: Handle, data: Handle) -
 type BoosterUpdateOneIter = unsafe extern "C" fn(booster: Handle, is_finished: *mut c_int) -> c_int;
 type BoosterGetEvalCounts = unsafe extern "C" fn(booster: Handle, length: *mut c_int) -> c_int;
 type BoosterGetEval = unsafe extern "C" fn(booster: Handle, of: c_int, length: *mut c_int, results: *mut f64) -> c_int;
+type BoosterCalcNumPredict = unsafe extern "C" fn(
+    booster: Handle,
+    rows: c_int,
+    what: c_int,
+    start: c_int,
+    iterations: c_int,
+    length: *mut i64,
+) -> c_int;
+type BoosterPredictForMat = unsafe extern "C" fn(
+    booster: Handle,
+    data: *const c_void,
+    data_type: c_int,
+    rows: i32,
+    columns: i32,
+    is_row_major: c_int,
+    what: c_int,
+    start: c_int,
+    iterations: c_int,
+    parameters: *const c_char,
+    length: *mut i64,
+    out: *mut f64,
+) -> c_int;
 type BoosterSaveModelToString = unsafe extern "C" fn(
     booster: Handle,
     start: c_int,
@@ -40,6 +62,9 @@ type BoosterSaveModelToString = unsafe extern "C" fn(
 
 const FLOAT32: c_int = 0;
 const FLOAT64: c_int = 1;
+
+/// Of what can be predicted: the margins.
+const RAW_SCORE: c_int = 1;
 
 /// The parameters that only a booster reads. A dataset reads the others: `min_child_samples` leaves columns out of it that
 /// could not be split, directions are kept with the columns, and the seed draws the rows that bins are made from.
@@ -70,6 +95,8 @@ struct Functions {
     update: BoosterUpdateOneIter,
     count_losses: BoosterGetEvalCounts,
     losses: BoosterGetEval,
+    count_predictions: BoosterCalcNumPredict,
+    predict: BoosterPredictForMat,
     save: BoosterSaveModelToString,
     free_booster: Free,
 }
@@ -103,6 +130,8 @@ impl Session {
                 update: function::<BoosterUpdateOneIter>(&library, "LGBM_BoosterUpdateOneIter")?,
                 count_losses: function::<BoosterGetEvalCounts>(&library, "LGBM_BoosterGetEvalCounts")?,
                 losses: function::<BoosterGetEval>(&library, "LGBM_BoosterGetEval")?,
+                count_predictions: function::<BoosterCalcNumPredict>(&library, "LGBM_BoosterCalcNumPredict")?,
+                predict: function::<BoosterPredictForMat>(&library, "LGBM_BoosterPredictForMat")?,
                 save: function::<BoosterSaveModelToString>(&library, "LGBM_BoosterSaveModelToString")?,
                 free_booster: function::<Free>(&library, "LGBM_BoosterFree")?,
             }
@@ -116,13 +145,14 @@ impl Session {
         held: &Rows,
         ask: &Ask,
         weights: Weights,
-        done: &mut dyn FnMut(usize),
-    ) -> Result<Vec<u8>, String> {
+        say: &mut dyn FnMut(Frame) -> bool,
+    ) -> Result<Option<Vec<u8>>, String> {
         let functions = self.functions;
         let failed = |status| checked(status, functions.last_error);
         let parameters: Vec<String> = ask.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let parameters = text(&parameters.join(" "))?;
-        let made = Made::by(ask, weights, FREE);
+        // What is predicted on the way is predicted of the cells themselves, with the bits of the model.
+        let made = Made::by(ask, weights, FREE, ask.patience.is_some());
         if let Some(old) = self.data.take_if(|data| data.made != made) {
             for handle in [Some(old.train), old.held].into_iter().flatten() {
                 // SAFETY: the handle was made by the library and is used no more; its boosters are gone.
@@ -153,7 +183,11 @@ impl Session {
             let mut is_finished = 0;
             // SAFETY: `booster` was made above, `is_finished` is room for an int.
             failed(unsafe { (functions.update)(booster, &mut is_finished) })?;
-            done(iteration);
+            if !tell(say, ask, iteration, || functions.margins(booster, held, &parameters))? {
+                // SAFETY: `booster` was made above and is used no more.
+                failed(unsafe { (functions.free_booster)(booster) })?;
+                return Ok(None);
+            }
             if let Some(watch) = &mut watch
                 && watch.stops(iteration, functions.loss(booster)?)
             {
@@ -163,7 +197,7 @@ impl Session {
         let model = functions.saved(booster, watch.and_then(|watch| watch.best()))?;
         // SAFETY: `booster` was made above and is used no more.
         failed(unsafe { (functions.free_booster)(booster) })?;
-        Ok(model)
+        Ok(Some(model))
     }
 }
 
@@ -173,11 +207,10 @@ impl Functions {
         &self,
         rows: &Rows,
         weights: Option<&[f32]>,
-        parameters: &std::ffi::CStr,
+        parameters: &CStr,
         reference: Handle,
     ) -> Result<Handle, String> {
-        let count = |number: usize| i32::try_from(number).map_err(|_| format!("{number} rows or columns are too many"));
-        let (count, columns) = (count(rows.count)?, count(rows.cells.len() / rows.count.max(1))?);
+        let (count, columns) = shape(rows)?;
         let mut data: Handle = ptr::null_mut();
         let (cells, parameters) = (rows.cells.as_ptr(), parameters.as_ptr());
         // SAFETY: `cells` has `count` × `columns` doubles, column after column, and outlives the call, which copies them;
@@ -192,6 +225,25 @@ impl Functions {
             checked(status, self.last_error)?;
         }
         Ok(data)
+    }
+
+    /// Gives the margins that the trees so far predict of rows, row after row.
+    fn margins(&self, booster: Handle, rows: &Rows, parameters: &CStr) -> Result<Vec<f64>, String> {
+        let (count, columns) = shape(rows)?;
+        let mut length = 0;
+        // SAFETY: `length` is room for a number. The trees of iterations from 0 to the last, which is -1.
+        let status = unsafe { (self.count_predictions)(booster, count, RAW_SCORE, 0, -1, &mut length) };
+        checked(status, self.last_error)?;
+        let mut margins = vec![f64::NAN; usize::try_from(length).unwrap_or_default()];
+        let (cells, parameters) = (rows.cells.as_ptr().cast(), parameters.as_ptr());
+        // SAFETY: `cells` has `count` × `columns` doubles, column after column; the text ends in a zero; `margins` has
+        // room for as many numbers as the library has just counted.
+        let status = unsafe {
+            let out = margins.as_mut_ptr();
+            (self.predict)(booster, cells, FLOAT64, count, columns, 0, RAW_SCORE, 0, -1, parameters, &mut length, out)
+        };
+        checked(status, self.last_error)?;
+        Ok(margins)
     }
 
     /// Gives the first metric of the held rows: that of the objective, which is a loss.
@@ -219,4 +271,10 @@ impl Functions {
         model.truncate(model.iter().position(|byte| *byte == 0).unwrap_or(model.len()));
         Ok(model)
     }
+}
+
+/// Gives the numbers of rows and columns as the library takes them.
+fn shape(rows: &Rows) -> Result<(i32, i32), String> {
+    let count = |number: usize| i32::try_from(number).map_err(|_| format!("{number} rows or columns are too many"));
+    Ok((count(rows.count)?, count(rows.cells.len() / rows.count.max(1))?))
 }

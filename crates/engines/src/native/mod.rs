@@ -14,7 +14,7 @@ use std::path::Path;
 use libloading::Library;
 
 use crate::Engine;
-use crate::protocol::{Ask, Rows, Weights};
+use crate::protocol::{Ask, Frame, Rows, Weights};
 
 /// A library that is loaded, with the rows as it keeps them.
 pub(crate) enum Loaded {
@@ -45,7 +45,8 @@ impl Loaded {
         }
     }
 
-    /// Fits; `done` hears of every iteration.
+    /// Fits; `say` hears of every iteration, and what is predicted of the held rows after those that were asked for, and
+    /// ends the fit without a model by giving false.
     ///
     /// The library's own form of the rows is kept and serves the next fit, where that would have made the same.
     ///
@@ -57,11 +58,11 @@ impl Loaded {
         held: &Rows,
         ask: &Ask,
         weights: Weights,
-        done: &mut dyn FnMut(usize),
-    ) -> Result<Vec<u8>, String> {
+        say: &mut dyn FnMut(Frame) -> bool,
+    ) -> Result<Option<Vec<u8>>, String> {
         match self {
-            Loaded::LightGbm(session) => session.fit(train, held, ask, weights, done),
-            Loaded::XgBoost(session) => session.fit(train, held, ask, weights, done),
+            Loaded::LightGbm(session) => session.fit(train, held, ask, weights, say),
+            Loaded::XgBoost(session) => session.fit(train, held, ask, weights, say),
         }
     }
 }
@@ -75,11 +76,29 @@ struct Made {
 }
 
 impl Made {
-    /// Takes all parameters but those in `free`, which no form depends on.
-    fn by(ask: &Ask, weights: Weights, free: &[&str]) -> Made {
+    /// Takes all parameters but those in `free`, which no form depends on; `is_watched` says whether the held rows are
+    /// among it.
+    fn by(ask: &Ask, weights: Weights, free: &[&str], is_watched: bool) -> Made {
         let parameters = ask.parameters.iter().filter(|(name, _)| !free.contains(&name.as_str())).cloned().collect();
-        Made { parameters, weights, is_watched: ask.patience.is_some() }
+        Made { parameters, weights, is_watched }
     }
+}
+
+/// Tells that so many iterations are done and, where that was asked for, the margins of the held rows; gives whether the
+/// fit goes on.
+fn tell(
+    say: &mut dyn FnMut(Frame) -> bool,
+    ask: &Ask,
+    done: usize,
+    margins: impl FnOnce() -> Result<Vec<f64>, String>,
+) -> Result<bool, String> {
+    if !say(Frame::Done(done as u64)) {
+        return Ok(false);
+    }
+    if !ask.told.contains(&done) {
+        return Ok(true);
+    }
+    Ok(say(Frame::Predicted { iterations: done as u64, margins: margins()? }))
 }
 
 /// Knows when the loss on held rows has not fallen for too long.

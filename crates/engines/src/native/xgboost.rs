@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use libloading::Library;
 use serde_json::{Value, json};
 
-use super::{Made, Watch, checked, function, text};
-use crate::protocol::{Ask, Rows, Weights};
+use super::{Made, Watch, checked, function, tell, text};
+use crate::protocol::{Ask, Frame, Rows, Weights};
 
 type Handle = *mut c_void;
 type LastError = unsafe extern "C" fn() -> *const c_char;
@@ -30,6 +30,14 @@ type BoosterEvalOneIter = unsafe extern "C" fn(
     names: *const *const c_char,
     length: u64,
     out: *mut *const c_char,
+) -> c_int;
+type BoosterPredictFromDMatrix = unsafe extern "C" fn(
+    booster: Handle,
+    data: Handle,
+    config: *const c_char,
+    shape: *mut *const u64,
+    dimensions: *mut u64,
+    out: *mut *const f32,
 ) -> c_int;
 type BoosterSlice =
     unsafe extern "C" fn(booster: Handle, begin: c_int, end: c_int, step: c_int, out: *mut Handle) -> c_int;
@@ -67,6 +75,7 @@ struct Functions {
     set: BoosterSetParam,
     update: BoosterUpdateOneIter,
     evaluate: BoosterEvalOneIter,
+    predict: BoosterPredictFromDMatrix,
     slice: BoosterSlice,
     config: BoosterSaveJsonConfig,
     save: BoosterSaveModelToBuffer,
@@ -112,6 +121,7 @@ impl Session {
                 set: function::<BoosterSetParam>(&library, "XGBoosterSetParam")?,
                 update: function::<BoosterUpdateOneIter>(&library, "XGBoosterUpdateOneIter")?,
                 evaluate: function::<BoosterEvalOneIter>(&library, "XGBoosterEvalOneIter")?,
+                predict: function::<BoosterPredictFromDMatrix>(&library, "XGBoosterPredictFromDMatrix")?,
                 slice: function::<BoosterSlice>(&library, "XGBoosterSlice")?,
                 config: function::<BoosterSaveJsonConfig>(&library, "XGBoosterSaveJsonConfig")?,
                 save: function::<BoosterSaveModelToBuffer>(&library, "XGBoosterSaveModelToBuffer")?,
@@ -134,15 +144,16 @@ impl Session {
         held: &Rows,
         ask: &Ask,
         weights: Weights,
-        done: &mut dyn FnMut(usize),
-    ) -> Result<Vec<u8>, String> {
+        say: &mut dyn FnMut(Frame) -> bool,
+    ) -> Result<Option<Vec<u8>>, String> {
         let functions = self.functions;
         let failed = |status| checked(status, functions.last_error);
         let parameter = |of: &str| ask.parameters.iter().find(|(name, _)| name == of).map(|(_, value)| value.as_str());
         let threads = parameter("nthread").unwrap_or("1");
         // `approx` bins anew by what a fit draws and weighs.
         let bins_anew = ask.parameters.iter().any(|(name, value)| name == "tree_method" && value == "approx");
-        let made = Made::by(ask, weights, if bins_anew { &[] } else { FREE });
+        let is_watched = ask.patience.is_some() || !ask.told.is_empty();
+        let made = Made::by(ask, weights, if bins_anew { &[] } else { FREE }, is_watched);
         if let Some(old) = self.data.take_if(|data| data.made != made) {
             for handle in [Some(old.train), old.held].into_iter().flatten() {
                 // SAFETY: the handle was made by the library and is used no more; its boosters are gone.
@@ -180,7 +191,11 @@ impl Session {
             if iteration == 0 && device.is_some() {
                 functions.refuse_other_device(booster)?;
             }
-            done(iteration + 1);
+            if !tell(say, ask, iteration + 1, || functions.margins(booster, data.held))? {
+                // SAFETY: `booster` was made above and is used no more.
+                failed(unsafe { (functions.free_booster)(booster) })?;
+                return Ok(None);
+            }
             if let (Some(watch), Some(held)) = (&mut watch, data.held)
                 && watch.stops(iteration + 1, functions.loss(booster, number, held)?)
             {
@@ -198,7 +213,7 @@ impl Session {
         let model = functions.saved(booster)?;
         // SAFETY: `booster` was made above and is used no more.
         failed(unsafe { (functions.free_booster)(booster) })?;
-        Ok(model)
+        Ok(Some(model))
     }
 }
 
@@ -238,6 +253,31 @@ impl Functions {
         let (name, value) = (text(name)?, text(value)?);
         // SAFETY: the booster was made by the library; both texts end in a zero and are copied.
         checked(unsafe { (self.set)(booster, name.as_ptr(), value.as_ptr()) }, self.last_error)
+    }
+
+    /// Gives the margins that the trees so far predict of the held rows, row after row.
+    fn margins(&self, booster: Handle, held: Option<Handle>) -> Result<Vec<f64>, String> {
+        let held = held.ok_or_else(|| "no rows are held out".to_owned())?;
+        // Type 1 is the margins; a strict shape has two dimensions. The iterations up to 0 are all.
+        let config =
+            c"{\"type\": 1, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": true}";
+        let (mut shape, mut dimensions, mut margins) = (ptr::null(), 0, ptr::null());
+        // SAFETY: both handles were made by the library, the text ends in a zero; the call leaves a buffer of the
+        // booster's own with its shape.
+        let status =
+            unsafe { (self.predict)(booster, held, config.as_ptr(), &mut shape, &mut dimensions, &mut margins) };
+        checked(status, self.last_error)?;
+        let dimensions = usize::try_from(dimensions).unwrap_or_default();
+        if shape.is_null() || margins.is_null() {
+            return Err("the library predicted nothing".to_owned());
+        }
+        // SAFETY: the library gave a shape of so many numbers, and as many margins as their product; both are valid until
+        // the next call of the booster.
+        let margins = unsafe {
+            let length: u64 = std::slice::from_raw_parts(shape, dimensions).iter().product();
+            std::slice::from_raw_parts(margins, usize::try_from(length).unwrap_or_default())
+        };
+        Ok(margins.iter().copied().map(f64::from).collect())
     }
 
     /// Gives the metric of the objective on the held rows, which is a loss: the library writes `[3]\theld-logloss:0.5`.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use trainyard_engines::{Engine, Engines, Error, Heard};
+use trainyard_engines::{Engine, Engines, Error, FitRequest, FitRows, Heard, Held};
 use trainyard_learn::Matrix;
 use trainyard_learn::metrics::Task;
 
@@ -30,6 +30,8 @@ int LGBM_BoosterFree(void* b) { return 0; }
 int LGBM_BoosterAddValidData(void* b, void* d) { return 0; }
 int LGBM_BoosterGetEvalCounts(void* b, int* n) { *n = 1; return 0; }
 int LGBM_BoosterGetEval(void* b, int i, int* n, double* out) { *out = 0; return 0; }
+int LGBM_BoosterCalcNumPredict(void* b, int r, int t, int s, int n, long long* l) { *l = r; return 0; }
+int LGBM_BoosterPredictForMat() { return 0; }
 int LGBM_BoosterUpdateOneIter(void* b, int* f) { ACT; return 0; }
 int LGBM_BoosterSaveModelToString(void* b, int s, int n, int i, long long room, long long* length, char* out) {
     const char* model = MODEL;
@@ -129,6 +131,21 @@ fn one_who_asks_to_stop_does_not_wait_for_the_library() {
 }
 
 #[test]
+fn predictions_that_are_too_few_are_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = fake(folder.path(), "", "no model") else { return };
+    let (table, task) = (Table::new(50), Task::Multiclass { classes: 3 });
+    let targets = table.targets(task);
+    let matrix = Matrix::of(&table.columns, table.rows);
+    let rows = FitRows { matrix: &matrix, targets: &targets, weights: None };
+    let held = Some(Held { rows, patience: None, told: &[5] });
+    let wanted = FitRequest { held, ..request(Engine::LightGbm, task, &matrix, &targets) };
+    let refused = engines_of(Engine::LightGbm, library).fit(&wanted, &on);
+    let what = "it has 50 predictions of 50 rows, each with 3".to_owned();
+    assert_eq!(refused, Err(Error::Garbled { engine: Engine::LightGbm, what }));
+}
+
+#[test]
 fn a_library_that_says_nothing_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = fake(folder.path(), "sleep(600)", "") else { return };
@@ -138,7 +155,7 @@ fn a_library_that_says_nothing_can_be_stopped() {
         heard.lock().unwrap().len() < 3
     };
     assert_eq!(fit(library, &stop), Err(Error::Stopped));
-    assert_eq!(heard.into_inner().unwrap(), [Heard::Waiting; 3]);
+    assert_eq!(heard.into_inner().unwrap(), [const { Heard::Waiting }; 3]);
 }
 
 #[test]
@@ -211,6 +228,7 @@ fn a_version_that_is_not_known_to_work_is_refused_before_training() {
         "XGBoosterSetParam",
         "XGBoosterUpdateOneIter",
         "XGBoosterEvalOneIter",
+        "XGBoosterPredictFromDMatrix",
         "XGBoosterSlice",
         "XGBoosterSaveJsonConfig",
         "XGBoosterSaveModelToBuffer",
@@ -246,8 +264,7 @@ fn a_device_that_is_not_there_is_refused_in_the_words_of_the_library() {
     for (engine, name) in [(Engine::XgBoost, "device"), (Engine::LightGbm, "device_type")] {
         let Some(engines) = judged_engines(engine) else { return };
         let cuda = owned(&[(name, "cuda")]);
-        let fit =
-            trainyard_engines::FitRequest { parameters: &cuda, ..request(engine, Task::Regression, &matrix, &targets) };
+        let fit = FitRequest { parameters: &cuda, ..request(engine, Task::Regression, &matrix, &targets) };
         let Err(error) = engines.fit(&fit, &on) else { panic!("the judge's {} has no CUDA", engine.title()) };
         let Error::Refused { words, .. } = &error else { panic!("{error:?}") };
         assert!(words.contains("GPU") || words.contains("CUDA"), "{words}");
@@ -267,10 +284,7 @@ fn what_the_real_libraries_refuse_is_told_in_their_words() {
     assert!(words.contains("inf"), "{words}");
     let Some(engines) = judged_engines(Engine::LightGbm) else { return };
     let few = owned(&[("num_leaves", "1")]);
-    let one = trainyard_engines::FitRequest {
-        parameters: &few,
-        ..request(Engine::LightGbm, Task::Regression, &matrix, &targets)
-    };
+    let one = FitRequest { parameters: &few, ..request(Engine::LightGbm, Task::Regression, &matrix, &targets) };
     let Err(Error::Refused { words, .. }) = engines.fit(&one, &on) else { panic!("a tree has two leaves") };
     assert!(words.contains("num_leaves"), "{words}");
 }

@@ -1,7 +1,7 @@
 //! Every fit against the Python package of the same engine: the same trees, the same margins.
 
 use serde_json::{Value, json};
-use trainyard_engines::{EarlyStopping, Engine, FitRequest, FitRows, Heard};
+use trainyard_engines::{Engine, FitRequest, FitRows, Heard, Held};
 use trainyard_judges::{json_number, number};
 use trainyard_learn::metrics::Task;
 use trainyard_learn::{Matrix, TreeExplainer};
@@ -206,9 +206,10 @@ fn fits_that_stop_early_keep_the_trees_of_the_best_iteration() {
                 parameters: &own,
                 iterations: 300,
                 rows: FitRows { matrix, targets: &targets, weights: of(0) },
-                early_stopping: Some(EarlyStopping {
-                    held: FitRows { matrix: held_matrix, targets: &held_targets, weights: of(1) },
-                    patience: 7,
+                held: Some(Held {
+                    rows: FitRows { matrix: held_matrix, targets: &held_targets, weights: of(1) },
+                    patience: Some(7),
+                    told: &[],
                 }),
                 ..request(engine, task, matrix, &targets)
             };

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use trainyard_engines::{EarlyStopping, Engine, Engines, FitRequest, FitRows, Kept, Places, Worker};
+use trainyard_engines::{Engine, Engines, FitRequest, FitRows, Held, Kept, Places, Worker};
 use trainyard_learn::Matrix;
 use trainyard_learn::metrics::Task;
 
@@ -14,7 +14,7 @@ use crate::{Table, judged_engines, on, owned, request, worker};
 type Set = &'static [(&'static str, &'static str)];
 
 /// Gives the engines of the judge with a worker that leaves a line for each of its processes.
-fn counted(folder: &Path) -> (Engines, PathBuf) {
+pub(crate) fn counted(folder: &Path) -> (Engines, PathBuf) {
     let (script, lines) = (folder.join("worker"), folder.join("lines"));
     let program = worker().program;
     fs::write(&script, format!("#!/bin/sh\necho $$ >> {lines:?}\nexec {program:?}\n")).unwrap();
@@ -24,7 +24,7 @@ fn counted(folder: &Path) -> (Engines, PathBuf) {
     (Engines::new(Places { environments, ..Places::default() }, worker), lines)
 }
 
-fn processes(lines: &Path) -> Vec<String> {
+pub(crate) fn processes(lines: &Path) -> Vec<String> {
     fs::read_to_string(lines).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
@@ -90,9 +90,9 @@ fn fits_that_share_a_process_give_the_bytes_of_fits_that_do_not() {
                     targets: &held_targets,
                     weights: is_weighted.then_some(held_weights.as_slice()),
                 };
-                let early_stopping = stops.then_some(EarlyStopping { held, patience: 3 });
+                let held = stops.then_some(Held { rows: held, patience: Some(3), told: &[] });
                 let plain = request(engine, Task::Binary, &matrix, &targets);
-                let alone = FitRequest { parameters: &own, rows, early_stopping, ..plain };
+                let alone = FitRequest { parameters: &own, rows, held, ..plain };
                 let shared = FitRequest { kept: Some(&kept), ..alone };
                 let (alone, shared) = (engines.fit(&alone, &on).unwrap(), engines.fit(&shared, &on).unwrap());
                 assert!(alone == shared, "{engine:?} {own:?} weighted {is_weighted} stops {stops} ({index})");

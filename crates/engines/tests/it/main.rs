@@ -6,6 +6,7 @@ mod failing;
 mod judged;
 mod kept;
 mod places;
+mod told;
 
 use std::path::PathBuf;
 
@@ -101,7 +102,7 @@ fn request<'a>(engine: Engine, task: Task, matrix: &'a Matrix<'a>, targets: &'a 
         seed: 3,
         threads: 1,
         rows: FitRows { matrix, targets, weights: None },
-        early_stopping: None,
+        held: None,
         kept: None,
     }
 }

@@ -38,14 +38,19 @@ pub(super) fn changes_bins(searched: &SearchedCandidate<'_>) -> bool {
 
 /// Gives the most trees that a trial may grow; 1 where nothing is told on the way.
 fn most_iterations(searched: &SearchedCandidate<'_>) -> u64 {
-    let EstimatorSpec::GradientBoosting(written) = searched.spec else { return 1 };
-    let sought = searched.ranges.iter().find(|(name, _)| name == "max_iter");
+    let (name, written) = match searched.spec {
+        EstimatorSpec::GradientBoosting(spec) => ("max_iter", &spec.max_iter),
+        EstimatorSpec::Xgboost(spec) => ("n_estimators", &spec.n_estimators),
+        EstimatorSpec::Lightgbm(spec) => ("n_estimators", &spec.n_estimators),
+        _ => return 1,
+    };
+    let sought = searched.ranges.iter().find(|(sought, _)| sought == name);
     let most = sought.and_then(|(_, range)| match &range.range.value {
         Range::Float { .. } => None,
         Range::Int { high, .. } => u64::try_from(*high).ok(),
         Range::Choice(choices) => choices.iter().filter_map(Value::as_u64).max(),
     });
-    most.unwrap_or(0).max(u64::from(written.max_iter.value))
+    most.unwrap_or(0).max(u64::from(written.value))
 }
 
 /// One search: of one candidate, or of several together.
