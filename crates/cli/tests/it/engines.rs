@@ -32,6 +32,32 @@ impl Engined {
         Engined { project, libraries }
     }
 
+    /// A made table of 1,500 rows with numbers for features.
+    fn synthetic(
+        libraries: Vec<(&'static str, PathBuf)>,
+        kind: &str,
+        key: &str,
+        target: &str,
+        columns: &[&str],
+    ) -> Engined {
+        let engined = Engined::new(libraries);
+        let project = &engined.project;
+        let table = project.path("table.csv");
+        let made = crate::trainyard(&["synth", kind, "--rows", "1500", "--output", table.to_str().unwrap()]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        project.write(
+            "trainyard.yaml",
+            format!(
+                "name: {kind}\nmodel: {kind}\ndata:\n  source: table.csv\n  key: {key}\n  target: {target}\n\
+                 active: {{split: 1, features: 1, model: 1}}\npromote: {{to: Staging, alias: champion}}\n"
+            ),
+        );
+        project
+            .write("versions/splits/v1.yaml", "seed: 1\nshares: {train: 0.7, validation: 0.1, reference_test: 0.2}\n");
+        project.write("versions/features/v1.yaml", format!("groups: [{{numeric: [{}]}}]\n", columns.join(", ")));
+        engined
+    }
+
     fn call(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
@@ -77,6 +103,8 @@ fn fake(folder: &Path, act: &str) -> Option<PathBuf> {
         "BoosterUpdateOneIter",
         "BoosterGetEvalCounts",
         "BoosterGetEval",
+        "BoosterCalcNumPredict",
+        "BoosterPredictForMat",
         "BoosterSaveModelToString",
         "BoosterFree",
     ];
@@ -160,23 +188,8 @@ fn what_the_library_wrote_loads_there_and_predicts_the_same_for_every_task() {
         ("bike", "instant", "{column: cnt, task: regression}", &["hr", "temp", "hum", "windspeed"][..], ""),
     ];
     for (kind, key, target, columns, weights) in cases {
-        let engined = Engined::new(libraries.clone());
+        let engined = Engined::synthetic(libraries.clone(), kind, key, target, columns);
         let table = engined.project.path("table.csv");
-        let made = crate::trainyard(&["synth", kind, "--rows", "1500", "--output", table.to_str().unwrap()]);
-        assert!(made.status.success(), "{}", text(&made.stderr));
-        engined.project.write(
-            "trainyard.yaml",
-            format!(
-                "name: {kind}\nmodel: {kind}\ndata:\n  source: table.csv\n  key: {key}\n  target: {target}\n\
-                 active: {{split: 1, features: 1, model: 1}}\npromote: {{to: Staging, alias: champion}}\n"
-            ),
-        );
-        engined
-            .project
-            .write("versions/splits/v1.yaml", "seed: 1\nshares: {train: 0.7, validation: 0.1, reference_test: 0.2}\n");
-        engined
-            .project
-            .write("versions/features/v1.yaml", format!("groups: [{{numeric: [{}]}}]\n", columns.join(", ")));
         for engine in ["lightgbm", "xgboost"] {
             for used in [".trainyard", "data/reference", "data/splits"] {
                 let _ = fs::remove_dir_all(engined.project.path(used));
@@ -221,6 +234,88 @@ fn what_the_library_wrote_loads_there_and_predicts_the_same_for_every_task() {
             let verified = engined.json(&["verify", run["run"].as_str().unwrap(), "--at", "1,2"]);
             assert_eq!(verified["identical"], true, "{verified}");
         }
+    }
+}
+
+/// Searches a grid of 10 and 20 trees: what 20 are worth after 10 is what 10 are worth.
+#[test]
+fn a_search_hears_on_the_way_what_the_trees_of_a_library_are_worth() {
+    let Some(libraries) = real() else { return };
+    let cases = [
+        ("churn", "customerID", "{column: Churn, positive: \"Yes\"}", &["tenure", "MonthlyCharges"][..], "log_loss"),
+        ("digits", "id", "{column: digit, task: multiclass}", &["pixel_2_3", "pixel_4_5", "pixel_5_2"], "log_loss"),
+        ("bike", "instant", "{column: cnt, task: regression}", &["hr", "temp", "hum", "windspeed"], "rmse"),
+    ];
+    for (kind, key, target, columns, metric) in cases {
+        let engined = Engined::synthetic(libraries.clone(), kind, key, target, columns);
+        engined.project.write(
+            "versions/models/v1.yaml",
+            format!(
+                "baseline: {{dummy: {{}}}}\ncandidates:\n  lightgbm: {{n_estimators: 20, num_leaves: 7}}\n  \
+                 xgboost: {{n_estimators: 20, max_depth: 3}}\ncross_validation: {{folds: 2}}\n\
+                 tune:\n  sampler: grid\n  pruner: median\n  metric: {metric}\n  space: \
+                 {{lightgbm: {{n_estimators: [10, 20]}}, xgboost: {{n_estimators: [10, 20]}}}}\n"
+            ),
+        );
+        engined.json(&["run"]);
+        let shown = engined.json(&["tune", "show", "--limit", "0"]);
+        for engine in ["lightgbm", "xgboost"] {
+            let trials = shown["searches"][engine]["trials"].as_array().unwrap();
+            let of = |trees: u64| {
+                let trial = trials.iter().find(|trial| trial["values"]["n_estimators"] == trees).unwrap();
+                let reports = trial["reports"].as_array().unwrap().iter();
+                let reports: Vec<(u64, f64)> =
+                    reports.map(|report| (report[0].as_u64().unwrap(), report[1].as_f64().unwrap())).collect();
+                (reports, trial["folds"].as_array().unwrap().iter().map(|fold| fold.as_f64().unwrap()).collect())
+            };
+            let (ten, twenty): ((Vec<(u64, f64)>, Vec<f64>), (_, Vec<f64>)) = (of(10), of(20));
+            let steps = |reports: &[(u64, f64)]| reports.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+            assert_eq!(steps(&twenty.0), [5, 10, 20, 26, 31, 41], "{kind}, {engine}");
+            let is_near = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-6 * (1.0 + theirs.abs());
+            let at = |reports: &[(u64, f64)], step: u64| reports.iter().find(|(of, _)| *of == step).unwrap().1;
+            // In the second fold a report is the mean of what the first is worth and it.
+            for (step, trees, worth) in [
+                (10, &ten, ten.1[0]),
+                (10, &twenty, ten.1[0]),
+                (20, &twenty, twenty.1[0]),
+                (31, &ten, (ten.1[0] + ten.1[1]) / 2.0),
+                (31, &twenty, (twenty.1[0] + ten.1[1]) / 2.0),
+                (41, &twenty, (twenty.1[0] + twenty.1[1]) / 2.0),
+            ] {
+                assert!(is_near(at(&trees.0, step), worth), "{kind}, {engine}, {step}: {ten:?}, {twenty:?}");
+            }
+            assert!(!is_near(at(&twenty.0, 10), twenty.1[0]), "{kind}, {engine}: {twenty:?}");
+        }
+    }
+}
+
+#[test]
+fn a_trial_of_a_library_is_pruned_within_a_fold() {
+    let Some(libraries) = real() else { return };
+    let good: String = (10..15).map(|rate| format!("{{learning_rate: 0.{rate}}}, ")).collect();
+    for engine in ["lightgbm", "xgboost"] {
+        let engined = Engined::new(libraries.clone());
+        engined.project.write(
+            "versions/models/v1.yaml",
+            format!(
+                "baseline: {{dummy: {{}}}}\ncandidates: {{{engine}: {{n_estimators: 30}}}}\n\
+                 cross_validation: {{folds: 2}}\ntune:\n  trials: 7\n  parallel: 1\n  sampler: random\n  \
+                 pruner: median\n  metric: log_loss\n  \
+                 enqueue: {{{engine}: [{good}{{learning_rate: 0.0001}}, {{learning_rate: 0.2}}]}}\n  \
+                 space: {{{engine}: {{learning_rate: {{float: [0.0001, 0.3], log: true}}}}}}\n"
+            ),
+        );
+        let run = engined.json(&["run"]);
+        let shown = engined.json(&["tune", "show", "--limit", "0"]);
+        let trials = shown["searches"][engine]["trials"].as_array().unwrap();
+        let states: Vec<&str> = trials.iter().map(|trial| trial["state"].as_str().unwrap()).collect();
+        assert_eq!(states[..6], ["complete", "complete", "complete", "complete", "complete", "pruned"], "{shown:#}");
+        let reports = trials[5]["reports"].as_array().unwrap();
+        assert!(reports.len() == 1 && reports[0][0] == 5, "after five trees of the first fold: {:#}", trials[5]);
+        let next = trials[6]["reports"].as_array().unwrap();
+        assert!(next.len() > 1 && states[6] != "failed", "the fit after the one that was stopped: {:#}", trials[6]);
+        let verified = engined.json(&["verify", run["run"].as_str().unwrap(), "--at", "1,2"]);
+        assert_eq!(verified["identical"], true, "{verified}");
     }
 }
 
