@@ -83,7 +83,8 @@ impl Job<'_> {
         }
         let wrong =
             |parameter: String| Err(Error::WrongParameter { candidate: self.name.to_owned(), parameter, has_classes });
-        if let EstimatorSpec::GradientBoosting(BoostingSpec { loss: Some(loss), .. }) = self.spec
+        if let EstimatorSpec::GradientBoosting(spec) = self.spec
+            && let Some(loss) = &spec.loss
             && (loss.value == Loss::LogLoss) != has_classes
         {
             return wrong(format!("loss: {}", loss.value));

@@ -34,7 +34,7 @@ pub enum EstimatorSpec {
     /// The mean of the target, or the share of each class, whatever the row.
     Dummy {},
     /// Boosted trees.
-    GradientBoosting(BoostingSpec),
+    GradientBoosting(Box<BoostingSpec>),
     /// Averaged trees of rows drawn with replacement, split at the best threshold of some columns.
     RandomForest(ForestSpec),
     /// Averaged trees that are split at a threshold drawn by chance.
@@ -607,7 +607,7 @@ impl EstimatorSpec {
             EXTRA => EstimatorSpec::ExtraTrees(ForestSpec::with_bootstrap(false, node, decoder)?),
             XGBOOST => EstimatorSpec::Xgboost(Record::decode(node, decoder)?),
             LIGHTGBM => EstimatorSpec::Lightgbm(Record::decode(node, decoder)?),
-            _ => EstimatorSpec::GradientBoosting(Record::decode(node, decoder)?),
+            _ => EstimatorSpec::GradientBoosting(Box::new(Record::decode(node, decoder)?)),
         })
     }
 

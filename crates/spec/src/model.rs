@@ -5,7 +5,7 @@ use crate::declare::{
     Decoder, Section, bare, choice, decided, defaulted, integer, named, optional, rec, record, required, unless_given,
 };
 use crate::error::Error;
-use crate::estimator::{Baseline, BoostingSpec, Candidates, EstimatorSpec};
+use crate::estimator::{Baseline, Candidates, EstimatorSpec};
 use crate::metric::{self, Metric};
 use crate::tune::{self, TuneSpec};
 use crate::{Located, Origin, Task};
@@ -82,7 +82,9 @@ impl ModelSpec {
             found.extend(metric::of_other_task(metric, "tune.metric".to_owned(), task, because, false));
         }
         for (name, spec) in &self.candidates {
-            if let EstimatorSpec::GradientBoosting(BoostingSpec { scoring: Some(metric), .. }) = spec {
+            if let EstimatorSpec::GradientBoosting(spec) = spec
+                && let Some(metric) = &spec.scoring
+            {
                 let path = format!("candidates.{}.scoring", name.value);
                 found.extend(metric::of_other_task(metric, path, task, because, false));
             }

@@ -261,14 +261,14 @@ fn a_search_hears_on_the_way_what_the_trees_of_a_library_are_worth() {
         let shown = engined.json(&["tune", "show", "--limit", "0"]);
         for engine in ["lightgbm", "xgboost"] {
             let trials = shown["searches"][engine]["trials"].as_array().unwrap();
-            let of = |trees: u64| {
+            let of = |trees: u64| -> (Vec<(u64, f64)>, Vec<f64>) {
                 let trial = trials.iter().find(|trial| trial["values"]["n_estimators"] == trees).unwrap();
                 let reports = trial["reports"].as_array().unwrap().iter();
-                let reports: Vec<(u64, f64)> =
-                    reports.map(|report| (report[0].as_u64().unwrap(), report[1].as_f64().unwrap())).collect();
-                (reports, trial["folds"].as_array().unwrap().iter().map(|fold| fold.as_f64().unwrap()).collect())
+                let reports = reports.map(|report| (report[0].as_u64().unwrap(), report[1].as_f64().unwrap()));
+                let folds = trial["folds"].as_array().unwrap().iter().map(|fold| fold.as_f64().unwrap());
+                (reports.collect(), folds.collect())
             };
-            let (ten, twenty): ((Vec<(u64, f64)>, Vec<f64>), (_, Vec<f64>)) = (of(10), of(20));
+            let (ten, twenty) = (of(10), of(20));
             let steps = |reports: &[(u64, f64)]| reports.iter().map(|(step, _)| *step).collect::<Vec<_>>();
             assert_eq!(steps(&twenty.0), [5, 10, 20, 26, 31, 41], "{kind}, {engine}");
             let is_near = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-6 * (1.0 + theirs.abs());

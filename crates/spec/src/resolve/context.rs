@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    BoostingSpec, Bound, CalibrationRows, DataSpec, EstimatorSpec, FeatureSpec, LightgbmSpec, Located, Lock, Loss,
-    ModelSpec, Monotonic, Origin, Part, Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
+    Bound, CalibrationRows, DataSpec, EstimatorSpec, FeatureSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec,
+    Monotonic, Origin, Part, Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -184,11 +184,12 @@ pub(super) fn check_categories(features: &FeatureSpec, model: &ModelSpec, errors
             let (estimator, column, encode) = (spec.name().to_owned(), column.value.clone(), encode.clone());
             errors.push(Error::NativeCategories { name: name.clone(), estimator, column, encode });
         }
-        let (EstimatorSpec::GradientBoosting(BoostingSpec { monotonic_cst: Some(directions), .. })
-        | EstimatorSpec::Lightgbm(LightgbmSpec { monotone_constraints: Some(directions), .. })) = spec
-        else {
-            continue;
+        let directions = match spec {
+            EstimatorSpec::GradientBoosting(spec) => &spec.monotonic_cst,
+            EstimatorSpec::Lightgbm(spec) => &spec.monotone_constraints,
+            _ => continue,
         };
+        let Some(directions) = directions else { continue };
         for (column, encode) in features.native_columns() {
             let way = directions.get(&column.value).filter(|way| way.value != Monotonic::Free);
             errors.extend(way.map(|way| {
