@@ -142,6 +142,11 @@ pub enum Error {
         /// The names there are.
         known: &'static [&'static str],
     },
+    /// What is to say when a fit stops has no value on the rows that it would be measured on.
+    NoScore {
+        /// What was asked for.
+        operation: &'static str,
+    },
     /// The caller's progress function asked to stop.
     Stopped {
         /// The number of finished iterations.
@@ -194,6 +199,7 @@ impl Error {
             Error::Unreachable { .. } => "learn/unreachable-bound",
             Error::Diverged { .. } => "learn/diverged",
             Error::UnknownMetric { .. } => "learn/unknown-metric",
+            Error::NoScore { .. } => "learn/no-score",
             Error::Stopped { .. } => "learn/stopped",
             Error::Damaged { .. } => "learn/damaged-model",
         }
@@ -246,6 +252,7 @@ impl Error {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => diagnostic.help(format!("the metrics of this task are {}", known.join(", "))),
             },
+            Error::NoScore { .. } => diagnostic.help("leave `scoring` out, so that the loss says when to stop"),
             Error::Stopped { .. } => diagnostic.with_fault(Fault::Interrupted),
             Error::Damaged { .. } => diagnostic.help("fetch the model again from where it was registered"),
             Error::Length { .. }
@@ -311,6 +318,9 @@ impl fmt::Display for Error {
                 write!(out, "`{name}` is {}, but must be {allowed}", Number(*value))
             }
             Error::UnknownMetric { name, .. } => write!(out, "there is no metric `{name}` for this task"),
+            Error::NoScore { operation } => {
+                write!(out, "{operation} is to stop by a metric that has no value on the rows of the fold")
+            }
             Error::Stopped { iterations } => write!(out, "stopped after {iterations} iterations, as asked"),
             Error::Damaged { what } => write!(out, "the stored model is damaged: {what}"),
         }

@@ -164,6 +164,9 @@ impl Error {
             }),
             Error::WrongParameter { parameter, has_classes, .. } => {
                 error("model/wrong-parameter").help(match (parameter.as_str(), *has_classes) {
+                    (parameter, _) if parameter.starts_with("scoring") => {
+                        "choose a metric of the task, or leave `scoring` out"
+                    }
                     (_, true) => "leave `loss` out: classes have the log loss",
                     ("class_weight", false) => "leave `class_weight` out; `data.weight` names a column of weights",
                     (_, false) => "choose the loss squared_error, absolute_error, quantile or poisson",

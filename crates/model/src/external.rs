@@ -114,7 +114,7 @@ impl Job<'_> {
             seed: self.seed,
             threads: self.engine_threads,
             rows: FitRows { matrix: &train, targets: rows.train.targets, weights: train_weights.as_deref() },
-            held: held.filter(|held| held.patience.is_some() || self.watch.is_some()),
+            held: held.filter(|held| held.patience.is_some() || !held.told.is_empty()),
             kept: Some(&rows.kept),
         };
         let fit = self.engines.fit(&request, &report).map_err(|error| match error {

@@ -89,6 +89,11 @@ impl Job<'_> {
         {
             return wrong(format!("loss: {}", loss.value));
         }
+        if let EstimatorSpec::GradientBoosting(spec) = self.spec
+            && let Some(metric) = spec.scoring.as_ref().filter(|metric| !self.task.has_metric(metric))
+        {
+            return wrong(format!("scoring: {}", metric.value));
+        }
         match self.class_weight() {
             Some(_) if !has_classes => wrong("class_weight".into()),
             Some(ClassWeight::Classes(weights)) => match weights.keys().find(|class| !self.classes.contains(class)) {
@@ -222,13 +227,15 @@ impl Job<'_> {
         let held = binned.held.as_ref().zip(rows.held.as_ref());
         let held_weights = rows.held.as_ref().and_then(|held| weights.of(held.targets, held.weights));
         let scoring = spec.scoring.as_ref().filter(|_| parameters.early_stopping);
-        let is_higher_better = scoring.is_none_or(|metric| metric_higher_is_better(metric).unwrap_or(true));
-        let score = held.map(|(_, held)| {
+        let score = rows.held.as_ref().zip(scoring).map(|(held, metric)| {
+            // As metrics are reported: with the weights of the rows, without those of classes.
             let (task, targets, weights, threshold) = (self.task, held.targets, held.weights, self.threshold);
+            let is_higher_better = metric_higher_is_better(metric).unwrap_or(true);
             move |margins: &[Vec<f64>]| {
                 let predictions = link.of_rows(margins);
                 let scored = Scored { task, targets, predictions: &predictions, weights, threshold };
-                let value = scoring.map_or(Ok(f64::NAN), |metric| scored.metric(metric)).unwrap_or(f64::NAN);
+                // What has no value never is the best.
+                let value = scored.metric(metric).unwrap_or(f64::NAN);
                 if is_higher_better { value } else { -value }
             }
         });
@@ -236,7 +243,7 @@ impl Job<'_> {
             matrix,
             targets: held.targets,
             weights: held_weights.as_deref(),
-            score: score.as_ref().filter(|_| scoring.is_some()).map(|score| score as &Score<'_>),
+            score: score.as_ref().map(|score| score as &Score<'_>),
         });
         let report = |at: &Iteration<'_>| {
             let (done, of, loss) = (at.done, at.of, Some(at.loss));

@@ -65,7 +65,7 @@ impl ModelSpec {
         self.calibrate.is_some() || self.threshold.value.is_rule()
     }
 
-    /// Refuses a calibration and a threshold of another task. `because` is what makes the task what it is: a line of the
+    /// Refuses a calibration, a threshold and metrics of another task. `because` is what makes the task what it is: a line of the
     /// spec, or the table.
     pub fn misfits(&self, task: Task, because: &Origin) -> Vec<Error> {
         let mut found = Vec::new();
@@ -81,12 +81,13 @@ impl ModelSpec {
         if let Some(metric) = self.tune.as_ref().and_then(|tune| tune.metric.as_ref()) {
             found.extend(metric::of_other_task(metric, "tune.metric".to_owned(), task, because, false));
         }
-        for (name, spec) in &self.candidates {
+        let baseline = (format!("baseline.{}", self.baseline.value.name()), &self.baseline.value);
+        let candidates = self.candidates.iter().map(|(name, spec)| (format!("candidates.{}", name.value), spec));
+        for (path, spec) in std::iter::once(baseline).chain(candidates) {
             if let EstimatorSpec::GradientBoosting(spec) = spec
                 && let Some(metric) = &spec.scoring
             {
-                let path = format!("candidates.{}.scoring", name.value);
-                found.extend(metric::of_other_task(metric, path, task, because, false));
+                found.extend(metric::of_other_task(metric, format!("{path}.scoring"), task, because, false));
             }
         }
         found

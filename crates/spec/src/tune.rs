@@ -470,6 +470,11 @@ impl EstimatorSpec {
                 value => drop(parameters.insert(name.clone(), value.clone())),
             }
         }
+        // What would stop a trial early is of no use to one that does not.
+        let is_chosen = values.iter().any(|(name, _)| name == "scoring");
+        if parameters.get("early_stopping") == Some(&Value::Bool(false)) && !is_chosen {
+            parameters.remove("scoring");
+        }
         let mut decoder = Decoder::new("a trial");
         let node = crate::tree::from_json(&Value::Object(parameters));
         match EstimatorSpec::decode(self.name(), &node, &mut decoder) {

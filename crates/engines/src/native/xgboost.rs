@@ -267,15 +267,15 @@ impl Functions {
         let status =
             unsafe { (self.predict)(booster, held, config.as_ptr(), &mut shape, &mut dimensions, &mut margins) };
         checked(status, self.last_error)?;
-        let dimensions = usize::try_from(dimensions).unwrap_or_default();
-        if shape.is_null() || margins.is_null() {
+        if shape.is_null() || margins.is_null() || dimensions != 2 {
             return Err("the library predicted nothing".to_owned());
         }
-        // SAFETY: the library gave a shape of so many numbers, and as many margins as their product; both are valid until
-        // the next call of the booster.
+        // SAFETY: the library gave a shape of two numbers, and as many margins as their product; both are valid until the
+        // next call of the booster.
         let margins = unsafe {
-            let length: u64 = std::slice::from_raw_parts(shape, dimensions).iter().product();
-            std::slice::from_raw_parts(margins, usize::try_from(length).unwrap_or_default())
+            let [rows, outputs] = [0, 1].map(|at| *shape.add(at));
+            let length = rows.checked_mul(outputs).and_then(|length| usize::try_from(length).ok());
+            std::slice::from_raw_parts(margins, length.ok_or("the library predicted more than there can be")?)
         };
         Ok(margins.iter().copied().map(f64::from).collect())
     }

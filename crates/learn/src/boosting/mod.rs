@@ -75,7 +75,8 @@ impl BoostingFit {
 ///
 /// # Errors
 /// No rows, lengths or columns that differ, targets that are not finite (or no class), a class without rows, weights that
-/// are negative or all zero, parameters outside their range, early stopping without validation rows, [`Error::Stopped`].
+/// are negative or all zero, parameters outside their range, early stopping without validation rows, a score that never is
+/// a number, [`Error::Stopped`].
 #[expect(
     clippy::too_many_arguments,
     reason = "a fit needs its rows, its rules and its listener; a struct would only rename them"
@@ -168,6 +169,9 @@ pub fn boost(
             break;
         }
     }
+    if validation.is_some_and(|rows| rows.score.is_some()) && fit.best.is_none() {
+        return Err(Error::NoScore { operation: OPERATION });
+    }
     let margins = watched.map(|(_, margins)| margins);
     fit.finish(train.columns(), &bases, margins, parameters.early_stopping, grower.additions)
 }
@@ -254,11 +258,7 @@ impl Course {
         let (best_iteration, validation_margins) = match (best, last_margins) {
             (Some(best), _) if keep_best => (best.iteration, best.margins),
             (Some(best), last) => (best.iteration, last.unwrap_or_default()),
-            (None, Some(_)) => {
-                let allowed = "a metric that the validation rows have";
-                return Err(Error::Parameter { name: "scoring", value: f64::NAN, allowed });
-            }
-            (None, None) => (train_loss.len(), Vec::new()),
+            (None, last) => (train_loss.len(), last.unwrap_or_default()),
         };
         let ensemble = |(trees, base): (Vec<Tree>, &f64)| {
             let mut ensemble = TreeEnsemble::new(columns, *base, trees)?;
@@ -393,10 +393,10 @@ struct Sample {
 }
 
 impl Sample {
-    /// Chooses each row with probability `share`, to the nearest of 2^-32.
+    /// Chooses each row with probability `share`, rounded to a multiple of 2^-32 above 0.
     fn draw(key: &Key, rows: usize, share: f64) -> Sample {
         let key = key.derive(1);
-        let bound = (share * 4_294_967_296.0) as u64;
+        let bound = (share * 4_294_967_296.0).round().max(1.0) as u64;
         let is_in = |word: u32| u64::from(word) < bound;
         // Four rows share a block of the generator.
         let blocks = 0..rows.div_ceil(4) as u64;
@@ -439,5 +439,26 @@ fn add_tree(grown: &Grown, matrix: &BinnedMatrix, margins: &mut [f64]) {
     } else {
         let size = PARALLEL_ROWS / 4;
         margins.par_chunks_mut(size).enumerate().for_each(|(chunk, margins)| walk.add_to_all(chunk * size, margins));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_drawn_alike_however_many_there_are() {
+        let key = Key::new(9, "test");
+        let (few, many) = (PARALLEL_ROWS - 1, PARALLEL_ROWS + 3);
+        for share in [1e-12, 0.3, 0.9999] {
+            let [below, above] = [few, many].map(|rows| Sample::draw(&key, rows, share));
+            let shared: Vec<u32> = above.chosen.iter().copied().filter(|row| (*row as usize) < few).collect();
+            assert_eq!(below.chosen, shared, "{share}");
+            let mut all = [below.chosen.clone(), below.others].concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..few as u32), "{share}");
+            let wanted = share * few as f64;
+            assert!((below.chosen.len() as f64 - wanted).abs() < 5.0 * wanted.sqrt() + 1.0, "{}", below.chosen.len());
+        }
     }
 }

@@ -102,6 +102,11 @@ impl Task {
         }
     }
 
+    /// Says whether a metric of this name is one of the task.
+    pub fn has_metric(self, name: &str) -> bool {
+        Metric::named(self, name).is_ok()
+    }
+
     /// Gives the names of the metrics that every report of the task has.
     pub fn metrics(self) -> &'static [&'static str] {
         match self {

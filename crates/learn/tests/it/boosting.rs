@@ -234,7 +234,7 @@ fn a_score_says_when_to_stop_in_place_of_the_loss() {
         assert_eq!(fitted.validation_margins, [fitted.ensemble().predict_margin(&held_out.matrix())]);
     }
     let error = fit(Some(&|_: &[Vec<f64>]| f64::NAN), &stopping).expect_err("nothing to go by");
-    assert!(matches!(error, Error::Parameter { name: "scoring", .. }), "{error}");
+    assert!(matches!(error, Error::NoScore { .. }), "{error}");
 }
 
 fn roc_auc_of(table: &Table) -> impl Fn(&[Vec<f64>]) -> f64 + Sync {

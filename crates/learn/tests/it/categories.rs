@@ -305,6 +305,7 @@ fn reported_losses_are_those_of_the_predictions() {
         assert!((loss(&table) - fit.train_loss[19]).abs() < 1e-12);
         // Held-out rows have codes that the training rows lack; to bins and to doubles they are missing.
         assert!((loss(&held_out) - fit.validation_loss[19]).abs() < 1e-12);
+        assert_eq!(fit.validation_margins, [ensemble.predict_margin(&held_out.matrix())]);
         assert!(fit.train_loss[19] < 0.7 * fit.train_loss[0]);
         let nodes = ensemble.trees().iter().flat_map(|tree| tree.nodes());
         assert!(nodes.clone().filter(|node| node.set.is_some()).count() > 30);

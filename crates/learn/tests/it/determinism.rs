@@ -2,7 +2,7 @@
 
 use trainyard_learn::{
     Binning, BoostingParameters, ElasticNetParameters, GrowPolicy, LogisticParameters, Matrix, Monotonic, Objective,
-    Validation, boost, elastic_net, logistic_regression, metrics, ridge,
+    Score, Validation, boost, elastic_net, logistic_regression, metrics, ridge,
 };
 
 use crate::data::{Table, with_threads};
@@ -23,13 +23,17 @@ fn bits(values: &[f64]) -> Vec<u64> {
 fn boosting() {
     let table = Table::synthetic(150_000, 12, 1);
     let held_out = Table::synthetic(20_000, 12, 2);
+    // Where trees stop early, it is by this.
+    let roc_auc = |margins: &[Vec<f64>]| metrics::roc_auc(&held_out.targets, &margins[0]).expect("an area");
     let run = |parameters: &BoostingParameters, objective| {
         let binning = Binning::fit(&table.matrix(), 255);
         let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
+        let score = parameters.early_stopping.then_some(&roc_auc as &Score<'_>);
         let validation =
-            Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score: None });
+            Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score });
         let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_| true)
             .expect("a fit");
+        assert_eq!(fit.validation_margins, [fit.ensemble().predict_margin(&held_out.matrix())]);
         let text = serde_json::to_string(&fit.ensemble()).expect("JSON");
         (text, bits(&fit.train_loss), bits(&fit.validation_loss), bits(&fit.ensemble().predict_margin(&table.matrix())))
     };
@@ -37,6 +41,8 @@ fn boosting() {
     same("boosting", || run(&usual, Objective::BinaryLogLoss));
     let sampled = BoostingParameters { subsample: 0.7, colsample_bytree: 0.6, ..usual.clone() };
     same("boosting on samples", || run(&sampled, Objective::SquaredError));
+    let stopping = BoostingParameters { early_stopping: true, n_iter_no_change: 1, tol: 0.01, ..sampled.clone() };
+    same("boosting that stops by a metric", || run(&stopping, Objective::BinaryLogLoss));
     same("boosting of medians", || run(&usual, Objective::AbsoluteError));
     same("boosting of quantiles on samples", || run(&sampled, Objective::Quantile { quantile: 0.7 }));
     same("boosting of counts", || run(&usual, Objective::Poisson));

@@ -359,6 +359,8 @@ fn the_loss_is_that_of_the_probabilities() {
     };
     assert!((fit.train_loss[11] - loss(&train)).abs() < 1e-12);
     assert!((fit.validation_loss[11] - loss(&held.filter(|row| row < 600))).abs() < 1e-12);
+    let margins: Vec<Vec<f64>> = fit.ensembles.iter().map(|ensemble| ensemble.predict_margin(&held.matrix())).collect();
+    assert_eq!(fit.validation_margins, margins);
     assert!(fit.train_loss.windows(2).all(|pair| pair[1] < pair[0]), "{:?}", fit.train_loss);
 }
 

@@ -110,3 +110,43 @@ fn bins_that_nobody_announced_are_made_when_they_are_asked_for() {
     assert!(matches!(score(false, &coarse), Err(Error::Learn { .. })), "nothing to make them of");
     assert_ne!(announced.to_bits(), score(false, spec).unwrap().to_bits());
 }
+
+#[test]
+fn trees_stop_by_the_metric_that_is_asked_for() {
+    let table = table();
+    let project = churn(MODELS, &table);
+    let request = project.request(&table, None);
+    let spec = &project.resolved.model.spec.candidates[0].1;
+    let stopping = [("max_iter".to_owned(), json!(60)), ("early_stopping".into(), json!(true))];
+    let of = |scoring: &str| spec.with(&[&stopping[..], &[("scoring".into(), json!(scoring))][..]].concat()).unwrap();
+    let candidates = [("gradient_boosting", spec, false)];
+    let values = |metric: &str, spec: &trainyard_spec::EstimatorSpec| {
+        let search = SearchFolds { folds: 4, holdout: true, metric, threads: &pool(), candidates: &candidates };
+        let told = Mutex::new(0);
+        let count = |iterations: usize, _: f64| {
+            *told.lock().unwrap() = iterations;
+            true
+        };
+        let score = |folds: &trainyard_model::FoldScorer<'_>| {
+            folds.score("gradient_boosting", spec, None, 0, Some(&count), &|_| true)
+        };
+        (with_folds(&request, &search, score), told.into_inner().unwrap())
+    };
+    // The best number of trees of all gives the best value, whichever way is better.
+    for (metric, is_higher_better) in [("roc_auc", true), ("log_loss", false), ("brier", false)] {
+        let (found, told) = values(metric, &of(metric));
+        let found = found.unwrap();
+        assert!(told < 40, "{metric}: trees were grown to the end");
+        for trees in 1..=told as u32 {
+            let (value, _) = values(metric, &spec.with(&[("max_iter".into(), json!(trees))]).unwrap());
+            let value = value.unwrap();
+            assert!(if is_higher_better { found >= value } else { found <= value }, "{metric}, {trees} trees");
+        }
+    }
+    // A trial that does not stop early has nothing to stop by; one of another task's metric is refused.
+    let whole = of("roc_auc").with(&[("early_stopping".into(), json!(false))]).unwrap();
+    let plain = spec.with(&[("max_iter".into(), json!(60))]).unwrap();
+    assert_eq!(values("roc_auc", &whole).0.unwrap().to_bits(), values("roc_auc", &plain).0.unwrap().to_bits());
+    let refused = values("roc_auc", &of("rmse")).0.unwrap_err();
+    assert!(matches!(&refused, Error::WrongParameter { parameter, .. } if parameter == "scoring: rmse"), "{refused}");
+}
