@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trainyard_engines::Engines;
-use trainyard_learn::metrics::{Scored, Task};
+use trainyard_learn::metrics::{Scored, Task, roc_auc};
 use trainyard_learn::{
     BoostingParameters, CategoryParameters, Criterion, ElasticNetParameters, ForestParameters, GrowPolicy, Iteration,
     LinearModel, LogisticParameters, Matrix, Monotonic, Objective, Score, Tree, TreeEnsemble, Validation, boost,
@@ -232,10 +232,16 @@ impl Job<'_> {
             let (task, targets, weights, threshold) = (self.task, held.targets, held.weights, self.threshold);
             let is_higher_better = metric_higher_is_better(metric).unwrap_or(true);
             move |margins: &[Vec<f64>]| {
-                let predictions = link.of_rows(margins);
-                let scored = Scored { task, targets, predictions: &predictions, weights, threshold };
                 // What has no value never is the best.
-                let value = scored.metric(metric).unwrap_or(f64::NAN);
+                let value = match margins {
+                    // Log-odds are in the order of their probabilities, which is all that the area asks for.
+                    [margins] if metric.value == "roc_auc" && weights.is_none() => roc_auc(targets, margins),
+                    margins => {
+                        let predictions = link.of_rows(margins);
+                        Scored { task, targets, predictions: &predictions, weights, threshold }.metric(metric)
+                    }
+                };
+                let value = value.unwrap_or(f64::NAN);
                 if is_higher_better { value } else { -value }
             }
         });

@@ -220,8 +220,12 @@ impl<'a> Grower<'a> {
         self.partition.add_to(&grown.leaves, &grown.nodes, margins);
     }
 
+    /// Says whether a node can have two sides that are large enough.
     fn may_split(&self, total: Sums, depth: usize, rules: &Rules<'_>) -> bool {
-        rules.scale.count(total) >= 2 * rules.min_rows && self.parameters.max_depth.is_none_or(|most| depth < most)
+        // Hessians are whole multiples of a power of two, so that those of two sides add up to that of the node exactly.
+        rules.scale.count(total) >= 2 * rules.min_rows
+            && rules.scale.hessian(total) >= 2.0 * rules.min_hessian
+            && self.parameters.max_depth.is_none_or(|most| depth < most)
     }
 
     /// Gives what is greatest in the leaf that is split next.
