@@ -126,8 +126,9 @@ pub fn validate(suite: &Suite, table: &Table, options: &Options) -> Validation {
     };
     jobs.sort_by_key(|job| !is_of_texts(job));
     let mut found: Vec<(usize, Found)> = jobs
-        .par_iter()
-        .with_max_len(1)
+        .iter()
+        // In this order, to whichever thread is free: halves of the list would give one thread all that takes long.
+        .par_bridge()
         .flat_map_iter(|job| {
             let rows = domains[job[0]].map(|domain| chosen[domain].as_ref().map(Vec::as_slice)).transpose();
             let found = rows.map(|rows| judge_job(job, expectations, table, rows, options));
