@@ -165,7 +165,8 @@ pub(crate) fn widened(part: &ArrayRef, kind: &DataType) -> ArrayRef {
         (DataType::Int64, DataType::Float64) => floats(part),
         (DataType::Date32, DataType::Timestamp(..)) => {
             let days = part.as_primitive::<Date32Type>().iter();
-            let micros = days.map(|day| day.map(|day| i64::from(day) * 86_400_000_000));
+            // Dates lie up to six million years from 1970, moments three hundred thousand; what is beyond stays outermost.
+            let micros = days.map(|day| day.map(|day| i64::from(day).saturating_mul(86_400_000_000)));
             Arc::new(micros.collect::<TimestampMicrosecondArray>())
         }
         // It has no value.

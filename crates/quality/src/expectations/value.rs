@@ -225,7 +225,7 @@ pub(crate) enum Key<'a> {
     Int(i64),
     Float(u64),
     Text(&'a str),
-    Moment(i64),
+    Moment(i128),
 }
 
 /// The classes of values between which there is no order.
@@ -281,10 +281,11 @@ impl<'a> Cell<'a> {
         }
     }
 
-    pub(crate) fn moment(self) -> Option<i64> {
+    /// Gives the microseconds since 1970; those of a date may be more than a moment can have.
+    pub(crate) fn moment(self) -> Option<i128> {
         match self {
-            Cell::Date(day) => Some(i64::from(day) * DAY),
-            Cell::Moment(moment) => Some(moment),
+            Cell::Date(day) => Some(i128::from(day) * i128::from(DAY)),
+            Cell::Moment(moment) => Some(i128::from(moment)),
             _ => None,
         }
     }
@@ -356,5 +357,22 @@ impl<'a> Cell<'a> {
             Cell::Date(day) => super::dates::write_date(i64::from(day)).into(),
             Cell::Moment(moment) => super::dates::write_moment(moment).replacen('T', " ", 1).into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_beyond_every_moment_is_later_than_each() {
+        let (first, last) = (Cell::Date(i32::MIN), Cell::Date(i32::MAX));
+        for moment in [i64::MIN, 0, i64::MAX] {
+            assert_eq!(first.compare(Cell::Moment(moment)), Some(Ordering::Less));
+            assert_eq!(last.compare(Cell::Moment(moment)), Some(Ordering::Greater));
+        }
+        assert_eq!(last.compare(Cell::Date(i32::MAX - 1)), Some(Ordering::Greater));
+        assert_ne!(last.key(), Cell::Date(i32::MAX - 1).key());
+        assert_eq!(Cell::Date(1).key(), Cell::Moment(DAY).key());
     }
 }
