@@ -65,8 +65,8 @@ impl ModelSpec {
         self.calibrate.is_some() || self.threshold.value.is_rule()
     }
 
-    /// Refuses a calibration, a threshold and metrics of another task. `because` is what makes the task what it is: a line of the
-    /// spec, or the table.
+    /// Refuses a calibration, a threshold and metrics of another task. `because` is what makes the task what it is: a line
+    /// of the spec, or the table.
     pub fn misfits(&self, task: Task, because: &Origin) -> Vec<Error> {
         let mut found = Vec::new();
         let threshold = &self.threshold.origin;
