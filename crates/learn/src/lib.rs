@@ -20,6 +20,7 @@ pub mod metrics;
 mod objective;
 mod shap;
 mod spread;
+mod widest;
 
 pub use binning::{BinnedMatrix, Binning};
 pub use boosting::{

@@ -5,6 +5,7 @@ use trainyard_exact::power_of_two;
 
 use super::logistic::{LANES, Logistic};
 use crate::objective::{Objective, softmax};
+use crate::widest::{Work, widest};
 
 /// Rows whose loss is summed one after another; a constant, so that sums are the same at any thread count.
 const CHUNK: usize = 4096;
@@ -57,7 +58,13 @@ impl Scale {
     /// Gives the hessian of a sum.
     #[inline]
     pub(crate) fn hessian(&self, sums: Sums) -> f64 {
-        (sums[1] as u64 & ((1 << self.count_shift) - 1)) as f64 * self.hessian_unit
+        (sums[1] as u64 & self.hessian_mask()) as f64 * self.hessian_unit
+    }
+
+    /// Gives the bits of a sum's second word that hold its hessian.
+    #[inline]
+    pub(crate) fn hessian_mask(&self) -> u64 {
+        (1 << self.count_shift) - 1
     }
 }
 
@@ -94,7 +101,7 @@ impl Gradients {
         let of = |(chunk, (margins, exact)): (usize, (&[f64], &mut [[f64; 2]]))| {
             let rows = chunk * CHUNK..chunk * CHUNK + margins.len();
             let weights = weights.map(|weights| &weights[rows.clone()]);
-            derive(loss, margins, &targets[rows], weights, exact)
+            widest(Derive { loss, margins, targets: &targets[rows], weights, exact })
         };
         let chunks: Vec<Chunk> = if self.is_large() {
             self.margins.par_chunks(CHUNK).zip(self.exact.par_chunks_mut(CHUNK)).enumerate().map(of).collect()
@@ -142,13 +149,12 @@ impl Gradients {
         let hessian_scale = scale_for(chunks.iter().fold(0.0, |max, chunk| chunk.hessian.max(max)), hessian_bits);
         self.scale.gradient_unit = 1.0 / gradient_scale;
         self.scale.hessian_unit = 1.0 / hessian_scale;
-        let quantise = |(pair, exact): (&mut Pair, &[f64; 2])| {
-            *pair = [nearest(exact[0] * gradient_scale), nearest(exact[1] * hessian_scale)];
-        };
+        let scales = [gradient_scale, hessian_scale];
+        let quantise = |(pairs, exact): (&mut [Pair], &[[f64; 2]])| widest(Quantise { pairs, exact, scales });
         if self.is_large() {
-            self.pairs.par_iter_mut().zip(&self.exact).with_min_len(CHUNK).for_each(quantise);
+            self.pairs.par_chunks_mut(CHUNK).zip(self.exact.par_chunks(CHUNK)).for_each(quantise);
         } else {
-            self.pairs.iter_mut().zip(&self.exact).for_each(quantise);
+            quantise((&mut self.pairs, &self.exact));
         }
         chunks.iter().map(|chunk| chunk.loss).sum()
     }
@@ -240,12 +246,50 @@ pub(crate) fn mean_loss(objective: Objective, margins: &[Vec<f64>], targets: &[f
     let chunks = margins.chunks(FOLD).zip(targets.chunks(FOLD)).enumerate();
     let losses = chunks.map(|(chunk, (margins, targets))| {
         let weights = weights.map(|weights| &weights[chunk * FOLD..chunk * FOLD + margins.len()]);
-        derive(loss, margins, targets, weights, &mut exact).loss
+        widest(Derive { loss, margins, targets, weights, exact: &mut exact }).loss
     });
     losses.sum::<f64>() / total
 }
 
+/// The rounding of a chunk's rows to integers.
+struct Quantise<'a> {
+    pairs: &'a mut [Pair],
+    exact: &'a [[f64; 2]],
+    /// Of gradients and of hessians.
+    scales: [f64; 2],
+}
+
+impl Work for Quantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (pair, exact) in self.pairs.iter_mut().zip(self.exact) {
+            *pair = [nearest(exact[0] * self.scales[0]), nearest(exact[1] * self.scales[1])];
+        }
+    }
+}
+
+/// The derivatives of a chunk's rows, to be filled in.
+struct Derive<'a> {
+    loss: SingleLoss,
+    margins: &'a [f64],
+    targets: &'a [f64],
+    weights: Option<&'a [f64]>,
+    exact: &'a mut [[f64; 2]],
+}
+
+impl Work for Derive<'_> {
+    type Output = Chunk;
+
+    #[inline(always)]
+    fn run(self) -> Chunk {
+        derive(self.loss, self.margins, self.targets, self.weights, self.exact)
+    }
+}
+
 /// Fills in the derivatives of a chunk's rows.
+#[inline(always)]
 fn derive(
     loss: SingleLoss,
     margins: &[f64],

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::gradients::{Scale, Sums};
 use super::histogram::{Column, Layout};
 use super::parameters::{CategoryParameters, Monotonic};
+use crate::widest::{Work, widest};
 use crate::{Binning, CategorySet};
 
 /// Bins of a node below which one thread is faster than several.
@@ -18,6 +19,13 @@ const NOISE: f64 = 1e-12;
 
 /// A split whose score, without rounding, would be below this share of the best is worse than it with rounding too.
 const NEARLY: f64 = 1.0 - 1e-9;
+
+/// Bins that are judged side by side, and how many make that worth while.
+const LANES: usize = 4;
+const MANY_BINS: usize = 24;
+
+/// Rows up to which a sum of gradients is below 2^51.
+const FEW_ROWS: u64 = 1 << 20;
 
 /// What a split must leave on each side, and how it is scored.
 #[derive(Debug, Clone, Copy)]
@@ -177,17 +185,8 @@ impl<'a> Rules<'a> {
 
     /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
     pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
-        let is_plain = self.monotonic.is_none() && self.l1 == 0.0;
         let look = |mut best: Best, column: &Column| {
-            let bins = &histogram[column.first..column.first + column.value_bins + 1];
-            if self.binning.is_categorical(column.index) {
-                let split = self.best_of_categories(column.index, bins, total, bounds);
-                best.of_categories = first_of_greatest(best.of_categories, split, |split| split.gain);
-            } else if is_plain {
-                self.scan_plain(column.index, bins, total, &mut best.of_values);
-            } else {
-                self.scan(column.index, bins, total, bounds, &mut best.of_values);
-            }
+            self.look(&mut best, column, histogram, total, bounds);
             best
         };
         // A later column must be strictly better, so the order of columns decides ties, never that of threads.
@@ -196,7 +195,7 @@ impl<'a> Rules<'a> {
             of_categories: first_of_greatest(best.of_categories, later.of_categories, |split| split.gain),
         };
         let best = if layout.length < PARALLEL_BINS || rayon::current_num_threads() == 1 {
-            layout.columns.iter().fold(Best::default(), look)
+            widest(Look { rules: self, layout, histogram, total, bounds })
         } else {
             layout.columns.par_iter().with_min_len(16).fold(Best::default, look).reduce(Best::default, or)
         };
@@ -210,6 +209,22 @@ impl<'a> Rules<'a> {
                 first_of_greatest(Some(second), Some(first), |split| split.gain)
             }
             (first, second) => first_of_greatest(first, second, |split| split.gain),
+        }
+    }
+
+    /// Looks at the splits of a column.
+    #[inline(always)]
+    fn look(&self, best: &mut Best, column: &Column, histogram: &[Sums], total: Sums, bounds: Bounds) {
+        let bins = &histogram[column.first..column.first + column.value_bins + 1];
+        if self.binning.is_categorical(column.index) {
+            let split = self.best_of_categories(column.index, bins, total, bounds);
+            best.of_categories = first_of_greatest(best.of_categories, split, |split| split.gain);
+        } else if self.monotonic.is_some() || self.l1 != 0.0 {
+            self.scan(column.index, bins, total, bounds, &mut best.of_values);
+        } else if column.value_bins < MANY_BINS || self.scale.count(total) >= FEW_ROWS {
+            self.scan_plain(column.index, bins, total, &mut best.of_values);
+        } else {
+            self.scan_many(column.index, bins, total, &mut best.of_values);
         }
     }
 
@@ -280,6 +295,7 @@ impl<'a> Rules<'a> {
     /// Does what [`Rules::scan`] does where no column has a direction and there is no L1 penalty, several times faster: a
     /// split that is clearly worse than the best so far is passed over without a division and without a branch on whether
     /// its bin is empty.
+    #[inline(always)]
     fn scan_plain(&self, column: usize, bins: &[Sums], total: Sums, best: &mut Option<Found>) {
         let Some((missing, values)) = bins.split_last() else { return };
         let rows = self.scale.count(total);
@@ -344,6 +360,57 @@ impl<'a> Rules<'a> {
         }
     }
 
+    /// Does what [`Rules::scan_plain`] does, several splits side by side: of those, few are not clearly worse than the
+    /// best so far, and only then is one after another looked at.
+    #[inline(always)]
+    fn scan_many(&self, column: usize, bins: &[Sums], total: Sums, best: &mut Option<Found>) {
+        let Some((missing, values)) = bins.split_last() else { return };
+        let rows = self.scale.count(total);
+        let has_missing = self.scale.count(*missing) > 0;
+        let Some(first) = values.iter().position(|sums| sums[1] != 0) else { return };
+        let all = [total[0] as f64, self.scale.hessian(total)];
+        let mut highest = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
+        let mut found: Option<(usize, bool, Sums)> = None;
+        let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
+        let most_left_rows = rows.saturating_sub(self.min_rows);
+        let mut lefts = [[0; 2]; 256];
+        for (missing_left, end) in [(false, ends[0]), (true, ends[1])] {
+            if missing_left && !has_missing {
+                break;
+            }
+            let mut left = if missing_left { *missing } else { [0; 2] };
+            for (place, sums) in lefts.iter_mut().zip(&values[..end]) {
+                left = [left[0] + sums[0], left[1].wrapping_add(sums[1])];
+                *place = left;
+            }
+            // Rows to the left grow from bin to bin.
+            let rows_left = |sums: &Sums| self.scale.count(*sums);
+            let from = lefts[..end].partition_point(|sums| rows_left(sums) < self.min_rows).max(first);
+            let to = lefts[..end].partition_point(|sums| rows_left(sums) <= most_left_rows);
+            let mut start = from;
+            while start < to {
+                // The last bins are looked at with some before them, which changes nothing.
+                let window = start.min(256 - LANES);
+                let Some(side) = lefts[window..].first_chunk::<LANES>() else { break };
+                let judged = Judged::of(self, side, all);
+                if judged.may_beat(highest, self.min_hessian) {
+                    for lane in start - window..LANES.min(to - window) {
+                        let Some(score) = judged.score(lane, highest, self.min_hessian) else { continue };
+                        let bin = window + lane;
+                        if score > highest || score == highest && found.is_some_and(|(lowest, ..)| bin < lowest) {
+                            highest = score;
+                            found = Some((bin, missing_left, lefts[bin]));
+                        }
+                    }
+                }
+                start = window + LANES;
+            }
+        }
+        if let Some(place) = found {
+            *best = Some(self.found(column, values.len(), has_missing, rows, highest, place));
+        }
+    }
+
     /// Describes the best split of a column: its bin, whether missing rows go left, and the sums of the left side.
     fn found(
         &self,
@@ -367,6 +434,94 @@ impl<'a> Rules<'a> {
     }
 }
 
+/// The look at all columns of a node by one thread.
+struct Look<'a, 'r> {
+    rules: &'a Rules<'r>,
+    layout: &'a Layout<'a>,
+    histogram: &'a [Sums],
+    total: Sums,
+    bounds: Bounds,
+}
+
+impl Work for Look<'_, '_> {
+    type Output = Best;
+
+    #[inline(always)]
+    fn run(self) -> Best {
+        let mut best = Best::default();
+        for column in &self.layout.columns {
+            self.rules.look(&mut best, column, self.histogram, self.total, self.bounds);
+        }
+        best
+    }
+}
+
+/// Some splits of a column, as far as they are known without a division.
+struct Judged {
+    /// The squares of the gradients to the left and to the right.
+    squares: [[f64; LANES]; 2],
+    /// The hessians, without what is added to them and with it.
+    bare: [[f64; LANES]; 2],
+    hessians: [[f64; LANES]; 2],
+}
+
+impl Judged {
+    /// Takes sums to the left, and the gradient and hessian of both sides together.
+    ///
+    /// Sums of fewer than 2^20 rows are whole numbers below 2^51, which doubles hold: what is left of all of them to the
+    /// right is exact. Added to the bits of 1.5 · 2^52, such a number is the double's fraction.
+    #[inline(always)]
+    fn of(rules: &Rules<'_>, lefts: &[Sums; LANES], all: [f64; 2]) -> Judged {
+        const SIGNED: f64 = 6_755_399_441_055_744.0;
+        const UNSIGNED: f64 = 4_503_599_627_370_496.0;
+        let zeros = [[0.0; LANES]; 2];
+        let mut judged = Judged { squares: zeros, bare: zeros, hessians: zeros };
+        let mask = rules.scale.hessian_mask();
+        for lane in 0..LANES {
+            let [gradient, hessian] = lefts[lane];
+            let gradient = f64::from_bits(SIGNED.to_bits().wrapping_add(gradient as u64)) - SIGNED;
+            let hessian = f64::from_bits(UNSIGNED.to_bits() | (hessian as u64 & mask)) - UNSIGNED;
+            let hessian = hessian * rules.scale.hessian_unit;
+            let right = [all[0] - gradient, all[1] - hessian];
+            judged.squares[0][lane] = gradient * gradient;
+            judged.squares[1][lane] = right[0] * right[0];
+            judged.bare[0][lane] = hessian;
+            judged.bare[1][lane] = right[1];
+            judged.hessians[0][lane] = hessian + rules.l2;
+            judged.hessians[1][lane] = right[1] + rules.l2;
+        }
+        judged
+    }
+
+    /// Says whether any of them may have a score that is not below `highest`.
+    #[inline(always)]
+    fn may_beat(&self, highest: f64, min_hessian: f64) -> bool {
+        let mut any = false;
+        for lane in 0..LANES {
+            any |= self.is_candidate(lane, highest, min_hessian);
+        }
+        any
+    }
+
+    #[inline(always)]
+    fn is_candidate(&self, lane: usize, highest: f64, min_hessian: f64) -> bool {
+        let [left, right] = self.hessians.each_ref().map(|side| side[lane]);
+        let across = self.squares[0][lane] * right + self.squares[1][lane] * left;
+        let bar = highest * (left * right) * NEARLY;
+        // Written so that a bar that is no number passes nothing over.
+        let is_worse = across < bar;
+        !is_worse & (self.bare[0][lane] >= min_hessian) & (self.bare[1][lane] >= min_hessian)
+    }
+
+    /// Gives the score of a split; none of one that is clearly below `highest` or leaves too little on a side.
+    #[inline(always)]
+    fn score(&self, lane: usize, highest: f64, min_hessian: f64) -> Option<f64> {
+        let [left, right] = self.hessians.each_ref().map(|side| side[lane]);
+        let is_sound = self.is_candidate(lane, highest, min_hessian) && left > 0.0 && right > 0.0;
+        is_sound.then(|| self.squares[0][lane] / left + self.squares[1][lane] / right)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use trainyard_random::Key;
@@ -383,7 +538,8 @@ mod tests {
             let mut below = |end: u64| stream.below(end);
             let mut scale = Gradients::new(16_000, 0.0).scale;
             scale.hessian_unit = 0.5;
-            let values = 1 + below(12) as usize;
+            // Every third has as many bins as are looked at side by side, and more.
+            let values = if case % 3 == 0 { 2 + below(254) as usize } else { 1 + below(12) as usize };
             // Few states, so that ties and empty bins are common.
             let mut sums = |empty_share: u64| -> Sums {
                 if below(100) < empty_share {
@@ -406,11 +562,14 @@ mod tests {
                 binning: &binning,
             };
             let before = (below(2) == 1).then(|| rules.found(0, 1, false, 1, 1.5, (0, false, [0; 2])));
-            let (mut slow, mut fast) = (before.clone(), before);
+            let (mut slow, mut fast) = (before.clone(), before.clone());
             rules.scan(1, &bins, total, Bounds::NONE, &mut slow);
             rules.scan_plain(1, &bins, total, &mut fast);
             splits += usize::from(fast.as_ref().is_some_and(|found| found.column == 1));
             assert_eq!(fast, slow, "case {case}: {bins:?}");
+            let mut many = before;
+            rules.scan_many(1, &bins, total, &mut many);
+            assert_eq!(many, slow, "case {case}: {bins:?}");
         }
         assert!(splits > 5_000, "{splits} splits");
     }
