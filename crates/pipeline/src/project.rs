@@ -7,9 +7,11 @@ use std::sync::Arc;
 use trainyard_data::Master;
 use trainyard_diagnostics::{Diagnostic, Source};
 use trainyard_engines::Engines;
-use trainyard_files::{Error as FileError, Io, Operation, write_atomic};
+use trainyard_files::{Error as FileError, Io, Operation, read, write_atomic};
 use trainyard_sources::{Error as SourceError, Listing, Runtime};
-use trainyard_spec::{Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Resolved, SpecFiles, resolve, sound_parts};
+use trainyard_spec::{
+    Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Part, Resolved, SpecFiles, resolve_beside, sound_parts,
+};
 
 use crate::engine::{Failure, start_threads, threads_refused};
 use crate::files_query;
@@ -92,18 +94,31 @@ pub(crate) fn load(io: &dyn Io, request: &Request) -> Result<Resolved, Vec<Diagn
         lock: text(io, root, LOCK)?,
         choose: request.choose,
     };
-    let (mut found, schema) = match (resolve(&files), read_schema(io, root)) {
-        (Ok(resolved), Ok(schema)) => return Ok(Resolved { schema, ..resolved }),
-        (Ok(_), Err(problems)) => return Err(problems),
-        (Err(problems), Ok(schema)) => (problems.into_vec(), schema),
-        (Err(problems), Err(more)) => return Err(problems.into_iter().chain(more).collect()),
-    };
+    let (mut found, schema) =
+        match (resolve_beside(&files, &|part, run| used_text(io, root, part, run)), read_schema(io, root)) {
+            (Ok(resolved), Ok(schema)) => return Ok(Resolved { schema, ..resolved }),
+            (Ok(_), Err(problems)) => return Err(problems),
+            (Err(problems), Ok(schema)) => (problems.into_vec(), schema),
+            (Err(problems), Err(more)) => return Err(problems.into_iter().chain(more).collect()),
+        };
     if let Some((data, features)) = sound_parts(&files) {
         let data = schema.under(&data);
         let problems = request.on_threads(|| table_problems(io, request, &data, &features));
         found.extend(problems.unwrap_or_else(|problem| vec![problem]));
     }
     Err(found)
+}
+
+/// Gives a version file's text as a run used it, if the run's record is here.
+fn used_text(io: &dyn Io, root: &Path, part: Part, run: &str) -> Option<String> {
+    let path = root.join(STATE).join("runs").join(run).join("configuration.json");
+    let recorded: serde_json::Value = serde_json::from_slice(&read(io, &path).ok()?).ok()?;
+    let section = match part {
+        Part::Split => "split",
+        Part::Features => "features",
+        Part::Model => "model",
+    };
+    Some(recorded.get(section)?.get("text")?.as_str()?.to_owned())
 }
 
 /// Gives where a source lies: relative to the project, or, when `--set` named it, to where that was typed.

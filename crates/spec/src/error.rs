@@ -5,7 +5,7 @@ mod words;
 use trainyard_diagnostics::{Diagnostic, Place};
 
 use crate::declare::Spot;
-use crate::{Located, Origin, Part, Task};
+use crate::{Difference, Located, Origin, Part, Task};
 
 /// Says what is wrong with a spec; fields, of which [`Error::diagnostic`] makes sentences.
 #[derive(Debug, Clone, PartialEq)]
@@ -435,6 +435,8 @@ pub enum Error {
         run: Option<String>,
         /// The first version that is free.
         next: u32,
+        /// What was changed since, as far as is known.
+        differences: Vec<Difference>,
     },
     /// The key or the target was changed under a split that a run has used.
     SplitUnder {

@@ -53,9 +53,12 @@ pub use model::{CrossValidation, ExplainSpec, ModelSpec, Refit};
 pub use origin::{Located, Origin};
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
-pub use resolve::{Choice, Part, Resolved, SpecFiles, Status, Versioned, resolve, sound_parts};
+pub use resolve::{
+    Choice, Part, Resolved, SpecFiles, Status, UsedText, Versioned, resolve, resolve_beside, sound_parts,
+};
 pub use source::{Address, ObjectAddress, Parameter, PostgresAddress, Rows, SourceSpec, SslMode, Store, names_rows};
 pub use split::{Shares, SplitSpec, TimeSpec};
+pub use tree::Difference;
 pub use tune::{
     Condition, Enqueued, Range, SearchPruner, SearchRange, SearchSampler, SearchedCandidate, StopSpec, TuneSpec,
     ValidationStrategy, WarmStart,

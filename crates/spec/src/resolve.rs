@@ -170,6 +170,9 @@ impl Resolved {
     }
 }
 
+/// Gives the text of a part's version file as a run used it.
+pub type UsedText<'a> = dyn Fn(Part, &str) -> Option<String> + 'a;
+
 /// The most problems that are told; each is drawn from its whole text, and nobody reads more.
 const MOST_PROBLEMS: usize = 100;
 
@@ -179,6 +182,15 @@ const MOST_PROBLEMS: usize = 100;
 /// # Errors
 /// All problems in one pass: what is no YAML, what no key or value can be, then what needs the whole to be seen.
 pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
+    resolve_beside(files, &|_, _| None)
+}
+
+/// Does what [`resolve`] does; of a version file that was edited after it was used, the problem tells what was changed, if
+/// `used` knows the file's text as the run of that name used it.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub fn resolve_beside(files: &SpecFiles, used: &UsedText<'_>) -> Result<Resolved, Problems> {
     let mut errors = Vec::new();
     let tree = layered(files, &mut errors);
     let project = tree.as_ref().and_then(|tree| {
@@ -193,9 +205,10 @@ pub fn resolve(files: &SpecFiles) -> Result<Resolved, Problems> {
     };
     let known_lock = lock.clone().unwrap_or_default();
     let chosen = |part| chosen(files, tree.as_ref(), part);
-    let split = version::load(Part::Split, chosen(Part::Split), &files.splits, &known_lock, &mut errors);
-    let features = version::load(Part::Features, chosen(Part::Features), &files.features, &known_lock, &mut errors);
-    let model = version::load(Part::Model, chosen(Part::Model), &files.models, &known_lock, &mut errors);
+    let known = version::Known { lock: &known_lock, text: used };
+    let split = version::load(Part::Split, chosen(Part::Split), &files.splits, known, &mut errors);
+    let features = version::load(Part::Features, chosen(Part::Features), &files.features, known, &mut errors);
+    let model = version::load(Part::Model, chosen(Part::Model), &files.models, known, &mut errors);
     if let (Some(project), Some(tree), Some(chosen)) = (&project, &tree, chosen(Part::Split)) {
         context::check_split_lock(project, tree, chosen.version, files, &known_lock, &mut errors);
     }
@@ -256,7 +269,8 @@ pub fn sound_parts(files: &SpecFiles) -> Option<(DataSpec, FeatureSpec)> {
     let mut decoder = Decoder::new("trainyard.yaml");
     let data = DataSpec::decode(tree.get("data")?, &mut decoder)?;
     let chosen = chosen(files, Some(&tree), Part::Features);
-    let features = version::load(Part::Features, chosen, &files.features, &Lock::default(), &mut errors)?;
+    let known = version::Known { lock: &Lock::default(), text: &|_, _| None };
+    let features = version::load(Part::Features, chosen, &files.features, known, &mut errors)?;
     (decoder.errors.is_empty() && errors.is_empty()).then_some((data, features.spec))
 }
 

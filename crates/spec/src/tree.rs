@@ -1,11 +1,14 @@
 //! What a YAML text says, before anyone asks what it means: nodes with their origins.
 
 mod canonical;
+mod difference;
 mod merge;
 mod parse;
 mod scalar;
 
 pub(crate) use canonical::{canonical, from_json};
+pub use difference::Difference;
+pub(crate) use difference::differences;
 pub(crate) use merge::{merge, set};
 pub(crate) use parse::parse;
 pub(crate) use scalar::scalar_range;

@@ -4,7 +4,6 @@ use std::fmt;
 
 use trainyard_diagnostics::{Diagnostic, Fault};
 
-use crate::differences::Difference;
 use crate::record::trials;
 
 /// Says why a study can't be read or run.
@@ -37,13 +36,6 @@ pub enum StudyError {
         name: String,
         /// The value.
         value: String,
-    },
-    /// The space is not the one that the study began with.
-    SpaceChanged {
-        /// The study.
-        study: String,
-        /// What differs.
-        differences: Vec<Difference>,
     },
     /// Trials of a study that looks for the other end of its values.
     OtherDirection {
@@ -120,9 +112,6 @@ impl fmt::Display for StudyError {
             StudyError::NoneComplete { trials: number, .. } => write!(f, "none of {} came to a value", trials(*number)),
             StudyError::UnknownParameter { name, .. } => write!(f, "the space has no parameter `{name}`"),
             StudyError::Outside { name, value } => write!(f, "`{name}` cannot be {value}"),
-            StudyError::SpaceChanged { study, .. } => {
-                write!(f, "the space of study `{study}` changed since it began")
-            }
             StudyError::OtherDirection { study } => {
                 write!(f, "study `{study}` looks for the other end of its values")
             }
@@ -147,7 +136,6 @@ impl StudyError {
             StudyError::NoneComplete { .. } => "tune/none-complete",
             StudyError::UnknownParameter { .. } => "tune/unknown-parameter",
             StudyError::Outside { .. } => "tune/outside",
-            StudyError::SpaceChanged { .. } => "tune/space-changed",
             StudyError::OtherDirection { .. } => "tune/other-direction",
             StudyError::NoStudy => "tune/no-study",
             StudyError::UnknownStudy { .. } => "tune/unknown-study",
@@ -170,10 +158,6 @@ impl StudyError {
             StudyError::UnknownParameter { near: Some(near), .. } => diagnostic.help(format!("did you mean `{near}`?")),
             StudyError::UnknownParameter { near: None, .. } => diagnostic,
             StudyError::Outside { .. } => diagnostic.help("choose one of the values that the space gives it"),
-            StudyError::SpaceChanged { differences, .. } => {
-                let notes = differences.iter().map(ToString::to_string);
-                notes.fold(diagnostic, Diagnostic::note).help("go on with the old space, or begin another study")
-            }
             StudyError::OtherDirection { .. } => diagnostic.help("start from a study of the same metric"),
             StudyError::NoStudy => diagnostic.help("look whether the file is the one that was meant"),
             StudyError::UnknownStudy { name, known } => {

@@ -58,18 +58,6 @@ impl Record {
         Ok(number)
     }
 
-    /// Checks that the study can go on with `space`.
-    ///
-    /// # Errors
-    /// It is not the space that the study began with: what differs.
-    pub fn goes_on_with(&self, space: &Space) -> Result<(), StudyError> {
-        let differences = self.study.differs(space);
-        if differences.is_empty() {
-            return Ok(());
-        }
-        Err(StudyError::SpaceChanged { study: self.study.name.clone(), differences })
-    }
-
     /// Gives the reasons of the failed trials and how many trials each has, the most frequent first.
     pub fn failures(&self) -> Vec<(String, u64)> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();

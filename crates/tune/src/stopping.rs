@@ -14,13 +14,6 @@ pub enum Rule {
     Time(Duration),
     /// A trial has this value or a better one.
     Reached(f64),
-    /// After so many trials none has this value or a better one.
-    Missed {
-        /// The value.
-        value: f64,
-        /// The number of trials.
-        after: u64,
-    },
     /// The last so many complete and pruned trials did not make the best value better by so much.
     Stalled {
         /// By how much, 0 or above; with 0, by anything.
@@ -71,10 +64,6 @@ pub(crate) fn holds(
         Rule::Reached(value) => {
             let best = best(direction, trials)?;
             reaches(direction, best, *value).then(|| format!("{best} reaches {value}"))
-        }
-        Rule::Missed { value, after } => {
-            let is_reached = best(direction, trials).is_some_and(|best| reaches(direction, best, *value));
-            (count >= *after && !is_reached).then(|| format!("{} did not reach {value}", counted(count)))
         }
         Rule::Stalled { by, within } => {
             let tried = |trial: &Trial| matches!(trial.state, State::Complete | State::Pruned);

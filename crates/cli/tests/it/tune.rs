@@ -64,6 +64,12 @@ fn the_best_trial_is_trained_and_the_run_is_the_same_at_any_thread_count() {
     assert!(steps(&again, "cached").contains(&"tune".to_owned()), "{again:#}");
     let beats = &project.json(&["tune", "show"])["report"]["searches"]["gradient_boosting"]["against_baseline"];
     assert_eq!(beats["beats"], true, "{beats:#}");
+    // A space that changed is another version's.
+    project.edit(MODEL, "max_iter: [10, 20, 40]", "max_iter: [10, 20, 80]");
+    let refused = project.call(&["run"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let told = "`tune.space.gradient_boosting.max_iter` was [10,20,40], is [10,20,80]";
+    assert!(text(&refused.stderr).contains(told), "{}", text(&refused.stderr));
 }
 
 #[test]

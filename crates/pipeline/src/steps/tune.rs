@@ -299,8 +299,8 @@ impl Tune {
         Ok((record, Some(kept)))
     }
 
-    /// Reads what a search learns from.
-    fn warm(&self, search: &Search<'_>, earlier: &Earlier) -> Result<Warm, Failure> {
+    /// Reads what a search learns from; tells how its space was another.
+    fn warm(&self, search: &Search<'_>, earlier: &Earlier) -> Result<(Warm, Vec<String>), Failure> {
         let objects = match &self.context.mode {
             Mode::Replay { objects, .. } => objects,
             Mode::Live => &self.context.objects,
@@ -311,7 +311,9 @@ impl Tune {
         };
         let read = study_for(&String::from_utf8_lossy(&bytes), &search.name).map_err(|error| error.diagnostic())?;
         let known = Warm::from(&read.record.study, direction(self.metric()?), &search.space);
-        Ok(known.map_err(|error| error.diagnostic())?)
+        let differences = read.record.study.differs(&search.space);
+        let differences = differences.iter().map(|one| format!("since the earlier search, {one}")).collect();
+        Ok((known.map_err(|error| error.diagnostic())?, differences))
     }
 
     /// Runs one search to its end.
@@ -329,8 +331,9 @@ impl Tune {
                 // A replay will want it.
                 scope.store(text)?;
             }
-            let known = self.warm(search, earlier)?;
+            let (known, differences) = self.warm(search, earlier)?;
             notes.extend(known.words());
+            notes.extend(differences);
             warm = known.trials;
         } else if self.spec()?.warm_start.is_some() {
             notes.push(format!("no earlier search is called {}: nothing is learned from one", search.name));

@@ -4,7 +4,7 @@ use trainyard_diagnostics::{Diagnostic, Fault, count, nearest, one_of};
 
 use crate::declare::{Record, Spot};
 use crate::features::GROUP_KINDS;
-use crate::{Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec, Task};
+use crate::{Difference, Error, FeatureSpec, Located, ModelSpec, Origin, Part, SplitSpec, Task};
 
 /// The most names that a message lists.
 const LISTED: usize = 14;
@@ -215,12 +215,21 @@ fn version(error: &Error) -> Diagnostic {
                 diagnostic.help(format!("choose version {}", listed(&usable)))
             }
         }
-        Error::Edited { place, part, version, run, next } => {
+        Error::Edited { place, part, version, run, next, differences } => {
             let title = format!("{} version {version} was edited after it was used", noun(*part));
-            Diagnostic::error("versions/edited", title)
-                .at(place.clone(), format!("v{version} was used by {}; write v{next}", by(run.as_deref())))
-                .note("versions/lock.yaml knows what it said")
-                .help(format!("move the edit to {}, and choose version {next}", part.path(*next)))
+            let mut diagnostic = Diagnostic::error("versions/edited", title).at(
+                differences.first().and_then(|first| first.origin.place()).unwrap_or_else(|| place.clone()),
+                format!("v{version} was used by {}; write v{next}", by(run.as_deref())),
+            );
+            for difference in differences.iter().take(MOST_DIFFERENCES) {
+                diagnostic = diagnostic.note(changed(difference));
+            }
+            diagnostic = match differences.len().checked_sub(MOST_DIFFERENCES) {
+                None if differences.is_empty() => diagnostic.note("versions/lock.yaml knows what it said"),
+                None | Some(0) => diagnostic,
+                Some(more) => diagnostic.note(format!("and {more} more")),
+            };
+            diagnostic.help(format!("move the edit to {}, and choose version {next}", part.path(*next)))
         }
         Error::SplitUnder { spot, what, was, is, version, run, next } => {
             let title = format!("`{what}` was changed under split version {version}, which is in use");
@@ -234,6 +243,27 @@ fn version(error: &Error) -> Diagnostic {
                 .help(format!("write {}, and choose version {next}", Part::Split.path(*next)))
         }
         _ => meaning(error),
+    }
+}
+
+/// The most changes of a version that are told.
+const MOST_DIFFERENCES: usize = 5;
+
+/// The most letters of a value that are told.
+const MOST_LETTERS: usize = 60;
+
+/// Says what was changed.
+fn changed(difference: &Difference) -> String {
+    let told = |value: &str| match value.char_indices().nth(MOST_LETTERS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    };
+    let path = &difference.path;
+    match (&difference.was, &difference.is) {
+        (Some(was), Some(is)) => format!("`{path}` was {}, is {}", told(was), told(is)),
+        (Some(was), None) => format!("`{path}` is gone; it was {}", told(was)),
+        (None, Some(is)) => format!("`{path}` is new: {}", told(is)),
+        (None, None) => format!("`{path}` was changed"),
     }
 }
 

@@ -7,7 +7,7 @@ use trainyard_diagnostics::{Place, Source};
 
 use crate::declare::{Decoder, Record};
 use crate::error::Error;
-use crate::resolve::{Header, Part, Status, Versioned};
+use crate::resolve::{Header, Part, Status, UsedText, Versioned};
 use crate::tree::{self, Node};
 use crate::{Lock, Origin};
 
@@ -21,16 +21,23 @@ pub(super) struct Chosen {
     pub(super) origin: Origin,
 }
 
+/// What is known of versions that runs have used.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) lock: &'a Lock,
+    pub(super) text: &'a UsedText<'a>,
+}
+
 /// Gives the chosen version of a part.
 pub(super) fn load<T: Record>(
     part: Part,
     chosen: Option<Chosen>,
     files: &BTreeMap<u32, Arc<Source>>,
-    lock: &Lock,
+    known: Known<'_>,
     errors: &mut Vec<Error>,
 ) -> Option<Versioned<T>> {
     let Chosen { version, origin } = chosen?;
-    let used = used(part, version, lock);
+    let used = used(part, version, known.lock);
     let Some(source) = files.get(&version) else {
         let known = files.keys().copied().collect();
         errors.push(Error::UnknownVersion { chosen: origin, part, version, known, used: used.is_some() });
@@ -49,9 +56,15 @@ pub(super) fn load<T: Record>(
     }
     let digest = digest(&node);
     if let Some(used) = used.filter(|used| used.digest != digest) {
+        let was = used.run.and_then(|run| (known.text)(part, run)).and_then(|text| {
+            let node = tree::parse(&Source::new(part.path(version), text), &mut Vec::new())?;
+            // A run of another clone may have had the same name.
+            (self::digest(&node) == used.digest).then_some(node)
+        });
+        let differences = was.map(|was| tree::differences(&was, &node, ABOUT)).unwrap_or_default();
         let place = Place::new(source.clone(), 0..0);
-        let (run, next) = (used.run.map(str::to_owned), next_version(part, files, lock));
-        errors.push(Error::Edited { place, part, version, run, next });
+        let (run, next) = (used.run.map(str::to_owned), next_version(part, files, known.lock));
+        errors.push(Error::Edited { place, part, version, run, next, differences });
     }
     Some(Versioned { version, spec: spec?, source: source.clone(), digest })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trainyard_diagnostics::Source;
-use trainyard_spec::{Lock, ReferenceLock, SplitLock, VersionLock, resolve};
+use trainyard_spec::{Lock, Part, ReferenceLock, SplitLock, VersionLock, resolve, resolve_beside};
 
 use crate::given::Given;
 
@@ -110,6 +110,27 @@ fn retiring_a_used_version_is_no_edit_but_refused() {
     let (given, _) = used();
     let text = format!("{}status: retired\n", given.texts["versions/features/v1.yaml"]);
     assert_eq!(codes(&given.with("versions/features/v1.yaml", &text)), ["versions/retired"]);
+}
+
+#[test]
+fn an_edit_after_use_is_told_where_the_run_that_used_it_is_known() {
+    let (given, _) = used();
+    let path = "versions/splits/v1.yaml";
+    let old = given.texts[path].clone();
+    let edited = given.with(path, &format!("{}optional_tests: {{}}\n", old.replace("seed: 42", "seed: 7")));
+    let told = |text: &str| {
+        let problems = resolve_beside(&edited.files(), &|part, run| {
+            assert_eq!(run, "7f3a");
+            (part == Part::Split).then(|| text.to_owned())
+        });
+        let problem = problems.unwrap_err().into_vec().remove(0);
+        (problem.notes.clone(), problem.primary.map(|label| label.place.start().line))
+    };
+    let line = old.lines().position(|line| line.contains("seed")).unwrap() + 1;
+    let notes = ["`seed` was 42, is 7", "`optional_tests` is new: {}"].map(str::to_owned).to_vec();
+    assert_eq!(told(&old), (notes, Some(line)));
+    // Another text than the one that was used says nothing of it.
+    assert_eq!(told(&old.replace("42", "41")), (vec!["versions/lock.yaml knows what it said".to_owned()], Some(1)));
 }
 
 #[test]

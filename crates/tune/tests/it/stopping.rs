@@ -37,8 +37,6 @@ fn each_rule_fires_where_it_says() {
         (Rule::Reached(0.5), 1, 2, "0.5 reaches 0.5"),
         (Rule::Reached(0.5), 4, 4, "0.5 reaches 0.5"),
         (Rule::Reached(0.95), 1, 10, "10 trials were asked for"),
-        (Rule::Missed { value: 0.6, after: 3 }, 2, 4, "4 trials did not reach 0.6"),
-        (Rule::Missed { value: 0.5, after: 2 }, 1, 10, "10 trials were asked for"),
         (Rule::Stalled { by: 0.0, within: 2 }, 1, 8, "nothing was better in 2 trials"),
         (Rule::Stalled { by: 0.1, within: 3 }, 1, 6, "nothing was better by 0.1 in 3 trials"),
         (Rule::Failing { share: 0.2, after: 4 }, 1, 4, "1 of 4 trials failed"),
