@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use trainyard_data::synth::DIGITS_SIDE;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -549,10 +550,12 @@ pub(crate) enum Synth {
     #[command(after_help = "EXAMPLES:
   trainyard synth bike --rows 8760 --seed 1 --output hours.csv")]
     Bike(Target),
-    /// Written digits of eight by eight pixels
+    /// Written digits, as a table of eight by eight pixels or as images with their labels
     #[command(after_help = "EXAMPLES:
-  trainyard synth digits --rows 2000 --output digits.csv")]
-    Digits(Target),
+  trainyard synth digits --rows 2000 --output digits.csv
+  trainyard synth digits --rows 600 --seed 42 --output data/raw
+  trainyard synth digits --rows 600 --size 28 --output images28")]
+    Digits(Digits),
     /// Two classes, with informative, redundant and noise columns
     #[command(after_help = "EXAMPLES:
   trainyard synth classification --rows 10000 --output table.parquet
@@ -579,6 +582,33 @@ pub(crate) struct Target {
     /// The file's format [default: by its ending: .csv, .parquet, .db]
     #[arg(long)]
     pub(crate) format: Option<Format>,
+}
+
+/// Arguments of `synth digits`.
+#[derive(Debug, Args)]
+pub(crate) struct Digits {
+    /// How many digits
+    #[arg(long, value_name = "N", default_value_t = 7043, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rows: u64,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many pixels along a side
+    #[arg(long, value_name = "PIXELS", default_value_t = DIGITS_SIDE, value_parser = clap::value_parser!(u16).range(4..=512))]
+    pub(crate) size: u16,
+    /// The file of a table of pixels; or a folder, for PNG files in images/ and their labels.csv
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The table's format [default: by its ending: .csv, .parquet, .db]
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+impl Digits {
+    /// Says whether images are wanted: a table has an ending.
+    pub(crate) fn wants_images(&self) -> bool {
+        self.format.is_none() && (self.output.extension().is_none() || self.output.is_dir())
+    }
 }
 
 /// The formats of a written table.

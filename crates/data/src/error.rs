@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use trainyard_diagnostics::{Diagnostic, Place, Source, count, nearest, one_of};
 
 use crate::format::Packing;
+use crate::images::BadImage;
 use crate::read::Declared;
 
 /// One line of a file, as far as it helps to show it.
@@ -122,6 +123,10 @@ pub enum Error {
     DuplicateKeys { column: String, count: usize, examples: Vec<String> },
     /// Keys are missing.
     MissingKeys { column: String, rows: usize, first: usize },
+    /// Rows whose images can't be used; the first of them are named.
+    Images { file: String, folder: String, count: usize, bad: Vec<BadImage> },
+    /// A column of the data has the name of a pixel.
+    PixelColumn { file: String, name: String },
     /// Writing failed.
     Write { file: PathBuf, cause: String },
 }
@@ -528,6 +533,28 @@ impl Error {
                 format!("the key {column} is missing in {}, first in row {first}", counted(*rows, "row")),
             )
             .help("give every row a key, or name another column as `data.key`"),
+            Error::Images { file, folder, count, bad } => {
+                let title = match count {
+                    1 => format!("a row of {file} has an image that can't be used"),
+                    count => format!("{count} rows of {file} have images that can't be used"),
+                };
+                let told = |problem: Diagnostic, bad: &BadImage| {
+                    let BadImage { row, path, cause } = bad;
+                    problem.note(format!("row {row}: {} {cause}", cited(path)))
+                };
+                let problem = bad.iter().fold(Diagnostic::error("data/images", title), told);
+                let more = count.saturating_sub(bad.len());
+                let problem = if more > 0 { problem.note(format!("and {more} more")) } else { problem };
+                problem.help(format!(
+                    "mend these images or take their rows out; paths start from {}, where the table lies, and an empty \
+                     cell is a row without an image",
+                    if folder.is_empty() { "the folder" } else { folder }
+                ))
+            }
+            Error::PixelColumn { file, name } => {
+                Diagnostic::error("data/pixel-column", format!("{file} has a column {name}, as pixels of images are called"))
+                    .help("rename the column, or leave it out with `data.drop`")
+            }
             Error::Write { file, cause } => {
                 Diagnostic::error("data/write", format!("{} can't be written: {cause}", file.display()))
                     .help("name another file")

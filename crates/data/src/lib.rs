@@ -11,6 +11,7 @@ pub mod cells;
 mod csv;
 mod error;
 mod format;
+pub mod images;
 mod ipc;
 mod json_lines;
 mod parquet;

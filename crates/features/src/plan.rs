@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use trainyard_diagnostics::{Diagnostic, Problems, nearest};
 use trainyard_expression::{Column, Expression, Type};
 use trainyard_spec::{
-    BinsSpec, CategoricalEncode, CategoricalImpute, DataSpec, Encode, FeatureSpec, Group, Impute, Located, Scale,
-    TargetEncoding, TfidfSpec,
+    BinsSpec, CategoricalEncode, CategoricalImpute, ColorMode, DataSpec, Encode, FeatureSpec, Group, Impute, Located,
+    Pixels, Scale, TargetEncoding, TfidfSpec,
 };
 
 use crate::bins::Bins;
@@ -70,6 +70,8 @@ enum Form {
     Target,
     /// A feature for each term.
     Text,
+    /// A feature for each pixel of this size.
+    Image([u32; 2], ColorMode),
 }
 
 impl Form {
@@ -82,6 +84,7 @@ impl Form {
             Group::Categorical { encode: CategoricalEncode::Native(_), .. } => Form::Value,
             Group::Categorical { encode: CategoricalEncode::Target(_), .. } => Form::Target,
             Group::Text { .. } => Form::Text,
+            Group::Image { image, .. } => Form::Image(image.size, image.mode),
         }
     }
 }
@@ -95,12 +98,15 @@ impl Form {
 /// All problems at once: unknown, forbidden and repeated columns, types that do not fit, and what is wrong in SQL.
 pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan, Problems> {
     let mut found = Problems::default();
-    let raw = raw_columns(schema, data);
-    let context = Context::new(spec, data, schema.fields().len());
+    let raw = raw_columns(spec, schema, data);
+    let pixels: BTreeSet<String> = spec.pixels().iter().flat_map(Pixels::names).collect();
+    let own = schema.fields().iter().filter(|field| !pixels.contains(field.name())).count();
+    let context = Context::new(spec, data, own);
     let derived = compile_derived(spec, &raw, data, &context, &mut found);
     let mut known = raw.clone();
     known.extend(derived.iter().map(|(name, expression)| Column { name: name.clone(), kind: expression.kind() }));
 
+    let is_derived = |name: &str| spec.columns.iter().any(|(column, _)| column.value == name);
     let mut recipes = Vec::new();
     let mut seen: BTreeMap<(Form, &str), &Located<String>> = BTreeMap::new();
     for group in &spec.groups {
@@ -109,7 +115,19 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                 found.push(problems::twice(name, first));
                 continue;
             }
-            let Some(kind) = column_kind(name, &known, spec, data, &context, &mut found) else { continue };
+            let kind = match group {
+                // The key may be the path: it is not what is learned from.
+                Group::Image { .. } if is_key(&name.value, data) => kind_of(schema, &name.value),
+                Group::Image { .. }
+                    if raw.iter().all(|column| column.name != name.value) && is_derived(&name.value) =>
+                {
+                    found.push(problems::derived_paths(name));
+                    continue;
+                }
+                _ => None,
+            };
+            let kind = kind.or_else(|| column_kind(name, &known, spec, data, &context, &mut found));
+            let Some(kind) = kind else { continue };
             match group {
                 Group::Numeric { impute, scale, bins, .. } if is_number(kind) => {
                     let (column, impute) = (name.value.clone(), impute.clone());
@@ -137,6 +155,11 @@ pub fn plan(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Result<Plan
                     recipes.push(Recipe::Text { column: name.value.clone(), tfidf: tfidf.clone() });
                 }
                 Group::Text { .. } => found.push(problems::not_text(name, kind)),
+                Group::Image { image, impute, scale } if kind == Type::Text => {
+                    let pixel = |column| Recipe::Number { column, impute: impute.clone(), scale: *scale };
+                    recipes.extend(image.pixels().names().into_iter().map(pixel));
+                }
+                Group::Image { .. } => found.push(problems::not_paths(name, kind)),
             }
         }
     }
@@ -286,14 +309,27 @@ impl Plan {
     }
 }
 
-/// Gives the columns of the table that features may read, by name and type.
-fn raw_columns(schema: &Schema, data: &DataSpec) -> Vec<Column> {
+/// Gives the columns of the table that features may read, by name and type; the pixels of its images are among them before
+/// they are read.
+fn raw_columns(spec: &FeatureSpec, schema: &Schema, data: &DataSpec) -> Vec<Column> {
     let fields = schema.fields().iter().filter(|field| {
         !is_reserved(field.name(), data) && !data.drop.iter().any(|dropped| dropped.value == *field.name())
     });
-    fields
+    let mut columns: Vec<Column> = fields
         .filter_map(|field| Some(Column { name: field.name().clone(), kind: Type::of_arrow(field.data_type())? }))
-        .collect()
+        .collect();
+    let known: BTreeSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let pixels = spec.pixels().into_iter().flat_map(|pixels| pixels.names());
+    columns.extend(pixels.filter(|name| !known.contains(name.as_str())).map(|name| Column { name, kind: Type::Float }));
+    columns
+}
+
+fn is_key(name: &str, data: &DataSpec) -> bool {
+    data.key.as_ref().is_some_and(|key| key.value == name)
+}
+
+fn kind_of(schema: &Schema, name: &str) -> Option<Type> {
+    Type::of_arrow(schema.field_with_name(name).ok()?.data_type())
 }
 
 fn is_reserved(name: &str, data: &DataSpec) -> bool {

@@ -98,6 +98,22 @@ pub(crate) fn not_text(name: &Located<String>, kind: Type) -> Diagnostic {
     })
 }
 
+pub(crate) fn not_paths(name: &Located<String>, kind: Type) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error("features/not-paths", format!("a column that holds {kind} is to name the files of images"));
+    let column = &name.value;
+    at(diagnostic, name, format!("holds {kind}")).help(match kind {
+        Type::Integer => format!("if these are names of files, say so with `data.types: {{{column}: text}}`"),
+        _ => "name the column with the paths of PNG files".to_owned(),
+    })
+}
+
+pub(crate) fn derived_paths(name: &Located<String>) -> Diagnostic {
+    let title = "a derived column is to name the files of images";
+    at(Diagnostic::error("features/not-paths", title), name, "images are read before columns are derived")
+        .help("write the paths into a column of the data")
+}
+
 pub(crate) fn twice(name: &Located<String>, first: &Located<String>) -> Diagnostic {
     let diagnostic = Diagnostic::error("features/duplicate-column", format!("`{}` is named twice", name.value));
     let diagnostic = at(diagnostic, name, "would become the same feature again");

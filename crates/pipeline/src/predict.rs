@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, LargeStringArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use trainyard_data::{ReadOptions, column_type};
-use trainyard_diagnostics::Diagnostic;
+use trainyard_diagnostics::{Diagnostic, nearest};
+use trainyard_features::{Error as FeatureError, MissingColumn};
 use trainyard_model::{Model, Oddity, TrainingData};
+use trainyard_spec::{ColumnType, Pixels};
 use trainyard_tracking::{ModelReference, Tracking};
 
 use crate::project::{self, Request};
@@ -58,8 +60,18 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         .filter(|(name, _)| present.as_ref().is_none_or(|schema| schema.column_with_name(name).is_some()))
         .map(|(name, kind)| (name, column_type(kind)))
         .collect();
+    // The names of its inputs say of which images the model wants the pixels, where the file does not hold them.
+    let inputs = loaded.inputs();
+    let mut images = Pixels::among(inputs.iter().map(|(name, _)| name.as_str()));
+    if let Some(schema) = &present {
+        let has = |name: &str| schema.column_with_name(name).is_some();
+        images.retain(|pixels| !pixels.names().iter().any(|name| has(name)));
+        let paths = images.iter().map(|pixels| pixels.column.clone()).filter(|column| has(column));
+        options.types.extend(paths.map(|column| (column, ColumnType::Text)));
+    }
     let table =
         trainyard_data::read(&*request.io, input, &shown, &options).map_err(|error| vec![about_input(&error)])?;
+    let table = with_pixels(request, input, &shown, table, &images)?;
     let values = loaded.predict(&table).map_err(|error| {
         let told = error.diagnostic();
         let help = told.help.is_empty().then(|| format!("give {shown} the columns that the model was trained on"));
@@ -96,6 +108,32 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
     })?;
     let (model, number) = (version.model, version.version);
     Ok(Predictions { model, version: number, run: version.run, rows: table.num_rows(), oddities, table })
+}
+
+/// Reads the images that a file of rows names, whose paths start from its folder.
+fn with_pixels(
+    request: &Request,
+    input: &Path,
+    shown: &str,
+    table: RecordBatch,
+    images: &[Pixels],
+) -> Result<RecordBatch, Vec<Diagnostic>> {
+    if images.is_empty() {
+        return Ok(table);
+    }
+    let schema = table.schema();
+    let names = || schema.fields().iter().map(|field| field.name().as_str());
+    let absent = images.iter().map(|pixels| &pixels.column).filter(|column| !names().any(|name| name == *column));
+    let missing: Vec<MissingColumn> = absent
+        .map(|column| MissingColumn { name: column.clone(), nearest: nearest(column, names()).map(str::to_owned) })
+        .collect();
+    if !missing.is_empty() {
+        let told = FeatureError::MissingColumns { missing }.diagnostic();
+        return Err(vec![told.note(format!("in {shown}")).note("it names the images, whose pixels the model reads")]);
+    }
+    let folder = input.parent().unwrap_or(Path::new(""));
+    let read = trainyard_data::images::with_pixels(&*request.io, folder, &table, shown, images);
+    read.map(|read| read.table).map_err(|error| vec![error.diagnostic()])
 }
 
 /// Tells what is wrong with the file to predict: it is named on the command line, not in the project.

@@ -7,6 +7,7 @@ use crate::declare::{
     list, map, named, number, optional, or_empty, rec, record, required, text, unless_given,
 };
 use crate::error::Error;
+use crate::image::{ImageSpec, Pixels};
 use crate::tree::{Content, Kind, Node};
 use crate::{Located, Origin};
 
@@ -37,10 +38,25 @@ impl FeatureSpec {
                 Group::Categorical { columns, encode: CategoricalEncode::Native(encode), .. } => {
                     (columns.as_slice(), &encode.origin)
                 }
-                Group::Categorical { .. } | Group::Numeric { .. } | Group::Text { .. } => (&[][..], &Origin::Default),
+                Group::Categorical { .. } | Group::Numeric { .. } | Group::Text { .. } | Group::Image { .. } => {
+                    (&[][..], &Origin::Default)
+                }
             };
             columns.iter().map(move |column| (column, encode))
         })
+    }
+
+    /// Gives the pixels that groups of images read, each once, in the order of the groups.
+    pub fn pixels(&self) -> Vec<Pixels> {
+        let mut all: Vec<Pixels> = Vec::new();
+        for group in &self.groups {
+            if let Group::Image { image, .. } = group
+                && !all.contains(&image.pixels())
+            {
+                all.push(image.pixels());
+            }
+        }
+        all
     }
 }
 
@@ -228,6 +244,15 @@ pub enum Group {
         /// How words become numbers.
         tfidf: TfidfSpec,
     },
+    /// Images, of which each pixel is a number.
+    Image {
+        /// The column of their files, and what they are brought to.
+        image: ImageSpec,
+        /// What stands for the pixels of a row without an image.
+        impute: Impute,
+        /// How the pixels are scaled.
+        scale: Scale,
+    },
 }
 
 impl Group {
@@ -236,6 +261,7 @@ impl Group {
         match self {
             Group::Numeric { columns, .. } | Group::Categorical { columns, .. } => columns,
             Group::Text { column, .. } => std::slice::from_ref(column),
+            Group::Image { image, .. } => std::slice::from_ref(&image.column),
         }
     }
 }
@@ -297,32 +323,48 @@ record! {
     }
 }
 
+record! {
+    /// Images, of which each pixel is a number.
+    pub(crate) struct ImageGroup {
+        /// The column of their files, and what they are brought to.
+        image: ImageSpec = required(rec::<ImageSpec>(), "{column: path, size: [8, 8]}"),
+        /// What stands for the pixels of a row without an image; fitted on training rows only.
+        impute: Impute = unless_given(ImputeShape, Impute::None),
+        /// How the pixels are scaled; fitted on training rows only.
+        scale: Scale = unless_given(bare(choice()), Scale::None),
+    }
+}
+
 /// A group: the key that lists its columns says its kind.
 struct GroupShape;
 
 /// The keys of which each says a group's kind.
-pub(crate) const GROUP_KINDS: [&str; 3] = ["numeric", "categorical", "text"];
+pub(crate) const GROUP_KINDS: [&str; 4] = ["numeric", "categorical", "text", "image"];
 
 impl Shape for GroupShape {
     type Value = Group;
 
     fn decode(&self, node: &Node, decoder: &mut Decoder) -> Option<Group> {
         let Content::Mapping(entries) = &node.content else {
-            decoder.wrong_type(node, "a section with `numeric`, `categorical` or `text`");
+            decoder.wrong_type(node, "a section with `numeric`, `categorical`, `text` or `image`");
             return None;
         };
         match GROUP_KINDS.map(|kind| node.get(kind).is_some()) {
-            [true, false, false] => {
+            [true, false, false, false] => {
                 let NumericGroup { columns, impute, scale, bins } = Record::decode(node, decoder)?;
                 Some(Group::Numeric { columns, impute, scale, bins })
             }
-            [false, true, false] => {
+            [false, true, false, false] => {
                 let CategoricalGroup { columns, encode, min_frequency, impute } = Record::decode(node, decoder)?;
                 Some(Group::Categorical { columns, encode, min_frequency, impute })
             }
-            [false, false, true] => {
+            [false, false, true, false] => {
                 let TextGroup { column, tfidf } = Record::decode(node, decoder)?;
                 Some(Group::Text { column, tfidf })
+            }
+            [false, false, false, true] => {
+                let ImageGroup { image, impute, scale } = Record::decode(node, decoder)?;
+                Some(Group::Image { image, impute, scale })
             }
             _ => {
                 let spot = decoder.here(node);
@@ -340,6 +382,7 @@ impl Shape for GroupShape {
                 CategoricalGroup { columns, encode, min_frequency, impute }.encode()
             }
             Group::Text { column, tfidf } => TextGroup { column, tfidf }.encode(),
+            Group::Image { image, impute, scale } => ImageGroup { image, impute, scale }.encode(),
         })
     }
 
@@ -348,6 +391,7 @@ impl Shape for GroupShape {
             rec::<NumericGroup>().schema(definitions),
             rec::<CategoricalGroup>().schema(definitions),
             rec::<TextGroup>().schema(definitions),
+            rec::<ImageGroup>().schema(definitions),
         ];
         json!({ "anyOf": kinds })
     }

@@ -13,6 +13,7 @@ mod evaluate;
 mod external;
 mod features;
 mod gates;
+mod image;
 mod kept_schema;
 mod lock;
 mod metric;
@@ -46,6 +47,7 @@ pub use features::{
     Smooth, TargetEncoding, TextFrequency, TfidfSpec,
 };
 pub use gates::{Bound, Gate, Gates};
+pub use image::{ColorMode, ImageSpec, Pixels};
 pub use kept_schema::KeptSchema;
 pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
 pub use metric::{MetricInfo, metric_higher_is_better, metric_reference, metrics};

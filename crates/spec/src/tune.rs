@@ -485,7 +485,8 @@ impl EstimatorSpec {
 }
 
 /// The kinds of groups, and the section of each in which keys stand.
-const KINDS: [(&str, Option<&str>); 3] = [("numeric", None), ("categorical", None), ("text", Some("tfidf"))];
+const KINDS: [(&str, Option<&str>); 4] =
+    [("numeric", None), ("categorical", None), ("text", Some("tfidf")), ("image", None)];
 
 impl FeatureSpec {
     /// Gives the same features with some keys of groups, named as [`TuneSpec::features`] names them, set to other values.

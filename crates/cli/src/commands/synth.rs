@@ -1,33 +1,50 @@
 //! `trainyard synth`.
 
+use std::path::Path;
+
 use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_data::synth;
 use trainyard_diagnostics::{Diagnostic, Fault};
 use trainyard_files::DiskIo;
 
-use crate::arguments::{Format, Synth, Target};
+use crate::arguments::{Digits, Format, Synth};
 use crate::printer::Printer;
 use crate::stop::Stop;
 use crate::table::{clean, count};
 
 pub(super) fn run(table: &Synth, printer: Printer) -> Result<u8, Stop> {
-    let target = match table {
-        Synth::Churn(target) | Synth::Digits(target) | Synth::Bike(target) => target,
-        Synth::Classification(wanted) => &wanted.target,
-        Synth::Regression(wanted) => &wanted.target,
+    let (output, named, seed) = match table {
+        Synth::Churn(target) | Synth::Bike(target) => (&target.output, target.format, target.seed),
+        Synth::Classification(wanted) => (&wanted.target.output, wanted.target.format, wanted.target.seed),
+        Synth::Regression(wanted) => (&wanted.target.output, wanted.target.format, wanted.target.seed),
+        Synth::Digits(digits) if digits.wants_images() => return draw(digits, printer),
+        Synth::Digits(digits) => (&digits.output, digits.format, digits.seed),
     };
-    let format = format(target)?;
+    let format = format(output, named)?;
     let made = make(table)?;
-    synth::write(&DiskIo, &made, &target.output, format).map_err(|error| Stop::from(error.diagnostic()))?;
-    let file = target.output.display().to_string();
+    synth::write(&DiskIo, &made, output, format).map_err(|error| Stop::from(error.diagnostic()))?;
+    let file = output.display().to_string();
     let columns = made.num_columns();
     printer.result(
-        || json!({"file": file, "rows": made.num_rows(), "columns": columns, "seed": target.seed}),
+        || json!({"file": file, "rows": made.num_rows(), "columns": columns, "seed": seed}),
         |_| {
             let rows = count(made.num_rows() as u64);
-            format!("{}: {rows} rows × {columns} columns, seed {}\n", clean(&file), target.seed)
+            format!("{}: {rows} rows × {columns} columns, seed {seed}\n", clean(&file))
         },
+    )?;
+    Ok(0)
+}
+
+/// Draws images of digits into a folder.
+fn draw(digits: &Digits, printer: Printer) -> Result<u8, Stop> {
+    let Digits { rows, seed, size, output, .. } = digits;
+    let made = synth::digit_images(&DiskIo, output, *rows, *seed, *size);
+    let columns = made.map_err(|error| Stop::from(error.diagnostic()))?.num_columns();
+    let file = output.join("labels.csv").display().to_string();
+    printer.result(
+        || json!({"file": file, "rows": rows, "columns": columns, "seed": seed, "images": rows, "size": [size, size]}),
+        |_| format!("{}: {} images of {size} × {size} pixels, seed {seed}\n", clean(&file), count(*rows)),
     )?;
     Ok(0)
 }
@@ -36,7 +53,7 @@ fn make(table: &Synth) -> Result<RecordBatch, Stop> {
     Ok(match table {
         Synth::Churn(target) => synth::churn(target.rows, target.seed),
         Synth::Bike(target) => synth::bike(target.rows, target.seed),
-        Synth::Digits(target) => synth::digits(target.rows, target.seed),
+        Synth::Digits(digits) => synth::digits_of(digits.rows, digits.seed, digits.size),
         Synth::Classification(wanted) => {
             enough(&wanted.columns)?;
             synth::classification(&synth::Classification {
@@ -79,22 +96,22 @@ fn enough(columns: &crate::arguments::Columns) -> Result<(), Stop> {
     .into())
 }
 
-fn format(target: &Target) -> Result<synth::Format, Stop> {
-    if let Some(format) = target.format {
+fn format(output: &Path, named: Option<Format>) -> Result<synth::Format, Stop> {
+    if let Some(format) = named {
         return Ok(match format {
             Format::Csv => synth::Format::Csv,
             Format::Parquet => synth::Format::Parquet,
             Format::Sqlite => synth::Format::Sqlite,
         });
     }
-    let ending = target.output.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let ending = output.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     match ending.as_str() {
         "csv" => Ok(synth::Format::Csv),
         "parquet" => Ok(synth::Format::Parquet),
         "db" | "sqlite" | "sqlite3" => Ok(synth::Format::Sqlite),
         _ => Err(Diagnostic::error(
             "command-line/unknown-format",
-            format!("the ending of {} names no format", target.output.display()),
+            format!("the ending of {} names no format", output.display()),
         )
         .with_fault(Fault::CommandLine)
         .help("end it in .csv, .parquet or .db, or name the format with --format")

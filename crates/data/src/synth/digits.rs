@@ -1,21 +1,31 @@
-//! Digits as somebody writes them, in eight by eight pixels.
+//! Digits as somebody writes them, in eight by eight pixels or more.
 //!
 //! The truth: a digit is drawn with the strokes of [`STROKES`], each point of them moved a little, the whole turned, slanted,
-//! stretched and shifted; a pixel is the darker the nearer it lies to a stroke, from 0 to 16, with a little noise.
+//! stretched and shifted; a pixel holds the more ink the nearer it lies to a stroke, with a little noise.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Int64Array, LargeStringArray, RecordBatch};
 use rayon::prelude::*;
+use trainyard_files::{Io, write_atomic};
 use trainyard_random::Key;
 
-use super::{Draws, table};
+use super::{Draws, png, table};
+use crate::Error;
+use crate::csv::to_csv;
 
-/// Pixels along a side.
-const SIDE: usize = 8;
+/// Pixels along a side, where nothing else is said.
+pub const DIGITS_SIDE: u16 = 8;
 
-/// The darkest pixel.
+/// The most ink of a pixel in a table.
 const DARKEST: f64 = 16.0;
+
+/// The standard deviation of the noise, as a share of the most ink.
+const NOISE: f64 = 0.6 / 16.0;
+
+/// Images that are drawn before they are written.
+const BATCH: u64 = 1024;
 
 /// A point of the unit square, x to the right and y down.
 type Point = (f64, f64);
@@ -44,23 +54,61 @@ const STROKES: [&[Point]; 10] = [
     &[(0.72, 0.34), (0.5, 0.5), (0.28, 0.32), (0.48, 0.08), (0.74, 0.24), (0.7, 0.58), (0.56, 0.92)],
 ];
 
-/// Makes a table `id, pixel_0_0 … pixel_7_7, digit`: rows from the top, columns from the left, each pixel from 0 to 16.
+/// Makes a table of digits, as [`digits_of`], of 8 × 8 pixels.
 pub fn digits(rows: u64, seed: u64) -> RecordBatch {
-    let family = Key::new(seed, "synth/digits");
-    let made: Vec<(usize, Vec<i64>)> = (0..rows).into_par_iter().map(|row| draw(&family, row)).collect();
+    digits_of(rows, seed, DIGITS_SIDE)
+}
+
+/// Makes a table `id, pixel_0_0 … pixel_7_7, digit` of `side` × `side` pixels: rows from the top, columns from the left, each
+/// pixel from 0 to 16.
+pub fn digits_of(rows: u64, seed: u64, side: u16) -> RecordBatch {
+    let (family, side) = (Key::new(seed, "synth/digits"), usize::from(side));
+    let made: Vec<(usize, Vec<u8>)> = (0..rows).into_par_iter().map(|row| draw(&family, row, side, DARKEST)).collect();
     let ids: Int64Array = (0..rows as i64).map(Some).collect();
     let mut columns: Vec<(String, ArrayRef)> = vec![("id".to_owned(), Arc::new(ids))];
-    for pixel in 0..SIDE * SIDE {
-        let values: Int64Array = made.iter().map(|(_, pixels)| Some(pixels[pixel])).collect();
-        columns.push((format!("pixel_{}_{}", pixel / SIDE, pixel % SIDE), Arc::new(values)));
+    for pixel in 0..side * side {
+        let values: Int64Array = made.iter().map(|(_, pixels)| Some(i64::from(pixels[pixel]))).collect();
+        columns.push((format!("pixel_{}_{}", pixel / side, pixel % side), Arc::new(values)));
     }
     let labels: Int64Array = made.iter().map(|(digit, _)| Some(*digit as i64)).collect();
     columns.push(("digit".to_owned(), Arc::new(labels)));
     table(columns)
 }
 
-/// Draws one digit and its pixels.
-fn draw(family: &Key, row: u64) -> (usize, Vec<i64>) {
+/// Draws the same digits as PNG files of `side` × `side` gray pixels, light ink on black, into `folder/images`, and writes
+/// their table `id, path, digit` to `folder/labels.csv`, which it gives.
+///
+/// # Errors
+/// What the disk says.
+pub fn digit_images(io: &dyn Io, folder: &Path, rows: u64, seed: u64, side: u16) -> Result<RecordBatch, Error> {
+    let (family, pixels) = (Key::new(seed, "synth/digits"), usize::from(side));
+    let failed = |path: &Path, cause: String| Error::Write { file: path.to_owned(), cause };
+    // The name says nothing of the digit, and nothing of how many there are.
+    let path = |row: u64| format!("images/{row:06}.png");
+    let mut digits: Vec<i64> = Vec::new();
+    for first in (0..rows).step_by(BATCH as usize) {
+        let batch = first..rows.min(first + BATCH);
+        let drawn: Vec<(usize, Vec<u8>)> =
+            batch.clone().into_par_iter().map(|row| draw(&family, row, pixels, 255.0)).collect();
+        for (row, (digit, levels)) in batch.zip(drawn) {
+            let file = folder.join(path(row));
+            write_atomic(io, &file, &png::gray(side, side, &levels))
+                .map_err(|error| failed(&file, error.to_string()))?;
+            digits.push(digit as i64);
+        }
+    }
+    let made = table(vec![
+        ("id".to_owned(), Arc::new(Int64Array::from_iter_values(0..rows as i64))),
+        ("path".to_owned(), Arc::new(LargeStringArray::from_iter_values((0..rows).map(path)))),
+        ("digit".to_owned(), Arc::new(Int64Array::from(digits))),
+    ]);
+    let file = folder.join("labels.csv");
+    write_atomic(io, &file, &to_csv(&made)).map_err(|error| failed(&file, error.to_string()))?;
+    Ok(made)
+}
+
+/// Draws one digit and its pixels, which hold ink from 0 to `darkest`.
+fn draw(family: &Key, row: u64, side: usize, darkest: f64) -> (usize, Vec<u8>) {
     let mut draws = Draws::of(family, row);
     let digit = ((draws.uniform() * 10.0) as usize).min(9);
     let angle = 0.16 * draws.normal();
@@ -79,14 +127,14 @@ fn draw(family: &Key, row: u64) -> (usize, Vec<i64>) {
         })
         .collect();
     let pixel = |index: usize| {
-        let centre = |place: usize| (place as f64 + 0.5) / SIDE as f64;
-        let (x, y) = (centre(index % SIDE), centre(index / SIDE));
+        let centre = |place: usize| (place as f64 + 0.5) / side as f64;
+        let (x, y) = (centre(index % side), centre(index / side));
         let nearest = line.windows(2).map(|ends| distance((x, y), ends[0], ends[1])).fold(f64::INFINITY, f64::min);
         // Full ink on the stroke, none from one pixel beyond its edge.
-        let ink = (1.0 - (nearest - width).max(0.0) * SIDE as f64).max(0.0);
-        (DARKEST * ink + 0.6 * draws.normal()).round().clamp(0.0, DARKEST) as i64
+        let ink = (1.0 - (nearest - width).max(0.0) * side as f64).max(0.0);
+        (darkest * ink + darkest * NOISE * draws.normal()).round().clamp(0.0, darkest) as u8
     };
-    (digit, (0..SIDE * SIDE).map(pixel).collect())
+    (digit, (0..side * side).map(pixel).collect())
 }
 
 /// Gives the distance of a point from a line between two others.

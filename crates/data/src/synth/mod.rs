@@ -5,12 +5,13 @@
 mod bike;
 mod churn;
 mod digits;
+mod png;
 mod tables;
 mod write;
 
 pub use bike::bike;
 pub use churn::churn;
-pub use digits::digits;
+pub use digits::{DIGITS_SIDE, digit_images, digits, digits_of};
 pub use tables::{Classification, Regression, classification, regression};
 pub use write::{Format, write};
 

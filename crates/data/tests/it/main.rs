@@ -9,6 +9,7 @@ mod columns;
 mod dialects;
 mod files;
 mod given;
+mod images;
 mod json_lines;
 mod kept;
 mod limits;

@@ -5,11 +5,13 @@ use std::io::Read;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, LargeStringArray, RecordBatch, UInt64Array};
+use trainyard_data::images::with_pixels;
 use trainyard_data::{ReadOptions, read};
 use trainyard_features::row_of;
 use trainyard_files::DiskIo;
 use trainyard_judges::{repository, shared};
 use trainyard_model::calibrate;
+use trainyard_spec::{ColorMode, Pixels};
 
 use crate::given::{Project, fifths};
 use crate::onnx::{judge, nasty, only};
@@ -40,11 +42,18 @@ fn the_examples() {
         let models = text("versions/models/v1.yaml");
         // Folds choose among candidates and change none.
         let first = models.lines().filter(|line| !line.starts_with("cross_validation")).collect::<Vec<_>>().join("\n");
-        let first = first.replace("  logistic_regression: {C: 0.1, max_iter: 300}\n", "");
         let models = format!("{first}\ncross_validation: {{folds: 0}}\n");
         let (spec, features) = (text("trainyard.yaml"), text("versions/features/v1.yaml"));
         let source = spec.lines().find_map(|line| line.trim().strip_prefix("source: ")).unwrap();
         let table = read(&DiskIo, &folder.join(source), "data.csv", &ReadOptions::default()).unwrap();
+        let pixels = (name == "digits").then(|| Pixels {
+            column: "path".to_owned(),
+            height: 8,
+            width: 8,
+            mode: ColorMode::Gray,
+        });
+        let images = folder.join(source).parent().unwrap().to_owned();
+        let table = with_pixels(&DiskIo, &images, &table, "data.csv", pixels.as_slice()).unwrap().table;
         judged(&Project::new(&spec, &features, &models, &table), &table);
     }
 }

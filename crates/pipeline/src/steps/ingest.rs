@@ -13,6 +13,7 @@ use trainyard_sources::{Error as SourceError, Listing};
 use trainyard_spec::{ColumnType, DataSpec, KeptSchema, Located};
 
 use super::context::{Context, Mode, count, internal, to_json};
+use super::pixels::{Images, declared};
 use crate::code;
 use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, key};
 use crate::files_query;
@@ -26,13 +27,16 @@ pub(crate) struct Ingest {
     kept: Mutex<KeptSchema>,
     /// What the source was when it was first asked for: what is read counts as that, or not at all.
     asked: OnceLock<Digest>,
+    /// The images that it names.
+    images: Images,
 }
 
 impl Ingest {
     pub(crate) fn new(context: &Arc<Context>) -> Ingest {
         let (context, resolved) = (Arc::clone(context), &context.resolved);
         let data = resolved.schema.under(&resolved.project.data);
-        Ingest { data, kept: Mutex::new(resolved.schema.clone()), asked: OnceLock::new(), context }
+        let (kept, images) = (Mutex::new(resolved.schema.clone()), Images::of(&context));
+        Ingest { data, kept, asked: OnceLock::new(), images, context }
     }
 
     fn data(&self) -> &DataSpec {
@@ -58,16 +62,17 @@ impl Ingest {
     /// Objects whose table is in the cache are not fetched for it.
     pub(crate) fn read_ahead(&self, cache: &Cache) -> Result<RecordBatch, Failure> {
         if trainyard_sources::is_database(self.data()) {
-            return Ok(self.snapshot()?.1.table);
+            return Ok(self.with_pixels(self.snapshot()?.1)?.table);
         }
         if trainyard_sources::is_object(self.data()) {
             return match self.stored(cache)? {
                 Some(table) => Ok(table),
-                None => Ok(self.fetched(&mut |_, _| true)?.1.table),
+                None => Ok(self.with_pixels(self.fetched(&mut |_, _| true)?.1)?.table),
             };
         }
-        let digest = self.source_digest()?;
-        let master = self.read()?;
+        let source = self.source_digest()?;
+        let master = self.with_pixels(self.read()?)?;
+        let digest = self.with_images(source)?;
         let table = master.table.clone();
         if let Ok(mut ahead) = self.context.read_ahead.lock() {
             *ahead = Some((digest, master));
@@ -88,6 +93,34 @@ impl Ingest {
             .finish();
         *ahead = Some((digest, master.clone()));
         Ok((digest, master))
+    }
+
+    /// Gives the rows as the source has them, without pixels.
+    fn rows(&self) -> Result<Master, Failure> {
+        if trainyard_sources::is_database(self.data()) {
+            return Ok(self.snapshot()?.1);
+        }
+        if trainyard_sources::is_object(self.data()) {
+            return Ok(self.fetched(&mut |_, _| true)?.1);
+        }
+        self.read()
+    }
+
+    /// Gives what the images were known by when they were first asked for.
+    fn images_digest(&self) -> Result<Digest, Failure> {
+        self.images.digest(&self.context, self.data(), || Ok(self.rows()?.table))
+    }
+
+    /// Joins the digest of the source with that of its images.
+    fn with_images(&self, source: Digest) -> Result<Digest, Failure> {
+        if self.images.is_empty() {
+            return Ok(source);
+        }
+        Ok(Digester::new("a source and its images").digest(&source).digest(&self.images_digest()?).finish())
+    }
+
+    fn with_pixels(&self, master: Master) -> Result<Master, Failure> {
+        self.images.read(&self.context, self.data(), master)
     }
 
     /// Names the source in a line: by the last part of what it is called.
@@ -302,6 +335,14 @@ impl Step for Ingest {
             Err(failure) => return Err(failure),
         };
         let mut inputs = vec![self.context.section("data"), Input::new("source", source)];
+        if let Some(pixels) = declared(&self.context) {
+            let images = match self.images_digest() {
+                Ok(digest) => digest,
+                Err(_) if !self.context.is_live() => Digest::of(b""),
+                Err(failure) => return Err(failure),
+            };
+            inputs.extend([pixels, Input::new("images", images)]);
+        }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept.is_empty() {
             inputs.push(Input::new(SCHEMA, Digest::of(kept.to_json().to_string().as_bytes())));
@@ -319,18 +360,24 @@ impl Step for Ingest {
         scope.progress("reading", 0, 0);
         let (is_database, is_object) = (trainyard_sources::is_database(data), trainyard_sources::is_object(data));
         let read = || {
-            if is_database {
-                return self.snapshot().map(|(_, master)| master);
-            }
-            if is_object { self.fetch_for(scope) } else { self.read() }
+            let master = match (is_database, is_object) {
+                (true, _) => self.snapshot()?.1,
+                (_, true) => self.fetch_for(scope)?,
+                (false, false) => self.read()?,
+            };
+            scope.check()?;
+            self.with_pixels(master)
         };
         let Master { table, without_target } = match &self.context.mode {
             Mode::Replay { recorded, objects } => {
                 // A source that changed since is stood for by the table that the run stored.
                 let before = recorded.get("ingest").and_then(|record| record.output.artifacts.get("table").copied());
                 let unchanged = recorded.get("ingest").is_some_and(|record| {
-                    let digest = self.source_digest().ok();
-                    record.inputs.iter().any(|input| input.name == "source" && Some(input.digest) == digest)
+                    let holds = |name: &str, digest: Option<Digest>| {
+                        record.inputs.iter().any(|input| input.name == name && Some(input.digest) == digest)
+                    };
+                    holds("source", self.source_digest().ok())
+                        && (self.images.is_empty() || holds("images", self.images_digest().ok()))
                 });
                 match before {
                     Some(digest) if !unchanged => {
@@ -345,8 +392,9 @@ impl Step for Ingest {
             Mode::Live => {
                 let ahead = self.context.read_ahead.lock().ok().and_then(|mut ahead| ahead.take());
                 let before = self.asked()?;
+                let with_images = self.with_images(before)?;
                 match ahead {
-                    Some((digest, master)) if digest == before => master,
+                    Some((digest, master)) if digest == with_images => master,
                     _ => {
                         let master = read()?;
                         // What is stored lies under what the source was when it was asked for.
@@ -362,11 +410,15 @@ impl Step for Ingest {
         let checked = trainyard_data::check(&table, data)
             .map_err(|errors| Failure::Problems(errors.iter().map(|error| error.diagnostic()).collect()))?;
         checked.warnings.into_iter().for_each(|warning| scope.warn(warning));
-        self.tell_new(&table, scope);
-        let (rows, columns) = (table.num_rows(), table.num_columns());
-        let schema = schema_of(&table);
-        let empty: Vec<&str> = without_values(&table).collect();
+        // Of the pixels nothing is kept that a later table is held to: the features say what they are.
+        let own = self.images.without(&table);
+        self.tell_new(&own, scope);
+        let (rows, columns) = (own.num_rows(), own.num_columns());
+        let schema = schema_of(&own);
+        let empty: Vec<&str> = without_values(&own).collect();
         let empty = json!(empty);
+        let (images, told_images) = self.images.told(&table);
+        drop(own);
         let table = self.context.store_table(scope, table)?;
         let mut output = Output {
             artifacts: BTreeMap::from([
@@ -377,9 +429,12 @@ impl Step for Ingest {
                 "rows": rows, "columns": columns, "without_target": without_target, "schema": schema,
                 "without_values": empty,
             }),
-            headline: (self.file_name(), size(rows, columns, without_target)),
+            headline: (self.file_name(), size(rows, columns, without_target) + &images),
             ..Output::default()
         };
+        if !self.images.is_empty() {
+            output.facts["images"] = told_images;
+        }
         if is_object && let Some(listing) = &*self.context.listing.lock().unwrap_or_else(PoisonError::into_inner) {
             output.facts["objects"] = listing.objects.iter().map(told).collect();
         }

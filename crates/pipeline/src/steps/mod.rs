@@ -11,6 +11,7 @@ mod features;
 mod gate;
 mod ingest;
 mod kept_search;
+mod pixels;
 mod promote;
 mod resolve;
 mod search;

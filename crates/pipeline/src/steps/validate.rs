@@ -13,6 +13,7 @@ use trainyard_quality::expectations::{
 use trainyard_spec::{Located, Origin};
 
 use super::context::{Context, Mode, internal, to_json};
+use super::pixels::{Images, declared};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 
@@ -138,6 +139,7 @@ impl Step for Validate {
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {
         let mut inputs = vec![Input::new("suite", Digest::of(self.bytes()?))];
+        inputs.extend(declared(&self.context));
         if let Some(as_of) = self.context.as_of.get().filter(|_| self.reads_clock()) {
             inputs.push(Input::new("as_of", Digest::of(&as_of.to_le_bytes())));
         }
@@ -159,7 +161,9 @@ impl Step for Validate {
         scope.progress("judging", 0, 0);
         let now = self.context.as_of.get().copied().filter(|_| suite.reads_clock());
         let options = Options { now, stop: Stop::when(scope.stop_wish()), ..Options::default() };
-        let validation = validate(&suite, &Table::of(&table), &options);
+        // A suite is of the data as its owner has it, without pixels.
+        let images = Images::of(&self.context);
+        let validation = validate(&suite, &Table::of(&images.without(&table)), &options);
         scope.check()?;
         let source = &self.context.resolved.project.data.source.shown();
         let (total, met) = (validation.judgements.len(), validation.met());

@@ -485,10 +485,10 @@ fn meaning(error: &Error) -> Diagnostic {
                 Some((key, near)) => {
                     key.origin.point(diagnostic, "not a known key").help(format!("did you mean `{near}`?"))
                 }
-                None => spot
-                    .origin
-                    .point(diagnostic, "needs `numeric`, `categorical` or `text`")
-                    .help("begin with `numeric: [columns]`, `categorical: [columns]` or `text: column`"),
+                None => spot.origin.point(diagnostic, "needs `numeric`, `categorical`, `text` or `image`").help(
+                    "begin with `numeric: [columns]`, `categorical: [columns]`, `text: column` or `image: {column: \
+                         path, size: [8, 8]}`",
+                ),
             }
         }
         Error::Lock { error } => {
