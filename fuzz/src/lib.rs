@@ -8,6 +8,7 @@ pub mod condition;
 pub mod csv;
 pub mod date;
 pub mod expression;
+pub mod images;
 pub mod journal;
 mod memory;
 pub mod model;
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("csv", csv::check),
     ("date", date::check),
     ("expression", expression::check),
+    ("images", images::check),
     ("journal", journal::check),
     ("model", model::check),
     ("parquet", parquet::check),

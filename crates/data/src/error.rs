@@ -124,7 +124,7 @@ pub enum Error {
     /// Keys are missing.
     MissingKeys { column: String, rows: usize, first: usize },
     /// Rows whose images can't be used; the first of them are named.
-    Images { file: String, folder: String, count: usize, bad: Vec<BadImage> },
+    Images { file: String, count: usize, bad: Vec<BadImage> },
     /// A column of the data has the name of a pixel.
     PixelColumn { file: String, name: String },
     /// Writing failed.
@@ -533,7 +533,7 @@ impl Error {
                 format!("the key {column} is missing in {}, first in row {first}", counted(*rows, "row")),
             )
             .help("give every row a key, or name another column as `data.key`"),
-            Error::Images { file, folder, count, bad } => {
+            Error::Images { file, count, bad } => {
                 let title = match count {
                     1 => format!("a row of {file} has an image that can't be used"),
                     count => format!("{count} rows of {file} have images that can't be used"),
@@ -545,11 +545,10 @@ impl Error {
                 let problem = bad.iter().fold(Diagnostic::error("data/images", title), told);
                 let more = count.saturating_sub(bad.len());
                 let problem = if more > 0 { problem.note(format!("and {more} more")) } else { problem };
-                problem.help(format!(
-                    "mend these images or take their rows out; paths start from {}, where the table lies, and an empty \
-                     cell is a row without an image",
-                    if folder.is_empty() { "the folder" } else { folder }
-                ))
+                problem.help(
+                    "mend these images or take their rows out; paths start from the table's folder (a database's: from the \
+                     project's), and an empty cell is a row without an image",
+                )
             }
             Error::PixelColumn { file, name } => {
                 Diagnostic::error("data/pixel-column", format!("{file} has a column {name}, as pixels of images are called"))

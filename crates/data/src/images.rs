@@ -183,8 +183,7 @@ pub fn with_pixels(
         }
     }
     if count > 0 {
-        let folder = folder.display().to_string();
-        return Err(Error::Images { file: shown.to_owned(), folder, count, bad });
+        return Err(Error::Images { file: shown.to_owned(), count, bad });
     }
     let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;

@@ -95,12 +95,13 @@ pub(crate) fn check_specs(context: &Arc<Context>, cache: &Cache) -> Result<Check
     warnings.extend(check_table(context, &table)?);
     let steps = graph_of(context)?.steps().iter().map(|step| step.name().to_owned()).collect();
     let data = &context.resolved.project.data;
+    let own = trainyard_data::images::without_pixels(&table, &context.resolved.features.spec.pixels()).num_columns();
     Ok(CheckReport {
         project: context.resolved.project.name.value.clone(),
         steps,
         source: data.source.shown(),
         rows: table.num_rows(),
-        columns: table.num_columns(),
+        columns: own,
         warnings,
     })
 }

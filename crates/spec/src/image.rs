@@ -61,12 +61,13 @@ impl ImageSpec {
 /// Refuses more features than a table can hold.
 fn check_features(spec: &mut ImageSpec, section: &Section<'_>, decoder: &mut Decoder) {
     let features = u64::from(spec.size[0]) * u64::from(spec.size[1]) * spec.mode.channels() as u64;
-    let Some((_, node)) = section.entries.iter().find(|(key, _)| key.value == "size") else { return };
+    let Some((key, node)) = section.entries.iter().find(|(key, _)| key.value == "size") else { return };
     if features > MOST_FEATURES {
         let by_mode = if spec.mode == ColorMode::Rgb { " × 3" } else { "" };
         let value = format!("[{}, {}]{by_mode}", spec.size[0], spec.size[1]);
         let range = "a height and a width of at most 100,000 features".to_owned();
-        decoder.errors.push(Error::OutOfRange { spot: decoder.spot(node), value, range, whose: None });
+        let spot = decoder.under(key, |decoder| decoder.spot(node));
+        decoder.errors.push(Error::OutOfRange { spot, value, range, whose: None });
     }
 }
 

@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod guide;
 mod help;
+mod images;
 mod init;
 mod interrupted;
 mod kept_schema;

@@ -24,6 +24,7 @@ const FEATURES: &str = "versions/features/v1.yaml";
 const SCHEMA: &str = "versions/schema.yaml";
 const MODEL: &str = "versions/models/v1.yaml";
 const TRACKING: &str = ".trainyard/tracking/tracking.db";
+const LABELS: &str = "data/raw/labels.csv";
 const HEADER: &str = "customerID,tenure,MonthlyCharges,Churn\n";
 
 /// A name, what is done to a project, and the command that is refused then.
@@ -71,6 +72,17 @@ fn regression(project: &Project, target: &str) {
     project.edit(SPLIT, "stratify: true\n", "");
     project.write(MODEL, "candidates: {ridge: {}}\n");
     group(project, "", "numeric: [tenure, MonthlyCharges]");
+}
+
+/// Makes the project that of the example of images, with sixty of its own.
+fn digits(project: &Project) {
+    let example = trainyard_judges::repository().join("examples/digits");
+    for file in [PROJECT, SPLIT, FEATURES, MODEL] {
+        project.write(file, fs::read(example.join(file)).unwrap());
+    }
+    let raw = project.path("data/raw");
+    let made = crate::trainyard(&["synth", "digits", "--rows", "60", "--output", raw.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
 }
 
 /// Uses the versions in a run of a fixed name, as far as the split.

@@ -24,9 +24,6 @@ const DARKEST: f64 = 16.0;
 /// The standard deviation of the noise, as a share of the most ink.
 const NOISE: f64 = 0.6 / 16.0;
 
-/// Images that are drawn before they are written.
-const BATCH: u64 = 1024;
-
 /// A point of the unit square, x to the right and y down.
 type Point = (f64, f64);
 
@@ -85,18 +82,12 @@ pub fn digit_images(io: &dyn Io, folder: &Path, rows: u64, seed: u64, side: u16)
     let failed = |path: &Path, cause: String| Error::Write { file: path.to_owned(), cause };
     // The name says nothing of the digit, and nothing of how many there are.
     let path = |row: u64| format!("images/{row:06}.png");
-    let mut digits: Vec<i64> = Vec::new();
-    for first in (0..rows).step_by(BATCH as usize) {
-        let batch = first..rows.min(first + BATCH);
-        let drawn: Vec<(usize, Vec<u8>)> =
-            batch.clone().into_par_iter().map(|row| draw(&family, row, pixels, 255.0)).collect();
-        for (row, (digit, levels)) in batch.zip(drawn) {
-            let file = folder.join(path(row));
-            write_atomic(io, &file, &png::gray(side, side, &levels))
-                .map_err(|error| failed(&file, error.to_string()))?;
-            digits.push(digit as i64);
-        }
-    }
+    let drawn = |row: u64| -> Result<i64, Error> {
+        let ((digit, levels), file) = (draw(&family, row, pixels, 255.0), folder.join(path(row)));
+        write_atomic(io, &file, &png::gray(side, side, &levels)).map_err(|error| failed(&file, error.to_string()))?;
+        Ok(digit as i64)
+    };
+    let digits = (0..rows).into_par_iter().map(drawn).collect::<Result<Vec<i64>, Error>>()?;
     let made = table(vec![
         ("id".to_owned(), Arc::new(Int64Array::from_iter_values(0..rows as i64))),
         ("path".to_owned(), Arc::new(LargeStringArray::from_iter_values((0..rows).map(path)))),

@@ -93,7 +93,7 @@ impl Images {
             let first = pixels.names().first().and_then(|name| table.column_by_name(name));
             let there = first.map_or(0, |column| column.len() - column.null_count());
             let Pixels { column, height, width, mode } = pixels;
-            line.push_str(&format!(", {} images of {height} × {width}", count(there)));
+            line.push_str(&format!(", {} images", count(there)));
             facts.push(json!({
                 "column": column, "images": there, "height": height, "width": width, "mode": mode.name(),
             }));

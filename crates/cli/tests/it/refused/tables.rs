@@ -1,6 +1,6 @@
 //! What is wrong with the table.
 
-use super::{Case, HEADER, PROJECT, SCHEMA, regression};
+use super::{Case, FEATURES, HEADER, LABELS, PROJECT, SCHEMA, digits, regression};
 use crate::project::CUSTOMERS;
 
 pub(super) const CASES: &[Case] = &[
@@ -43,6 +43,82 @@ pub(super) const CASES: &[Case] = &[
     (
         "kept types that are none",
         |project| project.write(SCHEMA, "columns:\n  tenure: int\n  Churn: [text]\nrows: 1500\n"),
+        &["run"],
+    ),
+    (
+        "images that cannot be used",
+        |project| {
+            digits(project);
+            let whole = std::fs::read(project.path("data/raw/images/000001.png")).unwrap();
+            let write = |name: &str, bytes: &[u8]| project.write(&format!("data/raw/images/{name}"), bytes);
+            let wrong: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 60)).collect();
+            let mut bomb = whole.clone();
+            // The header with its checksum, as a bomb has it.
+            bomb[16..33].copy_from_slice(b"\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0\xa5\xb9\x2a\x9e");
+            write("cut.png", &whole[..70]);
+            write("wrong.png", &wrong);
+            write("bomb.png", &bomb);
+            write("photo.png", b"\xff\xd8\xff\xe0 a photo");
+            write("text.png", b"no image");
+            std::fs::create_dir(project.path("data/raw/images/folder.png")).unwrap();
+            let names = ["cut", "wrong", "bomb", "photo", "text", "folder", "absent"];
+            names.iter().enumerate().for_each(|(row, name)| {
+                project.edit(LABELS, &format!("{row:06}.png"), &format!("{name}.png"));
+            });
+            project.edit(LABELS, "images/000007.png", "../../trainyard.yaml");
+        },
+        &["run"],
+    ),
+    (
+        "image that is not there",
+        |project| {
+            digits(project);
+            std::fs::remove_file(project.path("data/raw/images/000017.png")).unwrap();
+        },
+        &["check"],
+    ),
+    (
+        "column of a pixel's name",
+        |project| {
+            digits(project);
+            project.edit(LABELS, "digit", "path_8x8_7_0");
+            project.edit(PROJECT, "column: digit", "column: path_8x8_7_0");
+        },
+        &["run"],
+    ),
+    (
+        "misspelt column of images",
+        |project| {
+            digits(project);
+            project.write(FEATURES, "groups:\n  - image: {column: paht, size: [8, 8]}\n");
+        },
+        &["run"],
+    ),
+    (
+        "images in a column of numbers",
+        |project| {
+            digits(project);
+            project.write(FEATURES, "groups: [{image: {column: id, size: [8, 8]}}]\n");
+        },
+        &["run"],
+    ),
+    (
+        "images in a derived column",
+        |project| {
+            digits(project);
+            let image = "image: {column: file, size: [8, 8]}";
+            project.write(FEATURES, format!("columns: {{file: \"concat(path, '.png')\"}}\ngroups: [{{{image}}}]\n"));
+        },
+        &["run"],
+    ),
+    (
+        "images of no pixel and of too many",
+        |project| {
+            digits(project);
+            let image = |rest: &str| format!("  - image: {{column: path, {rest}}}\n");
+            let groups = ["size: [0, 8]", "size: [400, 300]", "size: [200, 200], mode: rgb", "size: 8", "mode: grey"];
+            project.write(FEATURES, format!("groups:\n{}", groups.map(image).concat()));
+        },
         &["run"],
     ),
     ("target absent", |project| project.edit(PROJECT, "column: Churn,", "column: Chrun,"), &["run"]),
