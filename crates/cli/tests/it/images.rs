@@ -108,11 +108,13 @@ fn a_file_of_paths_is_predicted_from_where_it_lies() {
     let drawn = ["synth", "digits", "--rows", "100", "--seed", "9", "--output", new.to_str().unwrap()];
     assert!(trainyard(&drawn).status.success());
     let labels = fs::read_to_string(new.join("labels.csv")).unwrap();
-    let predict = |file: &Path| {
+    let predicted = |file: &Path, form: &[&str]| {
         let (root, file) = (digits.root.to_str().unwrap(), file.to_str().unwrap());
-        trainyard(&["predict", "--project", root, "--model", "digit-reader@champion", "--input", file, "--json"])
+        let arguments = ["predict", "--project", root, "--model", "digit-reader@champion", "--input", file];
+        trainyard(&[&arguments[..], form].concat())
     };
-    let answer = predict(&new.join("labels.csv"));
+    let predict = |file: &Path| predicted(file, &[]);
+    let answer = predicted(&new.join("labels.csv"), &["--json"]);
     assert!(answer.status.success(), "{}", text(&answer.stderr));
     let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
     let said = answer["predictions"].as_array().unwrap().iter().map(|row| row["prediction"].as_str().unwrap());

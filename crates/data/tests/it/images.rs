@@ -142,7 +142,8 @@ for color, depths in [(0, [1, 2, 4, 8, 16]), (2, [8, 16]), (3, [1, 2, 4, 8]), (4
                 for h, w in data["sizes"]:
                     for mode, image in [("gray", gray[..., None]), ("rgb", rgb)]:
                         image = image / (most // 255)
-                        sized = np.einsum("ab,bcd,ec->aed", share(h, H), image, share(w, W))
+                        whole = (h, w) == (H, W)
+                        sized = image if whole else np.einsum("ab,bcd,ec->aed", share(h, H), image, share(w, W))
                         sizes[f"{h}x{w} {mode}"] = sized.reshape(-1)
                     if opaque and H % h == 0 and W % w == 0:
                         box = np.asarray(Image.fromarray(gray.astype(np.uint8)).resize((w, h), Image.BOX))

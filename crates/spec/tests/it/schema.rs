@@ -59,7 +59,7 @@ fn sections(schema: &Value, root: &Value, path: &[String], visit: &mut impl FnMu
     for alternative in schema.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
         let mut path = path.to_vec();
         let required = followed(alternative, root).get("required").and_then(Value::as_array);
-        for kind in ["numeric", "categorical", "text"] {
+        for kind in ["numeric", "categorical", "text", "image"] {
             if required.is_some_and(|required| required.contains(&json!(kind))) {
                 path.push(format!("={kind}"));
             }
