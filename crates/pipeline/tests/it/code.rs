@@ -84,8 +84,9 @@ fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
         ("train", &["train"]),
         ("tune", &["tune"]),
         ("tuned", &["calibrate", "train", "tune", "tuned"]),
+        ("pixels", &["ingest", "pixels", "validate"]),
         ("training", &["baseline", "calibrate", "explain", "train", "training", "tune"]),
-        ("context", &[&all[..], &["training"]].concat()),
+        ("context", &[&all[..], &["pixels", "training"]].concat()),
     ] {
         let folder = workspace();
         let steps = folder.path().join("pipeline/src/steps");
