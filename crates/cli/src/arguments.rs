@@ -175,18 +175,49 @@ train, calibrate, evaluate, explain, gate, compare, promote, without those that 
         #[command(flatten)]
         choose: Choose,
     },
-    /// Replays a run and compares every byte that it made
+    /// Replays a run, or a bundle of one, in an empty folder and compares every byte that it made
     #[command(after_help = "EXAMPLES:
   trainyard verify 7f3a
-  trainyard verify 7f3a --at 1,2,8")]
+  trainyard verify 7f3a --at 1,2,8
+  trainyard verify run.tar.zst
+
+A bundle needs no project and no network: `trainyard export` writes one.")]
     Verify {
-        /// The run
+        /// The run, or the file of a bundle
+        #[arg(value_name = "RUN|BUNDLE")]
         run: String,
         /// The numbers of threads to replay at
         #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2,8",
               value_parser = clap::value_parser!(u16).range(1..=1024))]
         at: Vec<u16>,
     },
+    /// Writes all that `verify` needs to repeat a run into one file
+    #[command(after_help = "EXAMPLES:
+  trainyard export 7f3a run.tar.zst
+  trainyard export 7f3a run.tar.zst --whole
+  trainyard verify run.tar.zst
+
+The bundle holds the configuration and the version files, the data that was read, the expectations, the model
+that the candidate was compared with, the run's journal and the digest of every artifact; of an engine only the
+name and the digest of its library. The same run gives the same bytes.")]
+    Export {
+        /// The run
+        run: String,
+        /// The file to write
+        #[arg(value_name = "BUNDLE.tar.zst")]
+        bundle: PathBuf,
+        /// Holds the bytes of every artifact, tables and large ones too
+        #[arg(long)]
+        whole: bool,
+    },
+    /// Says what something was made from, up to the raw data, and what was made of it
+    #[command(after_help = "EXAMPLES:
+  trainyard lineage latest
+  trainyard lineage churn@champion --up
+  trainyard lineage data/raw/customers.csv --down
+  trainyard lineage 7f3a --format mermaid --output lineage.mmd
+  trainyard lineage churn/3 --format openlineage --output events.jsonl")]
+    Lineage(Lineage),
     /// Looks at runs
     #[command(
         subcommand_required = true,
@@ -275,6 +306,52 @@ train, calibrate, evaluate, explain, gate, compare, promote, without those that 
         #[arg(value_name = "CODE")]
         codes: Vec<String>,
     },
+}
+
+/// Arguments of `lineage`.
+#[derive(Debug, Args)]
+pub(crate) struct Lineage {
+    /// A run or the beginning of its id, or latest; NAME, NAME@ALIAS or NAME/VERSION of a model; a file of the project;
+    /// or the beginning of a digest
+    #[arg(value_name = "RUN|MODEL|FILE")]
+    pub(crate) what: String,
+    /// Only what it was made from
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// Only what was made of it
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// As what it is written [default: tree; json with --json]
+    #[arg(long, value_name = "FORMAT", hide_default_value = true)]
+    pub(crate) format: Option<LineageFormat>,
+    /// The file to write [default: the standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// As what a lineage is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LineageFormat {
+    /// Lines for a terminal
+    Tree,
+    /// One document of nodes and edges
+    Json,
+    /// A flowchart in Mermaid's text
+    Mermaid,
+    /// OpenLineage's events, one a line
+    Openlineage,
+}
+
+impl LineageFormat {
+    /// Gives the name that is typed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Json => "json",
+            Self::Mermaid => "mermaid",
+            Self::Openlineage => "openlineage",
+        }
+    }
 }
 
 /// What to do with searches.

@@ -31,6 +31,9 @@ pub(crate) enum Ink {
 pub(crate) struct Paint(bool);
 
 impl Paint {
+    /// Colours nothing, as in a file.
+    pub(crate) const NONE: Paint = Paint(false);
+
     /// Colours a text.
     pub(crate) fn ink(self, ink: Ink, text: &str) -> String {
         if !self.0 || text.is_empty() {

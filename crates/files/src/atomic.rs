@@ -1,6 +1,6 @@
 //! Files and folders that are there whole, or not at all.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -21,6 +21,28 @@ const LINKS: usize = 40;
 /// A file that is there keeps its permission bits; its owner, and all else that is kept beside the bytes, are those
 /// of a new file. A device or a pipe is refused.
 pub fn write_atomic(io: &dyn Io, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let (path, access) = prepare(io, path)?;
+    publish(io, &path, bytes, access)
+}
+
+/// Writes a file as [`write_atomic`] does, with the bytes that `fill` writes: for what need not be held in memory.
+///
+/// # Errors
+/// What `fill` gives, or what the disk says; the old file stands then.
+pub fn write_atomic_by<E: From<Error>>(
+    io: &dyn Io,
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
+    let (path, access) = prepare(io, path)?;
+    let folder = folder_of(&path);
+    let temporary = temporary::write_by(io, folder, access, |_, file| fill(file))?;
+    take_name(io, &temporary, &path)?;
+    Ok(())
+}
+
+/// Makes the folder of a file that is to be written; gives where its bytes go, and who may do what with it.
+fn prepare(io: &dyn Io, path: &Path) -> Result<(PathBuf, Access), Error> {
     create_folder(io, folder_of(path))?;
     let path = follow(io, path)?;
     let access = match io.metadata(&path) {
@@ -34,7 +56,7 @@ pub fn write_atomic(io: &dyn Io, path: &Path, bytes: &[u8]) -> Result<(), Error>
         Err(error) if error.kind() == ErrorKind::NotFound => Access::Usual,
         Err(error) => return Err(Error::io(Operation::Write, &path, error)),
     };
-    publish(io, &path, bytes, access)
+    Ok((path, access))
 }
 
 /// Returns the path at which the links that start at `path` end; nothing needs to lie there.
@@ -54,8 +76,14 @@ fn follow(io: &dyn Io, path: &Path) -> Result<PathBuf, Error> {
 pub(crate) fn publish(io: &dyn Io, path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
     let folder = folder_of(path);
     let temporary = temporary::write(io, folder, bytes, access)?;
-    if let Err(error) = io.rename(&temporary, path) {
-        temporary::discard(io, &temporary);
+    take_name(io, &temporary, path)
+}
+
+/// Gives a temporary file its name, for good.
+fn take_name(io: &dyn Io, temporary: &Path, path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
+    if let Err(error) = io.rename(temporary, path) {
+        temporary::discard(io, temporary);
         return Err(Error::io(Operation::Rename, path, error));
     }
     io.sync_dir(folder).map_err(|error| Error::io(Operation::Sync, folder, error))

@@ -13,7 +13,7 @@ mod place;
 mod store;
 mod temporary;
 
-pub use atomic::{create_folder, write_atomic};
+pub use atomic::{create_folder, write_atomic, write_atomic_by};
 pub use digest::{Digest, Digester, ParseDigestError, hash_file};
 pub use error::{Cause, Error, Operation};
 pub use io::{DiskIo, Io, Metadata, ReadSeek, WriteSync, read};

@@ -28,8 +28,20 @@ pub(crate) enum Access {
 
 /// Writes `bytes` into a file of its own in `folder`, forced to the disk; returns its path. Nothing is left on failure.
 pub(crate) fn write(io: &dyn Io, folder: &Path, bytes: &[u8], access: Access) -> Result<PathBuf, Error> {
+    write_by(io, folder, access, |path, file: &mut dyn Write| {
+        file.write_all(bytes).map_err(|error| Error::io(Operation::Write, path, error))
+    })
+}
+
+/// Writes what `content`, which is told the file's path, writes into a file of its own in `folder`, as [`write`] does.
+pub(crate) fn write_by<E: From<Error>>(
+    io: &dyn Io,
+    folder: &Path,
+    access: Access,
+    content: impl FnOnce(&Path, &mut dyn Write) -> Result<(), E>,
+) -> Result<PathBuf, E> {
     let (path, file) = create(io, folder)?;
-    let written = fill(io, &path, file, bytes, access);
+    let written = fill(io, &path, file, access, content);
     if written.is_err() {
         discard(io, &path);
     }
@@ -55,7 +67,13 @@ fn create(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), E
     }
 }
 
-fn fill(io: &dyn Io, path: &Path, mut file: Box<dyn WriteSync>, bytes: &[u8], access: Access) -> Result<(), Error> {
+fn fill<E: From<Error>>(
+    io: &dyn Io,
+    path: &Path,
+    mut file: Box<dyn WriteSync>,
+    access: Access,
+    content: impl FnOnce(&Path, &mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let failed = |operation| move |error: io::Error| Error::io(operation, path, error);
     if let Access::Kept(mode) = access {
         // Some file systems refuse every change of permissions; there all files have the same.
@@ -63,12 +81,13 @@ fn fill(io: &dyn Io, path: &Path, mut file: Box<dyn WriteSync>, bytes: &[u8], ac
             io.set_mode(path, mode).map_err(failed(Operation::Protect))?;
         }
     }
-    file.write_all(bytes).map_err(failed(Operation::Write))?;
+    content(path, &mut file)?;
     file.flush().map_err(failed(Operation::Write))?;
     if let Access::ReadOnly = access {
         io.set_readonly(path).map_err(failed(Operation::Protect))?;
     }
-    file.sync().map_err(failed(Operation::Sync))
+    file.sync().map_err(failed(Operation::Sync))?;
+    Ok(())
 }
 
 /// Removes from `folder` the temporary files that dead writers left behind; returns how many.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use trainyard_data::{Declared, Error as DataError, ReadOptions};
 use trainyard_diagnostics::{Diagnostic, Fault, conceal};
-use trainyard_files::{Error as FileError, Operation};
+use trainyard_files::{Error as FileError, Io, Operation};
 use trainyard_sources::Error as SourceError;
 use trainyard_spec::{Address, Located, Origin, Rows, SourceSpec, names_rows};
 
@@ -150,17 +150,29 @@ fn scratch(request: &Request) -> Result<Scratch, Diagnostic> {
     let (io, state) = (&*request.io, request.root.join(STATE));
     let scratch = match io.exists(&state) {
         true => fetch_folder(&state, FETCH),
-        false => {
-            let is_chosen = std::env::var_os("TMPDIR").is_some();
-            let large = Path::new(LARGE);
-            let parent = if !is_chosen && large.is_dir() { large.to_owned() } else { std::env::temp_dir() };
-            // What was killed left its folder, which nobody else looks for.
-            for left in abandoned(io, &parent, &[&outside()]) {
-                let _ = io.remove_dir_all(&left);
-            }
-            fetch_folder(&parent, &outside())
-        }
+        false => outside_folder(io),
     };
+    made_private(io, scratch)
+}
+
+/// Makes a folder outside of any project, which is gone when it is let go of, for files that only this user may read.
+pub(crate) fn outside_scratch(io: &dyn Io) -> Result<Scratch, Diagnostic> {
+    made_private(io, outside_folder(io))
+}
+
+/// Names a folder outside of any project.
+fn outside_folder(io: &dyn Io) -> Scratch {
+    let is_chosen = std::env::var_os("TMPDIR").is_some();
+    let large = Path::new(LARGE);
+    let parent = if !is_chosen && large.is_dir() { large.to_owned() } else { std::env::temp_dir() };
+    // What was killed left its folder, which nobody else looks for.
+    for left in abandoned(io, &parent, &[&outside()]) {
+        let _ = io.remove_dir_all(&left);
+    }
+    fetch_folder(&parent, &outside())
+}
+
+fn made_private(io: &dyn Io, scratch: Scratch) -> Result<Scratch, Diagnostic> {
     let failed = |error| FileError::io(Operation::Create, &scratch.0, error).diagnostic();
     let made = io.create_dir_all(&scratch.0).and_then(|()| io.set_mode(&scratch.0, PRIVATE));
     made.map_err(failed)?;

@@ -4,12 +4,15 @@
 //!
 //! Never: prints; lets a clock, an id or a path into anything hashed.
 
+mod bundle;
 mod code;
+mod difference;
 mod doctor;
 pub mod engine;
 mod files_query;
 mod given;
 mod init;
+mod lineage;
 mod look;
 mod predict;
 mod project;
@@ -21,10 +24,13 @@ mod stores;
 mod studies;
 mod verify;
 
+pub use bundle::{BUNDLE, ExportReport, export};
+pub use difference::Difference;
 pub use doctor::{Examination, Finding, Health, examine};
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
 pub use given::{Asked, Given, given, pass_over};
 pub use init::{Init, InitReport, init};
+pub use lineage::{Branch, Direction, Kind as LineageKind, Lineage, lineage, open_lineage};
 pub use look::{
     CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, run_states, tracking, why,
 };
@@ -34,4 +40,4 @@ pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use studies::{Studies, studies, study_of_file};
 pub use trainyard_sources::Runtime;
-pub use verify::{Replay, Verified, VerifyReport, verify};
+pub use verify::{Replay, Verified, VerifyReport, verify, verify_bundle};

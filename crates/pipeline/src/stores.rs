@@ -217,8 +217,20 @@ impl Stores {
     }
 
     pub(crate) fn context(&self, resolved: Resolved, run: &str, mode: Mode, request: &Request) -> Arc<Context> {
+        self.context_in(self.root.clone(), resolved, run, mode, request)
+    }
+
+    /// Gives the context of a run that takes another folder for its project's: a replay has one of its own.
+    pub(crate) fn context_in(
+        &self,
+        root: PathBuf,
+        resolved: Resolved,
+        run: &str,
+        mode: Mode,
+        request: &Request,
+    ) -> Arc<Context> {
         Arc::new(Context {
-            root: self.root.clone(),
+            root,
             io: Arc::clone(&self.io),
             resolved,
             document: OnceLock::new(),

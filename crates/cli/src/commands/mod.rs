@@ -5,7 +5,9 @@ mod data;
 mod doctor;
 mod engines;
 mod explain;
+mod export;
 mod init;
+mod lineage;
 mod models;
 mod outcome;
 mod plan;
@@ -58,6 +60,10 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         }
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
+        Command::Export { run, bundle, whole } => {
+            export::run(&request(global, None, Choose::default()), run, bundle, *whole, printer)
+        }
+        Command::Lineage(asked) => lineage::run(&request(global, None, Choose::default()), asked, printer),
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Tune { action } => tune::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&place(arguments), action, printer),

@@ -1,5 +1,6 @@
 //! Puts the candidate beside the model in service, on reference rows that neither has seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -7,7 +8,7 @@ use trainyard_files::{Digest, Digester};
 use trainyard_model::{CompareRequest, Comparison, Incumbent, Model, compare};
 use trainyard_tracking::{ModelReference, VersionRecord};
 
-use super::context::{Context, RESAMPLES, model_reads, to_json};
+use super::context::{Context, Mode, RESAMPLES, StoredIncumbent, model_reads, to_json};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 
@@ -25,8 +26,31 @@ impl Compare {
             },
             None => format!("{}@{}", project.model.value, promote.alias.value),
         };
+        if let Some(stored) = self.stored() {
+            return Ok(Some(stored.version.clone()));
+        }
         let reference = reference.parse::<ModelReference>().map_err(|error| error.diagnostic())?;
         self.0.tracking.find_version(&reference).map_err(|error| error.diagnostic().into())
+    }
+}
+
+impl Compare {
+    /// Gives the incumbent that a replay brings along.
+    fn stored(&self) -> Option<&StoredIncumbent> {
+        match &self.0.mode {
+            Mode::Replay { incumbent, .. } => incumbent.as_ref(),
+            Mode::Live => None,
+        }
+    }
+
+    /// Reads the files of the incumbent.
+    fn folder(&self, version: &VersionRecord) -> Result<BTreeMap<String, Vec<u8>>, String> {
+        let Some(stored) = self.stored() else {
+            let folder = self.0.tracking.read_folder(&version.run, &version.artifact_path);
+            return folder.map_err(|error| error.to_string());
+        };
+        let read = |(file, digest): (&String, &Digest)| Ok((file.clone(), self.0.recorded_object(digest)?));
+        stored.files.iter().map(read).collect()
     }
 }
 
@@ -76,8 +100,7 @@ impl Step for Compare {
         let head = self.0.tracking.head(&project.model.value).map_err(|error| error.diagnostic())?;
         let incumbent = self.incumbent()?;
         let loaded = incumbent.as_ref().map(|version| {
-            let folder = self.0.tracking.read_folder(&version.run, &version.artifact_path);
-            let folder = folder.map_err(|error| error.to_string())?;
+            let folder = self.folder(version)?;
             Model::from_folder(&folder).map_err(|error| error.to_string())
         });
         let comparison = compare(&CompareRequest {

@@ -14,7 +14,7 @@ use trainyard_model::pictures::{Picture, Theme};
 use trainyard_model::{Model, Target};
 use trainyard_sources::{Listing, Runtime};
 use trainyard_spec::{Origin, Resolved, SliceSpec};
-use trainyard_tracking::{Batch, Metric, Tracking};
+use trainyard_tracking::{Batch, Metric, Tracking, VersionRecord};
 
 use crate::engine::{Failure, Input, Output, Read, Record, Scope};
 use crate::project::source_path;
@@ -35,7 +35,31 @@ pub(crate) enum Mode {
         recorded: BTreeMap<String, Record>,
         /// The store that holds its artifacts.
         objects: Arc<ObjectStore>,
+        /// Where the master data is.
+        source: SourceAt,
+        /// The model that it was compared with, where the registry of that time is not at hand.
+        incumbent: Option<StoredIncumbent>,
     },
+}
+
+/// Where a replay finds the master data.
+#[derive(Clone)]
+pub(crate) enum SourceAt {
+    /// Where the project in this folder has it, as long as it is what the run read; else the stored table stands for it.
+    Project(PathBuf),
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere: the stored table stands for it.
+    Nowhere,
+}
+
+/// A model in service as a run found it, its files among the objects.
+#[derive(Clone)]
+pub(crate) struct StoredIncumbent {
+    /// Its version.
+    pub(crate) version: VersionRecord,
+    /// The files of its native form.
+    pub(crate) files: BTreeMap<String, Digest>,
 }
 
 /// The project, the configuration and the stores of one run.
@@ -80,12 +104,29 @@ impl Context {
         matches!(self.mode, Mode::Live)
     }
 
+    /// Gives the folder from which the source is named: the project's own, in a replay too.
+    pub(crate) fn source_root(&self) -> &Path {
+        match &self.mode {
+            Mode::Replay { source: SourceAt::Project(root), .. } => root,
+            _ => &self.root,
+        }
+    }
+
     /// Gives the record of the repeated run, in a replay.
     pub(crate) fn recorded(&self, step: &str) -> Option<&Record> {
         match &self.mode {
             Mode::Live => None,
             Mode::Replay { recorded, .. } => recorded.get(step),
         }
+    }
+
+    /// Reads an object that the repeated run left; in a run of its own, one of the store.
+    pub(crate) fn recorded_object(&self, digest: &Digest) -> Result<Vec<u8>, String> {
+        let objects = match &self.mode {
+            Mode::Replay { objects, .. } => objects,
+            Mode::Live => &self.objects,
+        };
+        objects.get(digest).map_err(|error| error.to_string())
     }
 
     /// Writes a path of the project as it is typed where the command was.

@@ -12,7 +12,7 @@ use trainyard_files::{Digest, Digester, write_atomic};
 use trainyard_sources::{Error as SourceError, Listing};
 use trainyard_spec::{ColumnType, DataSpec, KeptSchema, Located};
 
-use super::context::{Context, Mode, count, internal, to_json};
+use super::context::{Context, Mode, SourceAt, count, internal, to_json};
 use super::pixels::{Images, declared};
 use crate::code;
 use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, key};
@@ -43,14 +43,27 @@ impl Ingest {
         &self.data
     }
 
+    /// Gives the file that holds the source, where a replay has it apart from its project.
+    fn file(&self) -> Option<&Path> {
+        match &self.context.mode {
+            Mode::Replay { source: SourceAt::File(file), .. } => Some(file),
+            _ => None,
+        }
+    }
+
     fn path(&self) -> PathBuf {
-        source_path(&self.context.root, &self.context.resolved.overrides, &self.data().source.value)
+        let named =
+            || source_path(self.context.source_root(), &self.context.resolved.overrides, &self.data().source.value);
+        self.file().map_or_else(named, Path::to_path_buf)
     }
 
     fn read(&self) -> Result<Master, Failure> {
+        if let Some(file) = self.file() {
+            return Ok(Master::read(&*self.context.io, file, self.data()).map_err(|error| error.diagnostic())?);
+        }
         Ok(read_master(
             &*self.context.io,
-            &self.context.root,
+            self.context.source_root(),
             &self.context.runtime,
             &self.context.resolved.overrides,
             self.data(),
@@ -202,7 +215,8 @@ impl Ingest {
             return Ok(read.clone());
         }
         let context = &self.context;
-        let fetched = fetch_master(&*context.io, &context.root, &context.runtime, self.data(), self.listing()?, watch);
+        let fetched =
+            fetch_master(&*context.io, context.source_root(), &context.runtime, self.data(), self.listing()?, watch);
         let (master, listing) = fetched.map_err(|error| self.wrong(&error))?;
         let digest = listing.digest().ok_or_else(|| internal("what was fetched has no digest"))?;
         *context.listing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
@@ -245,6 +259,13 @@ impl Ingest {
     /// Gives the digest of the source: of a file's bytes, of the names and bytes of several, of what a database holds, of
     /// what the servers say of objects, of a query over files and those files.
     fn source_digest(&self) -> Result<Digest, Failure> {
+        match &self.context.mode {
+            Mode::Replay { source: SourceAt::File(file), .. } => return self.files_digest(&self.data().source, file),
+            Mode::Replay { source: SourceAt::Nowhere, .. } => {
+                return Err(internal("a replay without its source asked for it"));
+            }
+            _ => {}
+        }
         if trainyard_sources::is_database(self.data()) {
             return Ok(self.snapshot()?.0);
         }
@@ -261,7 +282,7 @@ impl Ingest {
         tables.sort_by(|one, other| one.0.value.cmp(&other.0.value));
         let mut all = Digester::new("query over files").text(&sql.value).number(tables.len() as u64);
         for (name, file) in tables {
-            let path = files_query::path(&self.context.root, &self.context.resolved.overrides, name, file);
+            let path = files_query::path(self.context.source_root(), &self.context.resolved.overrides, name, file);
             all = all.text(&name.value).digest(&self.files_digest(file, &path)?);
         }
         Ok(all.finish())
@@ -369,7 +390,7 @@ impl Step for Ingest {
             self.with_pixels(master)
         };
         let Master { table, without_target } = match &self.context.mode {
-            Mode::Replay { recorded, objects } => {
+            Mode::Replay { recorded, objects, .. } => {
                 // A source that changed since is stood for by the table that the run stored.
                 let before = recorded.get("ingest").and_then(|record| record.output.artifacts.get("table").copied());
                 let unchanged = recorded.get("ingest").is_some_and(|record| {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use trainyard_diagnostics::Diagnostic;
 
-pub(crate) use context::{Context, Mode};
+pub(crate) use context::{Context, MODEL_FILES, Mode, SourceAt, StoredIncumbent};
 pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
 pub(crate) use tune::{REPORT, STUDIES, Tune, search_of};

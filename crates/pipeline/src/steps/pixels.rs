@@ -36,8 +36,8 @@ pub(crate) fn declared(context: &Context) -> Option<Input> {
 fn folder(context: &Context, data: &DataSpec) -> PathBuf {
     let is_file =
         data.source.sql.is_none() && !trainyard_sources::is_database(data) && !trainyard_sources::is_object(data);
-    let file = is_file.then(|| source_path(&context.root, &context.resolved.overrides, &data.source.value));
-    file.as_deref().and_then(Path::parent).map_or_else(|| context.root.clone(), Path::to_path_buf)
+    let file = is_file.then(|| source_path(context.source_root(), &context.resolved.overrides, &data.source.value));
+    file.as_deref().and_then(Path::parent).map_or_else(|| context.source_root().to_path_buf(), Path::to_path_buf)
 }
 
 impl Images {

@@ -41,7 +41,7 @@ impl Split {
     }
 
     fn reference(&self) -> Result<Reference, Failure> {
-        if let Mode::Replay { recorded, objects } = &self.0.mode {
+        if let Mode::Replay { recorded, objects, .. } = &self.0.mode {
             // What the run found then: its own reference test, or none where it froze it.
             let record = recorded.get("split").filter(|record| {
                 let before = record.inputs.iter().find(|input| input.name == "reference");

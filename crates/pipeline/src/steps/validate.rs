@@ -50,7 +50,7 @@ impl Validate {
             return Ok(bytes);
         }
         let stored = match &self.context.mode {
-            Mode::Replay { recorded, objects } => {
+            Mode::Replay { recorded, objects, .. } => {
                 let digest = recorded.get("validate").and_then(|record| record.output.artifacts.get("suite"));
                 digest.map(|digest| objects.get(digest).map_err(|error| error.diagnostic())).transpose()?
             }
