@@ -1,5 +1,5 @@
-//! Proof of reproducibility: a run is repeated in an empty folder from its recorded configuration and the data that it read,
-//! and every artifact compared.
+//! Proof of reproducibility: a run is repeated in an empty folder from its recorded configuration and the data that it
+//! read, and every artifact compared.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,8 +130,8 @@ pub fn verify(
     repeat(&recorded, request, threads, &reporter, cancel)
 }
 
-/// Repeats the run that a bundle holds once for each thread count and compares all artifacts; nothing but the bundle is read,
-/// and what is written is gone afterwards.
+/// Repeats the run that a bundle holds once for each thread count and compares all artifacts; nothing but the bundle is
+/// read, and what is written is gone afterwards.
 pub fn verify_bundle(
     request: &Request,
     bundle: &Path,

@@ -20,6 +20,8 @@ const COMMANDS: &[&[&str]] = &[
     &["step"],
     &["why"],
     &["verify"],
+    &["export"],
+    &["lineage"],
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod bundles;
 mod command_line;
 mod data;
 mod databases;
@@ -19,6 +20,7 @@ mod init;
 mod interrupted;
 mod kept_schema;
 mod life;
+mod lineage;
 mod messages;
 mod other_data;
 mod project;

@@ -146,3 +146,8 @@ pub(crate) fn steps(result: &Value, status: &str) -> Vec<String> {
 pub(crate) fn candidate(result: &Value) -> String {
     result["candidate"]["digest"].as_str().unwrap_or_else(|| panic!("no candidate: {result:#}")).to_owned()
 }
+
+/// The id of the run that a result is of.
+pub(crate) fn run_of(result: &Value) -> &str {
+    result["run"].as_str().unwrap()
+}

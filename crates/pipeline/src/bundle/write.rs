@@ -60,7 +60,8 @@ enum Content {
 
 /// Writes all that is needed to repeat a run into one file; the same run gives the same bytes.
 ///
-/// With `is_whole` every artifact is in it; else those that are no table and not large, so that a difference can be named.
+/// With `is_whole` every artifact is in it; else those that are no table and not large, so that a difference can be
+/// named.
 ///
 /// # Errors
 /// No such run, one that goes on or trained nothing, or bytes that are no longer stored.

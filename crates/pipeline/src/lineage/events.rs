@@ -1,7 +1,7 @@
 //! Lineage as OpenLineage's events: a START and a COMPLETE, FAIL or ABORT of each run and of each step of it.
 //!
-//! The times are the journal's. It has the moments at which a process began and a run ended, and how long each step took:
-//! a step begins when what stands before it in the journal is over, and ends as many seconds later.
+//! The times are the journal's. It has the moments at which a process began and a run ended, and how long each step
+//! took: a step begins when what stands before it in the journal is over, and ends as many seconds later.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,8 @@ impl Schemas<'_> {
         }
         let table = trainyard_data::from_parquet(&self.stores.objects.get(digest).ok()?, "a stored table").ok()?;
         let schema = table.schema();
-        let field = |field: &arrow_schema::FieldRef| json!({ "name": field.name(), "type": trainyard_data::type_name(field.data_type()) });
+        let kind = |field: &arrow_schema::FieldRef| trainyard_data::type_name(field.data_type());
+        let field = |field: &arrow_schema::FieldRef| json!({ "name": field.name(), "type": kind(field) });
         Some(schema.fields().iter().map(field).collect())
     }
 }

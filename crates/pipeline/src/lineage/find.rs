@@ -85,7 +85,7 @@ fn models_of(stores: &Stores) -> Vec<String> {
 }
 
 fn unknown(graph: &Graph, models: &[String], wanted: &str) -> Diagnostic {
-    let title = format!("{wanted} is no run, no model, no file of the project and no digest that a run knows");
+    let title = format!("`{wanted}` is no run, no model, no file of the project and no digest that a run knows");
     let files = graph.nodes.iter().filter(|node| matches!(node.kind, Kind::Version | Kind::Source | Kind::File));
     let known = graph.states.iter().map(|state| state.run.as_str());
     let known = known.chain(models.iter().map(String::as_str)).chain(files.map(|node| node.name.as_str()));

@@ -290,7 +290,7 @@ impl Graph {
             return Some((self.place(&artifact_id(maker, artifact))?, Role::Read));
         }
         if input.name == "reference" || input.name.starts_with("earlier.") {
-            return self.of_another(record, input).map(|place| (place, Role::Read));
+            return self.of_another(configuration, record, input).map(|place| (place, Role::Read));
         }
         if input.name == "incumbent" {
             let version = record.output.facts["incumbent"]["version"].as_u64()?;
@@ -337,21 +337,32 @@ impl Graph {
         Some((self.add(node), Role::Read))
     }
 
-    /// Finds what another run left under the digest of an input: a frozen reference test, the rows that drift is measured
-    /// from, an earlier search. A file that no run left stands for itself.
-    fn of_another(&mut self, record: &Record, input: &Input) -> Option<Place> {
+    /// Finds what another run left under the digest of an input: a frozen reference test, the rows that drift is
+    /// measured from, an earlier search. A file that no run left stands for itself.
+    fn of_another(&mut self, configuration: &Value, record: &Record, input: &Input) -> Option<Place> {
+        let version = configuration["split"]["version"].as_u64().unwrap_or_default();
+        if record.step == "split" && configuration["lock"]["references"][version.to_string()].is_null() {
+            // The run froze it: the input is what its next run will find.
+            return None;
+        }
         let wanted = input.digest.to_string();
         let is_own = format!("artifact:{}/{}@", record.run, record.step);
         let is_it = |node: &Node| {
             node.kind == Kind::Artifact && node.digest.as_deref() == Some(&wanted) && !node.id.starts_with(&is_own)
         };
-        if let Some(place) = self.nodes.iter().position(is_it) {
+        // Nodes stand in the order of the runs: what comes after the step was made later.
+        let before = self.place(&step_id(record)).unwrap_or_default();
+        if let Some(place) = self.nodes.iter().take(before).position(is_it) {
             return Some(place);
         }
         // A step that found no reference says so by a digest of its own.
         let has_one = record.output.artifacts.values().any(|artifact| *artifact == input.digest)
             || record.output.artifacts.contains_key("reference") && record.step == "drift";
-        let name = format!("{}.{}", record.step, input.name);
+        let name = match (record.step.as_str(), configuration["project"]["drift"]["against"].as_str()) {
+            ("split", _) => format!("data/reference/tests/v{version}/test_reference.parquet"),
+            ("drift", Some(against)) => against.to_owned(),
+            (step, _) => format!("{step}.{}", input.name),
+        };
         has_one.then(|| {
             self.add(Node::new(format!("file:{name}@{wanted}"), Kind::File, name.clone()).with_digest(input.digest))
         })

@@ -9,8 +9,8 @@ use super::graph::{Kind, Node, Place, Role};
 /// How many artifacts an arrow names.
 const NAMED: usize = 3;
 
-/// Writes a text so that Mermaid takes nothing in it for its own: what is no letter, digit, blank or plain mark becomes the
-/// number of its character.
+/// Writes a text so that Mermaid takes nothing in it for its own: what is no letter, digit, blank or plain mark becomes
+/// the number of its character.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -89,8 +89,11 @@ impl Lineage {
             let _ = writeln!(text, "  n{place}{open}{}{close}", label(found));
         }
         let mut arrows: BTreeMap<(Place, Place), BTreeSet<String>> = BTreeMap::new();
+        // A step stands in the box of its run: an arrow to it says no more, but from the last.
+        let leads_on =
+            |step: Place| ways.iter().any(|way| way.from == step && (way.role == Role::Registered || is_arrow(way.to)));
         for way in &ways {
-            if is_arrow(way.to) {
+            if is_arrow(way.to) || way.role == Role::Ran && leads_on(way.from) {
                 continue;
             }
             let (from, said) = match maker(way.from).filter(|_| is_arrow(way.from)) {

@@ -51,7 +51,8 @@ struct Drawing<'a> {
 }
 
 impl Lineage {
-    /// Draws what the roots were made from; nothing where that was not asked for. With `is_whole` each artifact has a line.
+    /// Draws what the roots were made from; nothing where that was not asked for. With `is_whole` each artifact has a
+    /// line.
     pub fn tree_up(&self, is_whole: bool) -> Option<Vec<Branch>> {
         self.up.as_ref().map(|reach| self.draw(reach, true, is_whole))
     }

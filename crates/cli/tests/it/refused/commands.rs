@@ -13,6 +13,45 @@ fn shop(project: &Project) {
     database.execute_batch("CREATE TABLE customers (tenure); INSERT INTO customers VALUES (1)").unwrap();
 }
 
+/// Gives two artifacts of a run digests that begin alike.
+fn twin(project: &Project, run: &str) {
+    let journal = format!(".trainyard/runs/{run}/journal.jsonl");
+    let lines = project.read(&journal);
+    let mut entry: serde_json::Value = serde_json::from_str(lines.trim_end().lines().last().unwrap()).unwrap();
+    assert_eq!(entry["entry"], "step_done", "{entry}");
+    for (artifact, end) in [("table", "0"), ("target", "1")] {
+        entry["record"]["output"]["artifacts"][artifact] = format!("abcdef{}", end.repeat(58)).into();
+    }
+    let (before, _) = lines.trim_end().rsplit_once('\n').unwrap();
+    project.write(&journal, format!("{before}\n{entry}\n"));
+}
+
+/// Says what a bundle holds that has one file.
+fn manifest(path: &str, bytes: u64) -> String {
+    let digest = "0".repeat(64);
+    serde_json::json!({
+        "format": 1, "made_by": "trainyard 0.1.0", "run": "nightly", "status": "FINISHED", "project": "churn",
+        "data": {"form": "ingested_table", "source": CUSTOMERS, "because": "it is a database"},
+        "engines": {}, "code": {}, "incumbent": null, "artifacts": [],
+        "members": [{"path": path, "digest": digest, "bytes": bytes}],
+    })
+    .to_string()
+}
+
+/// Writes an archive of these files with the system's tar.
+fn bundle(project: &Project, files: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tar = std::process::Command::new("tar");
+    tar.args(["--zstd", "-cf"]).arg(project.path("run.tar.zst")).arg("-C").arg(folder.path());
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        tar.arg(name);
+    }
+    assert!(tar.status().unwrap().success());
+}
+
 pub(super) const CASES: &[Case] = &[
     (
         "two runs meant",
@@ -187,5 +226,71 @@ pub(super) const CASES: &[Case] = &[
         "project without features",
         |project| project.write(CUSTOMERS, "id,Churn\na,No\nb,Yes\nc,No\nd,Yes\n"),
         &["init", "new", "--from", CUSTOMERS, "--target", "Churn"],
+    ),
+    ("lineage of nothing that is known", |project| begun(project, "nightly"), &["lineage", "nihgtly"]),
+    ("lineage before the first run", |_| {}, &["lineage", "latest"]),
+    (
+        "lineage of a file that changed",
+        |project| {
+            begun(project, "nightly");
+            project.json(&["step", "ingest", "--run", "nightly"]);
+            let rows = project.read(CUSTOMERS);
+            project.write(CUSTOMERS, rows.trim_end().rsplit_once('\n').unwrap().0);
+        },
+        &["lineage", CUSTOMERS],
+    ),
+    (
+        "lineage of two digests",
+        |project| {
+            begun(project, "nightly");
+            project.json(&["step", "ingest", "--run", "nightly"]);
+            twin(project, "nightly");
+        },
+        &["lineage", "abcdef"],
+    ),
+    ("lineage of no version of a model", |project| drop(project.run()), &["lineage", "churn-predictor/9"]),
+    (
+        "lineage without a run that can't be read",
+        |project| {
+            ["nightly-1", "nightly-2"].iter().for_each(|run| begun(project, run));
+            project.write(".trainyard/runs/nightly-1/journal.jsonl", "lost\n");
+        },
+        &["lineage", "nightly-2", "--up"],
+    ),
+    ("export of an unknown run", |project| begun(project, "nightly"), &["export", "nihgtly", "run.tar.zst"]),
+    (
+        "export of a run that trained nothing",
+        |project| begun(project, "nightly"),
+        &["export", "nightly", "run.tar.zst"],
+    ),
+    ("bundle that is not there", |_| {}, &["verify", "run.tar.zst"]),
+    ("bundle that is none", |project| project.write("run.tar.zst", "no archive"), &["verify", "run.tar.zst"]),
+    (
+        "bundle of a later version",
+        |project| bundle(project, &[("manifest.json", r#"{"format": 2, "made_by": "trainyard 9.0.0"}"#)]),
+        &["verify", "run.tar.zst"],
+    ),
+    (
+        "bundle whose names lead out",
+        |project| bundle(project, &[("manifest.json", &manifest("../../.profile", 4))]),
+        &["verify", "run.tar.zst"],
+    ),
+    (
+        "bundle of an absurd size",
+        |project| bundle(project, &[("manifest.json", &manifest("run/journal.jsonl", u64::MAX))]),
+        &["verify", "run.tar.zst"],
+    ),
+    (
+        "bundle that was altered",
+        |project| {
+            let manifest = manifest("run/journal.jsonl", 4);
+            bundle(project, &[("manifest.json", &manifest), ("run/journal.jsonl", "lost")]);
+        },
+        &["verify", "run.tar.zst"],
+    ),
+    (
+        "bundle that was cut",
+        |project| bundle(project, &[("manifest.json", &manifest("run/journal.jsonl", 4))]),
+        &["verify", "run.tar.zst"],
     ),
 ];
