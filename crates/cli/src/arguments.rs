@@ -175,7 +175,7 @@ train, calibrate, evaluate, explain, gate, compare, promote, without those that 
         #[command(flatten)]
         choose: Choose,
     },
-    /// Replays a run, or a bundle of one, in an empty folder and compares every byte that it made
+    /// Replays a run, or a bundle of one, and compares every byte that it made
     #[command(after_help = "EXAMPLES:
   trainyard verify 7f3a
   trainyard verify 7f3a --at 1,2,8
@@ -210,7 +210,7 @@ name and the digest of its library. The same run gives the same bytes.")]
         #[arg(long)]
         whole: bool,
     },
-    /// Says what something was made from, up to the raw data, and what was made of it
+    /// Says what something was made from, and what was made of it
     #[command(after_help = "EXAMPLES:
   trainyard lineage latest
   trainyard lineage churn@champion --up

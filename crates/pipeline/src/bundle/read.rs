@@ -63,6 +63,14 @@ fn stored(found: IncumbentFiles) -> StoredIncumbent {
     StoredIncumbent { version, files: found.files }
 }
 
+/// The most characters of what a bundle says that are shown.
+const SHOWN: usize = 160;
+
+/// Gives a text out of a bundle as it may be shown: of any length, it could move the cursor.
+fn clean(text: &str) -> String {
+    text.chars().take(SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 struct Unpacking<'a> {
     io: &'a dyn Io,
     bundle: &'a Path,
@@ -80,7 +88,8 @@ impl Unpacking<'_> {
     }
 
     fn altered(&self, what: &str) -> Diagnostic {
-        let problem = Diagnostic::error("bundle/altered", format!("{} is not as it was written: {what}", self.name()));
+        let problem =
+            Diagnostic::error("bundle/altered", format!("{} is not as it was written: {}", self.name(), clean(what)));
         problem.note("nothing of it was run").help("fetch the bundle again from who exported it")
     }
 
@@ -90,7 +99,7 @@ impl Unpacking<'_> {
             true => ("bundle/cut", format!("{} can't be read to its end", self.name())),
             false => ("bundle/none", format!("{} is no bundle of a run", self.name())),
         };
-        self.problem(code, title).note(error.to_string())
+        self.problem(code, title).note(clean(&error.to_string()))
     }
 
     fn unpack(&self, stop: &dyn Fn() -> bool) -> Result<Option<Manifest>, Diagnostic> {
@@ -115,7 +124,9 @@ impl Unpacking<'_> {
                 Some(Ok(mut entry)) => self.member(&manifest, member, &mut entry)?,
                 Some(Err(error)) => return Err(self.unreadable(true, &error)),
                 None => {
-                    return Err(self.problem("bundle/cut", format!("{} ends before {}", self.name(), member.path)));
+                    return Err(
+                        self.problem("bundle/cut", format!("{} ends before {}", self.name(), clean(&member.path)))
+                    );
                 }
             }
         }
@@ -159,7 +170,7 @@ impl Unpacking<'_> {
                 let note = format!("it has format {later}; this version reads up to {FORMAT}");
                 let made = value["made_by"].as_str().unwrap_or_default();
                 let problem = Diagnostic::error("bundle/later", title).note(note);
-                let problem = if made.is_empty() { problem } else { problem.note(format!("made by {made}")) };
+                let problem = if made.is_empty() { problem } else { problem.note(format!("made by {}", clean(made))) };
                 return Err(problem.help("verify it with that version"));
             }
             _ => return Err(self.altered(&format!("{MANIFEST} has no format"))),
@@ -192,15 +203,14 @@ impl Unpacking<'_> {
     }
 
     fn too_large(&self, member: &str) -> Diagnostic {
-        let title = format!("{} holds more than any bundle: {member} is too large", self.name());
+        let title = format!("{} holds more than any bundle: {} is too large", self.name(), clean(member));
         Diagnostic::error("bundle/too-large", title)
             .note("nothing of it was run")
             .help("fetch the bundle again from who exported it")
     }
 
     fn unsafe_member(&self, name: &str, why: &str) -> Diagnostic {
-        let clean: String = name.chars().take(100).map(|c| if c.is_control() { '?' } else { c }).collect();
-        let title = format!("{} holds what no bundle holds: {clean}", self.name());
+        let title = format!("{} holds what no bundle holds: {}", self.name(), clean(name));
         Diagnostic::error("bundle/unsafe", title)
             .note(why)
             .note("nothing of it was run")

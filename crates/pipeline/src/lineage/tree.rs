@@ -209,7 +209,7 @@ impl Drawing<'_> {
         let (mut children, mut single): (Vec<Child>, Vec<Place>) = (Vec::new(), Vec::new());
         for way in ways {
             let other = self.other(way, place);
-            if self.is_up && self.is(place, Kind::Run) && self.is_inner(other, ways, place) {
+            if self.is(place, Kind::Run) && self.is_inner(other, ways, place) {
                 continue;
             }
             // A step says itself which run did it.
@@ -247,14 +247,18 @@ impl Drawing<'_> {
         (children, single)
     }
 
-    /// Says whether a step of a run is read by another step of it, and so is drawn below that one.
-    fn is_inner(&self, step: Place, of_run: &[Way], run: Place) -> bool {
+    /// Says whether a step of a run is drawn below another step of it: on the way up below one that read it, on the way
+    /// down below one that it read; so is a model, below the step that registered it.
+    fn is_inner(&self, other: Place, of_run: &[Way], run: Place) -> bool {
+        let graph = &self.lineage.graph;
         let steps: BTreeSet<Place> = of_run.iter().map(|way| self.other(way, run)).collect();
-        let made = self.lineage.graph.out_of(step).iter().filter(|way| way.role == Role::Made);
-        let mut made = made.map(|way| way.to);
-        made.any(|artifact| {
-            let mut readers = self.lineage.graph.out_of(artifact).iter().filter(|way| way.role == Role::Read);
-            readers.any(|way| way.to != step && steps.contains(&way.to))
-        })
+        let is_step = |place: Place| place != other && steps.contains(&place);
+        if self.is_up {
+            let made = graph.out_of(other).iter().filter(|way| way.role == Role::Made);
+            let mut readers = made.flat_map(|way| graph.out_of(way.to)).filter(|way| way.role == Role::Read);
+            return readers.any(|way| is_step(way.to));
+        }
+        let mut sources = graph.into(other).iter();
+        sources.any(|way| is_step(way.from) || graph.into(way.from).iter().any(|made| is_step(made.from)))
     }
 }
