@@ -12,7 +12,8 @@ use trainyard_files::ObjectStore;
 use crate::bundle;
 use crate::difference::{self, Difference};
 use crate::engine::{
-    Cancel, Done, Engine, Entry, Failure as StepFailure, Finished, Input, Journal, Record, Reporter, Sink, StepStatus,
+    Cancel, Done, Engine, Entry, Failure as StepFailure, Finished, Graph, Input, Journal, Record, Reporter, Sink,
+    StepStatus,
 };
 use crate::given::outside_scratch;
 use crate::look::find_run;
@@ -67,6 +68,8 @@ pub struct VerifyReport {
     pub source_changed: bool,
     /// The steps whose code is not that of the run: another build of Trainyard repeats them.
     pub other_code: Vec<String>,
+    /// The engines whose library here is not the one that the run loaded.
+    pub other_engines: Vec<String>,
     /// The repetitions.
     pub replays: Vec<Replay>,
 }
@@ -166,7 +169,7 @@ fn repeat(
     };
     let recorded = provable(run, entries)?;
     let mut source_changed = matches!(from.source, SourceAt::Nowhere);
-    let (mut other_code, mut replays) = (Vec::new(), Vec::new());
+    let (mut other_code, mut other_engines, mut replays) = (Vec::new(), Vec::new(), Vec::new());
     for (number, &threads) in threads.iter().enumerate() {
         let started = std::time::Instant::now();
         // Nothing of the project is there: what a step reads was declared, or is missed.
@@ -194,6 +197,7 @@ fn repeat(
             recorded.get(step.name()).is_some_and(|record| record.code != step.code())
         };
         other_code = graph.steps().iter().filter(is_other).map(|step| step.name().to_owned()).collect();
+        other_engines = other_libraries(&graph, &recorded);
         let objects = Arc::new(ObjectStore::open(Arc::clone(&stores.io), folder.0.join("objects")));
         let engine = Engine {
             graph,
@@ -220,7 +224,25 @@ fn repeat(
         replays.push(Replay { threads, seconds: started.elapsed().as_secs_f64(), artifacts, first_difference });
     }
     let identical = replays.iter().flat_map(|replay| &replay.artifacts).all(|artifact| artifact.identical);
-    Ok(VerifyReport { run: run.clone(), bundle: None, identical, source_changed, other_code, replays })
+    Ok(VerifyReport { run: run.clone(), bundle: None, identical, source_changed, other_code, other_engines, replays })
+}
+
+/// Names the engines whose library here is not the one that the run loaded; one that is absent is told by its step.
+fn other_libraries(graph: &Graph, recorded: &BTreeMap<String, Record>) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    for step in graph.steps() {
+        let then = recorded.get(step.name()).map(|record| record.inputs.as_slice()).unwrap_or_default();
+        let then: Vec<&Input> = then.iter().filter(|input| input.name.starts_with(ENGINE)).collect();
+        if then.is_empty() {
+            continue;
+        }
+        let now = step.inputs().unwrap_or_default();
+        let is_other = |input: &&&Input| now.iter().any(|here| here.name == input.name && here.digest != input.digest);
+        others.extend(then.iter().filter(is_other).map(|input| input.name.trim_start_matches(ENGINE).to_owned()));
+    }
+    others.sort_unstable();
+    others.dedup();
+    others
 }
 
 /// Holds every artifact of the run beside that of the replay, in the order of the steps.

@@ -88,6 +88,12 @@ fn text(report: &VerifyReport, is_verbose: bool, paint: Paint) -> String {
         let steps = report.other_code.join(", ");
         text.push_str(&format!("\n  Another build of Trainyard made the run; this one has other code for {steps}.\n"));
     }
+    if !report.identical && !report.other_engines.is_empty() {
+        let engines = report.other_engines.join(", ");
+        text.push_str(&format!(
+            "\n  Another library of {engines} is here than the run loaded, whose bytes may be others.\n"
+        ));
+    }
     if report.source_changed {
         text.push_str(match report.bundle {
             None => "\n  The data source is no longer what the run read; the recorded data was replayed.\n",

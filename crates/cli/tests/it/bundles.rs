@@ -164,6 +164,43 @@ fn different(output: &Output) -> Value {
 }
 
 #[test]
+fn a_bundle_holds_the_suite_the_rows_that_drift_is_measured_from_and_the_search_that_was_learned_from() {
+    let project = Project::with_rows(900);
+    let space = "{gradient_boosting: {learning_rate: {float: [0.02, 0.3], log: true}, max_leaf_nodes: {int: [4, 32]}}}";
+    let model = format!(
+        "baseline: {{dummy: {{}}}}\ncandidates: {{gradient_boosting: {{max_iter: 20}}}}\ncross_validation: {{folds: \
+         3}}\ntune: {{trials: 4, space: {space}}}\n"
+    );
+    project.write("versions/models/v1.yaml", &model);
+    project.write("versions/models/v2.yaml", model.replace("trials: 4", "trials: 2, warm_start: 1"));
+    let suite = "expectations/customers.json";
+    let made = project.call(&["data", "validate", "init", CUSTOMERS, "--out", suite]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let spec = project.read("trainyard.yaml");
+    let lines = spec.lines().filter(|line| !line.starts_with("gates") && !line.starts_with("  at_"));
+    let spec: String = lines.map(|line| format!("{line}\n")).collect();
+    let more = format!("validate: {{suite: {suite}}}\ndrift: {{against: last_promoted}}\n");
+    project.write("trainyard.yaml", spec + &more);
+    project.run();
+    let output = project.call(&["run", "--model", "2", "--json"]);
+    let second = document(&output);
+    let up = project.json(&["lineage", run_of(&second), "--up"]);
+    let names: Vec<&str> = up["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&suite) && names.contains(&"split.train"), "{names:?}");
+    let bundle = exported(&project, run_of(&second));
+    let kept = tempfile::tempdir().unwrap();
+    let moved = kept.path().join(BUNDLE);
+    fs::copy(&bundle, &moved).unwrap();
+    drop(project);
+    let report = document(&elsewhere(&["verify", moved.to_str().unwrap(), "--at", "2", "--json"]));
+    let artifacts = report["replays"][0]["artifacts"].as_array().unwrap();
+    for step in ["validate", "drift", "tune", "compare"] {
+        assert!(artifacts.iter().any(|one| one["step"] == step), "{step}: {report:#}");
+    }
+    assert_eq!(report["identical"], true, "{report:#}");
+}
+
+#[test]
 fn a_changed_input_is_named_by_the_first_step_and_value_that_differ() {
     let project = Project::new();
     let run = project.run();
@@ -194,7 +231,7 @@ fn an_edited_object_is_named_by_its_column_row_and_values() {
     // The model's file is edited where it lies: its digest no longer fits, and the value is told.
     let model = artifact("train", "model/model.json");
     let before = project.read(&object(&model));
-    project.edit(&object(&model), "\"threshold\": 0.5", "\"threshold\": 0.25");
+    project.edit(&object(&model), "\"threshold\":0.5", "\"threshold\":0.25");
     let first = different(&project.call(&["verify", run_of(&run), "--at", "1", "--json"]));
     assert_eq!((&first["step"], &first["artifact"]), (&json!("train"), &json!("model/model.json")));
     assert!(first["place"].as_str().unwrap().contains("threshold"), "{first}");

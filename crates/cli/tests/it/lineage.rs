@@ -122,7 +122,8 @@ fn any_file_that_a_run_published_or_read_and_any_digest_is_a_point_to_begin_at()
     assert!(makers.contains("split.train"), "the second split read it: {makers:?}");
     let latest = project.json(&["lineage", "latest", "--up"]);
     let sources = nodes(&latest).into_values().filter(|node| node["kind"] == "source");
-    assert_eq!(sources.map(|node| node["details"]["rows"].clone()).collect::<Vec<_>>(), [json!(1650)]);
+    let rows: BTreeSet<u64> = sources.map(|node| node["details"]["rows"].as_u64().unwrap()).collect();
+    assert_eq!(rows, BTreeSet::from([1500, 1650]), "its own rows, and those that the reference test was frozen from");
 }
 
 #[test]
@@ -240,8 +241,9 @@ fn openlineage_reads_every_event_and_each_start_has_its_end() {
     for job in ["churn", "churn.ingest", "churn.train", "churn.promote"] {
         assert_eq!(kinds(&of_model, job), ["START", "COMPLETE"], "{job}");
     }
-    assert_eq!(kinds(&of_failed, "churn.ingest"), ["START", "FAIL"]);
-    assert_eq!(kinds(&of_failed, "churn"), ["START", "FAIL"]);
+    // The first run is part of it: its `resolve` stood for that of the second.
+    assert_eq!(kinds(&of_failed, "churn.ingest"), ["START", "COMPLETE", "START", "FAIL"]);
+    assert_eq!(kinds(&of_failed, "churn"), ["START", "COMPLETE", "START", "FAIL"]);
     let failed = of_failed.iter().find(|event| event["eventType"] == "FAIL").unwrap();
     let said = failed["run"]["facets"]["errorMessage"]["message"].as_str().unwrap();
     assert!(said.contains("customers.csv"), "{said}");

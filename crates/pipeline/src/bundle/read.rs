@@ -253,7 +253,9 @@ impl Unpacking<'_> {
             );
         }
         if name != member.path.as_bytes() {
-            self.refuse_unsafe(&Member { path: shown.clone(), ..member.clone() })?;
+            if !manifest.members.iter().any(|known| known.path == shown) {
+                return Err(self.unsafe_member(&shown, "its manifest does not know it"));
+            }
             return Err(self.altered(&format!("{shown} stands where {} should", member.path)));
         }
         if entry.header().entry_size().ok() != Some(member.bytes) {

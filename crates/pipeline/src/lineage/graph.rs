@@ -1,6 +1,6 @@
 //! What was made of what, in all runs of a project: from their journals and the registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -134,6 +134,8 @@ pub(super) struct Graph {
     /// The runs whose journals can't be read.
     pub(super) unreadable: Vec<String>,
     places: BTreeMap<String, Place>,
+    /// The steps whose inputs are known; a stored result stands for a step in many runs.
+    read: BTreeSet<Place>,
 }
 
 pub(super) fn run_id(run: &str) -> String {
@@ -267,7 +269,7 @@ impl Graph {
     /// Adds what the steps of a run read.
     fn add_inputs(&mut self, run: &RunFacts) {
         for (record, _) in &run.steps {
-            let Some(step) = self.place(&step_id(record)) else { continue };
+            let Some(step) = self.place(&step_id(record)).filter(|step| self.read.insert(*step)) else { continue };
             for input in &record.inputs {
                 let (from, role) = match self.input(run, record, input) {
                     Some(found) => found,
