@@ -546,8 +546,8 @@ impl Error {
                 let more = count.saturating_sub(bad.len());
                 let problem = if more > 0 { problem.note(format!("and {more} more")) } else { problem };
                 problem.help(
-                    "mend these images or take their rows out; paths start from the table's folder (a database's: from the \
-                     project's), and an empty cell is a row without an image",
+                    "mend these images or take their rows out; paths start from the table's folder (a database's: \
+                     from the project's), and an empty cell is a row without an image",
                 )
             }
             Error::PixelColumn { file, name } => {

@@ -1,5 +1,6 @@
 //! Predicting a file with a registered model.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,7 +78,10 @@ pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictio
         let help = told.help.is_empty().then(|| format!("give {shown} the columns that the model was trained on"));
         vec![help.into_iter().fold(told.note(format!("in {shown}")), Diagnostic::help)]
     })?;
-    let oddities = training.map(|training| training.oddities(&table)).unwrap_or_default();
+    let mut oddities = training.map(|training| training.oddities(&table)).unwrap_or_default();
+    // The pixels of a row without an image are missing together: the first of them tells it.
+    let others: BTreeSet<String> = images.iter().flat_map(|pixels| pixels.names().into_iter().skip(1)).collect();
+    oddities.retain(|oddity| !matches!(oddity, Oddity::NewlyMissing { column, .. } if others.contains(column)));
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     if let Some(key) = data.as_ref().and_then(|data| data.key.as_ref())

@@ -143,7 +143,9 @@ fn a_file_of_paths_is_predicted_from_where_it_lies() {
     // A row without an image has no pixels, which trees know what to do with.
     let none = new.join("none.csv");
     fs::write(&none, "id,path\n1,\n2,images/000001.png\n").unwrap();
-    assert!(predict(&none).status.success());
+    let answer = predict(&none);
+    let said = text(&answer.stderr);
+    assert!(answer.status.success() && said.matches("1 row without a value").count() == 1, "{said}");
 }
 
 const LEARNED: &str = r#"

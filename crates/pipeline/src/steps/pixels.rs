@@ -89,11 +89,14 @@ impl Images {
     pub(crate) fn told(&self, table: &RecordBatch) -> (String, Value) {
         let mut line = String::new();
         let mut facts = Vec::new();
-        for pixels in &self.wanted {
+        for (at, pixels) in self.wanted.iter().enumerate() {
             let first = pixels.names().first().and_then(|name| table.column_by_name(name));
             let there = first.map_or(0, |column| column.len() - column.null_count());
             let Pixels { column, height, width, mode } = pixels;
-            line.push_str(&format!(", {} images", count(there)));
+            // Of a column that is brought to several sizes the images count once.
+            if !self.wanted[..at].iter().any(|other| other.column == *column) {
+                line.push_str(&format!(", {} images", count(there)));
+            }
             facts.push(json!({
                 "column": column, "images": there, "height": height, "width": width, "mode": mode.name(),
             }));
