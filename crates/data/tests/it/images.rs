@@ -395,7 +395,8 @@ fn drawn_digits_are_the_same_bytes_anywhere() {
         &large.keys().map(|name| json!(folder.path().join("large/images").join(name))).collect(),
     );
     let wanted = Pixels { column: "path".to_owned(), height: 70, width: 70, mode: ColorMode::Gray };
-    let read = with_pixels(&DiskIo, &folder.path().join("large"), &labels, "labels.csv", &[wanted.clone()]).unwrap();
+    let (images, all) = (folder.path().join("large"), std::slice::from_ref(&wanted));
+    let read = with_pixels(&DiskIo, &images, &labels, "labels.csv", all).unwrap();
     for (ours, theirs) in matrix(&read.table, &wanted).iter().zip(looked.as_array().unwrap()) {
         let theirs = theirs.as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(Value::as_f64);
         assert_eq!(ours.iter().copied().map(Some).collect::<Vec<_>>(), theirs.collect::<Vec<_>>());
