@@ -1,12 +1,13 @@
 //! A disk that records what is done to it, and fails, stops or kills at a chosen operation.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::abort;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use trainyard_files::{DiskIo, Io, Metadata, ReadSeek, WriteSync};
+use trainyard_files::{DiskIo, Io, Kind, Metadata, ReadSeek, WriteSync};
 
 /// One operation that changes the disk, with paths below the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ pub enum Op {
     Remove(PathBuf),
     /// A folder's entries are forced to the disk.
     SyncDir(PathBuf),
+    /// A file gets a second name.
+    Link(PathBuf, PathBuf),
+    /// A symbolic link is made: what it says, and where.
+    Symlink(PathBuf, PathBuf),
+    /// A file is made that shares its blocks with another.
+    Clone(PathBuf, PathBuf),
+    /// Everything written so far is forced to the disk.
+    SyncAll,
     /// What [`RecordingIo::beside`] names is found changed: all of it, none where it is not there.
     Beside(Vec<(PathBuf, Option<Vec<u8>>)>),
 }
@@ -247,6 +256,33 @@ impl Io for RecordingIo {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.state().looked.lists += 1;
         DiskIo.list(path)
+    }
+
+    fn entries(&self, path: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        self.state().looked.lists += 1;
+        DiskIo.entries(path)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.note(Op::Link(self.short(from), self.short(to)))?;
+        DiskIo.hard_link(from, to)
+    }
+
+    fn symbolic_link(&self, target: &Path, at: &Path) -> io::Result<()> {
+        self.note(Op::Symlink(target.to_path_buf(), self.short(at)))?;
+        DiskIo.symbolic_link(target, at)
+    }
+
+    fn clone_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A refusal changes nothing.
+        DiskIo.clone_file(from, to)?;
+        self.note(Op::Clone(self.short(from), self.short(to)))
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        // The other writers of the machine are not what is tested.
+        DiskIo.metadata(path)?;
+        self.note(Op::SyncAll)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {

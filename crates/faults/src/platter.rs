@@ -188,6 +188,21 @@ impl Platter {
                 now.iter().for_each(|change| change.apply(&mut self.forced));
                 self.pending = later;
             }
+            Op::Link(from, to) => {
+                let node = self.names[from];
+                self.change(Change::Name(to.clone(), node));
+            }
+            Op::Symlink(_, at) => self.name(at, false),
+            Op::Clone(from, to) => {
+                let written = self.node(from).written.clone();
+                self.name(to, false);
+                self.node(to).written = written;
+            }
+            Op::SyncAll => {
+                self.nodes.iter_mut().for_each(|node| node.forced = node.written.clone());
+                let pending = std::mem::take(&mut self.pending);
+                pending.iter().for_each(|change| change.apply(&mut self.forced));
+            }
             Op::Readonly(_) | Op::Mode(..) => {}
             Op::Beside(found) => found.iter().for_each(|(path, bytes)| self.find(path, bytes.as_deref())),
         }

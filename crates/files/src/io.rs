@@ -1,9 +1,10 @@
 //! The disk as a trait, so that a test can make it fail or stop it anywhere.
 
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -35,6 +36,21 @@ pub struct Metadata {
     pub mode: u32,
     /// When its bytes changed last, by the clock of the file system; absent where that is not kept.
     pub modified: Option<SystemTime>,
+    /// The number that the file system knows it by; another file may get it once this one is gone.
+    pub inode: u64,
+}
+
+/// Says what an entry of a folder is; links are not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A plain file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A device, a pipe or a socket.
+    Other,
 }
 
 /// Stands for the disk.
@@ -59,6 +75,8 @@ pub trait Io: Send + Sync + Debug {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Lists a folder's entries as full paths, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Lists the names of a folder's entries and what each is, in no order; cheaper than [`list`](Self::list).
+    fn entries(&self, path: &Path) -> io::Result<Vec<(OsString, Kind)>>;
     /// Describes what lies at a path.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
     /// Takes everybody's permission to write a file: mode 0444.
@@ -71,6 +89,14 @@ pub trait Io: Send + Sync + Debug {
     fn read_link(&self, _path: &Path) -> io::Result<Option<PathBuf>> {
         Ok(None)
     }
+    /// Gives a file a second name, where none lies.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes a symbolic link, where nothing lies.
+    fn symbolic_link(&self, target: &Path, at: &Path) -> io::Result<()>;
+    /// Makes a new file that shares its blocks with another; an error where the file system can't.
+    fn clone_file(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Returns once everything written so far on the file system that holds a path, bytes and names, has reached the disk.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Says whether anything lies at a path; not to be known counts as no.
     fn exists(&self, path: &Path) -> bool;
 }
@@ -138,6 +164,21 @@ impl Io for DiskIo {
         Ok(entries)
     }
 
+    fn entries(&self, path: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        let one = |entry: io::Result<fs::DirEntry>| {
+            let entry = entry?;
+            let found = entry.file_type()?;
+            let kind = match () {
+                () if found.is_symlink() => Kind::Link,
+                () if found.is_dir() => Kind::Folder,
+                () if found.is_file() => Kind::File,
+                () => Kind::Other,
+            };
+            Ok((entry.file_name(), kind))
+        };
+        fs::read_dir(path)?.map(one).collect()
+    }
+
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let metadata = fs::metadata(path)?;
         Ok(Metadata {
@@ -147,6 +188,7 @@ impl Io for DiskIo {
             readonly: metadata.permissions().readonly(),
             mode: metadata.permissions().mode() & 0o777,
             modified: metadata.modified().ok(),
+            inode: metadata.ino(),
         })
     }
 
@@ -165,6 +207,28 @@ impl Io for DiskIo {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    fn symbolic_link(&self, target: &Path, at: &Path) -> io::Result<()> {
+        symlink(target, at)
+    }
+
+    fn clone_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let source = File::open(from)?;
+        let target = OpenOptions::new().write(true).create_new(true).open(to)?;
+        rustix::fs::ioctl_ficlone(&target, &source).map_err(|error| {
+            // The refusal is what the caller hears about.
+            let _ = fs::remove_file(to);
+            error.into()
+        })
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -40,7 +40,7 @@ pub(crate) fn write_by<E: From<Error>>(
     access: Access,
     content: impl FnOnce(&Path, &mut dyn Write) -> Result<(), E>,
 ) -> Result<PathBuf, E> {
-    let (path, file) = create(io, folder)?;
+    let (path, file) = create_temporary(io, folder)?;
     let written = fill(io, &path, file, access, content);
     if written.is_err() {
         discard(io, &path);
@@ -53,11 +53,19 @@ pub(crate) fn discard(io: &dyn Io, path: &Path) {
     let _ = io.remove_file(path);
 }
 
-fn create(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-    let pid = std::process::id();
+/// Returns a path in `folder`, under the name of a temporary file of this process, that no other call returns.
+///
+/// What is made there counts as half-written until it is moved to its own name: [`sweep_temporaries`] removes it when
+/// this process is dead.
+pub fn temporary_path(folder: &Path) -> PathBuf {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!("{PREFIX}{}-{}-{number}{SUFFIX}", mark(), std::process::id()))
+}
+
+/// Creates a temporary file in `folder`, at a path as [`temporary_path`] gives it.
+pub fn create_temporary(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
     loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{PREFIX}{}-{pid}-{number}{SUFFIX}", mark()));
+        let path = temporary_path(folder);
         match io.create(&path) {
             Ok(file) => return Ok((path, file)),
             // Left by a dead process that had the same pid.
@@ -121,6 +129,11 @@ pub fn abandoned_temporaries(io: &dyn Io, folder: &Path) -> Result<Vec<PathBuf>,
         if is_known() && place == mark() { !is_alive(pid) } else { is_abandoned(io, path) }
     });
     Ok(entries)
+}
+
+/// Says whether a name is that of a temporary file, of whatever process.
+pub fn is_temporary(name: &str) -> bool {
+    writer(name).is_some()
 }
 
 /// Returns the mark and the pid in the name of a temporary file; none for any other name.

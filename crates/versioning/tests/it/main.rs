@@ -1,0 +1,3 @@
+//! Versioned data against DVC itself, and against disks that fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
