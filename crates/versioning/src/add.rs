@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use trainyard_files::{Operation, create_folder, write_atomic};
+use trainyard_files::{Operation, create_folder, sweep_temporaries, write_atomic};
 
 use crate::checkout::relink;
 use crate::config::Link;
@@ -12,7 +12,7 @@ use crate::known::{Known, now};
 use crate::md5::ObjectId;
 use crate::repository::{Described, Repository, joined};
 use crate::snapshot::{Snapshot, look, take_in};
-use crate::{Error, Errors};
+use crate::{Error, Errors, Failure};
 
 /// Tells what became of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,57 +46,75 @@ struct Target {
 ///
 /// Paths are those of [`Repository::below`]. Everything that can be seen without reading a file is checked before anything
 /// is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk.
-pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Errors> {
+pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Failure> {
+    let (mut targets, mut described) = check(repository, paths)?;
+    repository.begin().map_err(Failure::midway)?;
     let _lock = repository.lock()?;
-    let described = repository.described();
-    let mut errors = Vec::new();
-    let mut targets: Vec<Target> = Vec::new();
-    let wanted: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
-    for path in paths {
-        if targets.iter().any(|target| target.path == *path) {
-            continue;
-        }
-        let inside = wanted.iter().find(|other| is_in(path, other) && *other != path);
-        match target(repository, &described, path) {
-            Ok(_) if inside.is_some() => {
-                let with = inside.map_or_else(String::new, |other| (*other).to_owned());
-                let file = format!("{with}.dvc");
-                errors.push(Error::Overlap { path: path.clone(), with, file });
-            }
-            Ok(target) => targets.push(target),
-            Err(found) => errors.extend(found),
-        }
+    // Somebody may have been at work until now.
+    if repository.described().outputs != described.outputs {
+        (targets, described) = check(repository, paths)?;
     }
-    errors.extend(described.errors);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let ignored = match &repository.git {
-        Some(git) => git.ignored(&targets.iter().map(|target| target.path.as_str()).collect::<Vec<_>>())?,
-        None => vec![true; targets.len()],
-    };
-    let mut added = Vec::new();
-    for (mut target, is_ignored) in targets.into_iter().zip(ignored) {
-        let began = now();
-        take_in(repository, &target.path, &mut target.snapshot)?;
-        let done = keep(repository, &target, &described.files.get(&target.file))?;
-        if !is_ignored {
-            hide(repository, &target.path)?;
-        }
-        let is_linked = matches!(repository.config.links.first(), Some(Link::Hardlink | Link::Symlink));
-        match is_linked {
-            true => relink(repository, &target.path, &target.snapshot, began)?,
-            false => Known::save(repository, &target.path, &target.snapshot, began)?,
-        }
-        write(repository, &target, &done, described.files.get(&target.file))?;
-        added.push(done);
-    }
+    sweep(repository, &targets).map_err(Failure::midway)?;
+    let added = targets.into_iter().map(|target| one(repository, target, &described).map_err(Failure::midway));
+    let added: Vec<Added> = added.collect::<Result<_, _>>()?;
     if let Some(git) = repository.git.as_ref().filter(|_| repository.config.autostage) {
         let gitignore = |path: &str| joined(path.rsplit_once('/').map_or("", |(folder, _)| folder), ".gitignore");
         let files = added.iter().flat_map(|one| [one.file.clone(), gitignore(&one.path)]);
         let files: BTreeSet<String> = files.filter(|file| repository.io.exists(&repository.place(file))).collect();
-        git.stage(&files.into_iter().collect::<Vec<_>>())?;
+        git.stage(&files.into_iter().collect::<Vec<_>>()).map_err(Failure::midway)?;
     }
+    Ok(added)
+}
+
+/// Removes what processes that died left half-written, in the cache and where files are about to be written.
+fn sweep(repository: &Repository, targets: &[Target]) -> Result<(), Error> {
+    repository.cache.sweep()?;
+    let folders: BTreeSet<&str> =
+        targets.iter().map(|target| target.file.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+    for folder in folders.into_iter().chain([".dvc"]) {
+        sweep_temporaries(&*repository.io, &repository.place(folder))?;
+    }
+    Ok(())
+}
+
+/// Finds everything that is to be added, or all that is wrong with it; nothing is written.
+fn check(repository: &Repository, paths: &[String]) -> Result<(Vec<Target>, Described), Errors> {
+    let mut described = repository.described();
+    let mut errors = std::mem::take(&mut described.errors);
+    let mut targets: Vec<Target> = Vec::new();
+    for path in paths.iter().collect::<BTreeSet<_>>() {
+        if let Some(with) = paths.iter().find(|other| is_in(path, other) && *other != path) {
+            let file = format!("{with}.dvc");
+            errors.push(Error::Overlap { path: path.clone(), with: with.clone(), file });
+            continue;
+        }
+        match target(repository, &described, path) {
+            Ok(target) => targets.push(target),
+            Err(found) => errors.extend(found),
+        }
+    }
+    // The lines of a `.gitignore` come in the order in which the paths were named.
+    targets.sort_by_key(|target| paths.iter().position(|path| *path == target.path));
+    if errors.is_empty() { Ok((targets, described)) } else { Err(errors) }
+}
+
+fn one(repository: &Repository, mut target: Target, described: &Described) -> Result<Added, Errors> {
+    let began = now();
+    let file = described.files.get(&target.file);
+    take_in(repository, &target.path, &mut target.snapshot)?;
+    let added = keep(repository, &target, file)?;
+    let is_ignored = match &repository.git {
+        Some(git) => git.ignored(&[&target.path])? == [true],
+        None => true,
+    };
+    if !is_ignored {
+        hide(repository, &target.path)?;
+    }
+    match repository.config.links.first() {
+        Some(Link::Hardlink | Link::Symlink) => relink(repository, &target.path, &target.snapshot, began)?,
+        _ => Known::save(repository, &target.path, &target.snapshot, began)?,
+    }
+    write(repository, &target, &added, file)?;
     Ok(added)
 }
 
@@ -147,7 +165,7 @@ fn target(repository: &Repository, described: &Described, path: &str) -> Result<
 }
 
 /// Keeps the list of a folder's files, and tells what is described.
-fn keep(repository: &Repository, target: &Target, file: &Option<&DvcFile>) -> Result<Added, Errors> {
+fn keep(repository: &Repository, target: &Target, file: Option<&DvcFile>) -> Result<Added, Errors> {
     let snapshot = &target.snapshot;
     let id = snapshot.id();
     if snapshot.is_folder && !repository.cache.contains(&id) {
@@ -163,7 +181,7 @@ fn keep(repository: &Repository, target: &Target, file: &Option<&DvcFile>) -> Re
         })?;
         incoming.finish()?;
     }
-    let before = target.output.and_then(|at| file.as_ref()?.outputs.get(at));
+    let before = target.output.and_then(|at| file?.outputs.get(at));
     let same = |before: &crate::Output| {
         let is_executable = snapshot.is_executable && !snapshot.is_folder;
         before.id == Some(id) && before.is_executable == is_executable && before.kind == Kind::Data

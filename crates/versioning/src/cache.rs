@@ -120,11 +120,16 @@ impl Cache {
         }
     }
 
+    /// Removes what processes that died left half-written.
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
+        sweep_temporaries(&*self.io, &self.folder.join(".trainyard"))?;
+        Ok(())
+    }
+
     /// Begins to take objects in.
     pub fn incoming(&self) -> Result<Incoming, Error> {
         let folder = self.folder.join(".trainyard");
         create_folder(&*self.io, &folder)?;
-        sweep_temporaries(&*self.io, &folder)?;
         Ok(Incoming { cache: self.clone(), folder, ready: Mutex::default() })
     }
 }

@@ -17,7 +17,7 @@ use crate::repository::Repository;
 use crate::snapshot::Snapshot;
 use crate::status::{chosen, present, version};
 use crate::tree::{Changes, Tree};
-use crate::{Error, Errors};
+use crate::{Error, Errors, Failure};
 
 /// Up to so many files are each forced to the disk; more, all at once.
 const SINGLY: usize = 16;
@@ -53,23 +53,20 @@ struct Plan {
 ///
 /// What lies there and is in no version is not given up unless `force` says so. Everything is checked before anything is
 /// changed, and every problem told.
-pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Result<Vec<CheckedOut>, Errors> {
+pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Result<Vec<CheckedOut>, Failure> {
+    let mut outputs = chosen(repository, paths)?;
+    let mut plans = plan_all(repository, &outputs, force)?;
     let _lock = repository.lock()?;
-    let mut errors = Vec::new();
-    let mut plans = Vec::new();
-    for output in chosen(repository, paths)? {
-        match plan(repository, output, force) {
-            Ok(plan) => plans.extend(plan),
-            Err(problems) => errors.extend(problems),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
+    // Somebody may have been at work until now.
+    let found = chosen(repository, paths)?;
+    if found != outputs {
+        outputs = found;
+        plans = plan_all(repository, &outputs, force)?;
     }
     let linker = Linker::new(repository);
     let mut done = Vec::new();
     for plan in plans {
-        linker.apply(&plan)?;
+        linker.apply(&plan).map_err(Failure::midway)?;
         done.push(CheckedOut {
             path: plan.output.path,
             added: plan.changes.added.len(),
@@ -78,6 +75,18 @@ pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Resul
         });
     }
     Ok(done)
+}
+
+fn plan_all(repository: &Repository, outputs: &[Output], force: bool) -> Result<Vec<Plan>, Errors> {
+    let mut errors = Vec::new();
+    let mut plans = Vec::new();
+    for output in outputs {
+        match plan(repository, output.clone(), force) {
+            Ok(plan) => plans.extend(plan),
+            Err(problems) => errors.extend(problems),
+        }
+    }
+    if errors.is_empty() { Ok(plans) } else { Err(errors) }
 }
 
 fn plan(repository: &Repository, output: Output, force: bool) -> Result<Option<Plan>, Errors> {

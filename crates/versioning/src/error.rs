@@ -250,7 +250,7 @@ impl Error {
                     .at(place.clone(), "DVC 3 knows no such key")
                     .help(help)
             }
-            Self::Dvc2 { place, path } => Diagnostic::error("versioned/dvc-2", title)
+            Self::Dvc2 { place, path } => Diagnostic::error("versioned/old-dvc", title)
                 .at(place.clone(), "no `hash: md5` beside it")
                 .note("DVC 2 took the digest of text files with other line ends, and kept its cache elsewhere")
                 .help(format!(
@@ -364,5 +364,33 @@ pub type Errors = Vec<Error>;
 impl From<Error> for Errors {
     fn from(error: Error) -> Self {
         vec![error]
+    }
+}
+
+/// Says why something was not done, and what of it was done all the same.
+#[derive(Debug)]
+pub struct Failure {
+    /// Everything that was found wrong.
+    pub errors: Errors,
+    /// Whether the cache or the workspace may have been written to before.
+    pub has_written: bool,
+}
+
+impl Failure {
+    /// Fails in the middle of writing.
+    pub(crate) fn midway(errors: impl Into<Errors>) -> Self {
+        Self { errors: errors.into(), has_written: true }
+    }
+}
+
+impl From<Errors> for Failure {
+    fn from(errors: Errors) -> Self {
+        Self { errors, has_written: false }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        vec![error].into()
     }
 }

@@ -6,7 +6,7 @@ use trainyard_files::Kind as FileKind;
 
 use crate::md5::ObjectId;
 use crate::repository::Repository;
-use crate::{Error, Errors};
+use crate::{Error, Errors, Failure};
 
 /// Tells what was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,11 +27,27 @@ pub struct Collected {
 /// reaches, nor of its index; with `dry_run` only says which.
 ///
 /// A cache outside of the project is left alone unless `force` says that nobody else uses it.
-pub fn gc(repository: &Repository, dry_run: bool, force: bool) -> Result<Collected, Errors> {
+pub fn gc(repository: &Repository, dry_run: bool, force: bool) -> Result<Collected, Failure> {
     if repository.shares_cache() && !force {
         return Err(Error::SharedCache { folder: repository.cache.folder().display().to_string() }.into());
     }
+    let described = repository.described();
+    if !described.errors.is_empty() {
+        return Err(described.errors.into());
+    }
+    if dry_run {
+        return Ok(collect(repository)?);
+    }
     let _lock = repository.lock()?;
+    repository.cache.sweep().map_err(Failure::midway)?;
+    let collected = collect(repository)?;
+    for id in &collected.removed {
+        repository.cache.remove(id).map_err(Failure::midway)?;
+    }
+    Ok(collected)
+}
+
+fn collect(repository: &Repository) -> Result<Collected, Errors> {
     let described = repository.described();
     if !described.errors.is_empty() {
         return Err(described.errors);
@@ -63,11 +79,6 @@ pub fn gc(repository: &Repository, dry_run: bool, force: bool) -> Result<Collect
     }
     // Lists go first: none is left that names what is gone.
     collected.removed.sort_unstable_by_key(|id| (!id.is_folder, *id));
-    if !dry_run {
-        for id in &collected.removed {
-            repository.cache.remove(id)?;
-        }
-    }
     Ok(collected)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use trainyard_files::{Digest, Metadata, write_atomic};
+use trainyard_files::{Digest, Metadata, sweep_temporaries, write_atomic};
 
 use crate::Error;
 use crate::md5::Md5;
@@ -132,7 +132,11 @@ impl Known {
             seal.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()),
         );
         hide(repository)?;
-        Ok(write_atomic(&*repository.io, &place(repository, path), &bytes)?)
+        let place = place(repository, path);
+        if let Some(folder) = place.parent() {
+            sweep_temporaries(&*repository.io, folder)?;
+        }
+        Ok(write_atomic(&*repository.io, &place, &bytes)?)
     }
 }
 

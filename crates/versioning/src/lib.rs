@@ -27,7 +27,7 @@ pub use checkout::{CheckedOut, checkout};
 pub use config::{Config, Link};
 pub use diff::{Difference, diff};
 pub use dvc_file::{Kind, Output};
-pub use error::{Error, Errors};
+pub use error::{Error, Errors, Failure};
 pub use gc::{Collected, gc};
 pub use git::Git;
 pub use md5::{Hasher, Md5, ObjectId};

@@ -61,29 +61,41 @@ impl Repository {
         Self::at(io, root, settings)
     }
 
-    /// Does so, and where there is none makes what `dvc init` makes, in the folder itself.
-    ///
-    /// Says whether it was made. In a folder without Git it is what `dvc init --no-scm` makes.
-    pub fn open_or_begin(io: Arc<dyn Io>, folder: &Path, settings: &Settings) -> Result<(Self, bool), Error> {
+    /// Does so; where there is none, it is the folder itself, and begins with the first data that is added.
+    pub fn open_or_new(io: Arc<dyn Io>, folder: &Path, settings: &Settings) -> Result<Self, Error> {
         match Self::open(io.clone(), folder, settings) {
-            Ok(found) if io.exists(&found.root.join(".dvc/config")) => return Ok((found, false)),
-            Err(Error::NoRepository) | Ok(_) => {}
-            Err(error) => return Err(error),
+            Err(Error::NoRepository) => Self::at(io, whole(folder)?, settings),
+            found => found,
         }
-        let root = whole(folder)?;
-        let git = Git::find(&root);
-        create_folder(&*io, &root.join(".dvc/tmp"))?;
-        let ignore = root.join(".dvcignore");
-        if !io.exists(&ignore) {
-            write_atomic(&*io, &ignore, DVCIGNORE.as_bytes())?;
+    }
+
+    /// Makes what `dvc init` makes, where that is not there yet; in a folder without Git what `dvc init --no-scm` makes.
+    pub(crate) fn begin(&self) -> Result<(), Error> {
+        let config = self.root.join(".dvc/config");
+        if self.io.exists(&config) {
+            return Ok(());
         }
-        if git.is_some() {
-            write_atomic(&*io, &root.join(".dvc/.gitignore"), GITIGNORE.as_bytes())?;
+        create_folder(&*self.io, &self.root.join(".dvc/tmp"))?;
+        let ignore = self.root.join(".dvcignore");
+        if !self.io.exists(&ignore) {
+            write_atomic(&*self.io, &ignore, DVCIGNORE.as_bytes())?;
+        }
+        if self.git.is_some() {
+            write_atomic(&*self.io, &self.root.join(".dvc/.gitignore"), GITIGNORE.as_bytes())?;
         }
         // The last of the files says that the others are there.
-        let config = if git.is_some() { "" } else { NO_SCM };
-        write_atomic(&*io, &root.join(".dvc/config"), config.as_bytes())?;
-        Ok((Self::at(io, root, settings)?, true))
+        let text = if self.git.is_some() { "" } else { NO_SCM };
+        Ok(write_atomic(&*self.io, &config, text.as_bytes())?)
+    }
+
+    /// Says whether nothing was versioned here yet.
+    pub fn is_new(&self) -> bool {
+        !self.io.exists(&self.root.join(".dvc/config"))
+    }
+
+    /// Says whether Git is asked, and kept from taking the data.
+    pub fn is_in_git(&self) -> bool {
+        self.git.is_some()
     }
 
     fn at(io: Arc<dyn Io>, root: PathBuf, settings: &Settings) -> Result<Self, Error> {

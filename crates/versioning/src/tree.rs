@@ -182,7 +182,7 @@ fn escape(text: &str, out: &mut Vec<u8>) {
             '\t' => out.extend_from_slice(b"\\t"),
             '\u{8}' => out.extend_from_slice(b"\\b"),
             '\u{c}' => out.extend_from_slice(b"\\f"),
-            ' '..='\u{7f}' => out.push(c as u8),
+            ' '..='~' => out.push(c as u8),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
@@ -283,7 +283,7 @@ mod tests {
             tree.push_known(name, Md5::of(b""));
         }
         let digest = "d41d8cd98f00b204e9800998ecf8427e";
-        let names = ["a\\\"\\\\\\n\\u0001\u{7f}", "\\u00fc\\ud834\\udd1e"];
+        let names = ["a\\\"\\\\\\n\\u0001\\u007f", "\\u00fc\\ud834\\udd1e"];
         let entries = names.map(|name| format!("{{\"md5\": \"{digest}\", \"relpath\": \"{name}\"}}"));
         assert_eq!(text(&tree), format!("[{}]", entries.join(", ")));
         assert_eq!(Tree::read(text(&tree).as_bytes()).unwrap(), tree);

@@ -323,4 +323,91 @@ mod tests {
             assert!(parse(text).is_err() || parse(text).unwrap().map().is_none(), "{text}");
         }
     }
+
+    #[test]
+    fn values_are_those_of_the_writer_that_dvc_has() {
+        let Some(judge) = trainyard_judges::python("versioned") else { return };
+        let parts = [
+            "a",
+            "b1",
+            "-",
+            ":",
+            ": ",
+            " ",
+            " #",
+            "#",
+            "'",
+            "\"",
+            "\\",
+            "[",
+            "{",
+            "&",
+            "*",
+            "!",
+            "|",
+            ">",
+            "%",
+            "@",
+            "`",
+            "?",
+            ",",
+            "0",
+            "1",
+            "7",
+            "e",
+            "E",
+            "+",
+            "_",
+            ".",
+            "0x",
+            "0o",
+            "0b",
+            ".inf",
+            ".nan",
+            "true",
+            "null",
+            "~",
+            "<<",
+            "=",
+            "2020",
+            "-01",
+            "T",
+            "ü",
+            "文",
+            "𝄞",
+            "words that go on",
+            "oneverylongwordthatgoesonandon",
+            "Z",
+            "12:30:00",
+            "---",
+        ];
+        // Numbers that look random and are the same in every run.
+        let mut state = 7_u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let texts: Vec<String> = (0..4000)
+            .map(|number| {
+                (0..1 + next(if number % 4 == 0 { 24 } else { 4 }))
+                    .map(|_| parts[next(parts.len())])
+                    .collect::<String>()
+            })
+            // Of texts in double quotes only those in one line are written as DVC writes them.
+            .filter(|text| !text.contains('\'') || text.len() < 50)
+            .collect();
+        let script = "
+import io
+from dvc.utils.serialize._yaml import _dump
+answer = []
+for text in data:
+    out = io.StringIO()
+    _dump({'outs': [{'md5': 'x', 'path': text}]}, out)
+    answer.append(out.getvalue())";
+        let theirs = judge.run(script, &serde_json::json!(texts));
+        for (text, theirs) in texts.iter().zip(theirs.as_array().unwrap()) {
+            let ours = format!("outs:\n- md5: x\n  path:{}\n", value(text, 7));
+            assert_eq!(Some(ours.as_str()), theirs.as_str(), "{text:?}");
+        }
+    }
 }

@@ -1,3 +1,8 @@
 //! Versioned data against DVC itself, and against disks that fail.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod bad;
+mod crash;
+mod dvc;
+mod place;

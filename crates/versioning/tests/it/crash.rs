@@ -1,0 +1,183 @@
+//! The process dies, the disk is full or the power is cut at any change of the disk: the store stays whole, and the same
+//! command once more ends as if nothing had happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trainyard_faults::{Platter, Process, RecordingIo, Then, arguments, text};
+use trainyard_versioning::{Failure, Md5, Repository, Settings, add, checkout, gc, status};
+
+use crate::place::{Place, paths};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// What is done to a project, and how many files its folder has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Add(usize),
+    Checkout(usize),
+    Collect,
+}
+
+impl Deed {
+    const ALL: [Self; 5] = [Self::Add(3), Self::Add(20), Self::Checkout(3), Self::Checkout(20), Self::Collect];
+
+    /// Makes the project as it is before.
+    fn before(self) -> Place {
+        let place = Place::new();
+        let files = match self {
+            Self::Add(files) | Self::Checkout(files) => files,
+            Self::Collect => 3,
+        };
+        let write = |version: &str| {
+            (0..files).for_each(|file| place.write(&format!("d/{}/{file}", file % 2), format!("{version}{file}")))
+        };
+        write("old");
+        add(&place.repository(), &paths(&["d"])).unwrap();
+        write("new");
+        match self {
+            Self::Add(_) => {}
+            Self::Checkout(_) => {
+                let old = place.read("d.dvc");
+                place.write("d/0/more", "more");
+                add(&place.repository(), &paths(&["d"])).unwrap();
+                place.write("d.dvc", old);
+                fs::remove_file(place.path("d/1/1")).unwrap();
+            }
+            Self::Collect => {
+                add(&place.repository(), &paths(&["d"])).unwrap();
+            }
+        }
+        place
+    }
+
+    fn on(self, root: &Path, io: RecordingIo) -> Result<(), Failure> {
+        let repository = Repository::open(Arc::new(io), root, &Settings::default())?;
+        match self {
+            Self::Add(_) => add(&repository, &paths(&["d"])).map(drop),
+            Self::Checkout(_) => checkout(&repository, &[], false).map(drop),
+            Self::Collect => gc(&repository, false, false).map(drop),
+        }
+    }
+
+    /// Counts the changes of the disk, and gives the files that are there at the end.
+    fn whole(self) -> (usize, Files) {
+        let place = self.before();
+        let io = RecordingIo::new(&place.root());
+        self.on(&place.root(), io.clone()).unwrap();
+        (io.ops().len(), place.files())
+    }
+}
+
+/// Wants every object to be what its name says.
+fn is_whole(place: &Place, when: &str) {
+    for (path, bytes) in place.files() {
+        if let Some(name) = path.strip_prefix(".dvc/cache/files/md5/") {
+            let name = name.replace('/', "");
+            assert_eq!(Md5::of(&bytes).to_string(), name.trim_end_matches(".dir"), "{when}: {path}");
+        }
+    }
+}
+
+/// Wants the deed to end, once more, as it does without a fault; what a dead process left is gone then.
+fn recovers(deed: Deed, expected: &Files, place: &Place, is_dead: bool, when: &str) {
+    is_whole(place, when);
+    // Whatever came of it, what is described is in the cache.
+    let found = status(&place.repository(), &[]).unwrap();
+    assert_eq!(found[0].missing, 0, "{when}");
+    deed.on(&place.root(), RecordingIo::new(&place.root())).unwrap_or_else(|failure| panic!("{when}: {failure:?}"));
+    is_whole(place, when);
+    let mut found = place.files();
+    // What a living process leaves is its own.
+    found.retain(|path, _| is_dead || !path.contains(".trainyard-"));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{when}");
+    assert_eq!(&found, expected, "{when}");
+    assert!(status(&place.repository(), &[]).unwrap().iter().all(|one| one.is_clean()), "{when}");
+}
+
+#[test]
+fn a_death_at_any_change_leaves_a_whole_store() {
+    if let Some(told) = arguments() {
+        let [root, deed, at] = told.as_slice() else { panic!("{told:?}") };
+        let io = RecordingIo::failing(Path::new(root), at.parse().unwrap(), Then::Dies);
+        Deed::ALL[deed.parse::<usize>().unwrap()].on(Path::new(root), io).unwrap();
+        return;
+    }
+    for (number, deed) in Deed::ALL.into_iter().enumerate() {
+        let (changes, expected) = deed.whole();
+        let step = if std::env::var_os("TRAINYARD_LONG").is_some() { 1 } else { changes / 12 + 1 };
+        for at in (0..changes).step_by(step) {
+            let place = deed.before();
+            let name = "crash::a_death_at_any_change_leaves_a_whole_store";
+            Process::start(name, &[text(&place.root()), &number.to_string(), &at.to_string()]).ends();
+            recovers(deed, &expected, &place, true, &format!("{deed:?}, change {at}"));
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_fails_or_is_full_is_named_and_the_store_is_whole() {
+    for deed in Deed::ALL {
+        let (changes, expected) = deed.whole();
+        for then in [Then::Full, Then::Stops(ErrorKind::PermissionDenied), Then::Fails(ErrorKind::Other)] {
+            for at in (0..changes).step_by(changes / 6 + 1) {
+                let place = deed.before();
+                let io = RecordingIo::failing(&place.root(), at, then);
+                if let Err(failure) = deed.on(&place.root(), io) {
+                    let code = failure.errors[0].diagnostic().code;
+                    let expected = ["files/disk-full", "files/permission-denied", "files/io", "versioned/no-link"];
+                    assert!(expected.contains(&code.as_str()), "{deed:?} {then:?} {at}: {code}");
+                }
+                recovers(deed, &expected, &place, false, &format!("{deed:?}, {then:?} at {at}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_power_cut_shows_an_object_in_part_or_a_version_without_its_objects() {
+    for files in [3, 20] {
+        let deed = Deed::Add(files);
+        let place = deed.before();
+        let mut platter = Platter::holding(&place.root());
+        let objects_before = objects(&place.root());
+        let io = RecordingIo::new(&place.root());
+        deed.on(&place.root(), io.clone()).unwrap();
+        let new: Vec<PathBuf> = objects(&place.root()).difference(&objects_before).cloned().collect();
+        assert_eq!(new.len(), files + 1);
+        let file = Path::new("d.dvc");
+        let text_after = fs::read(place.path("d.dvc")).unwrap();
+        let list = place.repository().cache().path(&status(&place.repository(), &[]).unwrap()[0].output.id.unwrap());
+        let list = list.strip_prefix(place.root()).unwrap().to_path_buf();
+        for (number, op) in io.ops().iter().enumerate() {
+            platter.replay(op);
+            for names in platter.disks() {
+                let whole = |path: &PathBuf| {
+                    let bytes = fs::read(place.root().join(path)).unwrap();
+                    platter.contents(&names, path) == BTreeSet::from([Some(bytes)])
+                };
+                for object in &new {
+                    let absent = platter.contents(&names, object) == BTreeSet::from([None]);
+                    assert!(absent || whole(object), "after operation {number}, {op:?}: {object:?}");
+                }
+                let described = platter.contents(&names, file).contains(&Some(text_after.clone()));
+                let listed = names.contains_key(&list);
+                assert!(!described || whole(&list), "after operation {number}, {op:?}");
+                assert!(!(listed || described) || new.iter().all(whole), "after operation {number}, {op:?}");
+            }
+        }
+    }
+}
+
+fn objects(root: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for folder in fs::read_dir(root.join(".dvc/cache/files/md5")).unwrap() {
+        for object in fs::read_dir(folder.unwrap().path()).unwrap() {
+            found.insert(object.unwrap().path().strip_prefix(root).unwrap().to_path_buf());
+        }
+    }
+    found
+}
