@@ -1,9 +1,13 @@
 //! The command line as typed.
 
+mod versioned;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trainyard_data::synth::DIGITS_SIDE;
+
+pub(crate) use versioned::Versioned;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -263,11 +267,13 @@ name and the digest of its library. The same run gives the same bytes.")]
   trainyard predict --model churn@champion --input new.parquet --output predictions.parquet
   trainyard predict --model churn/3 --input new.csv --json")]
     Predict(Predict),
-    /// Looks at tables
+    /// Versions data, and looks at tables
     #[command(
         subcommand_required = true,
         arg_required_else_help = true,
         after_help = "EXAMPLES:
+  trainyard data add data/raw
+  trainyard data status
   trainyard data validate init customers.csv
   trainyard data validate customers.csv --suite expectations/customers.json
   trainyard data drift customers.csv new.csv"
@@ -410,7 +416,7 @@ pub(crate) struct Which {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What to do with a table.
+/// What to do with data.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
     /// Holds a table against a suite of expectations; exit code 3 where a critical one is not met
@@ -449,6 +455,8 @@ and `drop` of its `data` section count, and so do the types kept in versions/sch
 In a project, and with --project, both are read as the project reads its own table: `missing`, `types`
 and `drop` of its `data` section count, and so do the types kept in versions/schema.yaml.")]
     Drift(Drift),
+    #[command(flatten)]
+    Versioned(Versioned),
 }
 
 /// What of a database is the table.

@@ -16,6 +16,9 @@ use crate::{Error, Errors};
 /// Up to so many new files are each forced to the disk; more, all at once with whatever else waits.
 const SINGLY: usize = 16;
 
+/// The most folders that new objects are written in.
+const FOLDERS: usize = 8;
+
 /// Holds objects as DVC 3 does: `files/md5/ab/cdef…`, the list of a folder with `.dir` at its end.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -66,7 +69,8 @@ impl Cache {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(trainyard_files::Error::io(Operation::Open, &path, error).into()),
         };
-        let damaged = |why| Error::Tree { id: *id, file: path.display().to_string(), why };
+        let below = || path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
+        let damaged = |why| Error::Tree { id: *id, file: below(), why };
         Tree::read(BufReader::with_capacity(256 << 10, file)).map(Some).map_err(damaged)
     }
 
@@ -122,14 +126,21 @@ impl Cache {
 
     /// Removes what processes that died left half-written.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
-        sweep_temporaries(&*self.io, &self.folder.join(".trainyard"))?;
+        let folder = self.folder.join(".trainyard");
+        for (name, _) in entries(&*self.io, &folder)? {
+            sweep_temporaries(&*self.io, &folder.join(name))?;
+        }
         Ok(())
     }
 
     /// Begins to take objects in.
     pub fn incoming(&self) -> Result<Incoming, Error> {
         let folder = self.folder.join(".trainyard");
-        create_folder(&*self.io, &folder)?;
+        for thread in 0..FOLDERS.min(rayon::current_num_threads()) {
+            let folder = folder.join(thread.to_string());
+            let made = self.io.create_dir_all(&folder);
+            made.map_err(|error| trainyard_files::Error::io(Operation::Create, &folder, error))?;
+        }
         Ok(Incoming { cache: self.clone(), folder, ready: Mutex::default() })
     }
 }
@@ -170,12 +181,18 @@ impl std::fmt::Debug for Incoming {
 impl Incoming {
     /// Creates a file for an object's bytes; [`accept`](Self::accept) or [`discard`](Self::discard) comes next.
     pub fn create(&self) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-        Ok(create_temporary(&*self.cache.io, &self.folder)?)
+        Ok(create_temporary(&*self.cache.io, &self.mine())?)
+    }
+
+    /// Returns a folder that few other threads make files in: they would wait for each other.
+    fn mine(&self) -> PathBuf {
+        let folders = FOLDERS.min(rayon::current_num_threads());
+        self.folder.join((rayon::current_thread_index().unwrap_or(0) % folders).to_string())
     }
 
     /// Returns a path for an object that is made in another way.
     pub(crate) fn path(&self) -> PathBuf {
-        temporary_path(&self.folder)
+        temporary_path(&self.mine())
     }
 
     /// Takes a file that is complete; the caller vouches for its digest.

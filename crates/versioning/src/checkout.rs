@@ -121,7 +121,7 @@ fn plan(repository: &Repository, output: Output, force: bool) -> Result<Option<P
     let lost: Vec<&String> = changes.modified.iter().chain(&changes.deleted).filter(lost).collect();
     if !force && !lost.is_empty() {
         let shown = |name: &&String| if name.is_empty() { path.clone() } else { format!("{path}/{name}") };
-        let files = lost.iter().take(TOLD).map(|name| shown(name)).collect();
+        let files = lost.iter().take(TOLD).map(shown).collect();
         errors.push(Error::Unsaved { path: path.clone(), files, count: lost.len() });
     }
     let left_out = snapshot.iter().flat_map(|snapshot| &snapshot.left_out);
@@ -174,6 +174,17 @@ struct Linker<'a> {
     repository: &'a Repository,
     /// The ways that are left to try, in their order: one that the file system refused is not tried again.
     links: Mutex<Vec<Link>>,
+}
+
+/// How much of an object is copied at once.
+const PIECE: usize = 256 << 10;
+
+/// Is how an object is copied.
+struct Copying<'a> {
+    /// Whether the copy is forced to the disk by itself.
+    sync: bool,
+    /// Where each part lies in between; one for many copies.
+    piece: &'a mut Vec<u8>,
 }
 
 /// Is a file that waits for its name.
@@ -260,13 +271,13 @@ impl<'a> Linker<'a> {
         }
         let singly = batch.len() <= SINGLY;
         let is_executable = plan.output.is_executable;
-        let one = |at: &usize| {
+        let one = |piece: &mut Vec<u8>, at: &usize| {
             let object = self.repository.cache.path(&ObjectId::file(plan.tree.md5(*at)));
             let place = place(*at);
-            let (temporary, stamp) = self.make(&object, &place, is_executable, singly)?;
+            let (temporary, stamp) = self.make(&object, &place, is_executable, &mut Copying { sync: singly, piece })?;
             Ok(Made { temporary, place, at: *at, stamp })
         };
-        let made: Vec<Result<Made, Error>> = batch.par_iter().with_min_len(8).map(one).collect();
+        let made: Vec<Result<Made, Error>> = batch.par_iter().with_min_len(64).map_init(Vec::new, one).collect();
         let (made, errors): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
         let made: Vec<Made> = made.into_iter().filter_map(Result::ok).collect();
         let errors: Errors = errors.into_iter().filter_map(Result::err).take(TOLD).collect();
@@ -293,7 +304,13 @@ impl<'a> Linker<'a> {
         Ok(at)
     }
 
-    fn make(&self, object: &Path, place: &Path, is_executable: bool, sync: bool) -> Result<(PathBuf, Stamp), Error> {
+    fn make(
+        &self,
+        object: &Path,
+        place: &Path,
+        is_executable: bool,
+        copying: &mut Copying<'_>,
+    ) -> Result<(PathBuf, Stamp), Error> {
         let folder = place.parent().unwrap_or_else(|| Path::new("."));
         let io = &*self.repository.io;
         loop {
@@ -304,7 +321,7 @@ impl<'a> Linker<'a> {
             };
             // A link's permissions are those of the object, which nobody may execute.
             let link = if is_executable && link != Link::Reflink { Link::Copy } else { link };
-            match self.one(link, object, folder, sync) {
+            match self.one(link, object, folder, copying) {
                 Ok(temporary) => {
                     let finished = self.finish(&temporary, is_executable);
                     if finished.is_err() {
@@ -323,7 +340,7 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn one(&self, link: Link, object: &Path, folder: &Path, sync: bool) -> Result<PathBuf, Error> {
+    fn one(&self, link: Link, object: &Path, folder: &Path, copying: &mut Copying<'_>) -> Result<PathBuf, Error> {
         let io = &*self.repository.io;
         let refused = |source| Error::NoLink { path: String::new(), source };
         let temporary = temporary_path(folder);
@@ -331,27 +348,27 @@ impl<'a> Linker<'a> {
             Link::Reflink => io.clone_file(object, &temporary).map_err(refused)?,
             Link::Hardlink => io.hard_link(object, &temporary).map_err(refused)?,
             Link::Symlink => io.symbolic_link(object, &temporary).map_err(refused)?,
-            Link::Copy => return self.copy(object, folder, sync),
+            Link::Copy => return self.copy(object, folder, copying),
         }
         Ok(temporary)
     }
 
-    fn copy(&self, object: &Path, folder: &Path, sync: bool) -> Result<PathBuf, Error> {
-        const PIECE: usize = 256 << 10;
+    fn copy(&self, object: &Path, folder: &Path, copying: &mut Copying<'_>) -> Result<PathBuf, Error> {
+        let Copying { sync, piece } = copying;
+        piece.resize(PIECE, 0);
         let io = &*self.repository.io;
         let error = trainyard_files::Error::io;
         let mut source = io.open(object).map_err(|source| error(Operation::Open, object, source))?;
         let (path, mut file) = create_temporary(io, folder)?;
         let mut copy = || {
-            let mut piece = vec![0; PIECE];
             loop {
-                match source.read(&mut piece).map_err(|source| error(Operation::Read, object, source))? {
+                match source.read(piece).map_err(|source| error(Operation::Read, object, source))? {
                     0 => break,
                     read => file.write_all(&piece[..read]).map_err(|source| error(Operation::Write, &path, source))?,
                 }
             }
             file.flush().map_err(|source| error(Operation::Write, &path, source))?;
-            if sync { file.sync().map_err(|source| error(Operation::Sync, &path, source)) } else { Ok(()) }
+            if *sync { file.sync().map_err(|source| error(Operation::Sync, &path, source)) } else { Ok(()) }
         };
         match copy() {
             Ok(()) => Ok(path),

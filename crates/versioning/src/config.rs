@@ -54,9 +54,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Takes what a file says over what was said before; `path` is where it lies, `home` the user's folder.
-    pub(crate) fn read(&mut self, path: &Path, text: &str, home: Option<&Path>) -> Result<(), Error> {
-        let source = Source::new(path.display().to_string(), text);
+    /// Takes what a file says over what was said before; `path` is where it lies, `shown` how
+    /// messages name it, `home` the user's folder.
+    pub(crate) fn read(&mut self, path: &Path, shown: String, text: &str, home: Option<&Path>) -> Result<(), Error> {
+        let source = Source::new(shown, text);
         let mut section = String::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -159,7 +160,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Config, String> {
         let mut config = Config::default();
-        let read = config.read(Path::new("/p/.dvc/config"), text, Some(Path::new("/home/ada")));
+        let read = config.read(Path::new("/p/.dvc/config"), String::new(), text, Some(Path::new("/home/ada")));
         read.map(|()| config).map_err(|error| error.diagnostic().primary.unwrap().text)
     }
 

@@ -18,8 +18,6 @@ pub enum Error {
     Outside {
         /// The path as given.
         path: String,
-        /// The project's root.
-        root: String,
     },
     /// Nothing lies at a path.
     NotFound {
@@ -132,7 +130,7 @@ pub enum Error {
     Tree {
         /// The object.
         id: ObjectId,
-        /// Its file.
+        /// Its file, below the cache's folder.
         file: String,
         /// Why.
         why: BadTree,
@@ -202,8 +200,8 @@ impl Error {
             Self::NoRepository => {
                 Diagnostic::error("versioned/no-repository", title).help("`trainyard data add PATH` begins with it")
             }
-            Self::Outside { root, .. } => Diagnostic::error("versioned/outside", title)
-                .note(format!("the project is {root}"))
+            Self::Outside { .. } => Diagnostic::error("versioned/outside", title)
+                .note("a .dvc file lies beside its data, and both in the project")
                 .help("move or copy the data into the project"),
             Self::NotFound { .. } => Diagnostic::error("versioned/not-found", title)
                 .help("check the path, and the folder that it starts from"),
@@ -263,7 +261,7 @@ impl Error {
                 .at(place.clone(), why)
                 .help("correct the line; `dvc config --help` lists what DVC knows"),
             Self::Tree { file, why, .. } => Diagnostic::error("versioned/damaged-list", title)
-                .note(format!("{file}: {why}"))
+                .note(format!("{file} in the cache: {why}"))
                 .help("remove the object and fetch it again, or version the folder anew"),
             Self::Missing { id, .. } => Diagnostic::error("versioned/missing", title)
                 .note(format!("object {id}"))
@@ -313,7 +311,7 @@ impl fmt::Display for Error {
         match self {
             Self::Files(error) => error.fmt(f),
             Self::NoRepository => f.write_str("no data is versioned here"),
-            Self::Outside { path, .. } => write!(f, "{path} lies outside of the project"),
+            Self::Outside { path } => write!(f, "{path} lies outside of the project"),
             Self::NotFound { path } => write!(f, "there is nothing at {path}"),
             Self::NotData { path } => write!(f, "{path} is no data to version"),
             Self::Name { path } => write!(f, "{path} has a name that DVC's files can't hold"),

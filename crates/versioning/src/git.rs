@@ -99,10 +99,9 @@ impl Git {
     pub(crate) fn described_ever(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let mut found: BTreeMap<String, String> = BTreeMap::new();
         let mut note = |about: &str, path: &str, field: usize| {
-            if let Some(blob) = about.split(' ').nth(field).filter(|_| describes(path)) {
-                if !blob.bytes().all(|byte| byte == b'0') {
-                    found.insert(blob.to_owned(), path.to_owned());
-                }
+            let blob = about.split(' ').nth(field).filter(|_| describes(path));
+            if let Some(blob) = blob.filter(|blob| !blob.bytes().all(|byte| byte == b'0')) {
+                found.insert(blob.to_owned(), path.to_owned());
             }
         };
         let arguments = [

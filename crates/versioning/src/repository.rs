@@ -103,7 +103,10 @@ impl Repository {
         let own = [root.join(".dvc/config"), root.join(".dvc/config.local")];
         for path in settings.files.iter().chain(&own) {
             match io.read(path) {
-                Ok(bytes) => config.read(path, &String::from_utf8_lossy(&bytes), settings.home.as_deref())?,
+                Ok(bytes) => {
+                    let shown = path.strip_prefix(&root).unwrap_or(path).display().to_string();
+                    config.read(path, shown, &String::from_utf8_lossy(&bytes), settings.home.as_deref())?;
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(error) => return Err(trainyard_files::Error::io(Operation::Read, path, error).into()),
             }
@@ -162,7 +165,7 @@ impl Repository {
             _ => path.canonicalize().unwrap_or_else(|_| path.clone()),
         };
         let below = found.strip_prefix(&self.root);
-        let below = below.map_err(|_| Error::Outside { path: shown(), root: self.root.display().to_string() })?;
+        let below = below.map_err(|_| Error::Outside { path: shown() })?;
         let parts: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
         Ok(parts.ok_or_else(|| Error::Name { path: shown() })?.join("/"))
     }

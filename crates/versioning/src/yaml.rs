@@ -287,7 +287,7 @@ fn is_time(text: &str) -> bool {
             return Some(());
         }
         let rest = digits(zone.strip_prefix(['-', '+'])?, 1, 2)?;
-        (rest.is_empty() || digits(rest.strip_prefix(':')?, 2, 2)? == "").then_some(())
+        (rest.is_empty() || digits(rest.strip_prefix(':')?, 2, 2)?.is_empty()).then_some(())
     };
     zoned().is_some()
 }

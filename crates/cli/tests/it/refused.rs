@@ -8,6 +8,7 @@ mod searches;
 mod sources;
 mod specifications;
 mod tables;
+mod versioned;
 mod versions;
 
 use std::fs;
@@ -176,4 +177,9 @@ fn a_wrong_search_is_explained() {
 #[test]
 fn a_wrong_version_is_explained() {
     compare(versions::CASES);
+}
+
+#[test]
+fn wrong_versioned_data_is_explained() {
+    compare(versioned::CASES);
 }

@@ -1,8 +1,9 @@
-//! `trainyard data`: tables, whatever project they are of.
+//! `trainyard data`: versions of data, and tables, whatever project they are of.
 
 mod drift;
 mod profile;
 mod validate;
+mod versioned;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<
         Data::Drift(arguments) => drift::run(arguments, request, printer),
         Data::Profile(arguments) => profile::run(arguments, request, printer),
         Data::Validate(arguments) => validate::run(arguments, request, printer),
+        Data::Versioned(action) => versioned::run(action, &request.root, printer),
     }
 }
 

@@ -1,0 +1,130 @@
+//! What is wrong with data that is versioned, or is to be.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use super::Case;
+use crate::project::{CUSTOMERS, Project};
+
+const FILE: &str = "data/raw/customers.csv.dvc";
+const DIGEST: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+fn added(project: &Project, path: &str) {
+    project.json(&["data", "add", path]);
+}
+
+fn git(project: &Project, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(arguments);
+    assert!(command.current_dir(project.path("")).status().unwrap().success());
+}
+
+/// Describes the customers in other words.
+fn described(project: &Project, text: &str) {
+    added(project, CUSTOMERS);
+    project.write(FILE, text);
+}
+
+pub(super) const CASES: &[Case] = &[
+    ("no data versioned", |_| {}, &["data", "status"]),
+    ("data that is not there", |_| {}, &["data", "add", "data/rew", CUSTOMERS]),
+    ("data outside of the project", |_| {}, &["data", "add", "/etc/hostname"]),
+    ("project as data", |_| {}, &["data", "add", "."]),
+    (
+        "link that leads nowhere",
+        |project| symlink("nowhere", project.path("data/broken.csv")).unwrap(),
+        &["data", "add", "data/broken.csv"],
+    ),
+    ("data behind a link", |project| symlink("raw", project.path("data/link")).unwrap(), &["data", "add", "data/link"]),
+    ("data in versioned data", |project| added(project, "data/raw"), &["data", "add", CUSTOMERS]),
+    (
+        "data that Git has",
+        |project| {
+            git(project, &["init", "-q"]);
+            git(project, &["add", "-f", "data"]);
+        },
+        &["data", "add", CUSTOMERS],
+    ),
+    ("data that is ignored", |project| project.write(".dvcignore", "*.csv"), &["data", "add", CUSTOMERS]),
+    ("patterns among the data", |project| project.write("data/raw/.dvcignore", "*.tmp"), &["data", "add", "data/raw"]),
+    (
+        "name that is no text",
+        |project| fs::write(project.path("data/raw").join(OsStr::from_bytes(b"caf\xe9.csv")), "1").unwrap(),
+        &["data", "add", "data/raw"],
+    ),
+    (
+        "versioned data in conflict",
+        |project| described(project, "outs:\n<<<<<<< HEAD\n- md5: 1\n=======\n- md5: 2\n>>>>>>> other\n"),
+        &["data", "checkout"],
+    ),
+    (
+        "versioned data of DVC 2",
+        |project| described(project, &format!("outs:\n- md5: {DIGEST}\n  size: 0\n  path: customers.csv\n")),
+        &["data", "checkout"],
+    ),
+    (
+        "misspelt key of versioned data",
+        |project| {
+            let text = format!("outs:\n- md5: {DIGEST}\n  hash: md5\n  path: customers.csv\n  sise: 1\n");
+            described(project, &text);
+        },
+        &["data", "checkout"],
+    ),
+    ("versioned data in no YAML", |project| described(project, "outs: [\n"), &["data", "checkout"]),
+    (
+        "data that a stage makes",
+        |project| {
+            let outs = format!("    outs:\n    - path: data/raw\n      hash: md5\n      md5: {DIGEST}.dir\n");
+            project.write("dvc.lock", format!("schema: '2.0'\nstages:\n  load:\n    cmd: load\n{outs}"));
+        },
+        &["data", "add", "data/raw"],
+    ),
+    (
+        "link of no kind",
+        |project| project.write(".dvc/config", "[core]\n    no_scm = True\n[cache]\n    type = hardlnk\n"),
+        &["data", "add", CUSTOMERS],
+    ),
+    (
+        "list of files that leads out of its folder",
+        |project| {
+            let list = format!("[{{\"md5\": \"{DIGEST}\", \"relpath\": \"../../trainyard.yaml\"}}]");
+            described(project, &format!("outs:\n- md5: {DIGEST}.dir\n  hash: md5\n  path: images\n"));
+            project.write(&format!(".dvc/cache/files/md5/d4/{}.dir", &DIGEST[2..]), list);
+        },
+        &["data", "checkout", "--force"],
+    ),
+    (
+        "versioned data that is not in the cache",
+        |project| {
+            described(project, &format!("outs:\n- md5: {DIGEST}\n  hash: md5\n  path: customers.csv\n"));
+        },
+        &["data", "checkout"],
+    ),
+    (
+        "work that is in no version",
+        |project| {
+            added(project, "data/raw");
+            project.write(CUSTOMERS, "work");
+            project.write("data/raw/more.csv", "more work");
+        },
+        &["data", "checkout"],
+    ),
+    ("misspelt versioned data", |project| added(project, CUSTOMERS), &["data", "status", "data/raw/custmers.csv"]),
+    (
+        "commit that Git does not know",
+        |project| {
+            git(project, &["init", "-q"]);
+            added(project, CUSTOMERS);
+        },
+        &["data", "diff", "nightly"],
+    ),
+    ("commits without Git", |project| added(project, CUSTOMERS), &["data", "diff", "HEAD"]),
+    (
+        "cache that others may use",
+        |project| project.write(".dvc/config", "[core]\n    no_scm = True\n[cache]\n    dir = /srv/dvc\n"),
+        &["data", "gc"],
+    ),
+];
