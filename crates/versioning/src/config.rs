@@ -61,7 +61,7 @@ impl Config {
         let mut section = String::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
-            let place = start..start + line.trim_end().len();
+            let place = start + line.len() - line.trim_start().len()..start + line.trim_end().len();
             start += line.len();
             let wrong =
                 |why: &str| Error::Config { place: Place::new(source.clone(), place.clone()), why: why.to_owned() };

@@ -254,8 +254,8 @@ impl Error {
                 .help(format!(
                     "`trainyard data add {path}` versions it anew; `dvc cache migrate --dvc-files` mends all"
                 )),
-            Self::NotOurs { file, why, .. } => Diagnostic::error("versioned/not-ours", title)
-                .note(format!("{file} describes {why}"))
+            Self::NotOurs { file, .. } => Diagnostic::error("versioned/not-ours", title)
+                .note(format!("{file} describes it"))
                 .help("use `dvc` for it"),
             Self::Config { place, why } => Diagnostic::error("versioned/config", title)
                 .at(place.clone(), why)

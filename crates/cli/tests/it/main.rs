@@ -33,6 +33,7 @@ mod splits;
 mod tasks;
 mod telco_quality;
 mod tune;
+mod versioned;
 
 use std::process::{Command, Output};
 

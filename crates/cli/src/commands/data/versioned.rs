@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trainyard_files::DiskIo;
 use trainyard_versioning::{
-    Added, CheckedOut, Collected, Difference, Errors, Failure, Kind, Repository, Settings, State, Status, add,
-    checkout, diff, gc, status,
+    Added, CheckedOut, Collected, Difference, Errors, Kind, Repository, Settings, State, Status, add, checkout, diff,
+    gc, status,
 };
 
 use crate::arguments::Versioned;
@@ -34,10 +34,8 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
         Versioned::Add { paths } => {
             let is_new = repository.is_new();
             let added = add(&repository, &below(paths)?).map_err(|failure| {
-                failed(
-                    failure,
-                    "No .dvc file was changed for it; what was copied into the cache, `trainyard data gc` removes.",
-                )
+                let state = "No .dvc file was half-written; what was copied in vain, `trainyard data gc` removes.";
+                stopped(failure.errors, if failure.has_written { state } else { NOTHING })
             })?;
             printer.result(|| added_json(&added, is_new), |paint| added_text(&repository, &added, is_new, paint))?;
         }
@@ -46,8 +44,10 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
             printer.result(|| status_json(&found), |paint| status_text(&found, paint))?;
         }
         Versioned::Checkout { paths, force } => {
-            let done = checkout(&repository, &below(paths)?, *force)
-                .map_err(|failure| failed(failure, "`trainyard data status` says what was put back before."))?;
+            let done = checkout(&repository, &below(paths)?, *force).map_err(|failure| {
+                let (some, none) = ("`trainyard data status` says what was put back before.", "No data was changed.");
+                stopped(failure.errors, if failure.has_written { some } else { none })
+            })?;
             printer.result(|| checkout_json(&done), |_| checkout_text(&done))?;
         }
         Versioned::Diff { from, to } => {
@@ -56,7 +56,8 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
         }
         Versioned::Gc { dry_run, force } => {
             let done = gc(&repository, *dry_run, *force).map_err(|failure| {
-                failed(failure, "Objects may have been removed before, none of which anything names.")
+                let (some, none) = ("Nothing was removed that anything names.", "Nothing was removed.");
+                stopped(failure.errors, if failure.has_written { some } else { none })
             })?;
             printer.result(|| gc_json(&done, *dry_run), |_| gc_text(&done, *dry_run))?;
         }
@@ -84,10 +85,6 @@ fn settings() -> Settings {
 
 fn stopped(errors: Errors, state: &str) -> Stop {
     Stop::Problems { diagnostics: errors.iter().map(|error| error.diagnostic()).collect(), state: state.to_owned() }
-}
-
-fn failed(failure: Failure, state: &str) -> Stop {
-    stopped(failure.errors, if failure.has_written { state } else { NOTHING })
 }
 
 /// Says a number of bytes as people do.
