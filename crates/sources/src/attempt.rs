@@ -1,12 +1,8 @@
 //! Trying again.
 
-use std::time::Duration;
+pub(crate) use trainyard_stores::WAITS;
 
 use crate::Error;
-
-/// What is waited before each further try.
-pub(crate) const WAITS: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// How often something is tried at most.
 pub(crate) const TRIES: usize = WAITS.len() + 1;

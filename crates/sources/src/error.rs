@@ -2,6 +2,7 @@
 
 use trainyard_diagnostics::{Diagnostic, Place, nearest, one_of};
 use trainyard_spec::Store;
+use trainyard_stores::NoRuntime;
 
 use crate::postgres::Server;
 
@@ -120,6 +121,12 @@ fn name_of(store: Store) -> &'static str {
         Store::Google => "Google Cloud Storage",
         Store::Azure => "Azure Blob Storage",
         Store::Web => "the web server",
+    }
+}
+
+impl From<NoRuntime> for Error {
+    fn from(none: NoRuntime) -> Self {
+        Self::Runtime { cause: none.cause }
     }
 }
 

@@ -15,7 +15,6 @@ mod error;
 mod objects;
 mod order;
 mod postgres;
-mod runtime;
 mod sink;
 mod sqlite;
 mod table;
@@ -25,8 +24,8 @@ pub use error::Error;
 pub use objects::{Listing, Object, download, fetch, look};
 pub use order::by_key;
 pub use postgres::Server;
-pub use runtime::Runtime;
 pub use sink::Sink;
+pub use trainyard_stores::Runtime;
 
 use std::path::Path;
 

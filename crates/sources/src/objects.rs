@@ -3,7 +3,6 @@
 //! An object is known by what its server says of it, so that nothing is fetched to see that it is the same. What is fetched
 //! goes as a stream into a file, and is read as a file is.
 
-mod connect;
 mod failure;
 mod fetch;
 
@@ -16,10 +15,10 @@ use trainyard_data::{Error as DataError, ReadOptions};
 use trainyard_diagnostics::conceal;
 use trainyard_files::{Digest, Digester, Io};
 use trainyard_spec::{Address, DataSpec, Located, ObjectAddress, Origin, SourceSpec, Store};
+use trainyard_stores::{Connection, SILENCE, connect, is_absent};
 
 use crate::attempt::{Stop, WAITS};
 use crate::{Error, Runtime};
-use connect::{Connection, connect};
 
 /// An object as its server describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +132,7 @@ fn ask(runtime: &Runtime, source: &SourceSpec) -> Result<Listing, Error> {
         return Err(Error::Hidden { address: shown });
     }
     runtime.block_on(async {
-        let connection = connect(&address).await?;
+        let connection = connect(&address, &[]).await.map_err(|why| failure::unusable(&address, why))?;
         let mut waits = WAITS.iter();
         loop {
             let stop = match list(&connection, &address, &shown).await {
@@ -205,12 +204,13 @@ async fn in_folder(
     folder: &str,
     shown: &str,
 ) -> Result<Vec<ObjectMeta>, Stop> {
-    let prefix = Path::parse(folder).map_err(|error| failure::settings(address, &error.into()))?;
+    let wrong = |error: object_store::path::Error| Error::Settings { store: address.store, cause: error.to_string() };
+    let prefix = Path::parse(folder).map_err(wrong)?;
     let prefix = (!folder.is_empty()).then_some(&prefix);
-    let asked = tokio::time::timeout(fetch::SILENCE, connection.store.list_with_delimiter(prefix)).await;
+    let asked = tokio::time::timeout(SILENCE, connection.store.list_with_delimiter(prefix)).await;
     match asked.map_err(|_| Stop::Lost("it does not answer".to_owned()))? {
         Ok(found) => Ok(found.objects),
-        Err(error) if failure::is_absent(&error) => {
+        Err(error) if is_absent(&error) => {
             let bucket = address.bucket.clone();
             Err(Error::NoBucket { bucket, store: address.store }.into())
         }
@@ -227,7 +227,7 @@ async fn head(
 ) -> Result<ObjectMeta, Stop> {
     let ask = async |head| {
         let options = GetOptions { head, ..GetOptions::default() };
-        let asked = tokio::time::timeout(fetch::SILENCE, connection.store.get_opts(location, options)).await;
+        let asked = tokio::time::timeout(SILENCE, connection.store.get_opts(location, options)).await;
         match asked.map_err(|_| Stop::Lost("it does not answer".to_owned()))? {
             Ok(found) => Ok(found.meta),
             Err(error) => Err(failure::stop(address, shown, &error)),
@@ -319,7 +319,7 @@ fn bring(
     let (io, address) = (fetched.io, &listing.address);
     let objects = &mut listing.objects;
     runtime.block_on(async {
-        let connection = connect(address).await?;
+        let connection = connect(address, &[]).await.map_err(|why| failure::unusable(address, why))?;
         let mut before = 0;
         for at in 0..objects.len() {
             let all: u64 = objects.iter().map(|object| object.size).sum();

@@ -2,21 +2,17 @@
 
 use std::io::Write;
 use std::path::Path as FilePath;
-use std::time::Duration;
 
 use blake3::Hasher;
 use futures_util::StreamExt;
 use object_store::{Error as Failure, GetOptions, GetRange, ObjectMeta};
 use trainyard_files::{Digest, Error as FileError, Io, Operation, WriteSync};
 use trainyard_spec::ObjectAddress;
+use trainyard_stores::{Connection, SILENCE};
 
-use super::connect::Connection;
 use super::{Object, failure};
 use crate::Error;
 use crate::attempt::{Stop, TRIES, WAITS};
-
-/// How long a server may be silent.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// A file that an object is written into, and what of it is there.
 struct Part<'a> {

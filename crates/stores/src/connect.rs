@@ -13,8 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use trainyard_spec::{ObjectAddress, Store};
 
-use super::failure;
-use crate::Error;
+use crate::failure;
 
 /// The longest that a whole download may take: what hangs is told by silence, not by this.
 const LONGEST: &str = "30days";
@@ -23,28 +22,49 @@ const LONGEST: &str = "30days";
 const PATIENCE: &str = "10s";
 
 /// A store that can be asked, and the name of what the address names.
-pub(super) struct Connection {
-    pub(super) store: Box<dyn ObjectStore>,
-    pub(super) location: Path,
+#[derive(Debug)]
+pub struct Connection {
+    /// The store.
+    pub store: Box<dyn ObjectStore>,
+    /// The name; empty for the web, whose store begins at the address.
+    pub location: Path,
 }
 
-/// Prepares to ask a store; finds out who asks.
+/// Says why a store can't be asked.
+#[derive(Debug)]
+pub enum Unusable {
+    /// What the environment or its settings say of it makes none.
+    Settings {
+        /// What is wrong.
+        cause: String,
+    },
+    /// Nobody is known who could ask.
+    Nobody {
+        /// Where it was looked for.
+        cause: String,
+    },
+}
+
+/// Prepares to ask a store; finds out who asks. What is `given` stands above the environment: pairs of a key and a value, as
+/// `object_store` names them; the web takes none.
 ///
 /// # Errors
 /// What the environment says is wrong or not enough.
-pub(super) async fn connect(address: &ObjectAddress) -> Result<Connection, Error> {
+pub async fn connect(address: &ObjectAddress, given: &[(&str, String)]) -> Result<Connection, Unusable> {
     // There is one provider in this build; a second call finds it set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let location = match address.store {
         // A web address is taken as it stands.
         Store::Web => Path::default(),
-        _ => Path::parse(&address.name).map_err(|error| failure::settings(address, &error.into()))?,
+        _ => Path::parse(&address.name).map_err(|error| wrong(error.into()))?,
     };
-    let wrong = |error: object_store::Error| failure::settings(address, &error);
-    let nobody = |error: object_store::Error| failure::nobody(address, &error);
+    let nobody = |error: object_store::Error| Unusable::Nobody { cause: failure::cause(&error) };
     let store: Box<dyn ObjectStore> = match address.store {
         Store::S3 => {
-            let builder = AmazonS3Builder::from_env();
+            let mut builder = AmazonS3Builder::from_env();
+            for (key, value) in given {
+                builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(wrong)?, value);
+            }
             let value = |key| builder.get_config_value(&key);
             let unsigned = is_true(value(AmazonS3ConfigKey::SkipSignature));
             let plain = is_plain(value(AmazonS3ConfigKey::Endpoint));
@@ -62,7 +82,10 @@ pub(super) async fn connect(address: &ObjectAddress) -> Result<Connection, Error
             Box::new(store)
         }
         Store::Google => {
-            let builder = GoogleCloudStorageBuilder::from_env();
+            let mut builder = GoogleCloudStorageBuilder::from_env();
+            for (key, value) in given {
+                builder = builder.with_config(key.parse::<GoogleConfigKey>().map_err(wrong)?, value);
+            }
             let unsigned = is_true(builder.get_config_value(&GoogleConfigKey::SkipSignature));
             let builder = builder
                 .with_bucket_name(&address.bucket)
@@ -77,7 +100,10 @@ pub(super) async fn connect(address: &ObjectAddress) -> Result<Connection, Error
             Box::new(store)
         }
         Store::Azure => {
-            let builder = MicrosoftAzureBuilder::from_env();
+            let mut builder = MicrosoftAzureBuilder::from_env();
+            for (key, value) in given {
+                builder = builder.with_config(key.parse::<AzureConfigKey>().map_err(wrong)?, value);
+            }
             let value = |key| builder.get_config_value(&key);
             let unsigned = is_true(value(AzureConfigKey::SkipSignature));
             let plain = is_plain(value(AzureConfigKey::Endpoint)) || is_true(value(AzureConfigKey::UseEmulator));
@@ -109,6 +135,10 @@ pub(super) async fn connect(address: &ObjectAddress) -> Result<Connection, Error
         }
     };
     Ok(Connection { store, location })
+}
+
+fn wrong(error: object_store::Error) -> Unusable {
+    Unusable::Settings { cause: failure::cause(&error) }
 }
 
 /// Asks for one try: trying again is ours, which knows what was already read.
