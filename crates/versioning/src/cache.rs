@@ -37,6 +37,16 @@ impl Cache {
         &self.folder
     }
 
+    /// Returns the disk that it lies on.
+    pub(crate) fn io(&self) -> &dyn Io {
+        &*self.io
+    }
+
+    /// Says whether its folder is there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.io.metadata(&self.folder).is_ok_and(|found| found.is_dir)
+    }
+
     fn objects(&self) -> PathBuf {
         self.folder.join("files/md5")
     }

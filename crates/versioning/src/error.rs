@@ -184,6 +184,8 @@ pub enum Error {
         /// What that process says of itself.
         holder: String,
     },
+    /// A remote, or an object on its way, is not as it should be.
+    Remote(Box<crate::remote::Problem>),
     /// The cache lies outside of the project: others may use it.
     SharedCache {
         /// Its folder.
@@ -197,6 +199,7 @@ impl Error {
         let title = self.to_string();
         match self {
             Self::Files(error) => error.diagnostic(),
+            Self::Remote(problem) => problem.diagnostic(),
             Self::NoRepository => {
                 Diagnostic::error("versioned/no-repository", title).help("`trainyard data add PATH` begins with it")
             }
@@ -310,6 +313,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files(error) => error.fmt(f),
+            Self::Remote(problem) => problem.fmt(f),
             Self::NoRepository => f.write_str("no data is versioned here"),
             Self::Outside { path } => write!(f, "{path} lies outside of the project"),
             Self::NotFound { path } => write!(f, "there is nothing at {path}"),

@@ -70,7 +70,7 @@ impl fmt::Debug for Md5 {
 }
 
 /// Digests bytes that come in pieces.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Hasher(Engine);
 
 impl Hasher {
