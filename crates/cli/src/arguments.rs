@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod shared;
 mod versioned;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trainyard_data::synth::DIGITS_SIDE;
 
+pub(crate) use shared::Shared;
 pub(crate) use versioned::Versioned;
 
 /// The command line.
@@ -457,6 +459,8 @@ and `drop` of its `data` section count, and so do the types kept in versions/sch
     Drift(Drift),
     #[command(flatten)]
     Versioned(Versioned),
+    #[command(flatten)]
+    Shared(Shared),
 }
 
 /// What of a database is the table.

@@ -1,5 +1,6 @@
 //! A server that speaks as S3 does, of a test's own: in a process of the pinned Python, on a free port, ended after.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -24,6 +25,12 @@ for line in sys.stdin:
     asked = json.loads(line)
     if asked["key"] is None:
         client.create_bucket(Bucket=asked["bucket"])
+        answer = None
+    elif asked["key"] == "":
+        found = client.get_paginator("list_objects_v2").paginate(Bucket=asked["bucket"])
+        answer = {one["Key"]: one["Size"] for page in found for one in page.get("Contents", [])}
+    elif asked["fetch"]:
+        client.download_file(asked["bucket"], asked["key"], asked["file"])
         answer = None
     else:
         client.upload_file(asked["file"], asked["bucket"], asked["key"])
@@ -66,8 +73,8 @@ impl S3 {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server did not do it: {line} {error}"))
     }
 
-    fn ask(&mut self, bucket: &str, key: Option<&str>, file: Option<&Path>) -> Value {
-        let asked = json!({ "bucket": bucket, "key": key, "file": file });
+    fn ask(&mut self, bucket: &str, key: Option<&str>, file: Option<&Path>, fetch: bool) -> Value {
+        let asked = json!({ "bucket": bucket, "key": key, "file": file, "fetch": fetch });
         let input = self.asked.as_mut().expect("the server runs");
         writeln!(input, "{asked}").expect("the server listens");
         self.answer()
@@ -83,7 +90,7 @@ impl S3 {
     /// # Panics
     /// Panics when the server does not.
     pub fn bucket(&mut self, name: &str) {
-        self.ask(name, None, None);
+        self.ask(name, None, None, false);
     }
 
     /// Makes an object of a file, in the place of the one of that name; gives its ETag.
@@ -91,7 +98,24 @@ impl S3 {
     /// # Panics
     /// Panics when the server does not.
     pub fn put(&mut self, bucket: &str, key: &str, file: &Path) -> String {
-        self.ask(bucket, Some(key), Some(file)).as_str().expect("an object has an ETag").to_owned()
+        self.ask(bucket, Some(key), Some(file), false).as_str().expect("an object has an ETag").to_owned()
+    }
+
+    /// Fetches an object into a file, by the client of S3's makers.
+    ///
+    /// # Panics
+    /// Panics when the server does not.
+    pub fn get(&mut self, bucket: &str, key: &str, file: &Path) {
+        self.ask(bucket, Some(key), Some(file), true);
+    }
+
+    /// Gives the names of a bucket's objects with their lengths.
+    ///
+    /// # Panics
+    /// Panics when the server does not.
+    pub fn list(&mut self, bucket: &str) -> BTreeMap<String, u64> {
+        let found = self.ask(bucket, Some(""), None, false);
+        serde_json::from_value(found).expect("they are names and lengths")
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request that a server heard.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// `GET`, `HEAD`.
+    /// `GET`, `HEAD`, `PUT`.
     pub method: String,
     /// The path with the query.
     pub path: String,
     /// The headers, their names in small letters.
     pub headers: BTreeMap<String, String>,
+    /// What came with it.
+    pub body: Vec<u8>,
     /// How many of this method were heard before.
     pub before: usize,
 }
@@ -126,7 +128,8 @@ impl Web {
 }
 
 fn hear(connection: &TcpStream) -> Option<Asked> {
-    let mut lines = BufReader::new(connection).lines();
+    let mut reader = BufReader::new(connection);
+    let mut lines = (&mut reader).lines();
     let first = lines.next()?.ok()?;
     let mut words = first.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
@@ -136,7 +139,10 @@ fn hear(connection: &TcpStream) -> Option<Asked> {
         let Some((name, value)) = line.split_once(':') else { break };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    Some(Asked { method, path, headers, before: 0 })
+    let length = headers.get("content-length").and_then(|length: &String| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Asked { method, path, headers, body, before: 0 })
 }
 
 fn answer(connection: &mut TcpStream, asked: &Asked, reply: &Reply) -> std::io::Result<()> {

@@ -268,7 +268,7 @@ impl Error {
                 .help("remove the object and fetch it again, or version the folder anew"),
             Self::Missing { id, .. } => Diagnostic::error("versioned/missing", title)
                 .note(format!("object {id}"))
-                .help("`dvc pull` fetches it where a remote has it"),
+                .help("`trainyard data pull` brings it where a remote has it"),
             Self::Unsaved { path, files, count } => {
                 let shown = files
                     .iter()

@@ -244,11 +244,7 @@ fn set_aside(repository: &Repository, id: &ObjectId) -> Result<PathBuf, Error> {
 }
 
 /// Says of findings where they are versioned.
-fn name(
-    findings: &mut [Finding],
-    roots: &BTreeMap<ObjectId, BTreeSet<Use>>,
-    trees: &BTreeMap<ObjectId, Tree>,
-) {
+fn name(findings: &mut [Finding], roots: &BTreeMap<ObjectId, BTreeSet<Use>>, trees: &BTreeMap<ObjectId, Tree>) {
     let places: BTreeMap<ObjectId, usize> = findings.iter().enumerate().map(|(at, one)| (one.id, at)).collect();
     if places.is_empty() {
         return;

@@ -58,7 +58,8 @@ impl Remote {
             return Err(Problem::Unknown { name, known: known() }.into());
         };
         let url = settings.get("url").cloned().unwrap_or_default();
-        let shown = conceal(&url).into_owned();
+        let below = Path::new(&url).strip_prefix(&repository.root).ok().and_then(Path::to_str);
+        let shown = below.map_or_else(|| conceal(&url).into_owned(), str::to_owned);
         let unfit = |why: String| Problem::Url { remote: name.clone(), url: shown.clone(), why };
         if url.is_empty() {
             return Err(unfit("it has no `url`".to_owned()).into());

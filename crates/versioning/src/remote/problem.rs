@@ -144,8 +144,9 @@ impl Problem {
     pub fn diagnostic(&self) -> Diagnostic {
         let title = self.to_string();
         match self {
-            Self::None { known } if known.is_empty() => Diagnostic::error("versioned/no-remote", title)
-                .help("name one in .dvc/config: a section ['remote \"NAME\"'] with its url, and remote = NAME in [core]"),
+            Self::None { known } if known.is_empty() => Diagnostic::error("versioned/no-remote", title).help(
+                "name one in .dvc/config: a section ['remote \"NAME\"'] with its url, and remote = NAME in [core]",
+            ),
             Self::None { known } => Diagnostic::error("versioned/no-remote", title)
                 .note(there_are(known))
                 .help("name one by --remote, or for all as remote = NAME in [core] of .dvc/config"),
@@ -185,24 +186,18 @@ impl Problem {
                 };
                 problem.help("check the url and the network, and repeat the command: it goes on where it broke off")
             }
-            Self::Lacks { files, count, .. } => {
-                told(Diagnostic::error("versioned/remote-lacks", title), files, *count)
-                    .help("`trainyard data push` where the data was added sends them; or name another by --remote")
-            }
+            Self::Lacks { files, count, .. } => told(Diagnostic::error("versioned/remote-lacks", title), files, *count)
+                .help("`trainyard data push` where the data was added sends them; or name another by --remote"),
             Self::Nowhere { files, count, .. } => {
                 told(Diagnostic::error("versioned/objects-lost", title), files, *count)
                     .help("`trainyard data pull` from another remote, or add the data again where it still is")
             }
-            Self::Bytes { files, count, .. } => {
-                told(Diagnostic::error("versioned/remote-bytes", title), files, *count)
-                    .note("none of it was stored")
-                    .help("push the objects again from a cache that is sound; `trainyard data fsck` says whether one is")
-            }
-            Self::Damaged { files, count } => {
-                told(Diagnostic::error("versioned/damaged-object", title), files, *count)
-                    .note("they were not sent")
-                    .help("`trainyard data fsck --repair` sets them aside and fetches them again")
-            }
+            Self::Bytes { files, count, .. } => told(Diagnostic::error("versioned/remote-bytes", title), files, *count)
+                .note("none of it was stored")
+                .help("push the objects again from a cache that is sound; `trainyard data fsck` says whether one is"),
+            Self::Damaged { files, count } => told(Diagnostic::error("versioned/damaged-object", title), files, *count)
+                .note("they were not sent")
+                .help("`trainyard data fsck --repair` sets them aside and fetches them again"),
             Self::Runtime { cause } => Diagnostic::error("versioned/no-runtime", title)
                 .note(cause.clone())
                 .help("end other programs, or raise the limit of open files, and repeat the command"),
@@ -231,7 +226,9 @@ fn variables(store: Store) -> &'static str {
              `aws configure export-credentials --profile NAME --format env` prints those of a profile"
         }
         Store::Google => "set GOOGLE_SERVICE_ACCOUNT to the file of a service account, or `gcloud auth` as usual",
-        Store::Azure => "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or another of its ways to sign in",
+        Store::Azure => {
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or another of its ways to sign in"
+        }
         Store::Web => "name them in the url of .dvc/config.local",
     }
 }

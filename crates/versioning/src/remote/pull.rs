@@ -50,11 +50,8 @@ pub fn pull(
     watch: Watch<'_>,
 ) -> Result<(Vec<Moved>, Vec<CheckedOut>), Failure> {
     let moved = fetch(repository, runtime, paths, remote, watch)?;
-    let has_written = moved.iter().any(|one| one.objects > 0);
-    match checkout(repository, paths, force) {
-        Ok(done) => Ok((moved, done)),
-        Err(failure) => Err(Failure { has_written: failure.has_written || has_written, ..failure }),
-    }
+    let done = checkout(repository, paths, force).map_err(|failure| Failure::midway(failure.errors))?;
+    Ok((moved, done))
 }
 
 fn bring(

@@ -257,18 +257,14 @@ impl Store {
         Ok(taken?)
     }
 
-    async fn put(
-        &self,
-        connection: &Connection,
-        from: &Cache,
-        id: &ObjectId,
-        tally: &Tally<'_>,
-    ) -> Result<End, Error> {
+    async fn put(&self, connection: &Connection, from: &Cache, id: &ObjectId, tally: &Tally<'_>) -> Result<End, Error> {
         let (place, path) = (from.path(id), self.object(connection, id)?);
         let Some(size) = from.size(id) else { return Ok(End::Absent) };
         // A web server takes an object in one piece.
         if size > PART && self.address.store != Kind::Web {
-            return self.tried(async || self.put_parts(connection, from.io(), &place, size, (id, &path), tally).await).await;
+            return self
+                .tried(async || self.put_parts(connection, from.io(), &place, size, (id, &path), tally).await)
+                .await;
         }
         let bytes = trainyard_files::read(from.io(), &place)?;
         if Md5::of(&bytes) != id.md5 {

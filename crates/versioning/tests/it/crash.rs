@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trainyard_faults::{Platter, Process, RecordingIo, Then, arguments, text};
-use trainyard_versioning::{Failure, Md5, Repository, Settings, add, checkout, gc, status};
+use trainyard_versioning::{Failure, Md5, Repository, Runtime, Settings, Tree, add, checkout, gc, pull, push, status};
 
 use crate::place::{Place, paths};
+
+/// A remote in the project's own folder, which a fault reaches, too.
+const REMOTE: &str = "[core]\n    no_scm = True\n    remote = store\n['remote \"store\"']\n    url = ../store\n";
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -20,16 +23,29 @@ enum Deed {
     Add(usize),
     Checkout(usize),
     Collect,
+    /// To a remote that holds the first objects already.
+    Push(usize),
+    Pull(usize),
 }
 
 impl Deed {
-    const ALL: [Self; 5] = [Self::Add(3), Self::Add(20), Self::Checkout(3), Self::Checkout(20), Self::Collect];
+    const ALL: [Self; 9] = [
+        Self::Add(3),
+        Self::Add(20),
+        Self::Checkout(3),
+        Self::Checkout(20),
+        Self::Collect,
+        Self::Push(3),
+        Self::Push(20),
+        Self::Pull(3),
+        Self::Pull(20),
+    ];
 
     /// Makes the project as it is before.
     fn before(self) -> Place {
         let place = Place::new();
         let files = match self {
-            Self::Add(files) | Self::Checkout(files) => files,
+            Self::Add(files) | Self::Checkout(files) | Self::Push(files) | Self::Pull(files) => files,
             Self::Collect => 3,
         };
         let write = |version: &str| {
@@ -37,9 +53,14 @@ impl Deed {
         };
         write("old");
         add(&place.repository(), &paths(&["d"])).unwrap();
+        if let Self::Push(_) | Self::Pull(_) = self {
+            place.write(".dvc/config", REMOTE);
+            self.sent_or_lost(&place);
+            return place;
+        }
         write("new");
         match self {
-            Self::Add(_) => {}
+            Self::Add(_) | Self::Push(_) | Self::Pull(_) => {}
             Self::Checkout(_) => {
                 let old = place.read("d.dvc");
                 place.write("d/0/more", "more");
@@ -54,12 +75,27 @@ impl Deed {
         place
     }
 
+    /// Sends one file ahead; or sends all, and loses it here.
+    fn sent_or_lost(self, place: &Place) {
+        if let Self::Pull(_) = self {
+            push(&place.repository(), &Runtime::default(), &[], None, &|_| true).unwrap();
+            fs::remove_dir_all(place.path(".dvc/cache")).unwrap();
+            fs::remove_dir_all(place.path("d")).unwrap();
+        } else {
+            place.write("ahead", "old0");
+            add(&place.repository(), &paths(&["ahead"])).unwrap();
+            push(&place.repository(), &Runtime::default(), &paths(&["ahead"]), None, &|_| true).unwrap();
+        }
+    }
+
     fn on(self, root: &Path, io: RecordingIo) -> Result<(), Failure> {
         let repository = Repository::open(Arc::new(io), root, &Settings::default())?;
         match self {
             Self::Add(_) => add(&repository, &paths(&["d"])).map(drop),
             Self::Checkout(_) => checkout(&repository, &[], false).map(drop),
             Self::Collect => gc(&repository, false, false).map(drop),
+            Self::Push(_) => push(&repository, &Runtime::default(), &[], None, &|_| true).map(drop),
+            Self::Pull(_) => pull(&repository, &Runtime::default(), &[], None, false, &|_| true).map(drop),
         }
     }
 
@@ -75,9 +111,23 @@ impl Deed {
 /// Wants every object to be what its name says.
 fn is_whole(place: &Place, when: &str) {
     for (path, bytes) in place.files() {
-        if let Some(name) = path.strip_prefix(".dvc/cache/files/md5/") {
+        let object = [".dvc/cache/files/md5/", "store/files/md5/"].iter().find_map(|folder| path.strip_prefix(folder));
+        if let Some(name) = object {
             let name = name.replace('/', "");
             assert_eq!(Md5::of(&bytes).to_string(), name.trim_end_matches(".dir"), "{when}: {path}");
+        }
+    }
+}
+
+/// Wants a remote to have every file of a list that it has.
+fn lists_are_complete(place: &Place, when: &str) {
+    let files = place.files();
+    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("store/files") && path.ends_with(".dir")) {
+        let tree = Tree::read(bytes.as_slice()).unwrap();
+        for (name, md5) in tree.iter() {
+            let digits = md5.to_string();
+            let object = format!("store/files/md5/{}/{}", &digits[..2], &digits[2..]);
+            assert!(files.contains_key(&object), "{when}: {path} names {name}, which is not there");
         }
     }
 }
@@ -85,9 +135,10 @@ fn is_whole(place: &Place, when: &str) {
 /// Wants the deed to end, once more, as it does without a fault; what a dead process left is gone then.
 fn recovers(deed: Deed, expected: &Files, place: &Place, is_dead: bool, when: &str) {
     is_whole(place, when);
-    // Whatever came of it, what is described is in the cache.
+    // Whatever came of it, what is described is in the cache, or at the remote.
     let found = status(&place.repository(), &[]).unwrap();
-    assert_eq!(found[0].missing, 0, "{when}");
+    assert!(found.iter().all(|one| one.missing == 0) || matches!(deed, Deed::Pull(_)), "{when}");
+    lists_are_complete(place, when);
     deed.on(&place.root(), RecordingIo::new(&place.root())).unwrap_or_else(|failure| panic!("{when}: {failure:?}"));
     is_whole(place, when);
     let mut found = place.files();

@@ -5,4 +5,7 @@
 mod bad;
 mod crash;
 mod dvc;
+mod fsck;
 mod place;
+mod remotes;
+mod served;

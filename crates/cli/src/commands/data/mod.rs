@@ -2,6 +2,7 @@
 
 mod drift;
 mod profile;
+mod shared;
 mod validate;
 mod versioned;
 
@@ -22,6 +23,7 @@ pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<
         Data::Drift(arguments) => drift::run(arguments, request, printer),
         Data::Profile(arguments) => profile::run(arguments, request, printer),
         Data::Validate(arguments) => validate::run(arguments, request, printer),
+        Data::Shared(action) => shared::run(action, &request.root, printer),
         Data::Versioned(action) => versioned::run(action, &request.root, printer),
     }
 }

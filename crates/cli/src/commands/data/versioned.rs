@@ -21,15 +21,7 @@ const TOLD: usize = 10;
 
 pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u8, Stop> {
     let repository = open(action, root)?;
-    let below = |paths: &[PathBuf]| {
-        let (found, wrong): (Vec<_>, Vec<_>) = paths.iter().map(|path| repository.below(path)).partition(Result::is_ok);
-        let wrong: Errors = wrong.into_iter().filter_map(Result::err).collect();
-        if wrong.is_empty() {
-            Ok(found.into_iter().flatten().collect::<Vec<_>>())
-        } else {
-            Err(stopped(wrong, NOTHING))
-        }
-    };
+    let below = |paths: &[PathBuf]| below(&repository, paths);
     match action {
         Versioned::Add { paths } => {
             let is_new = repository.is_new();
@@ -73,8 +65,15 @@ fn open(action: &Versioned, root: &Path) -> Result<Repository, Stop> {
     open(Arc::new(DiskIo), root, &settings()).map_err(|error| stopped(vec![error], NOTHING))
 }
 
+/// Gives paths as the project's files name them.
+pub(super) fn below(repository: &Repository, paths: &[PathBuf]) -> Result<Vec<String>, Stop> {
+    let (found, wrong): (Vec<_>, Vec<_>) = paths.iter().map(|path| repository.below(path)).partition(Result::is_ok);
+    let wrong: Errors = wrong.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() { Ok(found.into_iter().flatten().collect()) } else { Err(stopped(wrong, NOTHING)) }
+}
+
 /// Says where DVC looks for settings beside the project's own.
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = path("HOME");
     let system = path("DVC_SYSTEM_CONFIG_DIR").unwrap_or_else(|| PathBuf::from("/etc/xdg/dvc"));
@@ -83,12 +82,12 @@ fn settings() -> Settings {
     Settings { files: [Some(system), user].into_iter().flatten().map(|folder| folder.join("config")).collect(), home }
 }
 
-fn stopped(errors: Errors, state: &str) -> Stop {
+pub(super) fn stopped(errors: Errors, state: &str) -> Stop {
     Stop::Problems { diagnostics: errors.iter().map(|error| error.diagnostic()).collect(), state: state.to_owned() }
 }
 
 /// Says a number of bytes as people do.
-fn bytes(bytes: u64) -> String {
+pub(super) fn bytes(bytes: u64) -> String {
     let units = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return counted(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
@@ -194,12 +193,12 @@ fn status_text(found: &[Status], paint: Paint) -> String {
     text
 }
 
-fn checkout_json(done: &[CheckedOut]) -> Value {
+pub(super) fn checkout_json(done: &[CheckedOut]) -> Value {
     let one = |one: &CheckedOut| json!({ "path": one.path, "added": one.added, "modified": one.modified, "deleted": one.deleted });
     json!({ "data": done.iter().map(one).collect::<Vec<_>>() })
 }
 
-fn checkout_text(done: &[CheckedOut]) -> String {
+pub(super) fn checkout_text(done: &[CheckedOut]) -> String {
     let mut text = String::new();
     let is_changed = |one: &&CheckedOut| one.added + one.modified + one.deleted > 0;
     for one in done.iter().filter(is_changed) {

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::Case;
@@ -26,6 +27,20 @@ fn git(project: &Project, arguments: &[&str]) {
 fn described(project: &Project, text: &str) {
     added(project, CUSTOMERS);
     project.write(FILE, text);
+}
+
+/// Versions the customers, with a remote at an address; `backup` is the usual one.
+fn shared(project: &Project, url: &str) {
+    added(project, CUSTOMERS);
+    let text = format!("[core]\n    no_scm = True\n    remote = backup\n['remote \"backup\"']\n    url = {url}\n");
+    project.write(".dvc/config", &text);
+}
+
+/// Returns where an object of the customers lies below a folder of objects.
+fn object(project: &Project, below: &str) -> PathBuf {
+    let text = project.read(FILE);
+    let digest = text.split("md5: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    project.path(below).join("files/md5").join(&digest[..2]).join(&digest[2..])
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -126,5 +141,56 @@ pub(super) const CASES: &[Case] = &[
         "cache that others may use",
         |project| project.write(".dvc/config", "[core]\n    no_scm = True\n[cache]\n    dir = /srv/dvc\n"),
         &["data", "gc"],
+    ),
+    ("no remote for versioned data", |project| added(project, CUSTOMERS), &["data", "push"]),
+    ("misspelt remote", |project| shared(project, "../store"), &["data", "push", "--remote", "bakcup"]),
+    ("remote of another kind", |project| shared(project, "ssh://host/data"), &["data", "push"]),
+    (
+        "remote that is not there",
+        |project| {
+            shared(project, "../no/such/store");
+            fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+        },
+        &["data", "pull"],
+    ),
+    ("remote that nobody serves", |project| shared(project, "http://127.0.0.1:1/data"), &["data", "push"]),
+    (
+        "remote without what is versioned",
+        |project| {
+            shared(project, "../store");
+            fs::create_dir_all(project.path("store")).unwrap();
+            fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+        },
+        &["data", "pull"],
+    ),
+    (
+        "remote of other bytes",
+        |project| {
+            shared(project, "../store");
+            project.json(&["data", "push"]);
+            let object = object(project, "store");
+            fs::remove_file(&object).unwrap();
+            fs::write(&object, "another").unwrap();
+            fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+        },
+        &["data", "pull"],
+    ),
+    (
+        "damaged object to push",
+        |project| {
+            shared(project, "../store");
+            let object = object(project, ".dvc/cache");
+            fs::remove_file(&object).unwrap();
+            fs::write(&object, "another").unwrap();
+        },
+        &["data", "push"],
+    ),
+    (
+        "object that is nowhere",
+        |project| {
+            shared(project, "../store");
+            fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+        },
+        &["data", "push"],
     ),
 ];

@@ -1,0 +1,199 @@
+//! `trainyard data push`, `pull` and `fsck`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use trainyard_files::DiskIo;
+use trainyard_pipeline::Cancel;
+use trainyard_versioning::{
+    Checked, Damage, Error, Failure, Finding, Moved, Problem, Progress, Repository, Runtime, Use, fsck, pull, push,
+};
+
+use super::versioned::{below, bytes, checkout_json, checkout_text, settings, stopped};
+use crate::arguments::Shared;
+use crate::printer::{Ink, Paint, Printer};
+use crate::signal::{self, Current, Way};
+use crate::stop::{NOTHING, Stop};
+use crate::table::{clean, count, counted};
+
+/// The most objects, and the most places of one, that a text names; the document has all.
+const TOLD: usize = 20;
+const PLACES: usize = 3;
+
+const KEPT: &str = "What went or came before stays, whole; the same command goes on from there.";
+
+pub(super) fn run(action: &Shared, root: &Path, printer: Printer) -> Result<u8, Stop> {
+    let open = Repository::open(Arc::new(DiskIo), root, &settings());
+    let repository = open.map_err(|error| stopped(vec![error], NOTHING))?;
+    let (cancel, runtime) = (Cancel::default(), Runtime::default());
+    let verb = match action {
+        Shared::Push { .. } => "push",
+        Shared::Pull { .. } => "pull",
+        Shared::Fsck { .. } => "fsck",
+    };
+    let current = Current::new(Way { kept: KEPT, verb: "Go on with", before: "trainyard data", after: String::new() });
+    current.set(verb);
+    signal::watch(&cancel, &current, printer)?;
+    let ended = |failure| ended(failure, &current);
+    let bar = Bar::new(verb, printer);
+    let watch = |progress: Progress| {
+        bar.show(progress);
+        !cancel.is_cancelled()
+    };
+    match action {
+        Shared::Push { paths, remote } => {
+            let paths = below(&repository, paths)?;
+            let sent = push(&repository, &runtime, &paths, remote.as_deref(), &watch);
+            bar.clear();
+            let sent = sent.map_err(ended)?;
+            printer
+                .result(|| json!({ "pushed": moved_json(&sent) }), |paint| moved_text(&sent, "Sent", "to", paint))?;
+        }
+        Shared::Pull { paths, remote, force } => {
+            let paths = below(&repository, paths)?;
+            let brought = pull(&repository, &runtime, &paths, remote.as_deref(), *force, &watch);
+            bar.clear();
+            let (brought, done) = brought.map_err(ended)?;
+            let document = || json!({ "pulled": moved_json(&brought), "data": checkout_json(&done)["data"] });
+            printer.result(document, |paint| moved_text(&brought, "Brought", "from", paint) + &checkout_text(&done))?;
+        }
+        Shared::Fsck { repair, remote } => {
+            let checked = fsck(&repository, &runtime, *repair, remote.as_deref(), &watch);
+            bar.clear();
+            let checked = checked.map_err(ended)?;
+            printer.result(|| checked_json(&checked), |paint| checked_text(&checked, *repair, paint))?;
+            return Ok(u8::from(!checked.is_sound()));
+        }
+    }
+    Ok(0)
+}
+
+/// Says why a command did not come to its end.
+fn ended(failure: Failure, current: &Current) -> Stop {
+    let is_stop = |error: &Error| matches!(error, Error::Remote(problem) if matches!(**problem, Problem::Interrupted));
+    if failure.errors.iter().any(is_stop) {
+        return Stop::Interrupted { way: current.way() };
+    }
+    stopped(failure.errors, if failure.has_written { KEPT } else { NOTHING })
+}
+
+/// Shows on a terminal how far things are.
+struct Bar {
+    bar: ProgressBar,
+    verb: &'static str,
+    mark: String,
+}
+
+impl Bar {
+    fn new(verb: &'static str, printer: Printer) -> Self {
+        let target = if printer.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, verb, mark: printer.error().ink(Ink::Strong, "▸") }
+    }
+
+    fn show(&self, progress: Progress) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let of = if progress.of > 0 { format!(" of {}", count(progress.of as u64)) } else { String::new() };
+        let objects = count(progress.objects as u64);
+        self.bar.set_message(format!(
+            "  {} {}  {objects}{of} objects  {}",
+            self.mark,
+            self.verb,
+            bytes(progress.bytes)
+        ));
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn moved_json(moved: &[Moved]) -> Value {
+    let one = |one: &Moved| {
+        json!({ "remote": one.remote, "url": one.url, "objects": one.objects, "bytes": one.bytes,
+                "present": one.present })
+    };
+    Value::Array(moved.iter().map(one).collect())
+}
+
+fn moved_text(moved: &[Moved], verb: &str, way: &str, paint: Paint) -> String {
+    let mut text = String::new();
+    for one in moved {
+        let remote = paint.ink(Ink::Strong, &clean(&one.remote));
+        let what = match one.objects {
+            0 => "nothing".to_owned(),
+            objects => format!("{} ({})", counted(objects, "object"), bytes(one.bytes)),
+        };
+        let present = match one.present {
+            0 => String::new(),
+            present => format!("; {} there already", count(present as u64)),
+        };
+        text.push_str(&format!("{verb:<10} {what} {way} {remote}, {}{present}\n", clean(&one.url)));
+    }
+    text
+}
+
+fn checked_json(checked: &Checked) -> Value {
+    let place = |one: &Use| json!({ "file": one.file, "path": one.path, "md5": one.root.to_string(), "current": one.is_current });
+    let one = |one: &Finding| {
+        let aside = match &one.damage {
+            Damage::Missing => None,
+            Damage::Damaged(aside) => Some(aside.display().to_string()),
+        };
+        let what = if aside.is_some() { "damaged" } else { "missing" };
+        json!({ "object": one.id.to_string(), "problem": what, "set_aside": aside, "repaired": one.is_repaired,
+                "versioned": one.uses.iter().map(place).collect::<Vec<_>>() })
+    };
+    json!({ "sound": checked.is_sound(), "objects": checked.objects, "bytes": checked.bytes,
+            "findings": checked.findings.iter().map(one).collect::<Vec<_>>() })
+}
+
+fn checked_text(checked: &Checked, repair: bool, paint: Paint) -> String {
+    let mut text = String::new();
+    for one in checked.findings.iter().take(TOLD) {
+        let (what, aside) = match &one.damage {
+            Damage::Missing => ("missing", None),
+            Damage::Damaged(aside) => ("damaged", Some(aside)),
+        };
+        let end = if one.is_repaired { ", mended" } else { "" };
+        let ink = if one.is_repaired { Ink::Good } else { Ink::Bad };
+        text.push_str(&format!("{}  {}\n", paint.ink(ink, &format!("{what}{end}")), one.id));
+        for used in one.uses.iter().take(PLACES) {
+            let when = if used.is_current { "" } else { ", of a commit" };
+            text.push_str(&format!("  {} ({}{when})\n", clean(&used.path), clean(&used.file)));
+        }
+        if one.uses.len() > PLACES {
+            text.push_str(&format!("  and {} more\n", count((one.uses.len() - PLACES) as u64)));
+        }
+        if let Some(aside) = aside {
+            text.push_str(&format!("  set aside as {}\n", clean(&aside.display().to_string())));
+        }
+    }
+    if checked.findings.len() > TOLD {
+        text.push_str(&format!("and {}\n", counted(checked.findings.len() - TOLD, "more object")));
+    }
+    let objects = counted(checked.objects, "object");
+    let looked = format!("{objects} versioned, {} digested", bytes(checked.bytes));
+    let broken = checked.findings.iter().filter(|one| !one.is_repaired).count();
+    let verdict = match (checked.findings.len(), broken) {
+        (0, _) => "every object is there, and whole".to_owned(),
+        (_, 0) => format!("all {} mended", count(checked.findings.len() as u64)),
+        _ => format!("{} damaged or missing", count(broken as u64)),
+    };
+    text.push_str(&format!("{}: {looked}\n", paint.ink(Ink::Strong, &verdict)));
+    if broken > 0 {
+        text.push_str(if repair {
+            "No remote has what is left: add the data again where it still is, or push it from where it is whole\n"
+        } else {
+            "`trainyard data fsck --repair` brings them from the remote\n"
+        });
+    }
+    text
+}
