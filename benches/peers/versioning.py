@@ -1,6 +1,6 @@
 """Versioned data with `trainyard data` and with DVC, each in a folder of its own, the same bytes.
 
-    python versioning.py TRAINYARD DVC FOLDER      # the two programs, and an empty folder with 4 GB of space
+    python versioning.py TRAINYARD DVC FOLDER      # the two programs, and an empty folder with 12 GB of space
 
 Prints a row for each deed: seconds of wall and of processor time of both sides, and the ratios.
 """
@@ -39,6 +39,7 @@ def main(trainyard, dvc, folder):
             for number in range(LARGE >> 20):
                 file.write(number.to_bytes(4, "big") * (1 << 18))
         subprocess.run([dvc, "init", "--no-scm", "-q"], cwd=folder / side, check=True)
+        subprocess.run([dvc, "remote", "add", "-q", "-d", "store", f"../../{side} store"], cwd=folder / side, check=True)
     # A file system may take its time over names that went a moment ago.
     time.sleep(5)
     print("| deed | trainyard wall, s | dvc wall, s | ratio | trainyard cpu, s | dvc cpu, s | ratio | MiB | MiB |")
@@ -48,10 +49,16 @@ def main(trainyard, dvc, folder):
         ("status, unchanged", ["status", "many.dvc"]),
         ("add 1 GiB in one file", ["add", "large.bin"]),
         (f"check out {FILES} files", ["checkout", "many.dvc"]),
+        ("push 1.27 GB to a folder", ["push"]),
+        ("pull 1.27 GB from a folder", ["pull"]),
     ]:
         if arguments[0] == "checkout":
             for side in sides:
                 shutil.move(folder / side / "many", folder / f"{side} before")
+        if arguments[0] == "pull":
+            for side in sides:
+                for name in ["many", "large.bin", ".dvc/cache"]:
+                    shutil.move(folder / side / name, folder / f"{side} pushed {Path(name).name}")
         ours, theirs = (measured([*command, *arguments], folder / side) for side, command in sides.items())
         row = [f"{ours[0]:.2f}", f"{theirs[0]:.2f}", f"{theirs[0] / ours[0]:.1f}"]
         row += [f"{ours[1]:.2f}", f"{theirs[1]:.2f}", f"{theirs[1] / ours[1]:.1f}", f"{ours[2]:.0f}", f"{theirs[2]:.0f}"]
