@@ -156,8 +156,8 @@ pub(crate) enum Command {
   trainyard step validate --run nightly-1
   trainyard step train --run nightly-1 --json
 
-The steps: resolve begins the run; then ingest, validate, drift, split, features, baseline, tune,
-train, calibrate, evaluate, explain, gate, compare, promote, without those that the project leaves out.")]
+The steps: resolve begins the run; then ingest, validate, drift, split, version, features, baseline,
+tune, train, calibrate, evaluate, explain, gate, compare, promote, without those that the project leaves out.")]
     Step {
         /// The step, such as validate
         name: String,

@@ -12,7 +12,7 @@ use trainyard_tracking::EmbeddedStore;
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
 use crate::session::{Failure, graph_of};
-use crate::steps::{Context, ENGINE, Ingest, Mode, Tune, Validate};
+use crate::steps::{Context, ENGINE, Ingest, Mode, Tune, Validate, Version};
 use crate::stores::Stores;
 
 /// What `check` found.
@@ -141,6 +141,9 @@ fn check_table(context: &Arc<Context>, table: &arrow_array::RecordBatch) -> Resu
     if let Err(failure) = Tune::check(context) {
         found.extend(problems(failure));
     }
+    if let Err(failure) = Version::check(context) {
+        found.extend(problems(failure));
+    }
     if let Some(drift) = &resolved.project.drift {
         let schema = table.schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -186,7 +189,9 @@ pub(crate) fn preflight(
         && (context.slices().is_none() || is_cached("evaluate"))
         && (project.validate.is_none() || is_cached("validate"))
         && (project.drift.is_none() || is_cached("drift"));
-    if !proven {
+    if proven {
+        Version::check(context).map_err(problems)?;
+    } else {
         request.on_threads(|| {
             let table = Ingest::new(context).read_ahead(cache).map_err(problems)?;
             check_table(context, &table)

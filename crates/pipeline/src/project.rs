@@ -12,6 +12,7 @@ use trainyard_sources::{Error as SourceError, Listing, Runtime};
 use trainyard_spec::{
     Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Part, Resolved, SpecFiles, resolve_beside, sound_parts,
 };
+use trainyard_versioning::Settings;
 
 use crate::engine::{Failure, start_threads, threads_refused};
 use crate::files_query;
@@ -48,6 +49,8 @@ pub struct Request {
     pub engines: Arc<Engines>,
     /// What waits for the servers of sources.
     pub runtime: Arc<Runtime>,
+    /// Where DVC's settings lie that are not the project's own.
+    pub data_settings: Settings,
 }
 
 impl Request {

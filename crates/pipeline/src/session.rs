@@ -208,8 +208,8 @@ pub fn step(
     let journal = if known { stores.journal(run) } else { begin(&stores, &context)? };
     let graph = graph_of(&context)?;
     let Some(found) = graph.find(name) else {
-        let sections = "validate is there with `validate:` in trainyard.yaml, drift with `drift:`, gate with `gates:`, \
-                        compare and promote with `promote:`; tune, calibrate and explain with their sections in \
+        let sections = "validate is there with `validate:` in trainyard.yaml, drift with `drift:`, version with \
+                        `versioning:`, gate with `gates:`, compare and promote with `promote:`; tune, calibrate and explain with their sections in \
                         the model's version";
         return Err(Diagnostic::error("step/left-out", format!("this project has no step {name}"))
             .help(sections)

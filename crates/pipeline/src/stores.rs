@@ -240,6 +240,7 @@ impl Stores {
             mode,
             engines: Arc::clone(&request.engines),
             runtime: Arc::clone(&request.runtime),
+            data_settings: request.data_settings.clone(),
             as_of: OnceLock::new(),
             now_ms,
             reference_uses: Mutex::default(),

@@ -184,6 +184,13 @@ pub enum Error {
         /// The metric that is bounded.
         metric: Located<String>,
     },
+    /// The master data is to be versioned, and is no file of the project.
+    MasterIsNoFile {
+        /// Where that is asked for.
+        master: Origin,
+        /// Where the source stands.
+        source: Origin,
+    },
     /// Folds are to be made again, and they are the blocks of a split by time.
     RepeatsByTime {
         /// How often.

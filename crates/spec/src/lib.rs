@@ -30,6 +30,7 @@ mod split;
 mod tree;
 mod tune;
 mod validate;
+mod versioning;
 
 pub use calibrate::{CalibrateSpec, CalibrationMethod, CalibrationRows, ThresholdSpec};
 pub use data::{ColumnType, DataSpec, DecimalMark, MissingTarget, Quote, TargetSpec, Task};
@@ -66,3 +67,4 @@ pub use tune::{
     ValidationStrategy, WarmStart,
 };
 pub use validate::ValidateSpec;
+pub use versioning::{DataLink, VersioningSpec};

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::evaluate::EvaluateSpec;
 use crate::gates::{Gates, GatesShape};
 use crate::name::Name;
-use crate::{DataSpec, Located, PromoteSpec, ValidateSpec};
+use crate::{DataSpec, Located, PromoteSpec, ValidateSpec, VersioningSpec};
 
 record! {
     /// A Trainyard project: what to learn from, which versions to use, what a model must reach, where it goes.
@@ -28,6 +28,8 @@ record! {
         validate: Option<ValidateSpec> = optional(rec()),
         /// Whether the data still is what the model was trained on. Without this section nobody looks.
         drift: Option<DriftSpec> = optional(rec()),
+        /// Which data is versioned in DVC's files: `{}` for the split and its reference test. Without this section none is.
+        versioning: Option<VersioningSpec> = optional(rec()),
         /// What is measured of a model beside what every report tells: further metrics, and slices of the test sets.
         evaluate: Option<EvaluateSpec> = optional(rec()),
         /// What a model must reach on the reference test.

@@ -66,6 +66,11 @@ pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Fail
     Ok(added)
 }
 
+/// Says whether paths may be added, without reading a file or writing one.
+pub fn can_add(repository: &Repository, paths: &[String]) -> Result<(), Errors> {
+    check(repository, paths).map(drop)
+}
+
 /// Removes what processes that died left half-written, in the cache and where files are about to be written.
 fn sweep(repository: &Repository, targets: &[Target]) -> Result<(), Error> {
     repository.cache.sweep()?;

@@ -159,6 +159,34 @@ impl Git {
     }
 }
 
+/// Is where a folder stands in the history of its repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The commit's name, in full.
+    pub id: String,
+    /// Whether the folder holds something else than the commit.
+    pub is_dirty: bool,
+}
+
+/// Tells at which commit a folder stands. It is dirty when a file in it that Git has was changed, or when one of the files
+/// and folders `whole` holds a file that Git does not have; `besides` some. Paths are those below the folder.
+///
+/// None where there is no repository, no commit yet, or no program `git` that answers.
+pub fn commit_of(folder: &Path, whole: &[&str], besides: &[&str]) -> Option<Commit> {
+    let git = Git::find(&folder.canonicalize().ok()?)?;
+    let ask = |arguments: &[&str]| git.ask(arguments, Vec::new()).ok();
+    let (is_known, id) = ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+    let besides: Vec<String> = besides.iter().map(|path| format!(":(exclude,literal){path}")).collect();
+    let with = |arguments: &[&'static str], paths: &[&str]| -> Option<(bool, Vec<u8>)> {
+        let besides = besides.iter().map(String::as_str);
+        ask(&arguments.iter().copied().chain(paths.iter().copied()).chain(besides).collect::<Vec<_>>())
+    };
+    let (is_same, _) = with(&["diff", "--quiet", "--no-ext-diff", "HEAD", "--"], &["."])?;
+    let (_, new) = with(&["ls-files", "--others", "--exclude-standard", "-z", "--"], whole)?;
+    let id = String::from_utf8(id).ok().filter(|_| is_known)?.trim().to_owned();
+    Some(Commit { id, is_dirty: !is_same || !new.is_empty() })
+}
+
 /// Says whether a file of this name describes versioned data.
 pub(crate) fn describes(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);

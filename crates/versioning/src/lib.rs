@@ -23,7 +23,7 @@ mod status;
 mod tree;
 mod yaml;
 
-pub use add::{Added, add};
+pub use add::{Added, add, can_add};
 pub use cache::{Cache, Incoming};
 pub use checkout::{CheckedOut, checkout};
 pub use config::{Config, Link};
@@ -32,7 +32,7 @@ pub use dvc_file::{Kind, Output};
 pub use error::{Error, Errors, Failure};
 pub use fsck::{Checked, Damage, Finding, Use, fsck};
 pub use gc::{Collected, gc};
-pub use git::Git;
+pub use git::{Commit, Git, commit_of};
 pub use md5::{Hasher, Md5, ObjectId};
 pub use remote::{Moved, Problem, Progress, Remote, Watch, fetch, pull, push};
 pub use repository::{Described, Repository, Settings};

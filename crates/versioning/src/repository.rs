@@ -9,7 +9,7 @@ use std::sync::Arc;
 use trainyard_files::{FileLock, Io, Kind as FileKind, Operation, create_folder, write_atomic};
 
 use crate::cache::Cache;
-use crate::config::Config;
+use crate::config::{Config, Link};
 use crate::dvc_file::{DvcFile, Output, read_lock};
 use crate::git::Git;
 use crate::ignore::Ignore;
@@ -115,6 +115,13 @@ impl Repository {
         let cache = Cache::new(io.clone(), folder, config.is_shared);
         let git = if config.no_scm { None } else { Git::find(&root) };
         Ok(Self { io, root, config, cache, git })
+    }
+
+    /// Takes another way for files to come out of the cache than the settings say; copies where that fails.
+    #[must_use]
+    pub fn with_link(mut self, link: Link) -> Self {
+        self.config.links = vec![link, Link::Copy];
+        self
     }
 
     /// Returns the project's root, an absolute path without links.

@@ -34,6 +34,7 @@ mod tasks;
 mod telco_quality;
 mod tune;
 mod versioned;
+mod versioned_split;
 
 use std::process::{Command, Output};
 

@@ -15,6 +15,7 @@ use trainyard_model::{Model, Target};
 use trainyard_sources::{Listing, Runtime};
 use trainyard_spec::{Origin, Resolved, SliceSpec};
 use trainyard_tracking::{Batch, Metric, Tracking, VersionRecord};
+use trainyard_versioning::Settings;
 
 use crate::engine::{Failure, Input, Output, Read, Record, Scope};
 use crate::project::source_path;
@@ -84,6 +85,8 @@ pub(crate) struct Context {
     pub(crate) engines: Arc<Engines>,
     /// What waits for the servers of sources.
     pub(crate) runtime: Arc<Runtime>,
+    /// Where DVC's settings lie.
+    pub(crate) data_settings: Settings,
     /// The moment that the run takes for now, in microseconds since 1970; unset where nothing runs.
     pub(crate) as_of: OnceLock<i64>,
     /// The time, which only tracking sees.
@@ -110,6 +113,11 @@ impl Context {
             Mode::Replay { source: SourceAt::Project(root), .. } => root,
             _ => &self.root,
         }
+    }
+
+    /// Says whether data is put under versions, which a replay leaves alone.
+    pub(crate) fn versions_data(&self) -> bool {
+        self.is_live() && self.resolved.project.versioning.is_some()
     }
 
     /// Gives the record of the repeated run, in a replay.
@@ -295,9 +303,12 @@ impl Context {
         steps.into_iter().filter(|(_, is_asked)| *is_asked).map(|(step, _)| step).collect()
     }
 
-    /// Names the steps that gates and comparison come after, besides those that they read: what is promoted was explained.
+    /// Names the steps that gates and comparison come after, besides those that they read: what is promoted was explained,
+    /// and what it learned from is versioned.
     pub(crate) fn before_promotion(&self) -> Vec<&'static str> {
-        if self.resolved.model.spec.explain.is_some() { vec!["evaluate", "explain"] } else { vec!["evaluate"] }
+        let explains = self.resolved.model.spec.explain.is_some();
+        let steps = [("evaluate", true), ("explain", explains), ("version", self.versions_data())];
+        steps.into_iter().filter(|(_, is_there)| *is_there).map(|(step, _)| step).collect()
     }
 
     /// Reads a model that a step declared.

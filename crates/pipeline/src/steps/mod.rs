@@ -22,6 +22,8 @@ mod training;
 mod tune;
 mod tuned;
 mod validate;
+mod version;
+mod versioned;
 
 use std::sync::Arc;
 
@@ -32,16 +34,18 @@ pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
 pub(crate) use tune::{REPORT, STUDIES, Tune, search_of};
 pub(crate) use validate::Validate;
+pub(crate) use version::Version;
 
 use crate::engine::{Graph, GraphError, Step};
 
 /// The names of all steps, in order.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "resolve",
     "ingest",
     "validate",
     "drift",
     "split",
+    "version",
     "features",
     "baseline",
     "tune",
@@ -70,12 +74,12 @@ pub(crate) fn assemble(context: &Arc<Context>) -> Result<Graph, GraphError> {
     if project.drift.is_some() {
         steps.push(Arc::new(drift::Drift::new(context)));
     }
-    let before: [Arc<dyn Step>; 3] = [
-        Arc::new(split::Split(Arc::clone(context))),
-        Arc::new(features::Features(Arc::clone(context))),
-        Arc::new(baseline::Baseline(Arc::clone(context))),
-    ];
-    steps.extend(before);
+    steps.push(Arc::new(split::Split(Arc::clone(context))));
+    if context.versions_data() {
+        steps.push(Arc::new(Version(Arc::clone(context))));
+    }
+    steps.push(Arc::new(features::Features(Arc::clone(context))));
+    steps.push(Arc::new(baseline::Baseline(Arc::clone(context))));
     if context.resolved.model.spec.tune.is_some() {
         steps.push(Arc::new(Tune::new(context)));
     }

@@ -11,6 +11,7 @@ use trainyard_files::{Digest, write_atomic};
 use trainyard_spec::{ReferenceLock, Resolved, SplitLock};
 
 use super::context::{Context, Mode, count};
+use super::versioned::{Kept, kept, reference_name, split_folder};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Record, Scope, Step};
 use crate::project::change_lock;
@@ -33,7 +34,7 @@ impl Split {
     }
 
     fn reference_name(&self) -> String {
-        format!("data/reference/tests/v{}/test_reference.parquet", self.version())
+        reference_name(self.version())
     }
 
     fn reference_path(&self) -> PathBuf {
@@ -81,10 +82,25 @@ impl Split {
                 version + 1
             ))
             .into()),
-            (Some(known), None) => Err(Diagnostic::error(
-                "split/reference-absent",
-                format!("the reference test {name} is not here, but it was frozen before"),
-            )
+            // Where it was versioned, it is put back when the split is published.
+            (Some(known), None) => match kept(&self.0, &name, &known.digest)? {
+                Kept::Bytes(bytes) => Ok(Reference::Frozen(bytes)),
+                Kept::Described => {
+                    let note = format!("{name}.dvc describes it, but the cache of versioned data does not hold it");
+                    Err(self.absent(known).note(note).into())
+                }
+                Kept::Nothing => Err(self.absent(known).into()),
+            },
+            (None, Some(bytes)) => Ok(Reference::Unknown(bytes)),
+            (None, None) => Ok(Reference::Open),
+        }
+    }
+
+    /// Tells that a frozen reference test is not to be found.
+    fn absent(&self, known: &ReferenceLock) -> Diagnostic {
+        let (name, next) = (self.reference_name(), self.version() + 1);
+        let title = format!("the reference test {name} is not here, but it was frozen before");
+        Diagnostic::error("split/reference-absent", title)
             .note(format!(
                 "versions/lock.yaml knows it: {} rows of {}, digest {}…",
                 known.rows,
@@ -93,14 +109,18 @@ impl Split {
             ))
             .note("it is never remade: every model of this split version was judged on those rows")
             .help(format!(
-                "fetch that file into its place, or write versions/splits/v{}.yaml and use --split {}",
-                version + 1,
-                version + 1
+                "fetch that file into its place, or write versions/splits/v{next}.yaml and use --split {next}"
             ))
-            .into()),
-            (None, Some(bytes)) => Ok(Reference::Unknown(bytes)),
-            (None, None) => Ok(Reference::Open),
-        }
+    }
+
+    /// Says that a frozen reference test that was absent is back in its place.
+    fn tell_restored(&self, scope: &Scope) {
+        let title = format!("the reference test {} was not here: it is put back", self.reference_name());
+        scope.warn(
+            Diagnostic::warning("split/reference-restored", title)
+                .note("its .dvc file names it, the cache of versioned data held it, and versions/lock.yaml knows it")
+                .help("nothing is to be done, unless it was deleted on purpose"),
+        );
     }
 }
 
@@ -272,7 +292,8 @@ impl Step for Split {
         if !self.0.is_live() {
             return Ok(());
         }
-        let folder = self.0.root.join(format!("data/splits/v{}", self.version()));
+        let folder = self.0.root.join(split_folder(self.version()));
+        let is_frozen = self.0.resolved.lock.references.contains_key(&self.version());
         for (artifact, digest) in &record.output.artifacts {
             let path = match artifact.as_str() {
                 "reference" => self.reference_path(),
@@ -281,8 +302,12 @@ impl Step for Split {
             let found = self.0.objects.digests().of(&*self.0.io, &path);
             let there = found.is_ok_and(|(found, _)| found == *digest);
             if !there {
+                let was_lost = artifact == "reference" && is_frozen && !self.0.io.exists(&path);
                 let bytes = scope.objects().get(digest).map_err(|error| error.diagnostic())?;
                 write_atomic(&*self.0.io, &path, &bytes).map_err(|error| error.diagnostic())?;
+                if was_lost {
+                    self.tell_restored(scope);
+                }
             }
         }
         // The file comes before the lock: a crash between the two leaves a file that the next run recognises.

@@ -78,11 +78,15 @@ fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
         "tune",
         "tuned",
         "validate",
+        "version",
+        "versioned",
     ];
     for (edited, expected) in [
         ("gate", &["gate"][..]),
         ("train", &["train"]),
         ("tune", &["tune"]),
+        ("version", &["version"]),
+        ("versioned", &["split", "version", "versioned"]),
         ("tuned", &["calibrate", "train", "tune", "tuned"]),
         ("pixels", &["ingest", "pixels", "validate"]),
         ("training", &["baseline", "calibrate", "explain", "train", "training", "tune"]),
@@ -143,7 +147,9 @@ fn a_line_in_a_crate_that_a_step_names_changes_what_the_step_hands_in() {
     let folder = workspace();
     let mut before = of_crates(folder.path(), &lock);
     // `files` and `diagnostics` only carry what a step says: its bytes do not come from there.
-    for edited in ["data", "quality", "features", "learn", "model", "tracking", "spec", "expression", "random"] {
+    for edited in
+        ["data", "quality", "features", "learn", "model", "tracking", "spec", "expression", "random", "versioning"]
+    {
         append(&folder.path().join(edited).join("src/lib.rs"), "// edited");
         let after = of_crates(folder.path(), &lock);
         let touched = changed(&before, &after);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
-use trainyard_faults::{Process, RecordingIo, Then, arguments, text};
+use trainyard_faults::{Op, Process, RecordingIo, Then, arguments, text};
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Silent, resume, run_states, tracking};
 use trainyard_tracking::Tracking;
@@ -17,15 +17,26 @@ use crate::whole::{Whole, half_written, run_on, sampled};
 
 #[test]
 fn a_death_at_any_change_of_the_disk_loses_nothing() {
-    dies_at_any_change("a_death_at_any_change_of_the_disk_loses_nothing", Whole::new, 41);
+    dies_at_any_change("a_death_at_any_change_of_the_disk_loses_nothing", Whole::new, |_| true, 41);
 }
 
 #[test]
 fn a_death_in_a_run_with_nothing_changed_loses_nothing() {
-    dies_at_any_change("a_death_in_a_run_with_nothing_changed_loses_nothing", Whole::again, 3);
+    dies_at_any_change("a_death_in_a_run_with_nothing_changed_loses_nothing", Whole::again, |_| true, 3);
 }
 
-fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, step: usize) {
+#[test]
+fn a_death_while_data_is_versioned_loses_nothing() {
+    // The other changes are those of a run without versions.
+    let is_versioning = |op: &Op| {
+        let told = format!("{op:?}");
+        [".dvc", ".gitignore", "data/known", "data/raw"].iter().any(|part| told.contains(part))
+    };
+    let test = "a_death_while_data_is_versioned_loses_nothing";
+    dies_at_any_change(test, Whole::versioned, is_versioning, 7);
+}
+
+fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, counts: impl Fn(&Op) -> bool, step: usize) {
     if let Some(told) = arguments() {
         let [root, at] = told.as_slice() else { panic!("{told:?}") };
         let io = RecordingIo::failing(Path::new(root), at.parse().unwrap(), Then::Dies);
@@ -33,7 +44,10 @@ fn dies_at_any_change(test: &str, whole: impl Fn() -> Whole, step: usize) {
         return;
     }
     let whole = whole();
-    for at in sampled(whole.changes().len(), step) {
+    let changes: Vec<usize> =
+        whole.changes().iter().enumerate().filter(|(_, op)| counts(op)).map(|(at, _)| at).collect();
+    assert!(changes.len() > step);
+    for at in sampled(changes.len(), step).map(|number| changes[number]) {
         let project = whole.fresh();
         Process::start(&format!("crash::{test}"), &[text(project.path()), &at.to_string()]).ends();
         // Clean-up after the end may have fewer changes.

@@ -9,6 +9,7 @@ use trainyard_engines::Engines;
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Init, Request, init};
 use trainyard_spec::Choice;
+use trainyard_versioning::Settings;
 
 /// Makes the project `shop` in a folder of its own.
 pub(crate) fn project() -> TempDir {
@@ -53,6 +54,7 @@ pub(crate) fn request(root: &Path) -> Request {
         io: Arc::new(DiskIo),
         engines: Arc::new(Engines::none()),
         runtime: Arc::default(),
+        data_settings: Settings::default(),
     }
 }
 

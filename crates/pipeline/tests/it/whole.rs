@@ -44,6 +44,15 @@ impl Whole {
         Whole::of(template, 40)
     }
 
+    /// The first run of the project, with its split versioned.
+    pub(crate) fn versioned() -> Whole {
+        let template = shop::project();
+        let project = template.path().join("shop/trainyard.yaml");
+        let text = std::fs::read_to_string(&project).unwrap();
+        std::fs::write(project, format!("{text}versioning: {{master: true}}\n")).unwrap();
+        Whole::of(template, 350)
+    }
+
     fn of(template: TempDir, least: usize) -> Whole {
         let mut whole = Whole { template, digest: Value::Null, files: BTreeMap::new(), ops: Vec::new() };
         let project = whole.fresh();
@@ -153,8 +162,10 @@ pub(crate) fn half_written(root: &Path) -> Vec<PathBuf> {
 
 /// Gives every whole file of the project that is not Trainyard's own: its digest, without the lines that name the run.
 fn files(root: &Path) -> BTreeMap<PathBuf, Digest> {
-    let theirs =
-        |path: &PathBuf| !path.starts_with(".trainyard") && path.extension().is_none_or(|ending| ending != "tmp");
+    let own = [".trainyard", ".dvc/tmp"];
+    let theirs = |path: &PathBuf| {
+        !own.iter().any(|folder| path.starts_with(folder)) && path.extension().is_none_or(|ending| ending != "tmp")
+    };
     let digest = |path: PathBuf| {
         let bytes = std::fs::read(root.join(&path)).unwrap();
         let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);

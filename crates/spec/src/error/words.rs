@@ -337,6 +337,16 @@ fn meaning(error: &Error) -> Diagnostic {
             let diagnostic = metric.origin.point(diagnostic, "needs `evaluate.slices`");
             diagnostic.help("name the columns to cut the test by: `evaluate: {slices: [COLUMN]}`")
         }
+        Error::MasterIsNoFile { master, source } => {
+            let title = "only master data that is one file of the project can be versioned with it";
+            let diagnostic = Diagnostic::error("spec/master-is-no-file", title);
+            let diagnostic = source.point(diagnostic, "this is something else");
+            let diagnostic = match master.place() {
+                Some(place) => diagnostic.also(place, "asks for it"),
+                None => diagnostic,
+            };
+            diagnostic.help("leave `master` out; a folder or a database file of the project goes to `versioning.paths`")
+        }
         Error::RepeatsByTime { repeats, by_time } => {
             let title = "folds of a split by time cannot be repeated";
             let diagnostic = Diagnostic::error("spec/repeats-by-time", title);

@@ -8,8 +8,8 @@ use crate::metric::{self, default_metric};
 use crate::resolve::version::next_version;
 use crate::tree::{Content, Node};
 use crate::{
-    Bound, CalibrationRows, DataSpec, EstimatorSpec, FeatureSpec, LightgbmSpec, Located, Lock, Loss, ModelSpec,
-    Monotonic, Origin, Part, Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
+    Address, Bound, CalibrationRows, DataSpec, EstimatorSpec, FeatureSpec, LightgbmSpec, Located, Lock, Loss,
+    ModelSpec, Monotonic, Origin, Part, Project, Refit, SliceSpec, SpecFiles, SplitSpec, TargetSpec, Task,
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
@@ -42,9 +42,21 @@ pub(super) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
             check_slices(slices, data, errors);
         }
     }
+    check_versioning(project, errors);
     let slices = project.evaluate.as_ref().and_then(|evaluate| evaluate.slices.as_ref());
     if let (None, Some(gate)) = (slices, project.gates.iter().find(|gate| gate.of_worst_slice)) {
         errors.push(Error::WorstSliceWithoutSlices { metric: gate.metric.clone() });
+    }
+}
+
+/// Refuses to version master data that is no single file.
+fn check_versioning(project: &Project, errors: &mut Vec<Error>) {
+    let Some(master) = project.versioning.as_ref().map(|versioning| &versioning.master) else { return };
+    let source = &project.data.source;
+    let is_file = matches!(source.address(), Ok(Address::File(path)) if !path.contains(['*', '?']));
+    // What is wrong with an address has been told.
+    if master.value && !is_file && source.address().is_ok() {
+        errors.push(Error::MasterIsNoFile { master: master.origin.clone(), source: source.origin.clone() });
     }
 }
 

@@ -1,0 +1,258 @@
+//! Versions the split and the reference test in DVC's files, and what else the project names.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use trainyard_diagnostics::Diagnostic;
+use trainyard_files::{Digest, sweep_temporaries};
+use trainyard_versioning::{
+    Added, Commit, Described, Output as Versioned, Repository, State, Status, add, can_add, commit_of, status,
+};
+
+use super::context::{Context, count, internal, to_json};
+use super::versioned::{problems, reference_name, repository, split_folder};
+use crate::code;
+use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::project::{LOCK, PROJECT, SCHEMA, source_path};
+
+/// Where a file that Git does not have means that no commit holds what was run.
+const SPECIFICATION: [&str; 4] = [PROJECT, "versions", "environments", "expectations"];
+
+/// What a run itself changes of the files that belong into Git.
+const WRITTEN: [&str; 2] = [LOCK, SCHEMA];
+
+pub(crate) struct Version(pub(crate) Arc<Context>);
+
+/// One thing that is versioned.
+struct Entry {
+    /// What of it the project asks for: `split`, `reference`, `master`, or paths.
+    holds: Vec<String>,
+    path: String,
+    file: String,
+    md5: String,
+    size: Option<u64>,
+    files: Option<u64>,
+    is_new: bool,
+}
+
+impl Version {
+    /// Finds out whether what is named beside the split can be versioned, before anything is written.
+    pub(crate) fn check(context: &Context) -> Result<(), Failure> {
+        if context.resolved.project.versioning.is_none() {
+            return Ok(());
+        }
+        let repository = repository(context)?;
+        let described = sound(&repository)?;
+        let mut paths: Vec<String> =
+            placed(&repository, &described, beside(context))?.into_iter().map(|(_, path)| path).collect();
+        paths.retain(|path| !described.outputs.iter().any(|output| output.path == *path));
+        paths.sort();
+        paths.dedup();
+        if paths.is_empty() { Ok(()) } else { can_add(&repository, &paths).map_err(|errors| problems(&errors)) }
+    }
+
+    /// Names everything that is versioned, with where it lies.
+    fn named(&self) -> Vec<(String, PathBuf)> {
+        let version = self.0.resolved.split.version;
+        let own = [("split", split_folder(version)), ("reference", reference_name(version))];
+        let own = own.map(|(what, name)| (what.to_owned(), self.0.root.join(name)));
+        own.into_iter().chain(beside(&self.0)).collect()
+    }
+
+    /// Versions what is not versioned as it is.
+    fn add(&self, scope: &Scope, repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Failure> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        scope.log()?;
+        // What a writer that died left in the split is no part of it.
+        let split = self.0.root.join(split_folder(self.0.resolved.split.version));
+        for folder in [split.join("optional_tests"), split] {
+            sweep_temporaries(&*self.0.io, &folder).map_err(|error| error.diagnostic())?;
+        }
+        scope.check()?;
+        add(repository, paths).map_err(|failure| problems(&failure.errors))
+    }
+
+    /// Refuses to describe another reference test than the one that was versioned when it was frozen.
+    fn refuse_other_reference(&self, repository: &Repository, found: &[Status]) -> Result<(), Failure> {
+        let name = reference_name(self.0.resolved.split.version);
+        let path = repository.below(&self.0.root.join(&name)).map_err(|error| problems(&[error]))?;
+        let other = found.iter().find(|status| status.output.path == path && status.state == State::Modified);
+        let Some(status) = other else { return Ok(()) };
+        let title = format!("{} describes another reference test than the one that is frozen", status.output.file);
+        Err(Diagnostic::error("split/reference-version", title)
+            .note(format!("{name} is what versions/lock.yaml knows"))
+            .help(format!("restore {} from version control; or delete it, and it is written anew", status.output.file))
+            .into())
+    }
+}
+
+/// Names what is versioned beside the split and its reference test.
+fn beside(context: &Context) -> Vec<(String, PathBuf)> {
+    let Some(spec) = &context.resolved.project.versioning else { return Vec::new() };
+    let source = &context.resolved.project.data.source.url.value;
+    let master = || ("master".to_owned(), source_path(&context.root, &context.resolved.overrides, source));
+    let paths = spec.paths.iter().map(|path| (path.value.clone(), context.root.join(&path.value)));
+    spec.master.value.then(master).into_iter().chain(paths).collect()
+}
+
+/// Reads what is versioned, or tells what is wrong with it.
+fn sound(repository: &Repository) -> Result<Described, Failure> {
+    let described = repository.described();
+    if described.errors.is_empty() { Ok(described) } else { Err(problems(&described.errors)) }
+}
+
+/// Gives for each thing the path under which it is versioned: its own, or that of the folder that holds it.
+fn placed(
+    repository: &Repository,
+    described: &Described,
+    named: Vec<(String, PathBuf)>,
+) -> Result<Vec<(String, String)>, Failure> {
+    let (mut placed, mut errors) = (Vec::new(), Vec::new());
+    for (what, place) in named {
+        match repository.below(&place) {
+            Ok(path) => placed.push((what, path)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(problems(&errors));
+    }
+    let mut all: Vec<String> = placed.iter().map(|(_, path)| path.clone()).collect();
+    all.extend(described.outputs.iter().map(|output| output.path.clone()));
+    for (_, path) in &mut placed {
+        let holders = all.iter().filter(|other| Path::new(&*path).starts_with(other));
+        if let Some(holder) = holders.min_by_key(|holder| holder.len()) {
+            path.clone_from(holder);
+        }
+    }
+    Ok(placed)
+}
+
+fn of_added(added: &Added) -> Entry {
+    Entry {
+        holds: Vec::new(),
+        path: added.path.clone(),
+        file: added.file.clone(),
+        md5: added.id.to_string(),
+        size: Some(added.size),
+        files: added.count,
+        is_new: !added.is_unchanged,
+    }
+}
+
+fn of_known(known: &Versioned) -> Option<Entry> {
+    Some(Entry {
+        holds: Vec::new(),
+        path: known.path.clone(),
+        file: known.file.clone(),
+        md5: known.id?.to_string(),
+        size: known.size,
+        files: known.count,
+        is_new: false,
+    })
+}
+
+/// Tells which versions there are. Nothing of it depends on when or where.
+fn versions(entries: &[Entry]) -> Value {
+    let one = |entry: &Entry| {
+        json!({
+            "holds": entry.holds, "path": entry.path, "file": entry.file, "md5": entry.md5, "size": entry.size,
+            "files": entry.files,
+        })
+    };
+    entries.iter().map(one).collect()
+}
+
+fn output_of(split: u32, entries: &[Entry], commit: Option<&Commit>) -> Output {
+    let new: Vec<&str> = entries.iter().filter(|entry| entry.is_new).map(|entry| entry.path.as_str()).collect();
+    let files: u64 = entries.iter().map(|entry| entry.files.unwrap_or(1)).sum();
+    let bytes: u64 = entries.iter().filter_map(|entry| entry.size).sum();
+    let (files, bytes) = (trainyard_diagnostics::count(files), trainyard_diagnostics::count(bytes));
+    let state = if new.is_empty() { "unchanged".to_owned() } else { format!("{} new", count(new.len())) };
+    let further = entries.len().saturating_sub(2);
+    let further = if further > 0 { format!(", {further} more") } else { String::new() };
+    let mut output = Output {
+        facts: json!({
+            "versions": versions(entries), "new": new,
+            "git_commit": commit.map(|commit| &commit.id), "git_dirty": commit.map(|commit| commit.is_dirty),
+        }),
+        headline: (format!("split v{split}, reference{further}"), format!("{files} files, {bytes} bytes, {state}")),
+        ..Output::default()
+    };
+    let tags = &mut output.logged.tags;
+    for what in ["split", "reference", "master"] {
+        if let Some(entry) = entries.iter().find(|entry| entry.holds.iter().any(|held| held == what)) {
+            tags.insert(format!("data_version_{what}"), entry.md5.clone());
+        }
+    }
+    if let Some(commit) = commit {
+        tags.insert("git_commit".to_owned(), commit.id.clone());
+        tags.insert("git_dirty".to_owned(), commit.is_dirty.to_string());
+    }
+    output
+}
+
+impl Step for Version {
+    fn name(&self) -> &'static str {
+        "version"
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        vec![Read::new("split", "train"), Read::new("split", "reference")]
+    }
+
+    fn code(&self) -> Digest {
+        code::digest("version", &["versioning"])
+    }
+
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        Ok(vec![self.0.section("versioning")])
+    }
+
+    fn cacheable(&self) -> bool {
+        false
+    }
+
+    fn why_not_cacheable(&self) -> &'static str {
+        "it looks each time whether the data is versioned as it is"
+    }
+
+    fn logs_first(&self) -> bool {
+        false
+    }
+
+    fn run(&self, scope: &Scope) -> Result<Output, Failure> {
+        // What is written here is not held against the commit.
+        let commit = commit_of(&self.0.root, &SPECIFICATION, &WRITTEN);
+        let repository = repository(&self.0)?;
+        let described = sound(&repository)?;
+        let placed = placed(&repository, &described, self.named())?;
+        let paths: BTreeSet<&str> = placed.iter().map(|(_, path)| path.as_str()).collect();
+        let known = described.outputs.iter().map(|output| output.path.clone());
+        let known: Vec<String> = known.filter(|path| paths.contains(path.as_str())).collect();
+        let found = if known.is_empty() { Ok(Vec::new()) } else { status(&repository, &known) };
+        let found = found.map_err(|errors| problems(&errors))?;
+        self.refuse_other_reference(&repository, &found)?;
+        let (clean, open): (Vec<&str>, Vec<&str>) =
+            paths.iter().partition(|path| found.iter().any(|status| status.output.path == **path && status.is_clean()));
+        let open: Vec<String> = open.into_iter().map(str::to_owned).collect();
+        let added = self.add(scope, &repository, &open)?;
+        let known = described.outputs.iter().filter(|output| clean.contains(&output.path.as_str()));
+        let mut entries: Vec<Entry> = added.iter().map(of_added).chain(known.filter_map(of_known)).collect();
+        for (what, path) in &placed {
+            let entry = entries.iter_mut().find(|entry| entry.path == *path);
+            let entry = entry.ok_or_else(|| internal("what was versioned is in no version"))?;
+            entry.holds.push(what.clone());
+        }
+        let place = |entry: &Entry| placed.iter().position(|(_, path)| *path == entry.path);
+        entries.sort_by_key(place);
+        let mut output = output_of(self.0.resolved.split.version, &entries, commit.as_ref());
+        let file = scope.store(&to_json(&versions(&entries)))?;
+        output.logged.files.insert("data_versions.json".to_owned(), file);
+        Ok(output)
+    }
+}
