@@ -78,13 +78,13 @@ impl Resolved {
     }
 
     /// Gives what one part of the configuration says, of the document that [`Resolved::to_json`] made, for the key of a
-    /// step that depends on it: `data`, `validate`, `drift`, `evaluate`, `gates`, `promote`, `tracking`, `active`, `split`,
-    /// `features`, `model`;
+    /// step that depends on it: `data`, `validate`, `drift`, `versioning`, `evaluate`, `gates`, `promote`, `tracking`,
+    /// `active`, `split`, `features`, `model`;
     /// null for a section that is left out, and for any other name.
     pub fn section_of<'a>(document: &'a Value, part: &str) -> &'a Value {
         match part {
             "split" | "features" | "model" => &document[part]["spec"],
-            "data" | "validate" | "drift" | "evaluate" | "gates" | "promote" | "tracking" | "active" => {
+            "data" | "validate" | "drift" | "versioning" | "evaluate" | "gates" | "promote" | "tracking" | "active" => {
                 &document["project"][part]
             }
             _ => &Value::Null,

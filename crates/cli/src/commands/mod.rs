@@ -29,7 +29,6 @@ use trainyard_diagnostics::{Diagnostic, conceal, shell_word};
 use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
-use trainyard_versioning::Settings;
 
 use crate::arguments::{Arguments, Choose, Command, Global, Project};
 use crate::printer::Printer;
@@ -106,18 +105,8 @@ fn request(global: &Global, folder: Option<&Path>, choose: Choose) -> Request {
         io: Arc::new(DiskIo),
         engines: Arc::new(engines::found()),
         runtime: Arc::default(),
-        data_settings: data_settings(),
+        data_settings: data::settings(),
     }
-}
-
-/// Says where DVC looks for settings beside the project's own.
-fn data_settings() -> Settings {
-    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = path("HOME");
-    let system = path("DVC_SYSTEM_CONFIG_DIR").unwrap_or_else(|| PathBuf::from("/etc/xdg/dvc"));
-    let user = path("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
-    let user = path("DVC_GLOBAL_CONFIG_DIR").or_else(|| user.map(|user| user.join("dvc")));
-    Settings { files: [Some(system), user].into_iter().flatten().map(|folder| folder.join("config")).collect(), home }
 }
 
 /// Gives the folder of the project that a command is about.

@@ -18,6 +18,8 @@ use crate::arguments::{Data, Rows};
 use crate::printer::Printer;
 use crate::stop::Stop;
 
+pub(super) use versioned::settings;
+
 pub(super) fn run(action: &Data, request: &Request, printer: Printer) -> Result<u8, Stop> {
     match action {
         Data::Drift(arguments) => drift::run(arguments, request, printer),

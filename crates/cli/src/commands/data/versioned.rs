@@ -73,7 +73,7 @@ pub(super) fn below(repository: &Repository, paths: &[PathBuf]) -> Result<Vec<St
 }
 
 /// Says where DVC looks for settings beside the project's own.
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = path("HOME");
     let system = path("DVC_SYSTEM_CONFIG_DIR").unwrap_or_else(|| PathBuf::from("/etc/xdg/dvc"));

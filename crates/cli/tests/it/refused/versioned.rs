@@ -7,8 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Case;
-use crate::project::{CUSTOMERS, Project};
+use super::{Case, PROJECT};
+use crate::project::{CUSTOMERS, Project, REFERENCE};
 
 const FILE: &str = "data/raw/customers.csv.dvc";
 const DIGEST: &str = "d41d8cd98f00b204e9800998ecf8427e";
@@ -43,7 +43,66 @@ fn object(project: &Project, below: &str) -> PathBuf {
     project.path(below).join("files/md5").join(&digest[..2]).join(&digest[2..])
 }
 
+/// Asks for the split to be versioned.
+fn asks(project: &Project, spec: &str) {
+    project.write(PROJECT, format!("{}versioning: {spec}\n", project.read(PROJECT)));
+}
+
+fn steps(project: &Project, run: &str, steps: &[&str]) {
+    for step in steps {
+        project.json(&["step", step, "--run", run]);
+    }
+}
+
+/// Has a run version the split, and leaves what a clone has.
+fn cloned(project: &Project) {
+    asks(project, "{}");
+    steps(project, "nightly", &["resolve", "ingest", "split", "version"]);
+    fs::remove_dir_all(project.path(".trainyard")).unwrap();
+}
+
 pub(super) const CASES: &[Case] = &[
+    (
+        "master data that is a database",
+        |project| {
+            asks(project, "{master: true}");
+            project.edit(PROJECT, "source: data/raw/customers.csv", "source: sqlite:///shop.db?table=customers");
+        },
+        &["run"],
+    ),
+    ("misspelt link of versioned data", |project| asks(project, "{link: hardlnk}"), &["run"]),
+    ("versioned folder that is not there", |project| asks(project, "{paths: [data/imagse]}"), &["run"]),
+    ("versioned path outside of the project", |project| asks(project, "{paths: [../images]}"), &["check"]),
+    (
+        "master data that git has",
+        |project| {
+            asks(project, "{master: true}");
+            git(project, &["init", "-q"]);
+            git(project, &["add", CUSTOMERS]);
+        },
+        &["run"],
+    ),
+    (
+        "absent reference that the cache lacks",
+        |project| {
+            cloned(project);
+            fs::remove_file(project.path(REFERENCE)).unwrap();
+            fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+        },
+        &["run"],
+    ),
+    (
+        "version of another reference",
+        |project| {
+            cloned(project);
+            steps(project, "again", &["resolve", "ingest", "split"]);
+            let file = format!("{REFERENCE}.dvc");
+            let text = project.read(&file);
+            let digest = text.lines().find_map(|line| line.strip_prefix("- md5: ")).unwrap();
+            project.write(&file, text.replace(digest, DIGEST));
+        },
+        &["step", "version", "--run", "again"],
+    ),
     ("no data versioned", |_| {}, &["data", "status"]),
     ("data that is not there", |_| {}, &["data", "add", "data/rew", CUSTOMERS]),
     ("data outside of the project", |_| {}, &["data", "add", "/etc/hostname"]),
