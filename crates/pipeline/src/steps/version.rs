@@ -45,12 +45,14 @@ impl Version {
         }
         let repository = repository(context)?;
         let described = sound(&repository)?;
-        let mut paths: Vec<String> =
-            placed(&repository, &described, beside(context))?.into_iter().map(|(_, path)| path).collect();
-        paths.retain(|path| !described.outputs.iter().any(|output| output.path == *path));
-        paths.sort();
-        paths.dedup();
-        if paths.is_empty() { Ok(()) } else { can_add(&repository, &paths).map_err(|errors| problems(&errors)) }
+        let mut new = placed(context, &repository, &described, beside(context))?;
+        new.retain(|(_, path)| !described.outputs.iter().any(|output| output.path == *path));
+        let mut found = Vec::new();
+        for (what, path) in &new {
+            let errors = can_add(&repository, std::slice::from_ref(path)).err().unwrap_or_default();
+            found.extend(errors.iter().map(|error| pointed(context, what, error.diagnostic())));
+        }
+        if found.is_empty() { Ok(()) } else { Err(Failure::Problems(found)) }
     }
 
     /// Names everything that is versioned, with where it lies.
@@ -105,8 +107,22 @@ fn sound(repository: &Repository) -> Result<Described, Failure> {
     if described.errors.is_empty() { Ok(described) } else { Err(problems(&described.errors)) }
 }
 
+/// Shows where the project asks for something.
+fn pointed(context: &Context, what: &str, problem: Diagnostic) -> Diagnostic {
+    let spec = context.resolved.project.versioning.as_ref().filter(|_| problem.primary.is_none());
+    let origin = spec.and_then(|spec| {
+        let path = spec.paths.iter().find(|path| path.value == what).map(|path| &path.origin);
+        if what == "master" { Some(&spec.master.origin) } else { path }
+    });
+    match origin {
+        Some(origin) => origin.point(problem, "asks for it"),
+        None => problem,
+    }
+}
+
 /// Gives for each thing the path under which it is versioned: its own, or that of the folder that holds it.
 fn placed(
+    context: &Context,
     repository: &Repository,
     described: &Described,
     named: Vec<(String, PathBuf)>,
@@ -115,11 +131,11 @@ fn placed(
     for (what, place) in named {
         match repository.below(&place) {
             Ok(path) => placed.push((what, path)),
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(pointed(context, &what, error.diagnostic())),
         }
     }
     if !errors.is_empty() {
-        return Err(problems(&errors));
+        return Err(Failure::Problems(errors));
     }
     let mut all: Vec<String> = placed.iter().map(|(_, path)| path.clone()).collect();
     all.extend(described.outputs.iter().map(|output| output.path.clone()));
@@ -230,7 +246,7 @@ impl Step for Version {
         let commit = commit_of(&self.0.root, &SPECIFICATION, &WRITTEN);
         let repository = repository(&self.0)?;
         let described = sound(&repository)?;
-        let placed = placed(&repository, &described, self.named())?;
+        let placed = placed(&self.0, &repository, &described, self.named())?;
         let paths: BTreeSet<&str> = placed.iter().map(|(_, path)| path.as_str()).collect();
         let known = described.outputs.iter().map(|output| output.path.clone());
         let known: Vec<String> = known.filter(|path| paths.contains(path.as_str())).collect();
