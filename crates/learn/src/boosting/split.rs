@@ -477,8 +477,7 @@ impl Judged {
         let zeros = [[0.0; LANES]; 2];
         let mut judged = Judged { squares: zeros, bare: zeros, hessians: zeros };
         let mask = rules.scale.hessian_mask();
-        for lane in 0..LANES {
-            let [gradient, hessian] = lefts[lane];
+        for (lane, &[gradient, hessian]) in lefts.iter().enumerate() {
             let gradient = f64::from_bits(SIGNED.to_bits().wrapping_add(gradient as u64)) - SIGNED;
             let hessian = f64::from_bits(UNSIGNED.to_bits() | (hessian as u64 & mask)) - UNSIGNED;
             let hessian = hessian * rules.scale.hessian_unit;

@@ -1,5 +1,6 @@
 //! What the cache holds, to remotes.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use trainyard_stores::Runtime;
@@ -54,10 +55,9 @@ fn send(
     for id in outputs.iter().filter_map(|output| output.id) {
         if !id.is_folder {
             files.insert(id);
-        } else if !lists.contains_key(&id) {
-            let tree = cache.tree(&id)?;
+        } else if let Entry::Vacant(list) = lists.entry(id) {
+            let tree = list.insert(cache.tree(&id)?);
             files.extend(tree.iter().flat_map(Tree::iter).map(|(_, md5)| ObjectId::file(md5)));
-            lists.insert(id, tree);
         }
     }
     let all: Vec<ObjectId> = files.iter().chain(lists.keys()).copied().collect();
