@@ -95,7 +95,8 @@ pub trait Io: Send + Sync + Debug {
     fn symbolic_link(&self, target: &Path, at: &Path) -> io::Result<()>;
     /// Makes a new file that shares its blocks with another; an error where the file system can't.
     fn clone_file(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Returns once everything written so far on the file system that holds a path, bytes and names, has reached the disk.
+    /// Returns once everything written so far on the file system that holds a path, bytes and names, has reached the
+    /// disk.
     fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Says whether anything lies at a path; not to be known counts as no.
     fn exists(&self, path: &Path) -> bool;

@@ -44,7 +44,8 @@ struct Target {
 
 /// Versions files and folders, each in a `.dvc` file beside it, and takes their bytes into the cache.
 ///
-/// Paths are those of [`Repository::below`]. Everything that can be seen without reading a file is checked before anything
+/// Paths are those of [`Repository::below`]. Everything that can be seen without reading a file is checked before
+/// anything
 /// is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk.
 pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Failure> {
     let (mut targets, mut described) = check(repository, paths)?;

@@ -16,6 +16,8 @@ use crate::{Error, Errors};
 /// Up to so many new files are each forced to the disk; more, all at once with whatever else waits.
 const SINGLY: usize = 16;
 
+/// Where more objects than this are asked for, the cache is listed as a whole.
+pub(crate) const MANY: usize = 500;
 /// The most folders that new objects are written in.
 const FOLDERS: usize = 8;
 
@@ -173,7 +175,8 @@ struct Ready {
     file: Option<Box<dyn WriteSync>>,
 }
 
-/// Takes objects into the cache: they are written beside it, forced to the disk together, and only then get their names.
+/// Takes objects into the cache: they are written beside it, forced to the disk together, and only then get their
+/// names.
 ///
 /// Many threads may write at once. What was not [finished](Self::finish) is removed when this is dropped.
 pub struct Incoming {
@@ -307,8 +310,6 @@ impl Drop for Incoming {
 
 /// Returns how many objects a folder's list names that the cache does not hold, and one of them.
 pub(crate) fn missing(cache: &Cache, tree: &Tree) -> Result<Option<(ObjectId, usize)>, Errors> {
-    /// From so many files on the cache is listed as a whole.
-    const MANY: usize = 500;
     let listed = if tree.len() > MANY { Some(cache.files()?) } else { None };
     let is_there = |md5: Md5| match &listed {
         Some(files) => files.binary_search(&md5).is_ok(),

@@ -51,7 +51,8 @@ struct Plan {
 
 /// Makes the workspace what its files describe: all of it, or the outputs of some paths.
 ///
-/// What lies there and is in no version is not given up unless `force` says so. Everything is checked before anything is
+/// What lies there and is in no version is not given up unless `force` says so. Everything is checked before anything
+/// is
 /// changed, and every problem told.
 pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Result<Vec<CheckedOut>, Failure> {
     let mut outputs = chosen(repository, paths)?;
@@ -212,6 +213,7 @@ impl<'a> Linker<'a> {
         let mut emptied = BTreeSet::new();
         for name in &changes.deleted {
             let place = if name.is_empty() { root.clone() } else { root.join(name) };
+            self.is_as_it_was(plan, name, &place)?;
             io.remove_file(&place).map_err(|source| error(Operation::Remove, &place, source)).map_err(Error::from)?;
             let above = place.ancestors().skip(1).take_while(|above| above.starts_with(&root));
             emptied.extend(above.map(Path::to_path_buf));
@@ -237,6 +239,19 @@ impl<'a> Linker<'a> {
         let done = Snapshot { tree: tree.clone(), stamps, is_folder, ..Snapshot::default() };
         Known::save(self.repository, &output.path, &done, at)?;
         Ok(())
+    }
+
+    /// Wants a file that is about to go to be the one that was looked at: somebody may have written it since.
+    fn is_as_it_was(&self, plan: &Plan, name: &str, place: &Path) -> Result<(), Error> {
+        let before = plan.snapshot.as_ref().and_then(|found| Some(found.stamps[found.tree.find(name)?]));
+        let now = self.repository.io.metadata(place).ok().filter(|found| found.is_file);
+        match (before, now) {
+            (Some(before), Some(now)) if before != Stamp::of(&now) => {
+                Err(Error::Changed { path: place.display().to_string() })
+            }
+            (None, Some(_)) => Err(Error::Changed { path: place.display().to_string() }),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the stamps of the files that stay, in the order of the version; of others, one that no file has.
@@ -295,6 +310,10 @@ impl<'a> Linker<'a> {
         }
         let at = now();
         for (number, one) in made.iter().enumerate() {
+            if let Err(error) = self.is_as_it_was(plan, plan.tree.name(one.at), &one.place) {
+                discard(number);
+                return Err(error.into());
+            }
             if let Err(source) = io.rename(&one.temporary, &one.place) {
                 discard(number);
                 return Err(Error::from(trainyard_files::Error::io(Operation::Rename, &one.place, source)).into());

@@ -166,8 +166,9 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_dvc_writes_them() {
-        let text = "[core]\n    analytics = false\n    remote = Loc\n    no_scm = True\n# note\n['remote \"loc\"']\n    \
-                    url = ../../store\n[cache]\n    type = hardlink, copy # why\n    dir = ~/cache\n['remote \"s\"']\nurl = s3://b/p\n";
+        let text = "[core]\n    analytics = false\n    remote = Loc\n    no_scm = True\n# note\n\
+                    ['remote \"loc\"']\n    url = ../../store\n[cache]\n    type = hardlink, copy # why\n    \
+                    dir = ~/cache\n['remote \"s\"']\nurl = s3://b/p\n";
         let config = read(text).unwrap();
         assert!(config.no_scm && !config.is_shared);
         assert_eq!(config.remote.as_deref(), Some("loc"));

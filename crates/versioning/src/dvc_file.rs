@@ -408,7 +408,8 @@ mod tests {
     #[test]
     fn a_lock_names_outputs_of_stages() {
         let text = format!(
-            "schema: '2.0'\nstages:\n  one:\n    cmd: x\n    outs:\n    - path: o\n      hash: md5\n      md5: {ONE}\n      size: 1\n"
+            "schema: '2.0'\nstages:\n  one:\n    cmd: x\n    outs:\n    - path: o\n      hash: md5\n      \
+             md5: {ONE}\n      size: 1\n"
         );
         let outputs = read_lock("p/dvc.lock", &text).unwrap();
         assert_eq!((outputs[0].path.as_str(), outputs[0].size), ("p/o", Some(1)));

@@ -23,7 +23,8 @@ pub struct Collected {
     pub unknown_lists: Vec<ObjectId>,
 }
 
-/// Removes every object of the cache that no file of the workspace names, nor one of any commit that a reference of Git's
+/// Removes every object of the cache that no file of the workspace names, nor one of any commit that a reference of
+/// Git's
 /// reaches, nor of its index; with `dry_run` only says which.
 ///
 /// A cache outside of the project is left alone unless `force` says that nobody else uses it.

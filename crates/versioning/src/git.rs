@@ -64,7 +64,8 @@ impl Git {
         self.ask(&arguments, Vec::new()).map(drop)
     }
 
-    /// Returns the files of a revision that describe versioned data, with their texts; paths are below the project's root.
+    /// Returns the files of a revision that describe versioned data, with their texts; paths are below the project's
+    /// root.
     pub(crate) fn described_at(&self, revision: &str) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let unknown = || Error::Revision { revision: revision.to_owned() };
         let commit = format!("{revision}^{{commit}}");
@@ -94,7 +95,8 @@ impl Git {
         Ok(found.into_iter().filter_map(|(path, blob)| Some((path, texts.get(&blob)?.clone()))).collect())
     }
 
-    /// Returns every text that a file which describes versioned data has, or had, in any commit that a reference reaches,
+    /// Returns every text that a file which describes versioned data has, or had, in any commit that a reference
+    /// reaches,
     /// and in the index; with the path of one such file.
     pub(crate) fn described_ever(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let mut found: BTreeMap<String, String> = BTreeMap::new();

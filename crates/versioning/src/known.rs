@@ -57,7 +57,8 @@ fn nanoseconds(time: SystemTime) -> Option<i64> {
     }
 }
 
-/// Holds the records of one versioned path, in the order of the names, each written as what differs from the one before.
+/// Holds the records of one versioned path, in the order of the names, each written as what differs from the one
+/// before.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     bytes: Vec<u8>,

@@ -1,6 +1,7 @@
 //! Versioned data in the files of DVC 3: `.dvc` files, `.dir` lists and the cache, byte for byte as DVC writes them.
 //!
-//! Boundary: [`Repository`], and one function for each thing to do with it. Never: prints, or leaves an object half-written
+//! Boundary: [`Repository`], and one function for each thing to do with it. Never: prints, or leaves an object half-
+//! written
 //! under its name. A project may be shared with people who use DVC: its settings hold, and its lock is DVC's own.
 
 mod add;

@@ -69,7 +69,8 @@ impl Repository {
         }
     }
 
-    /// Makes what `dvc init` makes, where that is not there yet; in a folder without Git what `dvc init --no-scm` makes.
+    /// Makes what `dvc init` makes, where that is not there yet; in a folder without Git what `dvc init --no-scm`
+    /// makes.
     pub(crate) fn begin(&self) -> Result<(), Error> {
         let config = self.root.join(".dvc/config");
         if self.io.exists(&config) {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use trainyard_files::{Io, Kind, Operation, WriteSync};
 
-use crate::cache::{Cache, Incoming, is_half_written};
+use crate::cache::{Cache, Incoming, MANY, is_half_written};
 use crate::ignore::Ignore;
 use crate::known::{Known, Stamp, now};
 use crate::md5::{Hasher, Md5, ObjectId};
@@ -219,13 +219,18 @@ pub(crate) fn digest(repository: &Repository, path: &str, snapshot: &mut Snapsho
     Ok(unknown.len())
 }
 
-/// Finds out the digests of all files and takes those into the cache that it does not hold; the caller keeps the records.
+/// Finds out the digests of all files and takes those into the cache that it does not hold; the caller keeps the
+/// records.
 pub(crate) fn take_in(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result<(), Errors> {
     let mut unknown = Known::load(repository, path).recognise(snapshot);
     if unknown.len() < snapshot.tree.len() {
-        let held = repository.cache.files()?;
-        let is_lost =
-            |at: &usize| unknown.binary_search(at).is_err() && held.binary_search(&snapshot.tree.md5(*at)).is_err();
+        // To list the cache as a whole is worth it for many files only.
+        let held = if snapshot.tree.len() > MANY { Some(repository.cache.files()?) } else { None };
+        let is_held = |md5: Md5| match &held {
+            Some(held) => held.binary_search(&md5).is_ok(),
+            None => repository.cache.contains(&ObjectId::file(md5)),
+        };
+        let is_lost = |at: &usize| unknown.binary_search(at).is_err() && !is_held(snapshot.tree.md5(*at));
         let lost: Vec<usize> = (0..snapshot.tree.len()).filter(is_lost).collect();
         unknown.extend(lost);
         unknown.sort_unstable();

@@ -9,7 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::md5::{Hasher, Md5, ObjectId};
 
-/// Holds names and digests of a folder's files, in the order of their names; one text holds all names, so that a million
+/// Holds names and digests of a folder's files, in the order of their names; one text holds all names, so that a
+/// million
 /// files take little memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {

@@ -263,6 +263,32 @@ fn a_file_that_changes_while_it_is_read_is_in_no_version() {
 }
 
 #[test]
+fn what_is_written_while_a_version_is_put_back_is_not_lost() {
+    let place = Place::new();
+    place.write("f", "old");
+    add(&place.repository(), &paths(&["f"])).unwrap();
+    let old = place.read("f.dvc");
+    place.write("f", "new");
+    add(&place.repository(), &paths(&["f"])).unwrap();
+    place.write("f.dvc", old);
+    let (path, object) = (place.path("f"), place.path(".dvc/cache/files/md5"));
+    // Somebody writes while the object is copied.
+    let io = Hooked {
+        opened: Box::new(move |opened| {
+            if opened.starts_with(&object) {
+                fs::write(&path, "work").unwrap();
+            }
+        }),
+        denied: None,
+    };
+    let repository = place.repository_on(Arc::new(io));
+    let failure = checkout(&repository, &[], false).unwrap_err();
+    assert_eq!((codes(&failure.errors), failure.has_written), (vec!["versioned/changed".to_owned()], true));
+    assert_eq!(place.read("f"), "work");
+    assert!(place.files().keys().all(|path| !path.contains(".trainyard-")));
+}
+
+#[test]
 fn a_folder_without_permission_is_named() {
     let place = Place::new();
     place.write("d/a", "1");

@@ -1,4 +1,5 @@
-//! The process dies, the disk is full or the power is cut at any change of the disk: the store stays whole, and the same
+//! The process dies, the disk is full or the power is cut at any change of the disk: the store stays whole, and the
+//! same
 //! command once more ends as if nothing had happened.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -29,7 +29,7 @@ pub(crate) const OUTPUTS: &[&str] = &[
     "data/run.sh",
     "data/link.csv",
     "data/empty",
-    "data/a long name that goes on and on, until the line of its file is longer than DVC's writer likes a line to be.csv",
+    "data/a long name that goes on, until the line of its file is longer than DVC's writer likes a line to be.csv",
     "top.bin",
 ];
 

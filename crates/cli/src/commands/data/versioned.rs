@@ -194,7 +194,10 @@ fn status_text(found: &[Status], paint: Paint) -> String {
 }
 
 pub(super) fn checkout_json(done: &[CheckedOut]) -> Value {
-    let one = |one: &CheckedOut| json!({ "path": one.path, "added": one.added, "modified": one.modified, "deleted": one.deleted });
+    let one = |one: &CheckedOut| {
+        let (added, modified, deleted) = (one.added, one.modified, one.deleted);
+        json!({ "path": one.path, "added": added, "modified": modified, "deleted": deleted })
+    };
     json!({ "data": done.iter().map(one).collect::<Vec<_>>() })
 }
 
