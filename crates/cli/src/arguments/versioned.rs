@@ -34,8 +34,8 @@ Only files that may have changed are read.")]
     },
     /// Puts data back as its .dvc files say, after `git checkout` for one
     #[command(after_help = "EXAMPLES:
-  git checkout main && trainyard data checkout
-  trainyard data checkout data/raw
+  trainyard data checkout
+  git checkout main && trainyard data checkout data/raw
   trainyard data checkout data/raw --force
 
 What lies there and is in no version is kept, and told, unless --force gives it up.")]

@@ -107,11 +107,6 @@ pub(super) const CASES: &[Case] = &[
     ("data that is not there", |_| {}, &["data", "add", "data/rew", CUSTOMERS]),
     ("data outside of the project", |_| {}, &["data", "add", "/etc/hostname"]),
     ("project as data", |_| {}, &["data", "add", "."]),
-    (
-        "link that leads nowhere",
-        |project| symlink("nowhere", project.path("data/broken.csv")).unwrap(),
-        &["data", "add", "data/broken.csv"],
-    ),
     ("data behind a link", |project| symlink("raw", project.path("data/link")).unwrap(), &["data", "add", "data/link"]),
     ("data in versioned data", |project| added(project, "data/raw"), &["data", "add", CUSTOMERS]),
     (
