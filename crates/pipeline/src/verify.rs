@@ -88,7 +88,7 @@ pub(crate) struct Recorded {
     pub(crate) run: String,
     pub(crate) entries: Vec<Entry>,
     pub(crate) source: SourceAt,
-    pub(crate) incumbent: Option<StoredIncumbent>,
+    pub(crate) incumbent: Option<Box<StoredIncumbent>>,
     /// What lies in it is gone when the replays are.
     pub(crate) scratch: PathBuf,
 }

@@ -44,7 +44,7 @@ pub(crate) fn opened(
         Data::SourceFile { member, .. } => SourceAt::File(folder.join(member)),
         Data::IngestedTable { .. } => SourceAt::Nowhere,
     };
-    let incumbent = manifest.incumbent.map(stored);
+    let incumbent = manifest.incumbent.map(|found| Box::new(stored(found)));
     Ok(Some(Recorded { stores, run: manifest.run, entries, source, incumbent, scratch: folder.to_owned() }))
 }
 

@@ -38,7 +38,7 @@ impl Compare {
     /// Gives the incumbent that a replay brings along.
     fn stored(&self) -> Option<&StoredIncumbent> {
         match &self.0.mode {
-            Mode::Replay { incumbent, .. } => incumbent.as_ref(),
+            Mode::Replay { incumbent, .. } => incumbent.as_deref(),
             Mode::Live => None,
         }
     }

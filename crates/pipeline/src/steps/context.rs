@@ -39,7 +39,7 @@ pub(crate) enum Mode {
         /// Where the master data is.
         source: SourceAt,
         /// The model that it was compared with, where the registry of that time is not at hand.
-        incumbent: Option<StoredIncumbent>,
+        incumbent: Option<Box<StoredIncumbent>>,
     },
 }
 
