@@ -28,6 +28,7 @@ mod project;
 mod queries;
 mod refused;
 mod several_runs;
+mod shared;
 mod sources;
 mod splits;
 mod tasks;

@@ -1,0 +1,60 @@
+//! `trainyard data push`, `pull` and `fsck`, as a user meets them.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::project::{CUSTOMERS, Project};
+use crate::text;
+
+/// Versions the customers, with a remote beside the project's data.
+fn shared() -> Project {
+    let project = Project::with_rows(100);
+    project.json(&["data", "add", CUSTOMERS]);
+    let text = "[core]\n    no_scm = True\n    remote = backup\n['remote \"backup\"']\n    url = ../store\n";
+    project.write(".dvc/config", text);
+    project
+}
+
+#[test]
+fn data_goes_to_a_remote_and_comes_back() {
+    let project = shared();
+    let bytes = fs::metadata(project.path(CUSTOMERS)).unwrap().len();
+    let sent = project.json(&["data", "push"]);
+    let moved = json!({ "remote": "backup", "url": "store", "objects": 1, "bytes": bytes, "present": 0 });
+    assert_eq!(sent, json!({ "pushed": [moved] }));
+    let said = text(&project.call(&["data", "push"]).stdout);
+    assert_eq!(said, "Sent       nothing to backup, store; 1 there already\n");
+    let customers = project.read(CUSTOMERS);
+    fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+    fs::remove_file(project.path(CUSTOMERS)).unwrap();
+    let brought = project.json(&["data", "pull", "--remote", "BACKUP"]);
+    assert_eq!(brought["pulled"], json!([moved]));
+    assert_eq!(brought["data"][0]["added"], 1);
+    assert_eq!(project.read(CUSTOMERS), customers);
+}
+
+#[test]
+fn damage_is_told_with_an_exit_code_and_mended() {
+    let project = shared();
+    project.json(&["data", "push"]);
+    let sound = project.call(&["data", "fsck"]);
+    assert!(sound.status.success());
+    assert!(text(&sound.stdout).starts_with("every object is there, and whole: 1 object versioned, "));
+    let file = project.read(&format!("{CUSTOMERS}.dvc"));
+    let digest = file.split("md5: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let object = project.path(".dvc/cache/files/md5").join(&digest[..2]).join(&digest[2..]);
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, "other bytes").unwrap();
+    let found = project.call(&["data", "fsck", "--json"]);
+    assert_eq!(found.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!((&found["sound"], &found["findings"][0]["problem"]), (&json!(false), &json!("damaged")));
+    assert_eq!(found["findings"][0]["versioned"][0]["path"], CUSTOMERS);
+    assert_eq!(fs::read(found["findings"][0]["set_aside"].as_str().unwrap()).unwrap(), b"other bytes");
+    let mended = project.call(&["data", "fsck", "--repair"]);
+    let said = text(&mended.stdout);
+    assert!(mended.status.success(), "{said}");
+    assert!(said.starts_with(&format!("missing, mended  {digest}\n  {CUSTOMERS} ({CUSTOMERS}.dvc)\n")), "{said}");
+    assert!(project.json(&["data", "fsck"])["findings"].as_array().unwrap().is_empty());
+}
