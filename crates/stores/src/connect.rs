@@ -45,8 +45,8 @@ pub enum Unusable {
     },
 }
 
-/// Prepares to ask a store; finds out who asks. What is `given` stands above the environment: pairs of a key and a value, as
-/// `object_store` names them; the web takes none.
+/// Prepares to ask a store; finds out who asks. What is `given` stands above the environment: pairs of a key and a
+/// value, as `object_store` names them; the web takes none.
 ///
 /// # Errors
 /// What the environment says is wrong or not enough.

@@ -1,7 +1,7 @@
 //! Connections to stores of objects (S3, Google Cloud Storage, Azure, the web), and what waits for them.
 //!
-//! Who reads tables from a store and who keeps versioned data in one ask it in the same way, with what the environment says
-//! of it. Never: decides what is asked, tries again, or says a password.
+//! Who reads tables from a store and who keeps versioned data in one ask it in the same way, with what the environment
+//! says of it. Never: decides what is asked, tries again, or says a password.
 
 mod connect;
 mod failure;

@@ -11,8 +11,8 @@ pub struct NoRuntime {
 
 /// The one place where connections are waited for: a thread that asks is the one that waits.
 ///
-/// It is made when the first connection is, so that a command without one pays nothing. Who asks stores owns one and lends
-/// it; nothing asynchronous is seen outside of the crates that ask.
+/// It is made when the first connection is, so that a command without one pays nothing. Who asks stores owns one and
+/// lends it; nothing asynchronous is seen outside of the crates that ask.
 #[derive(Debug, Default)]
 pub struct Runtime(OnceLock<tokio::runtime::Runtime>);
 

@@ -80,8 +80,8 @@ struct Mending<'a> {
 
 /// Digests every object that a file of the workspace names, or one of any commit that a reference of Git's reaches.
 ///
-/// What is not what its name says is set aside, under another name; with `repair` that, and what is missing, is brought from
-/// the remote of that name, or from the usual one and those that outputs name.
+/// What is not what its name says is set aside, under another name; with `repair` that, and what is missing, is
+/// brought from the remote of that name, or from the usual one and those that outputs name.
 pub fn fsck(
     repository: &Repository,
     runtime: &Runtime,

@@ -1,7 +1,7 @@
 //! Remotes: where versioned data is shared, laid out as DVC lays it out: `URL/files/md5/ab/cdef…`.
 //!
-//! A folder is another cache. A store of objects is asked through `object_store`, eight objects at a time, with what DVC's
-//! settings and the environment say of it.
+//! A folder is another cache. A store of objects is asked through `object_store`, eight objects at a time, with what
+//! DVC's settings and the environment say of it.
 
 mod copy;
 mod exchange;

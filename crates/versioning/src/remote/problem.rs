@@ -194,7 +194,7 @@ impl Problem {
             }
             Self::Bytes { files, count, .. } => told(Diagnostic::error("versioned/remote-bytes", title), files, *count)
                 .note("none of it was stored")
-                .help("remove them at the remote, and push them again from a cache that `trainyard data fsck` finds whole"),
+                .help("remove them there, and push them again from a cache that `trainyard data fsck` finds whole"),
             Self::Damaged { files, count } => told(Diagnostic::error("versioned/damaged-object", title), files, *count)
                 .note("they were not sent")
                 .help("`trainyard data fsck --repair` sets them aside and fetches them again"),

@@ -15,8 +15,8 @@ use crate::{Errors, Failure};
 
 /// Brings the objects of versioned data that the cache does not hold: those of all data, or of some paths.
 ///
-/// What arrives is digested, and gets its name only when it is what the name says. On failure what arrived stays, and is not
-/// brought again.
+/// What arrives is digested, and gets its name only when it is what the name says. On failure what arrived stays, and
+/// is not brought again.
 pub fn fetch(
     repository: &Repository,
     runtime: &Runtime,

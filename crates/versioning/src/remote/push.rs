@@ -15,8 +15,8 @@ use crate::{Errors, Failure};
 
 /// Sends the objects of versioned data that its remote does not hold: those of all data, or of some paths.
 ///
-/// A folder's list goes when all its files are there, so that what a remote lists, it has. An object that is not what its name
-/// says is not sent. On failure what was sent stays, and is not sent again.
+/// A folder's list goes when all its files are there, so that what a remote lists, it has. An object that is not what
+/// its name says is not sent. On failure what was sent stays, and is not sent again.
 pub fn push(
     repository: &Repository,
     runtime: &Runtime,

@@ -141,7 +141,10 @@ fn moved_text(moved: &[Moved], verb: &str, way: &str, paint: Paint) -> String {
 }
 
 fn checked_json(checked: &Checked) -> Value {
-    let place = |one: &Use| json!({ "file": one.file, "path": one.path, "md5": one.root.to_string(), "current": one.is_current });
+    let place = |one: &Use| {
+        let md5 = one.root.to_string();
+        json!({ "file": one.file, "path": one.path, "md5": md5, "current": one.is_current })
+    };
     let one = |one: &Finding| {
         let aside = match &one.damage {
             Damage::Missing => None,
