@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn a_cause_is_what_the_server_said() {
         let told = |text: &str| cause(&Failure::Generic { store: "S3", source: text.into() });
-        let xml = "Error performing GET http://h/b?X-Amz-Signature=1 in 3.1ms, after 2 retries - Server returned non-2xx \
-                   status code: 403 Forbidden: <?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>No \
-                   way</Message></Error>";
+        let xml = "Error performing GET http://h/b?X-Amz-Signature=1 in 3.1ms, after 2 retries - Server returned \
+                   non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code>\
+                   <Message>No way</Message></Error>";
         assert_eq!(told(xml), "403 Forbidden: AccessDenied: No way");
         assert_eq!(status(&told(xml)), Some(403));
         let empty = "Error performing HEAD http://h/b in 3.1ms - Server returned non-2xx status code: 500 Oh no: ";
