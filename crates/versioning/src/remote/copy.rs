@@ -16,8 +16,8 @@ use crate::{Error, Errors};
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 /// So many objects, or bytes, become visible together: what a death of the process makes undone.
-const BATCH: usize = 8192;
-const BATCH_BYTES: u64 = 1 << 30;
+const BATCH: usize = 2048;
+const BATCH_BYTES: u64 = 256 << 20;
 
 /// Says which objects a folder holds, each with its length.
 pub(super) fn held(folder: &Cache, ids: &[ObjectId]) -> BTreeMap<ObjectId, u64> {
