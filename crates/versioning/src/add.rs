@@ -77,7 +77,7 @@ fn sweep(repository: &Repository, targets: &[Target]) -> Result<(), Error> {
     repository.cache.sweep()?;
     let folders: BTreeSet<&str> =
         targets.iter().map(|target| target.file.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
-    for folder in folders.into_iter().chain([".dvc"]) {
+    for folder in folders.into_iter().chain(["", ".dvc"]) {
         sweep_temporaries(&*repository.io, &repository.place(folder))?;
     }
     Ok(())
