@@ -25,8 +25,8 @@ Credentials come from the usual environment. What breaks off goes on with the sa
     },
     /// Brings versioned data from a remote, what the cache does not hold yet, and puts it back
     #[command(after_help = "EXAMPLES:
-  git pull && trainyard data pull
-  trainyard data pull data/raw --remote backup
+  trainyard data pull
+  git pull && trainyard data pull data/raw --remote backup
   trainyard data pull --force
 
 Every byte that arrives is digested: what is not what its name says is refused, and not stored.")]
