@@ -1,11 +1,12 @@
 //! A disk in memory.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, Cursor, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use trainyard_files::{Io, Metadata, ReadSeek, WriteSync};
+use trainyard_files::{Io, Kind, Metadata, ReadSeek, WriteSync};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -103,9 +104,32 @@ impl Io for Memory {
         Ok(self.files().keys().filter(|file| file.parent() == Some(path)).cloned().collect())
     }
 
+    fn entries(&self, path: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        let name = |file: &PathBuf| Some((file.file_name()?.to_owned(), Kind::File));
+        Ok(self.list(path)?.iter().filter_map(name).collect())
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let bytes = self.read(from)?;
+        self.files().insert(to.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn symbolic_link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn clone_file(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let len = self.read(path)?.len() as u64;
-        Ok(Metadata { len, is_dir: false, is_file: true, readonly: false, mode: 0o644, modified: None })
+        Ok(Metadata { len, is_dir: false, is_file: true, readonly: false, mode: 0o644, modified: None, inode: 0 })
     }
 
     fn set_readonly(&self, _: &Path) -> io::Result<()> {
