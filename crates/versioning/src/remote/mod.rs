@@ -20,7 +20,7 @@ use crate::cache::Cache;
 use crate::dvc_file::{Kind, Output};
 use crate::md5::ObjectId;
 use crate::repository::Repository;
-use crate::{Error, Errors};
+use crate::{Error, Errors, Failure};
 use store::Store;
 
 pub(crate) use exchange::{Ends, Tally};
@@ -127,6 +127,24 @@ impl Remote {
     fn absent(&self) -> Problem {
         Problem::Absent { remote: self.name.clone(), url: self.url.clone() }
     }
+}
+
+/// Does something with each remote and its outputs, also after one that failed; tells all problems at the end.
+fn each(
+    groups: &[(Remote, Vec<Output>)],
+    mut one: impl FnMut(&Remote, &[Output]) -> Result<(Moved, Errors), Errors>,
+) -> Result<Vec<Moved>, Failure> {
+    let (mut moved, mut errors) = (Vec::new(), Errors::new());
+    for (remote, outputs) in groups {
+        match one(remote, outputs) {
+            Ok((done, problems)) => {
+                moved.push(done);
+                errors.extend(problems);
+            }
+            Err(problems) => errors.extend(problems),
+        }
+    }
+    if errors.is_empty() { Ok(moved) } else { Err(Failure::midway(errors)) }
 }
 
 /// Sorts outputs by the remote that each belongs to: the one that is named, else its own, else the usual one.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use trainyard_stores::Runtime;
 
-use super::{Ends, Moved, Problem, Remote, Tally, Watch, by_remote, files_of};
+use super::{Ends, Moved, Problem, Remote, Tally, Watch, by_remote, each, files_of};
 use crate::checkout::{CheckedOut, checkout};
 use crate::dvc_file::Output;
 use crate::md5::ObjectId;
@@ -26,18 +26,7 @@ pub fn fetch(
 ) -> Result<Vec<Moved>, Failure> {
     let groups = by_remote(repository, chosen(repository, paths)?, remote)?;
     let _lock = repository.lock()?;
-    let mut moved = Vec::new();
-    let mut errors = Errors::new();
-    for (remote, outputs) in &groups {
-        match bring(repository, runtime, remote, outputs, watch) {
-            Ok((one, problems)) => {
-                moved.push(one);
-                errors.extend(problems);
-            }
-            Err(problems) => errors.extend(problems),
-        }
-    }
-    if errors.is_empty() { Ok(moved) } else { Err(Failure::midway(errors)) }
+    each(&groups, |remote, outputs| bring(repository, runtime, remote, outputs, watch))
 }
 
 /// Does so, and then puts the data into the workspace as [`checkout`] does.

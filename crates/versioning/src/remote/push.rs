@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trainyard_stores::Runtime;
 
-use super::{Ends, Moved, Problem, Remote, Tally, Watch, by_remote, files_of};
+use super::{Ends, Moved, Problem, Remote, Tally, Watch, by_remote, each, files_of};
 use crate::dvc_file::Output;
 use crate::md5::ObjectId;
 use crate::repository::Repository;
@@ -28,18 +28,7 @@ pub fn push(
     outputs.retain(|output| output.pushes);
     let groups = by_remote(repository, outputs, remote)?;
     let _lock = repository.lock()?;
-    let mut moved = Vec::new();
-    let mut errors = Errors::new();
-    for (remote, outputs) in &groups {
-        match send(repository, runtime, remote, outputs, watch) {
-            Ok((one, problems)) => {
-                moved.push(one);
-                errors.extend(problems);
-            }
-            Err(problems) => errors.extend(problems),
-        }
-    }
-    if errors.is_empty() { Ok(moved) } else { Err(Failure::midway(errors)) }
+    each(&groups, |remote, outputs| send(repository, runtime, remote, outputs, watch))
 }
 
 fn send(
