@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, FileType, Stat, statat};
 
 use crate::{Error, Operation};
 
@@ -19,7 +21,17 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 pub trait WriteSync: Write + Send {
     /// Returns once everything written so far has reached the disk.
     fn sync(&mut self) -> io::Result<()>;
+    /// Returns what another thread forces the bytes to the disk with while this one writes on, so that little is left
+    /// for [`sync`](Self::sync), which is still needed; none where that would not help, the default.
+    ///
+    /// A failure is told once: to whoever syncs first.
+    fn sync_ahead(&self) -> Option<SyncAhead> {
+        None
+    }
 }
+
+/// Forces what was written so far to the disk.
+pub type SyncAhead = Box<dyn FnMut() -> io::Result<()> + Send>;
 
 /// Describes what lies at a path; links are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +73,12 @@ pub trait Io: Send + Sync + Debug {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadSeek>>;
     /// Creates a file that did not exist; `AlreadyExists` where one does.
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteSync>>;
+    /// Creates a file that did not exist and that nobody may write but through what is returned: mode 0444.
+    fn create_readonly(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        let file = self.create(path)?;
+        self.set_readonly(path)?;
+        Ok(file)
+    }
     /// Opens a file for writing at its end, and creates it where there is none.
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>>;
     /// Moves a file to another name and replaces what lies there, in one step.
@@ -79,6 +97,11 @@ pub trait Io: Send + Sync + Debug {
     fn entries(&self, path: &Path) -> io::Result<Vec<(OsString, Kind)>>;
     /// Describes what lies at a path.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    /// Describes what lies under some names in a folder; cheaper than asking for each path. Fails where the folder can't
+    /// be opened.
+    fn metadata_in(&self, folder: &Path, names: &[&str]) -> io::Result<Vec<io::Result<Metadata>>> {
+        Ok(names.iter().map(|name| self.metadata(&folder.join(name))).collect())
+    }
     /// Takes everybody's permission to write a file: mode 0444.
     fn set_readonly(&self, path: &Path) -> io::Result<()>;
     /// Sets the nine permission bits of a file; nothing to do on a disk that keeps none, which is the default.
@@ -107,13 +130,35 @@ pub fn read(io: &dyn Io, path: &Path) -> Result<Vec<u8>, Error> {
     io.read(path).map_err(|source| Error::io(Operation::Read, path, source))
 }
 
+const READONLY: u32 = 0o444;
+
 /// Is the real disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiskIo;
 
+fn described(found: &Stat) -> Metadata {
+    let kind = FileType::from_raw_mode(found.st_mode);
+    let seconds = Duration::from_secs(found.st_mtime.unsigned_abs());
+    let at = if found.st_mtime < 0 { UNIX_EPOCH.checked_sub(seconds) } else { UNIX_EPOCH.checked_add(seconds) };
+    Metadata {
+        len: u64::try_from(found.st_size).unwrap_or(0),
+        is_dir: kind.is_dir(),
+        is_file: kind.is_file(),
+        readonly: found.st_mode & 0o222 == 0,
+        mode: found.st_mode & 0o777,
+        modified: at.and_then(|at| at.checked_add(Duration::from_nanos(found.st_mtime_nsec))),
+        inode: found.st_ino,
+    }
+}
+
 impl WriteSync for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn sync_ahead(&self) -> Option<SyncAhead> {
+        let twin = self.try_clone().ok()?;
+        Some(Box::new(move || twin.sync_data()))
     }
 }
 
@@ -128,6 +173,15 @@ impl Io for DiskIo {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
         Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn create_readonly(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(READONLY).open(path)?;
+        // The process may take more permissions away than is asked for.
+        if file.metadata()?.mode() & 0o777 != READONLY {
+            file.set_permissions(Permissions::from_mode(READONLY))?;
+        }
+        Ok(Box::new(file))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
@@ -193,8 +247,14 @@ impl Io for DiskIo {
         })
     }
 
+    fn metadata_in(&self, folder: &Path, names: &[&str]) -> io::Result<Vec<io::Result<Metadata>>> {
+        let folder = File::open(folder)?;
+        let one = |name: &&str| Ok(described(&statat(&folder, *name, AtFlags::empty())?));
+        Ok(names.iter().map(one).collect())
+    }
+
     fn set_readonly(&self, path: &Path) -> io::Result<()> {
-        fs::set_permissions(path, Permissions::from_mode(0o444))
+        fs::set_permissions(path, Permissions::from_mode(READONLY))
     }
 
     fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {

@@ -18,8 +18,10 @@ pub use atomic::{create_folder, write_atomic, write_atomic_by};
 pub use digest::{Digest, Digester, ParseDigestError, hash_file};
 pub use error::{Cause, Error, Operation};
 pub use file_lock::FileLock;
-pub use io::{DiskIo, Io, Kind, Metadata, ReadSeek, WriteSync, read};
+pub use io::{DiskIo, Io, Kind, Metadata, ReadSeek, SyncAhead, WriteSync, read};
 pub use known::FileDigests;
 pub use lock::{Holder, ProjectLock, host_name};
 pub use store::ObjectStore;
-pub use temporary::{abandoned_temporaries, create_temporary, is_temporary, sweep_temporaries, temporary_path};
+pub use temporary::{
+    abandoned_temporaries, create_readonly_temporary, create_temporary, is_temporary, sweep_temporaries, temporary_path,
+};

@@ -64,9 +64,21 @@ pub fn temporary_path(folder: &Path) -> PathBuf {
 
 /// Creates a temporary file in `folder`, at a path as [`temporary_path`] gives it.
 pub fn create_temporary(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
+    create_by(folder, |path| io.create(path))
+}
+
+/// Creates one that nobody may write but through what is returned.
+pub fn create_readonly_temporary(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
+    create_by(folder, |path| io.create_readonly(path))
+}
+
+fn create_by(
+    folder: &Path,
+    create: impl Fn(&Path) -> io::Result<Box<dyn WriteSync>>,
+) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
     loop {
         let path = temporary_path(folder);
-        match io.create(&path) {
+        match create(&path) {
             Ok(file) => return Ok((path, file)),
             // Left by a dead process that had the same pid.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

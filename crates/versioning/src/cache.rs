@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, ErrorKind};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use trainyard_files::{
-    Io, Operation, WriteSync, create_folder, create_temporary, is_temporary, sweep_temporaries, temporary_path,
+    Io, Operation, WriteSync, create_folder, create_readonly_temporary, is_temporary, sweep_temporaries, temporary_path,
 };
 
 use crate::md5::{Md5, ObjectId};
@@ -18,6 +20,9 @@ const SINGLY: usize = 16;
 
 /// Where more objects than this are asked for, the cache is listed as a whole.
 pub(crate) const MANY: usize = 500;
+/// So many objects, or bytes, become visible together: what a death of the process makes undone.
+const BATCH: usize = 8192;
+const BATCH_BYTES: u64 = 64 << 20;
 /// The most folders that new objects are written in.
 const FOLDERS: usize = 8;
 
@@ -90,7 +95,7 @@ impl Cache {
     pub fn list(&self) -> Result<Vec<(ObjectId, u64)>, Error> {
         let mut found = Vec::new();
         self.each(|id, path| {
-            if let Ok(metadata) = self.io.metadata(path) {
+            if let Ok(metadata) = self.io.metadata(&path()) {
                 found.push((id, metadata.len));
             }
         })?;
@@ -109,16 +114,19 @@ impl Cache {
         Ok(found)
     }
 
-    fn each(&self, mut take: impl FnMut(ObjectId, &Path)) -> Result<(), Error> {
+    fn each(&self, mut take: impl FnMut(ObjectId, &dyn Fn() -> PathBuf)) -> Result<(), Error> {
         let objects = self.objects();
+        let mut text = String::new();
         for (prefix, _) in entries(&*self.io, &objects)? {
             let folder = objects.join(&prefix);
             if prefix.len() != 2 {
                 continue;
             }
             for (name, _) in entries(&*self.io, &folder)? {
-                if let Some(id) = ObjectId::parse(&format!("{prefix}{name}")) {
-                    take(id, &folder.join(name));
+                text.clear();
+                text.extend([prefix.as_str(), name.as_str()]);
+                if let Some(id) = ObjectId::parse(&text) {
+                    take(id, &|| folder.join(&name));
                 }
             }
         }
@@ -145,6 +153,12 @@ impl Cache {
         Ok(())
     }
 
+    /// Forces all that was written so far to the disk.
+    fn sync(&self) -> Result<(), Error> {
+        let synced = self.io.sync_all(&self.folder);
+        synced.map_err(|error| trainyard_files::Error::io(Operation::Sync, &self.folder, error).into())
+    }
+
     /// Begins to take objects in.
     pub fn incoming(&self) -> Result<Incoming, Error> {
         let folder = self.folder.join(".trainyard");
@@ -166,6 +180,54 @@ fn entries(io: &dyn Io, folder: &Path) -> Result<Vec<(String, trainyard_files::K
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
         Err(error) => Err(trainyard_files::Error::io(Operation::List, folder, error).into()),
     }
+}
+
+/// Divides what stands in a row, by its lengths, into what becomes visible together.
+pub(crate) fn batches<T>(all: &[T], length: impl Fn(&T) -> u64) -> Vec<&[T]> {
+    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (at, one) in all.iter().enumerate() {
+        bytes += length(one);
+        if bytes >= BATCH_BYTES || at + 1 - start == BATCH || at + 1 == all.len() {
+            batches.push(&all[start..=at]);
+            (start, bytes) = (at + 1, 0);
+        }
+    }
+    batches
+}
+
+/// Takes objects in, batch by batch: while one is forced to the disk and gets its names, the next is made.
+///
+/// All that `make` has made when it breaks off becomes visible; nothing of what it made before it failed. When this
+/// returns, what is visible is on the disk.
+pub(crate) fn take_in_batches<T>(
+    cache: &Cache,
+    batches: Vec<&[T]>,
+    mut make: impl FnMut(&[T], &Incoming) -> Result<ControlFlow<()>, Errors>,
+) -> Result<(), Errors> {
+    let names_wait = std::thread::scope(|scope| {
+        let mut before: Option<ScopedJoinHandle<'_, Result<bool, Error>>> = None;
+        let mut wait = false;
+        let mut end =
+            |thread: Option<ScopedJoinHandle<'_, Result<bool, Error>>>| match thread.map(ScopedJoinHandle::join) {
+                None => Ok(()),
+                Some(Ok(finished)) => finished.map(|names| wait |= names),
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+            };
+        for batch in batches {
+            let incoming = cache.incoming()?;
+            let made = make(batch, &incoming);
+            let ended = end(before.take());
+            let goes_on = made?;
+            ended?;
+            before = Some(scope.spawn(move || incoming.finish_but_names()));
+            if goes_on.is_break() {
+                break;
+            }
+        }
+        end(before)?;
+        Ok::<_, Errors>(wait)
+    })?;
+    if names_wait { Ok(cache.sync()?) } else { Ok(()) }
 }
 
 struct Ready {
@@ -194,7 +256,7 @@ impl std::fmt::Debug for Incoming {
 impl Incoming {
     /// Creates a file for an object's bytes; [`accept`](Self::accept) or [`discard`](Self::discard) comes next.
     pub fn create(&self) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-        Ok(create_temporary(&*self.cache.io, &self.mine())?)
+        Ok(create_readonly_temporary(&*self.cache.io, &self.mine())?)
     }
 
     /// Returns a folder that few other threads make files in: they would wait for each other.
@@ -208,10 +270,12 @@ impl Incoming {
         temporary_path(&self.mine())
     }
 
-    /// Takes a file that is complete; the caller vouches for its digest.
+    /// Takes a file that is complete, as [`create`](Self::create) gave it or made at a [`path`](Self::path); the caller
+    /// vouches for its digest.
     pub fn accept(&self, path: PathBuf, id: ObjectId, file: Option<Box<dyn WriteSync>>) -> Result<(), Error> {
-        let io = &*self.cache.io;
-        if let Err(error) = io.set_readonly(&path) {
+        if file.is_none()
+            && let Err(error) = self.cache.io.set_readonly(&path)
+        {
             self.discard(&path);
             return Err(trainyard_files::Error::io(Operation::Protect, &path, error).into());
         }
@@ -246,6 +310,11 @@ impl Incoming {
 
     /// Makes all objects visible. When this returns they are on the disk, whole; on failure some of them may be.
     pub fn finish(&self) -> Result<(), Error> {
+        if self.finish_but_names()? { self.cache.sync() } else { Ok(()) }
+    }
+
+    /// Makes all objects visible, and on the disk; says whether their names still have to be [forced](Cache::sync) to it.
+    fn finish_but_names(&self) -> Result<bool, Error> {
         let mut ready = std::mem::take(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner));
         let moved = self.publish(&mut ready);
         if moved.is_err() {
@@ -255,7 +324,7 @@ impl Incoming {
         moved
     }
 
-    fn publish(&self, ready: &mut [Ready]) -> Result<(), Error> {
+    fn publish(&self, ready: &mut [Ready]) -> Result<bool, Error> {
         let io = &*self.cache.io;
         let io_error = trainyard_files::Error::io;
         let folders: BTreeSet<PathBuf> =
@@ -273,10 +342,6 @@ impl Incoming {
                 io.set_mode(folder, 0o775).map_err(|error| io_error(Operation::Protect, folder, error))?;
             }
         }
-        let sync_all = || {
-            let synced = io.sync_all(&self.folder);
-            synced.map_err(|error| Error::from(io_error(Operation::Sync, &self.folder, error)))
-        };
         if singly {
             for one in ready.iter_mut() {
                 if let Some(mut file) = one.file.take() {
@@ -284,7 +349,7 @@ impl Incoming {
                 }
             }
         } else if !ready.is_empty() {
-            sync_all()?;
+            self.cache.sync()?;
         }
         for one in ready.iter() {
             let path = self.cache.path(&one.id);
@@ -294,10 +359,8 @@ impl Incoming {
             for folder in &folders {
                 io.sync_dir(folder).map_err(|error| io_error(Operation::Sync, folder, error))?;
             }
-        } else if !ready.is_empty() {
-            sync_all()?;
         }
-        Ok(())
+        Ok(!singly)
     }
 }
 
@@ -311,12 +374,17 @@ impl Drop for Incoming {
 /// Returns how many objects a folder's list names that the cache does not hold, and one of them.
 pub(crate) fn missing(cache: &Cache, tree: &Tree) -> Result<Option<(ObjectId, usize)>, Errors> {
     let listed = if tree.len() > MANY { Some(cache.files()?) } else { None };
-    let is_there = |md5: Md5| match &listed {
+    Ok(absent(cache, listed.as_deref(), tree))
+}
+
+/// Does so with the cache's list of all files' objects, where that was made.
+pub(crate) fn absent(cache: &Cache, listed: Option<&[Md5]>, tree: &Tree) -> Option<(ObjectId, usize)> {
+    let is_there = |md5: Md5| match listed {
         Some(files) => files.binary_search(&md5).is_ok(),
         None => cache.contains(&ObjectId::file(md5)),
     };
     let mut absent = tree.iter().map(|(_, md5)| md5).filter(|md5| !is_there(*md5));
-    Ok(absent.next().map(|first| (ObjectId::file(first), 1 + absent.count())))
+    absent.next().map(|first| (ObjectId::file(first), 1 + absent.count()))
 }
 
 /// Says whether a name in the workspace is that of a file which is being written.

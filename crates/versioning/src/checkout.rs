@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use rayon::prelude::*;
 use trainyard_files::{Operation, create_folder, create_temporary, sweep_temporaries, temporary_path};
@@ -22,7 +23,9 @@ use crate::{Error, Errors, Failure};
 /// Up to so many files are each forced to the disk; more, all at once.
 const SINGLY: usize = 16;
 /// After so many files, those that are complete get their names.
-const BATCH: usize = 32_768;
+const BATCH: usize = 4096;
+/// Is of no file.
+const NONE: Stamp = Stamp { size: 0, inode: 0, modified: i64::MIN };
 /// The most files that a message names.
 const TOLD: usize = 8;
 
@@ -232,10 +235,7 @@ impl<'a> Linker<'a> {
             changes.added.iter().chain(&changes.modified).filter_map(|name| tree.find(name)).collect();
         wanted.sort_unstable();
         let mut stamps = self.stamps(plan);
-        let mut at = plan.began;
-        for batch in wanted.chunks(BATCH) {
-            at = self.batch(plan, &root, batch, &mut stamps)?;
-        }
+        let at = self.make_all(plan, &root, &wanted, &mut stamps)?;
         let done = Snapshot { tree: tree.clone(), stamps, is_folder, ..Snapshot::default() };
         Known::save(self.repository, &output.path, &done, at)?;
         Ok(())
@@ -256,8 +256,7 @@ impl<'a> Linker<'a> {
 
     /// Returns the stamps of the files that stay, in the order of the version; of others, one that no file has.
     fn stamps(&self, plan: &Plan) -> Vec<Stamp> {
-        let none = Stamp { size: 0, inode: 0, modified: i64::MIN };
-        let Some(snapshot) = &plan.snapshot else { return vec![none; plan.tree.len()] };
+        let Some(snapshot) = &plan.snapshot else { return vec![NONE; plan.tree.len()] };
         let mut at = 0;
         let one = |(name, md5): (&str, _)| {
             while at < snapshot.tree.len() && snapshot.tree.name(at) < name {
@@ -265,13 +264,43 @@ impl<'a> Linker<'a> {
             }
             let is_same = at < snapshot.tree.len() && snapshot.tree.name(at) == name && snapshot.tree.md5(at) == md5;
             // One that may have changed again since its digest was taken is digested again.
-            if is_same { snapshot.stamps[at].if_at_rest(plan.began).unwrap_or(none) } else { none }
+            if is_same { snapshot.stamps[at].if_at_rest(plan.began).unwrap_or(NONE) } else { NONE }
         };
         plan.tree.iter().map(one).collect()
     }
 
-    /// Makes some files and gives them their names; returns the moment before the first had its name.
-    fn batch(&self, plan: &Plan, root: &Path, batch: &[usize], stamps: &mut [Stamp]) -> Result<i64, Errors> {
+    /// Makes files and gives them their names: while some are forced to the disk, the next are made. Returns a moment
+    /// before which no file changed that has a stamp now.
+    fn make_all(&self, plan: &Plan, root: &Path, wanted: &[usize], stamps: &mut [Stamp]) -> Result<i64, Errors> {
+        let mut at = plan.began;
+        let mut named = |finished: std::thread::Result<Result<(Vec<Made>, i64), Error>>| {
+            let (made, moment) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            for one in made {
+                // One that may have changed since it has its name is digested again.
+                stamps[one.at] = one.stamp.if_at_rest(moment).unwrap_or(NONE);
+            }
+            at = moment;
+            Ok::<_, Error>(())
+        };
+        std::thread::scope(|scope| {
+            let mut before: Option<ScopedJoinHandle<'_, _>> = None;
+            for batch in wanted.chunks(BATCH) {
+                let made = self.batch(plan, root, batch);
+                let ended = before.take().map_or(Ok(()), |thread| named(thread.join()));
+                let made = made?;
+                if let Err(error) = ended {
+                    self.discard(&made);
+                    return Err(Errors::from(error));
+                }
+                before = Some(scope.spawn(move || self.publish(plan, root, made)));
+            }
+            Ok(before.map_or(Ok(()), |thread| named(thread.join()))?)
+        })?;
+        Ok(at)
+    }
+
+    /// Makes some files; none has its name yet.
+    fn batch(&self, plan: &Plan, root: &Path, batch: &[usize]) -> Result<Vec<Made>, Errors> {
         let io = &*self.repository.io;
         let place = |at: usize| match plan.tree.name(at) {
             "" => root.to_path_buf(),
@@ -296,31 +325,41 @@ impl<'a> Linker<'a> {
         let (made, errors): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
         let made: Vec<Made> = made.into_iter().filter_map(Result::ok).collect();
         let errors: Errors = errors.into_iter().filter_map(Result::err).take(TOLD).collect();
-        let discard = |from: usize| {
-            // The failure that led here is what the caller hears about.
-            made.iter().skip(from).for_each(|one| drop(io.remove_file(&one.temporary)));
-        };
-        if !errors.is_empty() {
-            discard(0);
-            return Err(errors);
+        if errors.is_empty() {
+            return Ok(made);
         }
-        if !singly && let Err(source) = io.sync_all(root.parent().unwrap_or(root)) {
-            discard(0);
-            return Err(Error::from(trainyard_files::Error::io(Operation::Sync, root, source)).into());
+        self.discard(&made);
+        Err(errors)
+    }
+
+    /// Removes files that will not get their names.
+    fn discard(&self, made: &[Made]) {
+        // The failure that led here is what the caller hears about.
+        made.iter().for_each(|one| drop(self.repository.io.remove_file(&one.temporary)));
+    }
+
+    /// Forces files to the disk and gives them their names; returns them with the moment before the first had its name.
+    fn publish(&self, plan: &Plan, root: &Path, made: Vec<Made>) -> Result<(Vec<Made>, i64), Error> {
+        let io = &*self.repository.io;
+        let error = trainyard_files::Error::io;
+        if made.len() > SINGLY
+            && let Err(source) = io.sync_all(root.parent().unwrap_or(root))
+        {
+            self.discard(&made);
+            return Err(error(Operation::Sync, root, source).into());
         }
         let at = now();
         for (number, one) in made.iter().enumerate() {
-            if let Err(error) = self.is_as_it_was(plan, plan.tree.name(one.at), &one.place) {
-                discard(number);
-                return Err(error.into());
+            let named = self.is_as_it_was(plan, plan.tree.name(one.at), &one.place).and_then(|()| {
+                let moved = io.rename(&one.temporary, &one.place);
+                Ok(moved.map_err(|source| error(Operation::Rename, &one.place, source))?)
+            });
+            if let Err(error) = named {
+                self.discard(&made[number..]);
+                return Err(error);
             }
-            if let Err(source) = io.rename(&one.temporary, &one.place) {
-                discard(number);
-                return Err(Error::from(trainyard_files::Error::io(Operation::Rename, &one.place, source)).into());
-            }
-            stamps[one.at] = one.stamp;
         }
-        Ok(at)
+        Ok((made, at))
     }
 
     fn make(

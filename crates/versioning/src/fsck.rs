@@ -9,14 +9,12 @@ use trainyard_files::{Operation, create_folder};
 use trainyard_stores::Runtime;
 
 use crate::dvc_file::Output;
-use crate::md5::{Hasher, ObjectId};
+use crate::md5::ObjectId;
+use crate::passage::{PIECE, digest_of};
 use crate::remote::{Remote, Tally, Watch};
 use crate::repository::{Repository, read_any};
 use crate::tree::Tree;
 use crate::{Error, Errors, Failure};
-
-/// How much is read at once.
-const PIECE: usize = 1 << 20;
 
 /// Says where an object is versioned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,32 +201,17 @@ fn digest(
     tally: &Tally<'_>,
 ) -> Result<Option<(bool, u64)>, Error> {
     let path = repository.cache.path(id);
-    let failed = |operation| {
-        let path = path.clone();
-        move |error| Error::from(trainyard_files::Error::io(operation, &path, error))
-    };
     let mut file = match repository.io.open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             tally.object()?;
             return Ok(None);
         }
-        Err(error) => return Err(failed(Operation::Open)(error)),
+        Err(error) => return Err(trainyard_files::Error::io(Operation::Open, &path, error).into()),
     };
-    let (mut hasher, mut length) = (Hasher::default(), 0);
-    loop {
-        let read = match file.read(piece) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(failed(Operation::Read)(error)),
-        };
-        hasher.update(piece.get(..read).unwrap_or_default());
-        length += read as u64;
-        tally.bytes(read)?;
-    }
+    let (md5, length) = digest_of(&mut *file, &path, piece, |read| tally.bytes(read))?;
     tally.object()?;
-    Ok(Some((hasher.finish() == id.md5, length)))
+    Ok(Some((md5 == id.md5, length)))
 }
 
 /// Gives a damaged object a name under which nobody takes it for what it was.

@@ -64,11 +64,11 @@ impl Pattern {
             path.strip_prefix(&self.base).and_then(|rest| rest.strip_prefix('/'))
         };
         let Some(below) = below else { return false };
-        let parts: Vec<&str> = below.split('/').collect();
         if self.is_anchored {
-            parts_fit(&self.parts, &parts)
+            parts_fit(&self.parts, &below.split('/').collect::<Vec<_>>())
         } else {
-            parts.last().zip(self.parts.first()).is_some_and(|(name, part)| part_fits(part, name))
+            let name = below.rsplit('/').next().unwrap_or(below);
+            self.parts.first().is_some_and(|part| part_fits(part, name))
         }
     }
 }
@@ -90,6 +90,9 @@ fn parts_fit(pattern: &[String], path: &[&str]) -> bool {
 }
 
 fn part_fits(pattern: &str, name: &str) -> bool {
+    if !pattern.contains(['*', '?', '[', '\\']) {
+        return pattern == name;
+    }
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     // Where the last star was, and what it has taken: only that one is ever tried anew.
     let (mut at, mut of, mut star) = (0, 0, None);

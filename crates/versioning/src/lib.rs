@@ -17,6 +17,7 @@ mod git;
 mod ignore;
 mod known;
 mod md5;
+mod passage;
 mod remote;
 mod repository;
 mod snapshot;

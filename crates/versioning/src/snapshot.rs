@@ -1,28 +1,25 @@
 //! What lies in the workspace at a versioned path: names and stamps first, digests as far as they are needed.
 
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use trainyard_files::{Io, Kind, Operation, WriteSync};
+use trainyard_files::{Kind, Metadata, Operation};
 
-use crate::cache::{Cache, Incoming, MANY, is_half_written};
+use crate::cache::{Incoming, MANY, batches, is_half_written, take_in_batches};
 use crate::ignore::Ignore;
 use crate::known::{Known, Stamp, now};
-use crate::md5::{Hasher, Md5, ObjectId};
+use crate::md5::{Md5, ObjectId, digest_all};
+use crate::passage::{PIECE, SHORT, digest_and_write, digest_of, groups, open, read_whole};
 use crate::repository::{Repository, joined, shown};
 use crate::tree::Tree;
 use crate::{Error, Errors};
 
-/// Files up to this length are read as a whole.
-const WHOLE: u64 = 4 << 20;
-/// How much of a longer one is read at once.
-const PIECE: usize = 1 << 20;
-/// After so many files, what was copied so far is forced to the disk.
-const BATCH: usize = 32_768;
+/// About so many files of one folder is asked at once.
+const ASKED: usize = 256;
 /// The most problems of one kind that are told.
 const TOLD: usize = 20;
 
@@ -148,10 +145,11 @@ impl Walk<'_> {
             }
         }
         names.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let folder = if below.is_empty() { self.root.to_owned() } else { joined(self.root, below) };
         for (name, kind) in names {
             let name = name.trim_end_matches('/');
-            let below = joined(below, name);
-            let path = joined(self.root, &below);
+            let path = joined(&folder, name);
+            let below = &path[self.root.len() + 1..];
             if self.ignore.leaves_out(&path, kind == Kind::Folder) {
                 continue;
             }
@@ -161,16 +159,16 @@ impl Walk<'_> {
                     match self.repository.io.entries(&place) {
                         // Another project looks after itself.
                         Ok(entries) if entries.iter().any(|(name, _)| name == ".dvc") => {}
-                        Ok(entries) => self.folder(&below, entries),
+                        Ok(entries) => self.folder(below, entries),
                         Err(error) => self.errors.push(unreadable(&place, error)),
                     }
                 }
                 Kind::File if name == ".dvcignore" => self.errors.push(Error::IgnoreInside { path }),
                 Kind::File if is_half_written(name) => {}
-                Kind::File => self.snapshot.tree.push(&below),
+                Kind::File => self.snapshot.tree.push(below),
                 Kind::Link => match self.repository.io.metadata(&self.repository.place(&path)) {
                     Ok(metadata) if metadata.is_dir => self.snapshot.left_out.push(path),
-                    Ok(metadata) if metadata.is_file => self.snapshot.tree.push(&below),
+                    Ok(metadata) if metadata.is_file => self.snapshot.tree.push(below),
                     Ok(_) => self.errors.push(Error::Special { path }),
                     Err(_) => self.errors.push(Error::BrokenLink { path }),
                 },
@@ -188,22 +186,50 @@ fn unreadable(place: &Path, error: std::io::Error) -> Error {
 fn stamp(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result<(), Errors> {
     let errors = Collected::default();
     let unseen = Stamp { size: 0, inode: 0, modified: i64::MIN };
-    let one = |at: usize| {
-        let place = repository.place(&snapshot.path(at, path));
-        match repository.io.metadata(&place) {
-            Ok(metadata) => Stamp::of(&metadata),
+    let told = |at: usize, found: std::io::Result<Metadata>| match found {
+        Ok(metadata) => Stamp::of(&metadata),
+        Err(error) => {
+            errors.push(match error.kind() {
+                ErrorKind::NotFound => Error::Changed { path: snapshot.path(at, path) },
+                _ => unreadable(&repository.place(&snapshot.path(at, path)), error),
+            });
+            unseen
+        }
+    };
+    let files = |files: &Range<usize>| {
+        let (folder, _) = split(snapshot.tree.name(files.start));
+        let names: Vec<&str> = files.clone().map(|at| split(snapshot.tree.name(at)).1).collect();
+        match repository.io.metadata_in(&repository.place(path).join(folder), &names) {
+            Ok(found) => files.clone().zip(found).map(|(at, found)| told(at, found)).collect(),
             Err(error) => {
-                errors.push(match error.kind() {
-                    ErrorKind::NotFound => Error::Changed { path: snapshot.path(at, path) },
-                    _ => unreadable(&place, error),
-                });
-                unseen
+                told(files.start, Err(error));
+                vec![unseen; files.len()]
             }
         }
     };
-    let stamps = (0..snapshot.tree.len()).into_par_iter().with_min_len(256).map(one).collect();
-    snapshot.stamps = stamps;
+    let stamps: Vec<Vec<Stamp>> = beside_each_other(&snapshot.tree).par_iter().map(files).collect();
+    snapshot.stamps = stamps.concat();
     errors.into_result(())
+}
+
+/// Splits a path into the folder and the name in it.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// Divides files into such as lie in one folder.
+fn beside_each_other(tree: &Tree) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut folder = "";
+    for at in 0..tree.len() {
+        let above = split(tree.name(at)).0;
+        match parts.last_mut() {
+            Some(part) if above == folder && part.len() < ASKED => part.end = at + 1,
+            _ => parts.push(at..at + 1),
+        }
+        folder = above;
+    }
+    parts
 }
 
 /// Finds out the digests of all files: those that are known are not read. Says how many were.
@@ -213,7 +239,9 @@ pub(crate) fn digest(repository: &Repository, path: &str, snapshot: &mut Snapsho
     if unknown.is_empty() {
         return Ok(0);
     }
-    read(repository, path, snapshot, &unknown, None)?;
+    for (at, md5) in read(repository, path, snapshot, &unknown, None)? {
+        snapshot.tree.set_md5(at, md5);
+    }
     // Without the record the files are read again the next time: no reason to fail where nothing may be written.
     let _ = Known::save(repository, path, snapshot, began);
     Ok(unknown.len())
@@ -235,205 +263,143 @@ pub(crate) fn take_in(repository: &Repository, path: &str, snapshot: &mut Snapsh
         unknown.extend(lost);
         unknown.sort_unstable();
     }
-    for batch in unknown.chunks(BATCH) {
-        let incoming = repository.cache.incoming()?;
-        read(repository, path, snapshot, batch, Some(&incoming))?;
-        incoming.finish()?;
-    }
+    let batches = batches(&unknown, |at| snapshot.stamps[*at].size);
+    let mut found = Vec::with_capacity(unknown.len());
+    take_in_batches(&repository.cache, batches, |batch, incoming| {
+        found.extend(read(repository, path, snapshot, batch, Some(incoming))?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    found.into_iter().for_each(|(at, md5)| snapshot.tree.set_md5(at, md5));
     Ok(())
 }
 
+/// Returns the digests of files, and takes them in where that is asked for.
 fn read(
     repository: &Repository,
     path: &str,
-    snapshot: &mut Snapshot,
+    snapshot: &Snapshot,
     files: &[usize],
     incoming: Option<&Incoming>,
-) -> Result<(), Errors> {
+) -> Result<Vec<(usize, Md5)>, Errors> {
     let errors = Collected::default();
-    let reader = Reader { io: &*repository.io, cache: &repository.cache, incoming, clones: AtomicBool::new(true) };
-    let one = |buffer: &mut Vec<u8>, at: &usize| {
-        if errors.is_full() {
-            return None;
+    let clones = AtomicBool::new(true);
+    let reader = Reader { repository, path, snapshot, incoming, clones };
+    let groups = groups(files.iter().map(|at| snapshot.stamps[*at].size));
+    let one = |buffer: &mut Vec<u8>, group: &Range<usize>| {
+        let mut found = Vec::with_capacity(group.len());
+        if !errors.is_full() {
+            reader.group(&files[group.clone()], buffer, &mut |at, end| match end {
+                Ok(md5) => found.push((at, md5)),
+                Err(error) => errors.push(error),
+            });
         }
-        let stamp = snapshot.stamps[*at];
-        let shown = snapshot.path(*at, path);
-        match reader.file(&repository.place(&shown), &shown, stamp, buffer) {
-            Ok(md5) => Some((*at, md5)),
-            Err(error) => {
-                errors.push(error);
-                None
-            }
-        }
+        found
     };
-    let digests: Vec<_> = files.par_iter().with_min_len(8).map_init(Vec::new, one).collect();
-    for (at, md5) in digests.into_iter().flatten() {
-        snapshot.tree.set_md5(at, md5);
-    }
-    errors.into_result(())
+    let digests: Vec<_> = groups.par_iter().map_init(Vec::new, one).collect();
+    errors.into_result(digests.into_iter().flatten().collect())
 }
 
 /// Digests files, and copies them in the same pass where they are to come into the cache.
 struct Reader<'a> {
-    io: &'a dyn Io,
-    cache: &'a Cache,
+    repository: &'a Repository,
+    /// The path that the snapshot is of.
+    path: &'a str,
+    snapshot: &'a Snapshot,
     incoming: Option<&'a Incoming>,
     /// Whether the file system may share blocks, as far as was found out.
     clones: AtomicBool,
 }
 
 impl Reader<'_> {
-    fn file(&self, place: &Path, shown: &str, stamp: Stamp, buffer: &mut Vec<u8>) -> Result<Md5, Error> {
-        let changed = || Error::Changed { path: shown.to_owned() };
-        let md5 = match self.incoming {
-            Some(incoming) if stamp.size > WHOLE => self.long_into(incoming, place, stamp)?,
-            _ if stamp.size > WHOLE => self.long(place, stamp)?,
-            incoming => self.short(incoming, place, stamp, buffer)?,
-        };
-        let (md5, copy) = md5.ok_or_else(changed)?;
-        let same = self.io.metadata(place).is_ok_and(|metadata| Stamp::of(&metadata) == stamp);
-        match (same, copy, self.incoming) {
-            (true, Some((path, file)), Some(incoming)) => {
-                let id = ObjectId::file(md5);
-                // For short ones that was asked before the copy was made.
-                if stamp.size > WHOLE && self.cache.size(&id) == Some(stamp.size) {
-                    incoming.discard(&path);
-                } else {
-                    incoming.accept(path, id, file)?;
-                }
-                Ok(md5)
+    /// Does so for some files; tells the end of each.
+    fn group(&self, files: &[usize], buffer: &mut Vec<u8>, tell: &mut dyn FnMut(usize, Result<Md5, Error>)) {
+        let io = &*self.repository.io;
+        let mut read: Vec<(usize, PathBuf, Range<usize>)> = Vec::with_capacity(files.len());
+        for at in files {
+            let place = self.repository.place(&self.snapshot.path(*at, self.path));
+            let length = self.snapshot.stamps[*at].size;
+            if length > SHORT {
+                tell(*at, self.long(*at, &place));
+                continue;
             }
-            (true, ..) => Ok(md5),
-            (false, copy, incoming) => {
-                if let (Some((path, _)), Some(incoming)) = (copy, incoming) {
-                    incoming.discard(&path);
-                }
-                Err(changed())
+            let start = read.last().map_or(0, |(_, _, bytes)| bytes.end);
+            match read_whole(io, &place, length, (buffer, start)) {
+                Ok(Some(end)) => read.push((*at, place, start..end)),
+                Ok(None) => tell(*at, Err(self.changed(*at))),
+                Err(error) => tell(*at, Err(error)),
             }
+        }
+        let texts: Vec<&[u8]> = read.iter().map(|(_, _, bytes)| &buffer[bytes.clone()]).collect();
+        let digests = digest_all(&texts);
+        for (((at, place, _), bytes), md5) in read.iter().zip(texts).zip(digests) {
+            tell(*at, self.stays(*at, place).and_then(|()| self.keep(bytes, md5)));
         }
     }
 
-    fn short(
-        &self,
-        incoming: Option<&Incoming>,
-        place: &Path,
-        stamp: Stamp,
-        buffer: &mut Vec<u8>,
-    ) -> Result<Option<(Md5, Copied)>, Error> {
-        // One byte more than there should be shows a file that grew.
-        let length = stamp.size as usize + 1;
-        if buffer.len() < length {
-            buffer.resize(length, 0);
-        }
-        let mut file = self.open(place)?;
-        let mut filled = 0;
-        while filled < length {
-            match file.read(&mut buffer[filled..length]).map_err(|error| reading(place, error))? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        if filled as u64 != stamp.size {
-            return Ok(None);
-        }
-        let bytes = &buffer[..filled];
-        let md5 = Md5::of(bytes);
-        let Some(incoming) = incoming.filter(|_| self.cache.size(&ObjectId::file(md5)) != Some(stamp.size)) else {
-            return Ok(Some((md5, None)));
-        };
-        let (path, mut file) = incoming.create()?;
-        if let Err(error) = file.write_all(bytes).and_then(|()| file.flush()) {
-            incoming.discard(&path);
-            return Err(trainyard_files::Error::io(Operation::Write, &path, error).into());
-        }
-        Ok(Some((md5, Some((path, Some(file))))))
+    fn changed(&self, at: usize) -> Error {
+        Error::Changed { path: self.snapshot.path(at, self.path) }
     }
 
-    fn long(&self, place: &Path, stamp: Stamp) -> Result<Option<(Md5, Copied)>, Error> {
-        let mut file = self.open(place)?;
-        let (mut hasher, mut piece, mut total) = (Hasher::default(), vec![0; PIECE], 0);
-        loop {
-            match file.read(&mut piece).map_err(|error| reading(place, error))? {
-                0 => return Ok((total == stamp.size).then(|| (hasher.finish(), None))),
-                read => {
-                    hasher.update(&piece[..read]);
-                    total += read as u64;
-                }
-            }
-        }
+    /// Wants a file to be what it was when it was looked at.
+    fn stays(&self, at: usize, place: &Path) -> Result<(), Error> {
+        let found = self.repository.io.metadata(place);
+        let is_same = found.is_ok_and(|metadata| Stamp::of(&metadata) == self.snapshot.stamps[at]);
+        if is_same { Ok(()) } else { Err(self.changed(at)) }
     }
 
-    fn long_into(&self, incoming: &Incoming, place: &Path, stamp: Stamp) -> Result<Option<(Md5, Copied)>, Error> {
-        if self.clones.load(Ordering::Relaxed) {
-            let path = incoming.path();
-            match self.io.clone_file(place, &path) {
+    /// Takes in what was read.
+    fn keep(&self, bytes: &[u8], md5: Md5) -> Result<Md5, Error> {
+        let id = ObjectId::file(md5);
+        match self.incoming {
+            Some(incoming) if self.repository.cache.size(&id) != Some(bytes.len() as u64) => {
+                incoming.write(id, |file| file.write_all(bytes))?;
+            }
+            _ => {}
+        }
+        Ok(md5)
+    }
+
+    fn long(&self, at: usize, place: &Path) -> Result<Md5, Error> {
+        let io = &*self.repository.io;
+        let told = |_| Ok(());
+        let (found, copy) = match self.incoming {
+            None => (digest_of(&mut *open(io, place)?, place, &mut vec![0; PIECE], told), None),
+            Some(incoming) => match self.clone_of(place, incoming) {
                 // What shares the blocks stays as it is, whatever happens to the file.
-                Ok(()) => {
-                    let digested = self.long(&path, stamp);
-                    if !matches!(digested, Ok(Some(_))) {
-                        incoming.discard(&path);
-                    }
-                    return Ok(digested?.map(|(md5, _)| (md5, Some((path, None)))));
+                Some(copy) => {
+                    let digested =
+                        open(io, &copy).and_then(|mut file| digest_of(&mut *file, &copy, &mut vec![0; PIECE], told));
+                    (digested, Some((incoming, copy, None)))
                 }
-                Err(_) => self.clones.store(false, Ordering::Relaxed),
+                None => {
+                    let mut source = open(io, place)?;
+                    let (copy, mut file) = incoming.create()?;
+                    let digested = digest_and_write(&mut *source, place, (&mut *file, &copy), told);
+                    (digested, Some((incoming, copy, Some(file))))
+                }
+            },
+        };
+        let is_whole = |length| length == self.snapshot.stamps[at].size;
+        let found = found.and_then(|(md5, length)| if is_whole(length) { Ok(md5) } else { Err(self.changed(at)) });
+        let found = found.and_then(|md5| self.stays(at, place).map(|()| md5));
+        let Some((incoming, copy, file)) = copy else { return found };
+        match found {
+            Ok(md5) if self.repository.cache.size(&ObjectId::file(md5)) != Some(self.snapshot.stamps[at].size) => {
+                incoming.accept(copy, ObjectId::file(md5), file)?;
             }
+            _ => incoming.discard(&copy),
         }
-        let mut source = self.open(place)?;
-        let (path, mut target) = incoming.create()?;
-        // One thread writes what the other has read and digests.
-        let copied = std::thread::scope(|scope| {
-            let (full, pieces) = sync_channel::<(Vec<u8>, usize)>(4);
-            let (back, empty) = sync_channel::<Vec<u8>>(8);
-            let target = &mut target;
-            let writer = scope.spawn(move || {
-                for (piece, length) in pieces {
-                    target.write_all(&piece[..length])?;
-                    // The reader may have ended.
-                    let _ = back.try_send(piece);
-                }
-                target.flush()
-            });
-            let (mut hasher, mut total) = (Hasher::default(), 0);
-            let read = loop {
-                let mut piece = empty.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
-                match source.read(&mut piece) {
-                    Ok(0) => break Ok(()),
-                    Ok(length) => {
-                        hasher.update(&piece[..length]);
-                        total += length as u64;
-                        // A writer that failed takes no more, and says why below.
-                        if full.send((piece, length)).is_err() {
-                            break Ok(());
-                        }
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => break Err(reading(place, error)),
-                }
-            };
-            drop(full);
-            let broken = || std::io::Error::other("the thread that writes ended");
-            let written = writer.join().unwrap_or_else(|_| Err(broken()));
-            read?;
-            written.map_err(|error| trainyard_files::Error::io(Operation::Write, &path, error))?;
-            Ok::<_, Error>((total == stamp.size).then(|| hasher.finish()))
-        });
-        match copied {
-            Ok(Some(md5)) => Ok(Some((md5, Some((path, Some(target)))))),
-            other => {
-                incoming.discard(&path);
-                other.map(|_| None)
-            }
-        }
+        found
     }
 
-    fn open(&self, place: &Path) -> Result<Box<dyn trainyard_files::ReadSeek>, Error> {
-        self.io.open(place).map_err(|error| trainyard_files::Error::io(Operation::Open, place, error).into())
+    /// Makes a file that shares the blocks of another, where the file system can.
+    fn clone_of(&self, place: &Path, incoming: &Incoming) -> Option<PathBuf> {
+        if !self.clones.load(Ordering::Relaxed) {
+            return None;
+        }
+        let path = incoming.path();
+        let made = self.repository.io.clone_file(place, &path).is_ok();
+        self.clones.store(made, Ordering::Relaxed);
+        made.then_some(path)
     }
-}
-
-/// Is a copy that waits to be accepted, with its file where that is still open.
-type Copied = Option<(std::path::PathBuf, Option<Box<dyn WriteSync>>)>;
-
-fn reading(place: &Path, error: std::io::Error) -> Error {
-    trainyard_files::Error::io(Operation::Read, place, error).into()
 }

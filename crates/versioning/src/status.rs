@@ -1,8 +1,8 @@
 //! What of the versioned data is as it was versioned.
 
-use crate::cache::missing;
+use crate::cache::{MANY, absent};
 use crate::dvc_file::{Kind, Output};
-use crate::md5::ObjectId;
+use crate::md5::{Md5, ObjectId};
 use crate::repository::Repository;
 use crate::snapshot::{Snapshot, digest, look};
 use crate::tree::{Changes, Tree};
@@ -52,8 +52,9 @@ pub fn status(repository: &Repository, paths: &[String]) -> Result<Vec<Status>, 
     let outputs = chosen(repository, paths)?;
     let mut errors = Vec::new();
     let mut found = Vec::new();
+    let mut listed = None;
     for output in outputs {
-        match of(repository, output) {
+        match of(repository, output, &mut listed) {
             Ok(status) => found.push(status),
             Err(problems) => errors.extend(problems),
         }
@@ -89,7 +90,7 @@ pub(crate) fn version(repository: &Repository, id: &ObjectId) -> Result<Option<T
     Ok(Some(tree))
 }
 
-fn of(repository: &Repository, output: Output) -> Result<Status, Errors> {
+fn of(repository: &Repository, output: Output, listed: &mut Option<Vec<Md5>>) -> Result<Status, Errors> {
     let mut status =
         Status { state: State::NotServed, changes: Changes::default(), missing: 0, left_out: Vec::new(), output };
     match &status.output.kind {
@@ -100,7 +101,15 @@ fn of(repository: &Repository, output: Output) -> Result<Status, Errors> {
         Kind::Data | Kind::Made(_) => {}
     }
     let path = status.output.path.clone();
-    let mut snapshot = look(repository, &path)?;
+    // To list the cache as a whole is worth it for many files only, and once.
+    let is_folder = status.output.id.is_some_and(|id| id.is_folder);
+    let lists = listed.is_none() && is_folder && status.output.count.is_none_or(|count| count > MANY as u64);
+    let list = || lists.then(|| repository.cache.files()).transpose();
+    let (snapshot, found) = rayon::join(|| look(repository, &path), list);
+    let mut snapshot = snapshot?;
+    if let Some(found) = found? {
+        *listed = Some(found);
+    }
     if let Some(snapshot) = &mut snapshot {
         digest(repository, &path, snapshot)?;
         status.left_out = std::mem::take(&mut snapshot.left_out);
@@ -125,7 +134,7 @@ fn of(repository: &Repository, output: Output) -> Result<Status, Errors> {
         (_, Some(tree)) => tree,
         _ => return Ok(status),
     };
-    status.missing += missing(&repository.cache, tree)?.map_or(0, |(_, count)| count);
+    status.missing += absent(&repository.cache, listed.as_deref(), tree).map_or(0, |(_, count)| count);
     if let (Some(snapshot), false) = (&snapshot, is_same)
         && snapshot.is_folder
         && id.is_folder

@@ -2,22 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use trainyard_files::{Io, Operation, WriteSync};
+use trainyard_files::WriteSync;
 
 use super::exchange::{End, Ends, Tally};
-use crate::cache::{Cache, Incoming};
-use crate::md5::{Hasher, Md5, ObjectId};
+use crate::cache::{Cache, Incoming, batches, take_in_batches};
+use crate::md5::{Md5, ObjectId, digest_all};
+use crate::passage::{PIECE, SHORT, digest_and_write, digest_of, groups, open, read_whole};
 use crate::{Error, Errors};
-
-/// How much is read at once.
-const PIECE: usize = 1 << 20;
-/// So many objects, or bytes, become visible together: what a death of the process makes undone.
-const BATCH: usize = 2048;
-const BATCH_BYTES: u64 = 256 << 20;
 
 /// Says which objects a folder holds, each with its length.
 pub(super) fn held(folder: &Cache, ids: &[ObjectId]) -> BTreeMap<ObjectId, u64> {
@@ -33,124 +29,128 @@ pub(super) fn copy(from: &Cache, to: &Cache, ids: &[ObjectId], tally: &Tally<'_>
         return Ok(all);
     }
     to.sweep()?;
-    let copier = Copier { io: from.io(), from, clones: AtomicBool::new(true) };
-    let mut rest = ids;
-    while !rest.is_empty() {
-        let incoming = to.incoming()?;
-        let (mut count, mut bytes) = (0, 0);
-        for id in rest.iter().take(BATCH) {
-            bytes += from.size(id).unwrap_or(0);
-            count += 1;
-            if bytes >= BATCH_BYTES {
-                break;
-            }
-        }
-        let (batch, later) = rest.split_at(count);
-        rest = later;
-        let failed = AtomicBool::new(false);
-        let one = |piece: &mut Vec<u8>, id: &ObjectId| {
-            if failed.load(Ordering::Relaxed) {
-                return None;
-            }
-            let end = copier.one(&incoming, *id, piece, tally).and_then(|end| tally.object().map(|()| end));
-            failed.fetch_or(end.is_err(), Ordering::Relaxed);
-            Some((*id, end))
-        };
-        let ends: Vec<_> = batch.par_iter().with_max_len(64).map_init(|| vec![0; PIECE], one).collect();
-        incoming.finish()?;
-        let mut errors = Errors::new();
+    let copier = Copier { from, tally, clones: AtomicBool::new(true), failed: AtomicBool::new(false) };
+    let sized: Vec<(ObjectId, Option<u64>)> = ids.par_iter().with_min_len(256).map(|id| (*id, from.size(id))).collect();
+    let mut failure = None;
+    let parts = batches(&sized, |(_, size)| size.unwrap_or(0));
+    take_in_batches(to, parts, |batch, incoming| {
+        let groups = groups(batch.iter().map(|(_, size)| size.unwrap_or(0)));
+        let one = |buffer: &mut Vec<u8>, group: &Range<usize>| copier.group(incoming, &batch[group.clone()], buffer);
+        let ends: Vec<_> = groups.par_iter().with_max_len(4).map_init(Vec::new, one).collect();
         for (id, end) in ends.into_iter().flatten() {
             match end {
                 Ok(end) => all.note(id, end),
-                Err(error) => errors.push(error),
+                Err(error) => failure = failure.take().or(Some(error)),
             }
         }
-        if !errors.is_empty() {
-            errors.truncate(1);
-            return Err(errors);
-        }
-    }
-    Ok(all)
+        Ok(if failure.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    failure.map_or(Ok(all), |error| Err(error.into()))
 }
 
 struct Copier<'a> {
-    io: &'a dyn Io,
     from: &'a Cache,
+    tally: &'a Tally<'a>,
     /// Whether the file system may share blocks, as far as was found out.
     clones: AtomicBool,
+    failed: AtomicBool,
 }
 
+type Ended = (ObjectId, Result<End, Error>);
+
 impl Copier<'_> {
-    fn one(&self, incoming: &Incoming, id: ObjectId, piece: &mut [u8], tally: &Tally<'_>) -> Result<End, Error> {
+    /// Copies some objects: short ones together.
+    fn group(&self, incoming: &Incoming, sized: &[(ObjectId, Option<u64>)], buffer: &mut Vec<u8>) -> Vec<Ended> {
+        let mut ends = Vec::with_capacity(sized.len());
+        let mut end = |id, found: Result<End, Error>| {
+            let found = found.and_then(|end| self.tally.object().map(|()| end));
+            self.failed.fetch_or(found.is_err(), Ordering::Relaxed);
+            ends.push((id, found));
+        };
+        let mut read: Vec<(ObjectId, Range<usize>)> = Vec::with_capacity(sized.len());
+        for (id, size) in sized {
+            if self.failed.load(Ordering::Relaxed) {
+                break;
+            }
+            let Some(size) = *size else {
+                end(*id, Ok(End::Absent));
+                continue;
+            };
+            if size > SHORT || self.clones.load(Ordering::Relaxed) {
+                match self.alone(incoming, *id, size) {
+                    Ok(None) => {}
+                    Ok(Some(found)) => {
+                        end(*id, Ok(found));
+                        continue;
+                    }
+                    Err(error) => {
+                        end(*id, Err(error));
+                        continue;
+                    }
+                }
+            }
+            let start = read.last().map_or(0, |(_, bytes)| bytes.end);
+            match read_whole(self.from.io(), &self.from.path(id), size, (buffer, start)) {
+                Ok(Some(end)) => read.push((*id, start..end)),
+                // Somebody is writing it.
+                Ok(None) => end(*id, Ok(End::Wrong)),
+                Err(error) => end(*id, Err(error)),
+            }
+        }
+        let texts: Vec<&[u8]> = read.iter().map(|(_, bytes)| &buffer[bytes.clone()]).collect();
+        for (((id, _), bytes), md5) in read.iter().zip(&texts).zip(digest_all(&texts)) {
+            let written = match md5 == id.md5 {
+                true => incoming.write(*id, |to| to.write_all(bytes)).map(|()| End::Whole(bytes.len() as u64)),
+                false => Ok(End::Wrong),
+            };
+            end(*id, written.and_then(|end| self.tally.bytes(bytes.len()).map(|()| end)));
+        }
+        ends
+    }
+
+    /// Copies one object by sharing its blocks, or piece by piece when it is long; none where it is short, and no blocks
+    /// are shared.
+    fn alone(&self, incoming: &Incoming, id: ObjectId, size: u64) -> Result<Option<End>, Error> {
+        let io = self.from.io();
         let source = self.from.path(&id);
+        let told = |read| self.tally.bytes(read);
         if self.clones.load(Ordering::Relaxed) {
             let path = incoming.path();
-            match self.io.clone_file(&source, &path) {
+            match io.clone_file(&source, &path) {
                 Ok(()) => {
-                    let read = self.read(&path, piece, tally, None);
-                    return self.end(incoming, &path, id, read, None);
+                    let found =
+                        open(io, &path).and_then(|mut file| digest_of(&mut *file, &path, &mut vec![0; PIECE], told));
+                    return Self::end(incoming, id, path, found, None).map(Some);
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(End::Absent),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(End::Absent)),
                 Err(_) => self.clones.store(false, Ordering::Relaxed),
             }
         }
-        if !self.from.contains(&id) {
-            return Ok(End::Absent);
+        if size <= SHORT {
+            return Ok(None);
         }
+        let mut from = open(io, &source)?;
         let (path, mut file) = incoming.create()?;
-        let read = self.read(&source, piece, tally, Some((&path, &mut *file)));
-        self.end(incoming, &path, id, read, Some(file))
+        let found = digest_and_write(&mut *from, &source, (&mut *file, &path), told);
+        Self::end(incoming, id, path, found, Some(file)).map(Some)
     }
 
     fn end(
-        &self,
         incoming: &Incoming,
-        path: &Path,
         id: ObjectId,
-        read: Result<(Md5, u64), Error>,
+        path: PathBuf,
+        found: Result<(Md5, u64), Error>,
         file: Option<Box<dyn WriteSync>>,
     ) -> Result<End, Error> {
-        match read {
+        match found {
             Ok((md5, length)) if md5 == id.md5 => {
-                incoming.accept(path.to_path_buf(), id, file)?;
+                incoming.accept(path, id, file)?;
                 Ok(End::Whole(length))
             }
             other => {
-                incoming.discard(path);
+                incoming.discard(&path);
                 other.map(|_| End::Wrong)
             }
         }
-    }
-
-    /// Digests a file, and writes what is read elsewhere where that is asked for.
-    fn read(
-        &self,
-        source: &Path,
-        piece: &mut [u8],
-        tally: &Tally<'_>,
-        mut to: Option<(&Path, &mut dyn WriteSync)>,
-    ) -> Result<(Md5, u64), Error> {
-        let failed = trainyard_files::Error::io;
-        let mut file = self.io.open(source).map_err(|error| failed(Operation::Open, source, error))?;
-        let (mut hasher, mut length) = (Hasher::default(), 0);
-        loop {
-            let read = match file.read(piece) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed(Operation::Read, source, error).into()),
-            };
-            let bytes = piece.get(..read).unwrap_or_default();
-            if let Some((path, to)) = &mut to {
-                to.write_all(bytes).map_err(|error| failed(Operation::Write, path, error))?;
-            }
-            hasher.update(bytes);
-            length += read as u64;
-            tally.bytes(read)?;
-        }
-        if let Some((path, to)) = &mut to {
-            to.flush().map_err(|error| failed(Operation::Write, path, error))?;
-        }
-        Ok((hasher.finish(), length))
     }
 }

@@ -4,6 +4,10 @@ use std::fmt::{self, Write};
 
 use md5::{Digest, Md5 as Engine};
 
+pub(crate) use lanes::digest_all;
+
+mod lanes;
+
 /// Is the md5 of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Md5([u8; 16]);
