@@ -39,7 +39,7 @@ def main(trainyard, dvc, folder):
             for number in range(LARGE >> 20):
                 file.write(number.to_bytes(4, "big") * (1 << 18))
         subprocess.run([dvc, "init", "--no-scm", "-q"], cwd=folder / side, check=True)
-        remote = [dvc, "remote", "add", "-q", "-d", "store", f"../../{side} store"]
+        remote = [dvc, "remote", "add", "-q", "-d", "store", f"../{side} store"]
         subprocess.run(remote, cwd=folder / side, check=True)
     # A file system may take its time over names that went a moment ago.
     time.sleep(5)

@@ -89,7 +89,7 @@ pub(crate) fn digest_of(
     }
 }
 
-/// Digests what a file gives while a second thread writes it to another, and a third forces that to the disk.
+/// Writes what a file gives to another while a second thread digests it, and a third forces it to the disk.
 ///
 /// # Errors
 /// What the disk says of either; what was written so far is left to the caller.
@@ -102,57 +102,46 @@ pub(crate) fn digest_and_write(
     std::thread::scope(|scope| {
         let (full, pieces) = sync_channel::<(Vec<u8>, usize)>(WAITING);
         let (back, empty) = sync_channel::<Vec<u8>>(WAITING + 2);
-        let ahead = to.sync_ahead().map(|mut sync| {
-            let (written, more) = sync_channel::<()>(1);
-            (written, scope.spawn(move || more.iter().try_for_each(|()| sync())))
-        });
-        let writer = scope.spawn(move || {
-            let wrote = pieces.iter().enumerate().try_for_each(|(number, (piece, length))| {
-                to.write_all(&piece[..length])?;
+        let hasher = scope.spawn(move || {
+            let mut hasher = Hasher::default();
+            for (piece, length) in pieces {
+                hasher.update(&piece[..length]);
                 // The reader may have ended.
                 let _ = back.try_send(piece);
-                if let Some((written, _)) = ahead.as_ref().filter(|_| number % AHEAD == AHEAD - 1) {
-                    // What waits already will take this with it.
-                    let _ = written.try_send(());
-                }
-                Ok(())
-            });
-            let synced = ahead.map_or(Ok(()), |(written, thread)| {
-                drop(written);
-                joined(thread.join())
-            });
-            wrote.and_then(|()| to.flush()).and(synced)
-        });
-        let (mut hasher, mut length) = (Hasher::default(), 0);
-        let read = loop {
-            let mut piece = empty.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
-            match file.read(&mut piece) {
-                Ok(0) => break Ok(()),
-                Ok(read) => {
-                    hasher.update(&piece[..read]);
-                    length += read as u64;
-                    // A writer that failed takes no more, and says why below.
-                    if full.send((piece, read)).is_err() {
-                        break Ok(());
-                    }
-                    if let Err(error) = told(read) {
-                        break Err(error);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(failed(Operation::Read, place, error)),
             }
+            hasher.finish()
+        });
+        let (written, more) = sync_channel::<()>(1);
+        let ahead = to.sync_ahead().map(|mut sync| scope.spawn(move || more.iter().try_for_each(|()| sync())));
+        let (mut length, mut number) = (0, 0);
+        let mut pass = || loop {
+            let mut piece = empty.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
+            let read = match file.read(&mut piece) {
+                Ok(0) => return to.flush().map_err(|error| failed(Operation::Write, path, error)),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed(Operation::Read, place, error)),
+            };
+            to.write_all(&piece[..read]).map_err(|error| failed(Operation::Write, path, error))?;
+            // It takes all until the end.
+            let _ = full.send((piece, read));
+            length += read as u64;
+            number += 1;
+            if number % AHEAD == 0 {
+                // What waits already will take this with it.
+                let _ = written.try_send(());
+            }
+            told(read)?;
         };
-        drop(full);
-        let written = joined(writer.join());
-        read?;
-        written.map_err(|error| failed(Operation::Write, path, error))?;
-        Ok((hasher.finish(), length))
+        let passed = pass();
+        drop((full, written));
+        let synced = ahead.map_or(Ok(Ok(())), |thread| thread.join());
+        let digested = hasher.join();
+        passed?;
+        let ended = |_| failed(Operation::Sync, path, io::Error::other("a thread ended"));
+        synced.map_err(ended)?.map_err(|error| failed(Operation::Sync, path, error))?;
+        Ok((digested.map_err(ended)?, length))
     })
-}
-
-fn joined(ended: std::thread::Result<io::Result<()>>) -> io::Result<()> {
-    ended.unwrap_or_else(|_| Err(io::Error::other("the thread that writes ended")))
 }
 
 fn failed(operation: Operation, place: &Path, error: io::Error) -> Error {
