@@ -22,6 +22,7 @@ mod sink;
 mod steps;
 mod stores;
 mod studies;
+mod used_data;
 mod verify;
 
 pub use bundle::{BUNDLE, ExportReport, export};
@@ -40,4 +41,5 @@ pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use studies::{Studies, studies, study_of_file};
 pub use trainyard_sources::Runtime;
+pub use used_data::{UsedBy, runs_by_data};
 pub use verify::{Replay, Verified, VerifyReport, verify, verify_bundle};

@@ -247,6 +247,10 @@ impl Tracking for EmbeddedStore {
         self.read(|tx| runs::artifacts(tx, run))
     }
 
+    fn artifacts_at(&self, path: &str) -> Result<Vec<(String, Digest)>, Error> {
+        self.read(|tx| runs::artifacts_at(tx, path))
+    }
+
     fn end_run(&self, run: &str, status: Status, ended_ms: i64, reason: Option<&Reason>) -> Result<(), Error> {
         self.write(|tx| runs::end(tx, run, status, ended_ms, reason))
     }

@@ -37,6 +37,8 @@ pub trait Tracking: Send + Sync {
     fn folder_digests(&self, run: &str, folder: &str) -> Result<BTreeMap<String, Digest>, Error>;
     /// Lists a run's artifacts, sorted by path.
     fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRecord>, Error>;
+    /// Lists the runs that have an artifact of this path, the newest first, with its digest.
+    fn artifacts_at(&self, path: &str) -> Result<Vec<(String, Digest)>, Error>;
     /// Ends a run. [`Error::RunEnded`] for one that ended otherwise before.
     fn end_run(&self, run: &str, status: Status, ended_ms: i64, reason: Option<&Reason>) -> Result<(), Error>;
     /// Finds a run by its whole id.

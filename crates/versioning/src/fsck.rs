@@ -23,7 +23,7 @@ pub struct Use {
     pub file: String,
     /// What of the data the object is, below the root.
     pub path: String,
-    /// The digest that the file names: a run that used the data has it in its lineage.
+    /// The digest that the file names.
     pub root: ObjectId,
     /// Whether the workspace's file says so; else one of a commit does.
     pub is_current: bool,
@@ -47,6 +47,9 @@ pub struct Finding {
     pub damage: Damage,
     /// Where it is versioned.
     pub uses: Vec<Use>,
+    /// The digests that files of the workspace or of any commit name for data that holds it: a run that used the data
+    /// has one of them in its lineage.
+    pub roots: BTreeSet<ObjectId>,
     /// Whether it is whole again.
     pub is_repaired: bool,
 }
@@ -178,7 +181,7 @@ fn look(
             None => Damage::Missing,
         };
         wanted.push(id);
-        checked.findings.push(Finding { id, damage, uses: Vec::new(), is_repaired: false });
+        checked.findings.push(Finding { id, damage, uses: Vec::new(), roots: BTreeSet::new(), is_repaired: false });
     }
     for remote in mending.remotes {
         if wanted.is_empty() {
@@ -247,6 +250,7 @@ fn name(findings: &mut [Finding], roots: &BTreeMap<ObjectId, BTreeSet<Use>>, tre
     for finding in findings {
         finding.uses.sort();
         finding.uses.dedup();
+        finding.roots = finding.uses.iter().map(|one| one.root).collect();
         // What the workspace says, commits say, too.
         let current: Vec<Use> = finding.uses.iter().filter(|one| one.is_current).cloned().collect();
         let is_same = |one: &Use, other: &Use| one.file == other.file && one.path == other.path;

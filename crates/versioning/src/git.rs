@@ -1,7 +1,10 @@
 //! What Git knows, asked of the program `git`.
 
 use std::collections::BTreeMap;
+use std::env;
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,6 +16,8 @@ pub struct Git {
     root: PathBuf,
     /// Where the project lies in the repository; empty, or a path that ends with `/`.
     prefix: String,
+    /// Whether there is a program to ask.
+    can_answer: bool,
 }
 
 impl Git {
@@ -21,7 +26,15 @@ impl Git {
         let top = root.ancestors().find(|folder| folder.join(".git").exists())?;
         let below = root.strip_prefix(top).ok()?.to_str()?;
         let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
-        Some(Self { root: root.to_path_buf(), prefix })
+        Some(Self { root: root.to_path_buf(), prefix, can_answer: has_program() })
+    }
+
+    /// Says whether there is a program `git` to ask.
+    ///
+    /// Without it a path counts as one that Git neither has nor ignores, so a line of `.gitignore` keeps Git from it, and
+    /// nothing is staged: whoever has the program sees what to commit. What needs commits is refused.
+    pub(crate) fn can_answer(&self) -> bool {
+        self.can_answer
     }
 
     fn ask(&self, arguments: &[&str], input: Vec<u8>) -> Result<(bool, Vec<u8>), Error> {
@@ -44,6 +57,9 @@ impl Git {
 
     /// Says which paths the patterns of `.gitignore` leave out.
     pub(crate) fn ignored(&self, paths: &[&str]) -> Result<Vec<bool>, Error> {
+        if !self.can_answer {
+            return Ok(vec![false; paths.len()]);
+        }
         let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
         let (_, found) = self.ask(&["check-ignore", "--no-index", "-z", "--stdin"], input.into_bytes())?;
         let found: Vec<&[u8]> = found.split(|byte| *byte == 0).collect();
@@ -52,12 +68,18 @@ impl Git {
 
     /// Says whether Git has a path, or anything below it.
     pub(crate) fn has(&self, path: &str) -> Result<bool, Error> {
+        if !self.can_answer {
+            return Ok(false);
+        }
         let literal = format!(":(literal){path}");
         Ok(!self.ask(&["ls-files", "-z", "--", &literal], Vec::new())?.1.is_empty())
     }
 
     /// Puts files into the index.
     pub(crate) fn stage(&self, paths: &[String]) -> Result<(), Error> {
+        if !self.can_answer {
+            return Ok(());
+        }
         let literal: Vec<String> = paths.iter().map(|path| format!(":(literal){path}")).collect();
         let mut arguments = vec!["add", "--"];
         arguments.extend(literal.iter().map(String::as_str));
@@ -159,6 +181,14 @@ impl Git {
         }
         Ok(texts)
     }
+}
+
+/// Says whether the system would find a program `git`.
+fn has_program() -> bool {
+    let is_program = |path: PathBuf| {
+        fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| is_program(folder.join("git"))))
 }
 
 /// Is where a folder stands in the history of its repository.

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{FileLock, Io, Kind as FileKind, Operation, create_folder, write_atomic};
 
 use crate::cache::Cache;
@@ -97,6 +98,19 @@ impl Repository {
     /// Says whether Git is asked, and kept from taking the data.
     pub fn is_in_git(&self) -> bool {
         self.git.is_some()
+    }
+
+    /// Tells that Git holds the project and no program `git` is there to ask, where that is so: data is versioned all the
+    /// same.
+    pub fn without_git(&self) -> Option<Diagnostic> {
+        self.git.as_ref().filter(|git| !git.can_answer())?;
+        let title = "the project lies in a Git repository, and there is no program git on this machine";
+        Some(
+            Diagnostic::warning("versioned/without-git", title)
+                .note("data is versioned and kept out of Git by .gitignore; no commit is recorded, nothing is staged")
+                .note("whether Git has some of it already can't be seen from here")
+                .help("install git; or commit the .dvc files and .gitignore from where it is"),
+        )
     }
 
     fn at(io: Arc<dyn Io>, root: PathBuf, settings: &Settings) -> Result<Self, Error> {

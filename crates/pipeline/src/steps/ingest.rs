@@ -19,6 +19,9 @@ use crate::engine::{Cache, Failure, Input, Output, Read, Record, Scope, Step, ke
 use crate::files_query;
 use crate::project::{SCHEMA, about_source, fetch_master, read_master, read_schema, source_path};
 
+/// Where the step's facts hold what the files that it read are known by.
+pub(crate) const FILES: &str = "files";
+
 pub(crate) struct Ingest {
     context: Arc<Context>,
     /// What the project says of its data, with the types that are kept.
@@ -288,6 +291,17 @@ impl Ingest {
         Ok(all.finish())
     }
 
+    /// Gives what the files of the source and its images are known by now, where they are files. What the step found is
+    /// among its facts, as [`FILES`].
+    pub(crate) fn files_now(&self) -> Result<Option<Value>, Failure> {
+        let data = self.data();
+        if trainyard_sources::is_database(data) || trainyard_sources::is_object(data) {
+            return Ok(None);
+        }
+        let images = if self.images.is_empty() { None } else { Some(self.images_digest()?) };
+        Ok(Some(json!({ "source": self.asked()?, "images": images })))
+    }
+
     /// Gives what [`Ingest::source_digest`] gave when it was first asked.
     fn asked(&self) -> Result<Digest, Failure> {
         match self.asked.get() {
@@ -455,6 +469,11 @@ impl Step for Ingest {
         };
         if !self.images.is_empty() {
             output.facts["images"] = told_images;
+        }
+        if self.context.is_live()
+            && let Some(files) = self.files_now()?
+        {
+            output.facts[FILES] = files;
         }
         if is_object && let Some(listing) = &*self.context.listing.lock().unwrap_or_else(PoisonError::into_inner) {
             output.facts["objects"] = listing.objects.iter().map(told).collect();

@@ -34,7 +34,7 @@ pub(crate) use ingest::Ingest;
 pub(crate) use training::ENGINE;
 pub(crate) use tune::{REPORT, STUDIES, Tune, search_of};
 pub(crate) use validate::Validate;
-pub(crate) use version::Version;
+pub(crate) use version::{DATA_VERSIONS, Version};
 
 use crate::engine::{Graph, GraphError, Step};
 

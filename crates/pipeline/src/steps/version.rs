@@ -12,10 +12,14 @@ use trainyard_versioning::{
 };
 
 use super::context::{Context, count, internal, to_json};
+use super::ingest::{FILES, Ingest};
 use super::versioned::{problems, reference_name, repository, split_folder};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
 use crate::project::{LOCK, PROJECT, SCHEMA, source_path};
+
+/// The file of a run that lists which versions of data it used.
+pub(crate) const DATA_VERSIONS: &str = "data_versions.json";
 
 /// Where a file that Git does not have means that no commit holds what was run.
 const SPECIFICATION: [&str; 4] = [PROJECT, "versions", "environments", "expectations"];
@@ -76,6 +80,37 @@ impl Version {
         }
         scope.check()?;
         add(repository, paths).map_err(|failure| problems(&failure.errors))
+    }
+
+    /// Refuses to version other master data, or other images, than the run has read.
+    fn refuse_unread(&self, scope: &Scope, repository: &Repository, placed: &[(String, String)]) -> Result<(), Failure> {
+        let context = &self.0;
+        let data = &context.resolved.project.data.source;
+        let read = scope.output("ingest").map(|output| &output.facts[FILES]);
+        let (Some(read), None) = (read.filter(|read| read.is_object()), &data.sql) else { return Ok(()) };
+        // What lies outside of the project is in no version of it.
+        let Ok(source) = repository.below(&source_path(&context.root, &context.resolved.overrides, &data.url.value))
+        else {
+            return Ok(());
+        };
+        let beside = || placed.iter().filter(|(what, _)| what != "split" && what != "reference").map(|(_, path)| path);
+        let folder = source.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let holds_source = beside().any(|path| Path::new(&source).starts_with(path));
+        let may_hold_images = beside().any(|path| *path != source && Path::new(path).starts_with(folder));
+        let is_asked = [("source", holds_source), ("images", holds_source || may_hold_images)];
+        if !is_asked.iter().any(|(what, is_asked)| *is_asked && read[*what].is_string()) {
+            return Ok(());
+        }
+        let now = Ingest::new(context).files_now()?.unwrap_or_default();
+        let other = is_asked.iter().find(|(what, is_asked)| *is_asked && read[*what] != now[*what]);
+        let Some((what, _)) = other else { return Ok(()) };
+        let named = if *what == "source" { source } else { "an image of the master data".to_owned() };
+        let short = |value: &Value| value.as_str().map_or_else(String::new, |digest| digest.chars().take(12).collect());
+        Err(Diagnostic::error("versioned/not-read", format!("{named} is no longer what this run has read"))
+            .note(format!("ingest read {}, now it is {}", short(&read[*what]), short(&now[*what])))
+            .note("the run would name a version that its model did not learn from")
+            .help("start another run, which reads the data as it is now; or put back what was read, and resume")
+            .into())
     }
 
     /// Refuses to describe another reference test than the one that was versioned when it was frozen.
@@ -245,6 +280,7 @@ impl Step for Version {
         // What is written here is not held against the commit.
         let commit = commit_of(&self.0.root, &SPECIFICATION, &WRITTEN);
         let repository = repository(&self.0)?;
+        repository.without_git().into_iter().for_each(|warning| scope.warn(warning));
         let described = sound(&repository)?;
         let placed = placed(&self.0, &repository, &described, self.named())?;
         let paths: BTreeSet<&str> = placed.iter().map(|(_, path)| path.as_str()).collect();
@@ -256,7 +292,10 @@ impl Step for Version {
         let (clean, open): (Vec<&str>, Vec<&str>) =
             paths.iter().partition(|path| found.iter().any(|status| status.output.path == **path && status.is_clean()));
         let open: Vec<String> = open.into_iter().map(str::to_owned).collect();
+        self.refuse_unread(scope, &repository, &placed)?;
         let added = self.add(scope, &repository, &open)?;
+        // Somebody may have been at work while it was versioned.
+        self.refuse_unread(scope, &repository, &placed)?;
         let known = described.outputs.iter().filter(|output| clean.contains(&output.path.as_str()));
         let mut entries: Vec<Entry> = added.iter().map(of_added).chain(known.filter_map(of_known)).collect();
         for (what, path) in &placed {
@@ -268,7 +307,7 @@ impl Step for Version {
         entries.sort_by_key(place);
         let mut output = output_of(self.0.resolved.split.version, &entries, commit.as_ref());
         let file = scope.store(&to_json(&versions(&entries)))?;
-        output.logged.files.insert("data_versions.json".to_owned(), file);
+        output.logged.files.insert(DATA_VERSIONS.to_owned(), file);
         Ok(output)
     }
 }

@@ -120,6 +120,12 @@ pub(super) fn artifacts(tx: &Transaction<'_>, run: &str) -> Result<Vec<ArtifactR
     })
 }
 
+pub(super) fn artifacts_at(tx: &Transaction<'_>, path: &str) -> Result<Vec<(String, Digest)>, Fault> {
+    let sql = "SELECT runs.run, artifacts.digest FROM artifacts JOIN runs ON runs.run = artifacts.run
+               WHERE artifacts.path = ?1 ORDER BY runs.sequence DESC";
+    rows(tx, sql, path, |row| Ok((row.get(0)?, digest(row, 1)?)))
+}
+
 pub(super) fn end(
     tx: &Transaction<'_>,
     run: &str,

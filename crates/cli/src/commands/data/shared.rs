@@ -1,12 +1,14 @@
 //! `trainyard data push`, `pull` and `fsck`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use trainyard_diagnostics::Diagnostic;
 use trainyard_files::DiskIo;
-use trainyard_pipeline::Cancel;
+use trainyard_pipeline::{Cancel, UsedBy, runs_by_data};
 use trainyard_versioning::{
     Checked, Damage, Error, Failure, Finding, Moved, Problem, Progress, Repository, Runtime, Use, fsck, pull, push,
 };
@@ -18,9 +20,13 @@ use crate::signal::{self, Current, Way};
 use crate::stop::{NOTHING, Stop};
 use crate::table::{clean, count, counted};
 
-/// The most objects, and the most places of one, that a text names; the document has all.
+/// The most objects, and the most places and runs of one, that a text names; the document has all.
 const TOLD: usize = 20;
 const PLACES: usize = 3;
+const RUNS: usize = 5;
+
+/// The runs that used data, by the digest of it.
+type Runs = BTreeMap<String, Vec<UsedBy>>;
 
 const KEPT: &str = "What went or came before stays, whole; the same command goes on from there.";
 
@@ -63,7 +69,9 @@ pub(super) fn run(action: &Shared, root: &Path, printer: Printer) -> Result<u8, 
             let checked = fsck(&repository, &runtime, *repair, remote.as_deref(), &watch);
             bar.clear();
             let checked = checked.map_err(ended)?;
-            printer.result(|| checked_json(&checked), |paint| checked_text(&checked, *repair, paint))?;
+            let runs = touched(&checked, root, printer);
+            let runs = runs.as_ref();
+            printer.result(|| checked_json(&checked, runs), |paint| checked_text(&checked, runs, *repair, paint))?;
             return Ok(u8::from(!checked.is_sound()));
         }
     }
@@ -140,7 +148,35 @@ fn moved_text(moved: &[Moved], verb: &str, way: &str, paint: Paint) -> String {
     text
 }
 
-fn checked_json(checked: &Checked) -> Value {
+/// Finds the runs that used what is not as it should be. Where they can't be told, the findings still are.
+fn touched(checked: &Checked, root: &Path, printer: Printer) -> Option<Runs> {
+    if checked.findings.is_empty() {
+        return Some(Runs::new());
+    }
+    let told = |diagnostics: Vec<Diagnostic>| {
+        let why = diagnostics.first().map_or_else(String::new, |diagnostic| diagnostic.title.clone());
+        let warning = Diagnostic::warning("versioned/unknown-runs", "which runs used the data can't be told").note(why);
+        printer.warnings(&[warning.help("`trainyard doctor` says what is wrong with the records of runs")]);
+    };
+    runs_by_data(root).map_err(told).ok()
+}
+
+/// Names the runs that used an object, the newest first, with what of them the data held.
+fn runs_of<'a>(finding: &Finding, runs: &'a Runs) -> Vec<&'a UsedBy> {
+    let mut found: Vec<&UsedBy> = Vec::new();
+    for used in finding.roots.iter().filter_map(|root| runs.get(&root.to_string())).flatten() {
+        if !found.iter().any(|other| other.run == used.run) {
+            found.push(used);
+        }
+    }
+    found.sort_by_key(|used| std::cmp::Reverse(used.started_ms));
+    found
+}
+
+fn checked_json(checked: &Checked, runs: Option<&Runs>) -> Value {
+    let used = |used: &&UsedBy| {
+        json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": used.holds })
+    };
     let place = |one: &Use| {
         let md5 = one.root.to_string();
         json!({ "file": one.file, "path": one.path, "md5": md5, "current": one.is_current })
@@ -152,13 +188,14 @@ fn checked_json(checked: &Checked) -> Value {
         };
         let what = if aside.is_some() { "damaged" } else { "missing" };
         json!({ "object": one.id.to_string(), "problem": what, "set_aside": aside, "repaired": one.is_repaired,
-                "versioned": one.uses.iter().map(place).collect::<Vec<_>>() })
+                "versioned": one.uses.iter().map(place).collect::<Vec<_>>(),
+                "runs": runs.map(|runs| runs_of(one, runs).iter().map(used).collect::<Vec<_>>()) })
     };
     json!({ "sound": checked.is_sound(), "objects": checked.objects, "bytes": checked.bytes,
             "findings": checked.findings.iter().map(one).collect::<Vec<_>>() })
 }
 
-fn checked_text(checked: &Checked, repair: bool, paint: Paint) -> String {
+fn checked_text(checked: &Checked, runs: Option<&Runs>, repair: bool, paint: Paint) -> String {
     let mut text = String::new();
     for one in checked.findings.iter().take(TOLD) {
         let (what, aside) = match &one.damage {
@@ -174,6 +211,14 @@ fn checked_text(checked: &Checked, repair: bool, paint: Paint) -> String {
         }
         if one.uses.len() > PLACES {
             text.push_str(&format!("  and {} more\n", count((one.uses.len() - PLACES) as u64)));
+        }
+        let used = runs.map(|runs| runs_of(one, runs)).unwrap_or_default();
+        if !used.is_empty() {
+            let named: Vec<&str> = used.iter().take(RUNS).map(|used| used.run.as_str()).collect();
+            let more = used.len() - named.len();
+            let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+            let what = if used.len() == 1 { "run" } else { "runs" };
+            text.push_str(&format!("  used by {what} {}{more}\n", named.join(", ")));
         }
         if let Some(aside) = aside {
             text.push_str(&format!("  set aside as {}\n", clean(&aside.display().to_string())));

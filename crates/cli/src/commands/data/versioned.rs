@@ -25,6 +25,7 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
     match action {
         Versioned::Add { paths } => {
             let is_new = repository.is_new();
+            printer.warnings(repository.without_git().as_slice());
             let added = add(&repository, &below(paths)?).map_err(|failure| {
                 let state = "No .dvc file was half-written; what was copied in vain, `trainyard data gc` removes.";
                 stopped(failure.errors, if failure.has_written { state } else { NOTHING })
