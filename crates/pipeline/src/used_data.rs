@@ -39,9 +39,11 @@ pub fn runs_by_data(root: &Path) -> Result<BTreeMap<String, Vec<UsedBy>>, Vec<Di
         let Some(record) = store.run(&run).map_err(wrong)? else { continue };
         let read = || Some(versions(&serde_json::from_slice(&store.read_artifact(&run, DATA_VERSIONS).ok()?).ok()?));
         // A list whose bytes are lost leaves what the run is tagged with.
-        let tagged = || ["split", "reference", "master"].into_iter().filter_map(|what| {
-            Some((record.tags.get(&format!("data_version_{what}"))?.clone(), vec![what.to_owned()]))
-        });
+        let tagged = || {
+            ["split", "reference", "master"].into_iter().filter_map(|what| {
+                Some((record.tags.get(&format!("data_version_{what}"))?.clone(), vec![what.to_owned()]))
+            })
+        };
         let list = lists.entry(digest).or_insert_with(read).clone();
         for (md5, holds) in list.unwrap_or_else(|| tagged().collect()) {
             let used = UsedBy { run: run.clone(), status: record.status, started_ms: record.started_ms, holds };

@@ -161,6 +161,36 @@ fn the_libraries_train_are_proven_and_are_not_needed_to_predict() {
     assert_eq!(predicted["predictions"].as_array().unwrap().len(), 1200);
 }
 
+#[test]
+fn a_bundle_of_a_librarys_model_is_verified_where_the_library_is_and_names_it_elsewhere() {
+    let Some(libraries) = real() else { return };
+    let mut engined = Engined::new(libraries);
+    let run = engined.json(&["run"]);
+    let bundle = engined.project.path("run.tar.zst").to_str().unwrap().to_owned();
+    engined.json(&["export", run["run"].as_str().unwrap(), &bundle]);
+    let verified = engined.json(&["verify", &bundle, "--at", "1,2"]);
+    assert_eq!((&verified["identical"], &verified["other_engines"]), (&json!(true), &json!([])), "{verified}");
+
+    // Another file of the library is another library: what differs could be its doing.
+    let other = engined.project.path("other.so");
+    let mut bytes = fs::read(&engined.libraries[0].1).unwrap();
+    bytes.push(0);
+    fs::write(&other, bytes).unwrap();
+    let own = std::mem::replace(&mut engined.libraries[0].1, other);
+    let verified = engined.json(&["verify", &bundle, "--at", "2"]);
+    assert_eq!((&verified["identical"], &verified["other_engines"]), (&json!(true), &json!(["lightgbm"])));
+    engined.libraries[0].1 = own;
+
+    engined.libraries.clear();
+    let before = engined.project.files();
+    let refused = engined.call(&["verify", &bundle, "--at", "2"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[engines/absent]: LightGBM is not on this machine"), "{said}");
+    assert!(said.contains("`trainyard engines add lightgbm` brings it"), "{said}");
+    assert!(before == engined.project.files(), "nothing was written");
+}
+
 const LOADED: &str = r#"
 import numpy as np, lightgbm, xgboost
 rows = np.array(data["rows"], dtype=float)

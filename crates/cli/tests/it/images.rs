@@ -12,6 +12,7 @@ use trainyard_data::ReadOptions;
 use trainyard_files::DiskIo;
 use trainyard_spec::{ColorMode, Pixels};
 
+use crate::project::run_of;
 use crate::{text, trainyard};
 
 /// A copy of the example with images of its own, far fewer than it ships with.
@@ -148,6 +149,65 @@ fn a_file_of_paths_is_predicted_from_where_it_lies() {
     assert!(answer.status.success() && said.matches("1 row without a value").count() == 1, "{said}");
 }
 
+#[test]
+fn images_are_versioned_with_the_run_that_learned_from_them() {
+    let digits = Digits::new(240);
+    let lenient = ["--set", "gates.at_least.accuracy=0.5", "--set", "gates.at_least.f1=0.5"];
+    let run = || digits.json(&[&["run"], &lenient[..]].concat());
+    let version = |run: &Value| {
+        let tags = digits.json(&["runs", "show", run_of(run)])["tags"].take();
+        tags["data_version_master"].as_str().unwrap().to_owned()
+    };
+    let first = run();
+    assert_eq!(first["decision"], "promoted");
+    let described = || fs::read_to_string(digits.path("data/raw.dvc")).unwrap();
+    // 240 images and their labels.
+    let before = described();
+    assert!(before.contains(&version(&first)) && before.contains("  nfiles: 241\n"), "{before}");
+
+    let image = digits.path("data/raw/images/000007.png");
+    let (bytes, other) = (fs::read(&image).unwrap(), fs::read(digits.path("data/raw/images/000008.png")).unwrap());
+    fs::write(&image, &other).unwrap();
+    let second = run();
+    assert!(described().contains(&version(&second)) && version(&second) != version(&first));
+
+    // The first run's images come back, and with them what it learned.
+    fs::write(digits.path("data/raw.dvc"), before).unwrap();
+    fs::remove_dir_all(digits.path("data/raw/images")).unwrap();
+    digits.json(&["data", "checkout"]);
+    assert_eq!(fs::read(&image).unwrap(), bytes);
+    let again = run();
+    assert_eq!((version(&again), &again["candidate"]["digest"]), (version(&first), &first["candidate"]["digest"]));
+}
+
+#[test]
+fn an_image_that_changed_after_it_was_read_is_in_no_version() {
+    let digits = Digits::new(120);
+    for step in ["resolve", "ingest", "split"] {
+        digits.json(&["step", step, "--run", "nightly"]);
+    }
+    fs::copy(digits.path("data/raw/images/000008.png"), digits.path("data/raw/images/000007.png")).unwrap();
+    let root = digits.root.to_str().unwrap();
+    let refused = trainyard(&["step", "version", "--run", "nightly", "--project", root]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[versioned/not-read]: an image of the master data is no longer what"), "{said}");
+    assert!(!digits.path("data/raw.dvc").exists() && !digits.path(".dvc/cache").exists());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
 const LEARNED: &str = r#"
 import numpy as np, os
 from PIL import Image
@@ -183,9 +243,12 @@ fn scanned_digits_are_the_pixels_of_pillow_and_read_as_well_as_scikit_learn_does
     let Some(labels) = trainyard_judges::shared("data/digits_png/labels.csv") else { return };
     let Some(judge) = trainyard_judges::python("images") else { return };
     let digits = Digits::new(0);
-    let source = format!("data.source={}", labels.display());
-    let run = digits.json(&["run", "--env", "scanned", "--set", &source]);
+    copy(labels.parent().unwrap(), &digits.path("data/scanned"));
+    let run = digits.json(&["run", "--env", "scanned"]);
     assert_eq!(run["decision"], "promoted", "{run}");
+    let described = fs::read_to_string(digits.path("data/scanned.dvc")).unwrap();
+    let files = fs::read_to_string(&labels).unwrap().lines().count();
+    assert!(described.contains(&format!("  nfiles: {files}\n")), "{described}");
     let (train, test) = (
         part(&digits.path("data/splits/v2/train.parquet")),
         part(&digits.path("data/reference/tests/v2/test_reference.parquet")),

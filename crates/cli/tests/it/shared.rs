@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::project::{CUSTOMERS, Project};
+use crate::project::{CUSTOMERS, Project, run_of};
 use crate::text;
 
 /// Versions the customers, with a remote beside the project's data.
@@ -57,4 +57,54 @@ fn damage_is_told_with_an_exit_code_and_mended() {
     assert!(mended.status.success(), "{said}");
     assert!(said.starts_with(&format!("missing, mended  {digest}\n  {CUSTOMERS} ({CUSTOMERS}.dvc)\n")), "{said}");
     assert!(project.json(&["data", "fsck"])["findings"].as_array().unwrap().is_empty());
+}
+
+/// Loses an object of versioned data, and gives its name.
+fn lose(project: &Project, md5: &str) {
+    fs::remove_file(project.path(".dvc/cache/files/md5").join(&md5[..2]).join(&md5[2..])).unwrap();
+}
+
+#[test]
+fn damaged_data_names_the_runs_that_used_it() {
+    let project = Project::with_rows(600);
+    project.edit("trainyard.yaml", "promote:", "versioning: {master: true}\npromote:");
+    let first = project.run();
+    let second = project.run();
+    let described = project.read(&format!("{CUSTOMERS}.dvc"));
+    let master =
+        |described: &str| described.split("md5: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    // A third run learns from more customers; what the others read is named by no file any more.
+    project.customers(60, 8, "more.csv");
+    project.grow("more.csv");
+    let third = project.json(&["run", "--set", "gates.at_least={}"]);
+    let grown = project.read(&format!("{CUSTOMERS}.dvc"));
+    assert_ne!(master(&described), master(&grown));
+    let runs = |found: &serde_json::Value| {
+        let all = found["findings"].as_array().unwrap().iter();
+        all.map(|one| one["runs"].clone()).collect::<Vec<_>>()
+    };
+    let check = || {
+        let output = project.call(&["data", "fsck", "--json"]);
+        assert_eq!(output.status.code(), Some(1));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    lose(&project, &master(&grown));
+    let found = runs(&check());
+    assert_eq!(found[0].as_array().unwrap().len(), 1, "{found:?}");
+    assert_eq!((&found[0][0]["run"], &found[0][0]["holds"]), (&third["run"], &json!(["master"])));
+    // With the old version the file names what two runs read.
+    project.write(&format!("{CUSTOMERS}.dvc"), &described);
+    lose(&project, &master(&described));
+    let found = runs(&check());
+    let named: Vec<_> = found[0].as_array().unwrap().iter().map(|one| &one["run"]).collect();
+    assert_eq!(named, [&second["run"], &first["run"]]);
+    let said = text(&project.call(&["data", "fsck"]).stdout);
+    assert!(said.contains(&format!("  used by runs {}, {}\n", run_of(&second), run_of(&first))), "{said}");
+    // Records that can't be read hide no damage.
+    project.write(".trainyard/tracking/tracking.db", "no database");
+    let output = project.call(&["data", "fsck", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("versioned/unknown-runs"), "{}", text(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&found["findings"][0]["problem"], &found["findings"][0]["runs"]), (&json!("missing"), &json!(null)));
 }

@@ -218,3 +218,63 @@ fn a_lost_reference_comes_back_from_the_cache_of_versioned_data() {
     let again = project.run();
     assert_eq!(again["candidate"]["digest"], first["candidate"]["digest"]);
 }
+
+/// A folder without programs, in which nothing is found by its name.
+fn nothing_to_call(project: &Project) -> PathBuf {
+    let folder = project.path("empty");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn without_the_program_git_data_is_versioned_all_the_same_and_the_run_says_so_once() {
+    let project = versioned("{master: true}");
+    git(&project, &["init", "-q"]);
+    project.write(".gitignore", "/.trainyard/\n");
+    git(&project, &["add", ".gitignore", PROJECT, "versions"]);
+    git(&project, &["commit", "-q", "-m", "begin"]);
+    let path = nothing_to_call(&project);
+    let call = |arguments: &[&str]| project.command(arguments).env("PATH", &path).output().unwrap();
+    let output = call(&["run", "--json"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("versioned/without-git").count(), 1, "{said}");
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(facts(&project, &run)["git_commit"], Value::Null);
+    assert_eq!(tags(&project, &run)["git_commit"], Value::Null);
+    assert_eq!(tags(&project, &run)["data_version_split"], md5(&project, "data/splits/v1.dvc"));
+    // Git, once it is there, takes none of the data.
+    assert_eq!(project.read("data/splits/.gitignore"), "/v1\n");
+    let staged = git(&project, &["diff", "--cached", "--name-only"]);
+    assert_eq!(staged, "");
+    git(&project, &["add", "-A", "data"]);
+    let taken = git(&project, &["ls-files", "data"]);
+    assert!(!taken.is_empty() && taken.lines().all(|file| file.ends_with(".dvc") || file.ends_with(".gitignore")));
+
+    project.write("data/more.csv", "1,2\n");
+    let added = call(&["data", "add", "data/more.csv"]);
+    assert!(added.status.success() && text(&added.stderr).contains("warning[versioned/without-git]"));
+    assert_eq!(project.read("data/.gitignore"), "/more.csv\n");
+    // What commits name could be lost: that is not guessed.
+    let refused = call(&["data", "gc"]);
+    assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("error[versioned/git]"));
+}
+
+#[test]
+fn master_data_that_changed_after_it_was_read_is_in_no_version() {
+    let project = versioned("{master: true}");
+    for step in ["resolve", "ingest", "split"] {
+        project.json(&["step", step, "--run", "nightly"]);
+    }
+    let read = project.read(CUSTOMERS);
+    project.customers(1500, 8, CUSTOMERS);
+    let refused = project.call(&["step", "version", "--run", "nightly"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("error[versioned/not-read]: {CUSTOMERS} is no longer what this run has")), "{said}");
+    assert!(!project.path("data/splits/v1.dvc").exists() && !project.path(".dvc").exists());
+    // With the bytes that it read, the run goes on.
+    project.write(CUSTOMERS, read);
+    let resumed = project.json(&["resume"]);
+    assert_eq!(tags(&project, &resumed)["data_version_master"], md5(&project, &format!("{CUSTOMERS}.dvc")));
+}

@@ -83,7 +83,12 @@ impl Version {
     }
 
     /// Refuses to version other master data, or other images, than the run has read.
-    fn refuse_unread(&self, scope: &Scope, repository: &Repository, placed: &[(String, String)]) -> Result<(), Failure> {
+    fn refuse_unread(
+        &self,
+        scope: &Scope,
+        repository: &Repository,
+        placed: &[(String, String)],
+    ) -> Result<(), Failure> {
         let context = &self.0;
         let data = &context.resolved.project.data.source;
         let read = scope.output("ingest").map(|output| &output.facts[FILES]);

@@ -13,7 +13,7 @@ use trainyard_pipeline::{Cancel, Failure, Silent, resume, run_states, tracking};
 use trainyard_tracking::Tracking;
 
 use crate::shop;
-use crate::whole::{Whole, half_written, run_on, sampled};
+use crate::whole::{Whole, half_written, is_versioning, run_on, sampled};
 
 #[test]
 fn a_death_at_any_change_of_the_disk_loses_nothing() {
@@ -28,10 +28,6 @@ fn a_death_in_a_run_with_nothing_changed_loses_nothing() {
 #[test]
 fn a_death_while_data_is_versioned_loses_nothing() {
     // The other changes are those of a run without versions.
-    let is_versioning = |op: &Op| {
-        let told = format!("{op:?}");
-        [".dvc", ".gitignore", "data/known", "data/raw"].iter().any(|part| told.contains(part))
-    };
     let test = "a_death_while_data_is_versioned_loses_nothing";
     dies_at_any_change(test, Whole::versioned, is_versioning, 7);
 }

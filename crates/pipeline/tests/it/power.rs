@@ -8,7 +8,7 @@
 use tempfile::TempDir;
 use trainyard_faults::{Cut, Platter};
 
-use crate::whole::{Whole, sampled};
+use crate::whole::{Whole, is_versioning, sampled};
 
 #[test]
 fn a_power_cut_after_any_operation_loses_nothing() {
@@ -20,10 +20,23 @@ fn a_power_cut_in_a_run_with_nothing_changed_loses_nothing() {
     cut_after_any_operation(&Whole::again(), 5);
 }
 
+#[test]
+fn a_power_cut_while_data_is_versioned_loses_nothing() {
+    let whole = Whole::versioned();
+    // The other operations are those of a run without versions.
+    let after: Vec<usize> = (1..=whole.ops.len()).filter(|at| is_versioning(&whole.ops[at - 1])).collect();
+    assert!(after.len() > 7);
+    cut_after(&whole, sampled(after.len(), 7).map(|number| after[number]));
+}
+
 fn cut_after_any_operation(whole: &Whole, step: usize) {
+    cut_after(whole, sampled(whole.ops.len() + 1, step));
+}
+
+fn cut_after(whole: &Whole, operations: impl Iterator<Item = usize>) {
     let mut platter = Platter::holding(&whole.template());
     let mut done = 0;
-    for at in sampled(whole.ops.len() + 1, step) {
+    for at in operations {
         whole.ops[done..at].iter().for_each(|op| platter.replay(op));
         done = at;
         let last: String = format!("{:?}", whole.ops[..at].last()).chars().take(200).collect();

@@ -21,6 +21,12 @@ pub(crate) fn sampled(count: usize, step: usize) -> impl Iterator<Item = usize> 
     (0..count).step_by(if std::env::var_os("TRAINYARD_LONG").is_some() { 1 } else { step })
 }
 
+/// Says whether an operation belongs to the versions of data.
+pub(crate) fn is_versioning(op: &Op) -> bool {
+    let told = format!("{op:?}");
+    [".dvc", ".gitignore", "data/known", "data/raw"].iter().any(|part| told.contains(part))
+}
+
 /// An uninterrupted run.
 pub(crate) struct Whole {
     template: TempDir,

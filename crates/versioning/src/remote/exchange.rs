@@ -76,6 +76,8 @@ pub(crate) enum End {
     Absent,
     /// Its bytes are not those that its name says.
     Wrong,
+    /// It is longer than the remote takes.
+    Long,
 }
 
 /// Tells what became of objects.
@@ -85,6 +87,7 @@ pub(crate) struct Ends {
     pub(crate) bytes: u64,
     pub(crate) absent: Vec<ObjectId>,
     pub(crate) wrong: Vec<ObjectId>,
+    pub(crate) long: Vec<ObjectId>,
 }
 
 impl Ends {
@@ -96,6 +99,7 @@ impl Ends {
             }
             End::Absent => self.absent.push(id),
             End::Wrong => self.wrong.push(id),
+            End::Long => self.long.push(id),
         }
     }
 
@@ -104,5 +108,6 @@ impl Ends {
         self.bytes += other.bytes;
         self.absent.extend(other.absent);
         self.wrong.extend(other.wrong);
+        self.long.extend(other.long);
     }
 }

@@ -119,6 +119,17 @@ pub enum Problem {
         /// How many objects.
         count: usize,
     },
+    /// Objects are longer than a web server is sent.
+    Long {
+        /// The remote.
+        remote: String,
+        /// Some of the files that they are of.
+        files: Vec<String>,
+        /// How many objects.
+        count: usize,
+        /// The most bytes of one.
+        most: u64,
+    },
     /// The system gives no room to wait for a server.
     Runtime {
         /// Why.
@@ -198,6 +209,12 @@ impl Problem {
             Self::Damaged { files, count } => told(Diagnostic::error("versioned/damaged-object", title), files, *count)
                 .note("they were not sent")
                 .help("`trainyard data fsck --repair` sets them aside and fetches them again"),
+            Self::Long { files, count, most, .. } => {
+                let most = format!("a web server takes an object in one piece, of at most {} MiB here", most >> 20);
+                told(Diagnostic::error("versioned/object-too-long", title), files, *count)
+                    .note(most)
+                    .help("split the file; or push to a folder, S3, Google Cloud Storage or Azure, which take any length")
+            }
             Self::Runtime { cause } => Diagnostic::error("versioned/no-runtime", title)
                 .note(cause.clone())
                 .help("end other programs, or raise the limit of open files, and repeat the command"),
@@ -257,6 +274,9 @@ impl fmt::Display for Problem {
                 write!(f, "the remote {remote} gives other bytes for {}", objects(*count))
             }
             Self::Damaged { count, .. } => write!(f, "the cache holds other bytes for {}", objects(*count)),
+            Self::Long { remote, count, .. } => {
+                write!(f, "{} too long for the remote {remote}", objects(*count))
+            }
             Self::Runtime { .. } => f.write_str("no connection could be prepared"),
             Self::Interrupted => f.write_str("stopped"),
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trainyard_stores::Runtime;
 
+use super::store::MOST_WHOLE;
 use super::{Ends, Moved, Problem, Remote, Tally, Watch, by_remote, each, files_of};
 use crate::dvc_file::Output;
 use crate::md5::ObjectId;
@@ -62,7 +63,7 @@ fn send(
     let present = all.len() - wanted.len() - wanted_lists - nowhere.len();
     let mut ends = Ends { absent: nowhere, ..Ends::default() };
     ends.add(remote.take(runtime, cache, &wanted, &tally)?);
-    let kept: BTreeSet<ObjectId> = ends.absent.iter().chain(&ends.wrong).copied().collect();
+    let kept: BTreeSet<ObjectId> = ends.absent.iter().chain(&ends.wrong).chain(&ends.long).copied().collect();
     let is_complete =
         |tree: &Option<Tree>| tree.iter().flat_map(Tree::iter).all(|(_, md5)| !kept.contains(&ObjectId::file(md5)));
     let complete: Vec<ObjectId> =
@@ -76,6 +77,10 @@ fn send(
     if !ends.wrong.is_empty() {
         let (count, files) = (ends.wrong.len(), files_of(repository, outputs, &ends.wrong));
         errors.push(Problem::Damaged { files, count }.into());
+    }
+    if !ends.long.is_empty() {
+        let (count, files) = (ends.long.len(), files_of(repository, outputs, &ends.long));
+        errors.push(Problem::Long { remote: remote.name().to_owned(), files, count, most: MOST_WHOLE }.into());
     }
     let moved = Moved {
         remote: remote.name().to_owned(),

@@ -26,6 +26,8 @@ const ASKED: usize = 256;
 /// The least length of the parts in which a long object is sent; stores take no more than 10,000 of them.
 const PART: u64 = 8 << 20;
 const PARTS: u64 = 9_000;
+/// The most bytes that are sent in one piece, as a web server takes an object: they are held in memory meanwhile.
+pub(super) const MOST_WHOLE: u64 = 1 << 30;
 /// So many parts of an object are on their way at once.
 const PARTS_AT_ONCE: usize = 3;
 /// How long a part may take.
@@ -245,11 +247,16 @@ impl Store {
                 let id = *id;
                 async move { Ok::<_, Error>((id, self.put(connection, from, &id, tally).await?)) }
             };
-            let mut sent = iter(ids).map(one).buffer_unordered(AT_ONCE);
-            while let Some(one) = sent.next().await {
-                match one.and_then(|one| tally.object().map(|()| one)) {
-                    Ok((id, end)) => ends.note(id, end),
-                    Err(error) => return Err(arrived(error, ends.objects, ids.len())),
+            // Of those that are held in memory as a whole, long ones go one by one.
+            let is_heavy = |id: &&ObjectId| self.address.store == Kind::Web && from.size(id) > Some(PART);
+            let (heavy, light): (Vec<&ObjectId>, Vec<&ObjectId>) = ids.iter().partition(is_heavy);
+            for (ids_now, at_once) in [(light, AT_ONCE), (heavy, 1)] {
+                let mut sent = iter(ids_now).map(one).buffer_unordered(at_once);
+                while let Some(one) = sent.next().await {
+                    match one.and_then(|one| tally.object().map(|()| one)) {
+                        Ok((id, end)) => ends.note(id, end),
+                        Err(error) => return Err(arrived(error, ends.objects, ids.len())),
+                    }
                 }
             }
             Ok(ends)
@@ -265,6 +272,9 @@ impl Store {
             return self
                 .tried(async || self.put_parts(connection, from.io(), &place, size, (id, &path), tally).await)
                 .await;
+        }
+        if size > MOST_WHOLE {
+            return Ok(End::Long);
         }
         let bytes = trainyard_files::read(from.io(), &place)?;
         if Md5::of(&bytes) != id.md5 {

@@ -168,3 +168,22 @@ fn nobody_there_is_said_without_the_password() {
         assert!(!format!("{diagnostic:?}").contains("s3cr3t"), "{diagnostic:?}");
     }
 }
+
+#[test]
+fn an_object_that_no_memory_should_hold_is_not_sent_and_the_others_are() {
+    let objects = Objects::default();
+    let served = Arc::clone(&objects);
+    let web = Web::new(move |asked| serve(&served, asked));
+    let place = project(&web);
+    // A byte too long, and of nothing but a hole: it is refused before it is read.
+    let digits = "d41d8cd98f00b204e9800998ecf8427e";
+    place.write("long.dvc", format!("outs:\n- md5: {digits}\n  hash: md5\n  path: long\n"));
+    let object = place.path(".dvc/cache/files/md5").join(&digits[..2]).join(&digits[2..]);
+    fs::create_dir_all(object.parent().unwrap()).unwrap();
+    fs::File::create(object).unwrap().set_len((1 << 30) + 1).unwrap();
+    let failure = pushed(&place).unwrap_err();
+    let told = failure.errors[0].diagnostic();
+    assert_eq!((failure.errors.len(), told.code.as_str()), (1, "versioned/object-too-long"));
+    assert!(told.notes[0].starts_with("long: ") && told.notes[1].contains("at most 1024 MiB"), "{told:?}");
+    assert_eq!(objects.lock().unwrap().len(), 7);
+}

@@ -174,9 +174,7 @@ fn runs_of<'a>(finding: &Finding, runs: &'a Runs) -> Vec<&'a UsedBy> {
 }
 
 fn checked_json(checked: &Checked, runs: Option<&Runs>) -> Value {
-    let used = |used: &&UsedBy| {
-        json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": used.holds })
-    };
+    let used = |used: &&UsedBy| json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": used.holds });
     let place = |one: &Use| {
         let md5 = one.root.to_string();
         json!({ "file": one.file, "path": one.path, "md5": md5, "current": one.is_current })
