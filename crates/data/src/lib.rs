@@ -16,6 +16,7 @@ mod ipc;
 mod json_lines;
 mod parquet;
 mod pattern;
+pub mod png;
 mod read;
 pub mod rows;
 pub mod slices;

@@ -3,6 +3,7 @@
 //! Only tests depend on this crate, and the benchmarks, which start its PostgreSQL. A judge is a Python environment that `cargo xtask test` makes from
 //! `judges/<name>.txt`; where it is absent, a test says so on stderr and passes without having judged.
 
+mod azure;
 mod memory;
 mod postgres;
 mod s3;
@@ -14,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+pub use azure::{Azure, azure};
 pub use memory::peak_memory;
 pub use postgres::{DATABASE, PASSWORD, Postgres, USER, postgres};
 pub use s3::{S3, s3};

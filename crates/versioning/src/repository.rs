@@ -244,7 +244,9 @@ impl Repository {
         for (name, _) in entries.iter().filter(|(_, kind)| *kind == FileKind::Folder) {
             let path = joined(folder, name);
             let is_data = described.outputs.iter().any(|output| output.path == path);
-            let is_left_out = patterns.data.leaves_out(&path, true) || patterns.git.leaves_out(&path, true);
+            // As with DVC, what Git would ignore counts where Git is asked at all.
+            let is_ignored = self.git.is_some() && patterns.git.leaves_out(&path, true);
+            let is_left_out = patterns.data.leaves_out(&path, true) || is_ignored;
             if !is_data && !is_left_out && *name != ".trainyard" {
                 self.describe(&path, patterns, described);
             }

@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::{Outcome, call, root, say};
 
+/// What npm brings to stand for Azure's storage.
+const AZURITE: &str = "azurite@3.37.0";
+
 /// Gives the folder of the environments: beside what cargo builds, so that a cache keeps both.
 pub(crate) fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("TRAINYARD_JUDGES") {
@@ -23,7 +26,21 @@ pub(crate) fn make() -> Outcome {
         let name = list.file_stem().unwrap_or_default();
         install(&list, &folder().join(name))?;
     }
+    install_azurite()?;
     install_postgres()
+}
+
+/// Brings the server that stands for Azure's storage, where npm is there to bring it; tests do without it.
+fn install_azurite() -> Outcome {
+    let folder = folder().join("azurite");
+    let has_npm = Command::new("npm").arg("--version").output().is_ok_and(|output| output.status.success());
+    if folder.join("node_modules/.bin/azurite-blob").exists() || !has_npm {
+        return Ok(());
+    }
+    let path = folder.display().to_string();
+    say(&format!("Installing {AZURITE} into {path}"));
+    fs::create_dir_all(&folder).map_err(|error| format!("{path}: {error}"))?;
+    call("npm", &["install", "--prefix", &path, "--silent", "--no-audit", "--no-fund", AZURITE], &[])
 }
 
 /// Brings the PostgreSQL server that tests and benchmarks start for themselves, on a bare Debian or Ubuntu.

@@ -40,5 +40,14 @@ fn examples_are_promoted_and_then_kept() {
             serde_json::from_slice(&output.stdout).unwrap()
         };
         assert_eq!((&run()["decision"], &run()["decision"]), (&"promoted".into(), &"kept".into()), "{name:?}");
+        if project.join(".dvc").is_dir() {
+            // All that the run versioned is described, and as it was versioned.
+            let output = trainyard(&["data", "status", "--project", project.to_str().unwrap(), "--json"]);
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let paths: Vec<&str> =
+                found["data"].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap()).collect();
+            let expected = ["data/raw", "data/reference/tests/v1/test_reference.parquet", "data/splits/v1"];
+            assert_eq!((paths.as_slice(), &found["clean"]), (&expected[..], &Value::Bool(true)), "{name:?}");
+        }
     }
 }

@@ -105,11 +105,20 @@ impl Project {
         self.json(&["run"])
     }
 
-    /// Every file below the project, with its bytes.
+    /// Every file below the project, with its bytes; of a link where it leads.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let (_, files) = below(self.folder.path());
-        files.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        files.into_iter().map(|path| (path.clone(), held(&path))).collect()
     }
+}
+
+fn held(path: &Path) -> Vec<u8> {
+    let kind = fs::symlink_metadata(path).unwrap().file_type();
+    if kind.is_symlink() {
+        return fs::read_link(path).unwrap().into_os_string().into_encoded_bytes();
+    }
+    // To read a pipe would wait for its writer.
+    if kind.is_file() { fs::read(path).unwrap() } else { Vec::new() }
 }
 
 /// Names every folder at and below one, and every file, both sorted.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use trainyard_judges::azure;
 
 use crate::project::{CUSTOMERS, Project, run_of};
 use crate::text;
@@ -107,4 +108,42 @@ fn damaged_data_names_the_runs_that_used_it() {
     assert!(text(&output.stderr).contains("versioned/unknown-runs"), "{}", text(&output.stderr));
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&found["findings"][0]["problem"], &found["findings"][0]["runs"]), (&json!("missing"), &json!(null)));
+}
+
+#[test]
+fn azure_holds_what_is_pushed_byte_for_byte() {
+    let Some(mut server) = azure() else { return };
+    server.container("shop");
+    let project = Project::with_rows(100);
+    project.write("data/all/long.bin", (0..5_000_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+    // So many that the store lists what it has.
+    (0..300).for_each(|file| project.write(&format!("data/all/{file}"), format!("{file}")));
+    project.write("data/all/empty", "");
+    project.json(&["data", "add", "data/all"]);
+    let remote = "['remote \"blobs\"']\n    url = azure://shop/some/where\n";
+    project.write(".dvc/config", format!("[core]\n    no_scm = True\n    remote = blobs\n{remote}"));
+    let call = |arguments: &[&str]| {
+        let mut command = project.command(&[arguments, &["--json"]].concat());
+        let output = command.envs(server.environment()).output().unwrap();
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}"))
+    };
+    let sent = call(&["data", "push"]);
+    assert_eq!((&sent["pushed"][0]["objects"], &sent["pushed"][0]["present"]), (&json!(303), &json!(0)), "{sent}");
+    assert_eq!(call(&["data", "push"])["pushed"][0]["present"], 303);
+    let before = project.path("data/all");
+    let kept = |name: &str| fs::read(before.join(name)).unwrap();
+    let files = [kept("long.bin"), kept("299"), kept("empty")];
+    fs::remove_dir_all(project.path(".dvc/cache")).unwrap();
+    fs::remove_dir_all(&before).unwrap();
+    assert_eq!(call(&["data", "pull"])["pulled"][0]["objects"], 303);
+    assert!([kept("long.bin"), kept("299"), kept("empty")] == files);
+    // A container that is not there.
+    project.edit(".dvc/config", "azure://shop", "azure://ship");
+    assert_eq!(call(&["data", "push"])["error"][0]["code"], "versioned/remote-absent");
+    let listed = server.list("shop");
+    assert_eq!(listed.len(), 303);
+    for (name, md5) in listed {
+        let id = name.strip_prefix("some/where/files/md5/").unwrap().replace('/', "");
+        assert_eq!(id.trim_end_matches(".dir"), md5);
+    }
 }

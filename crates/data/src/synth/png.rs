@@ -1,7 +1,7 @@
 //! Gray pixels to a PNG file whose bytes depend on them alone: nothing is compressed, so that no other version of a
 //! compressor writes another file.
 
-use flate2::Crc;
+use crate::png::{Samples, file};
 
 /// The most bytes of a block of a zlib stream that is stored as it is.
 const BLOCK: usize = 65_535;
@@ -17,25 +17,7 @@ pub(super) fn gray(width: u16, height: u16, pixels: &[u8]) -> Vec<u8> {
         rows.push(0);
         rows.extend(row);
     }
-    let mut header = Vec::with_capacity(13);
-    header.extend(u32::from(width).to_be_bytes());
-    header.extend(u32::from(height).to_be_bytes());
-    header.extend([8, 0, 0, 0, 0]);
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut png, b"IHDR", &header);
-    chunk(&mut png, b"IDAT", &stored(&rows));
-    chunk(&mut png, b"IEND", &[]);
-    png
-}
-
-fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
-    png.extend((data.len() as u32).to_be_bytes());
-    let mut check = Crc::new();
-    check.update(kind);
-    check.update(data);
-    png.extend(kind);
-    png.extend(data);
-    png.extend(check.sum().to_be_bytes());
+    file(u32::from(width), u32::from(height), Samples::Gray, &stored(&rows))
 }
 
 /// Makes a zlib stream of stored blocks (RFC 1950 and 1951).

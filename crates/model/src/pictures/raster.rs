@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
+use trainyard_data::png::{self, Samples};
 
 use super::font::Font;
 use super::picture::{Align, Shape};
@@ -104,31 +105,15 @@ impl Canvas {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
         // Writing into memory does not fail.
         let written = encoder.write_all(&raw).and_then(|()| encoder.finish());
-        let mut header = Vec::with_capacity(13);
-        header.extend((self.width as u32).to_be_bytes());
-        header.extend((self.height as u32).to_be_bytes());
-        header.extend([8, 2, 0, 0, 0]);
-        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-        chunk(&mut png, b"IHDR", &header);
-        chunk(&mut png, b"IDAT", &written.unwrap_or_default());
-        chunk(&mut png, b"IEND", &[]);
-        png
+        png::file(self.width as u32, self.height as u32, Samples::Rgb, &written.unwrap_or_default())
     }
-}
-
-fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
-    png.extend((data.len() as u32).to_be_bytes());
-    let mut check = Crc::new();
-    check.update(kind);
-    check.update(data);
-    png.extend(kind);
-    png.extend(data);
-    png.extend(check.sum().to_be_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+
+    use flate2::Crc;
 
     use super::*;
 

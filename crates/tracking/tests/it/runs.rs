@@ -209,6 +209,11 @@ fn artifacts_are_sorted_verified_and_replaced_while_the_run_lasts() {
         ["model/a/c", "model/b", "models"]
     );
     assert_eq!((listed[1].size, listed[1].digest), (1, Digest::of(b"3")));
+    store.start_run(&new_run("b2")).unwrap();
+    store.log_artifact("b2", "models", b"y").unwrap();
+    let expected = [("b2".to_owned(), Digest::of(b"y")), ("a1".to_owned(), Digest::of(b"x"))];
+    assert_eq!(store.artifacts_at("models").unwrap(), expected);
+    assert!(store.artifacts_at("model").unwrap().is_empty());
     let folder = store.read_folder("a1", "model").unwrap();
     assert_eq!(folder, BTreeMap::from([("a/c".to_owned(), b"1".to_vec()), ("b".to_owned(), b"3".to_vec())]));
     let error = store.read_artifact("a1", "model/x").unwrap_err();

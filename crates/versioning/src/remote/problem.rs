@@ -211,9 +211,9 @@ impl Problem {
                 .help("`trainyard data fsck --repair` sets them aside and fetches them again"),
             Self::Long { files, count, most, .. } => {
                 let most = format!("a web server takes an object in one piece, of at most {} MiB here", most >> 20);
-                told(Diagnostic::error("versioned/object-too-long", title), files, *count)
-                    .note(most)
-                    .help("split the file; or push to a folder, S3, Google Cloud Storage or Azure, which take any length")
+                told(Diagnostic::error("versioned/object-too-long", title), files, *count).note(most).help(
+                    "split the file; or push to a folder, S3, Google Cloud Storage or Azure, which take any length",
+                )
             }
             Self::Runtime { cause } => Diagnostic::error("versioned/no-runtime", title)
                 .note(cause.clone())

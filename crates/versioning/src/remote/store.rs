@@ -19,6 +19,8 @@ use crate::cache::{Cache, Incoming};
 use crate::md5::{Hasher, Md5, ObjectId};
 use crate::{Error, Errors};
 
+/// The store's own word for the file of who asks Google.
+const SERVICE_ACCOUNT: &str = "google_service_account";
 /// So many objects are on their way at once.
 const AT_ONCE: usize = 8;
 /// Up to so many objects are asked for one by one; for more the store lists what it has.
@@ -100,7 +102,7 @@ impl Store {
                 ("secret_access_key", "aws_secret_access_key"),
                 ("session_token", "aws_session_token"),
             ],
-            Kind::Google => &[("credentialpath", "google_service_account")],
+            Kind::Google => &[("credentialpath", SERVICE_ACCOUNT)],
             Kind::Azure => &[
                 ("account_name", "azure_storage_account_name"),
                 ("account_key", "azure_storage_account_key"),
@@ -118,8 +120,15 @@ impl Store {
     }
 
     fn wait<T>(&self, runtime: &Runtime, work: impl AsyncFnOnce(Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let remote = || self.remote.clone();
+        // The store would say that something is not there, and not what.
+        let key_file = self.given.iter().find(|(key, _)| *key == SERVICE_ACCOUNT).map(|(_, path)| FilePath::new(path));
+        if let Some(absent) = key_file.filter(|path| !path.is_file()) {
+            let name = absent.file_name().unwrap_or_default().to_string_lossy();
+            let cause = format!("its credentialpath is no file: there is no {name}");
+            return Err(Problem::Settings { remote: remote(), cause }.into());
+        }
         let waited = runtime.block_on(async {
-            let remote = || self.remote.clone();
             let connection = connect(&self.address, &self.given).await.map_err(|why| match why {
                 Unusable::Settings { cause } => Problem::Settings { remote: remote(), cause },
                 Unusable::Nobody { cause } => Problem::Nobody { remote: remote(), store: self.address.store, cause },

@@ -103,11 +103,33 @@ pub(super) const CASES: &[Case] = &[
         },
         &["step", "version", "--run", "again"],
     ),
+    (
+        "master data that changed after it was read",
+        |project| {
+            asks(project, "{master: true}");
+            steps(project, "nightly", &["resolve", "ingest", "split"]);
+            project.customers(1500, 8, CUSTOMERS);
+        },
+        &["step", "version", "--run", "nightly"],
+    ),
     ("no data versioned", |_| {}, &["data", "status"]),
     ("data that is not there", |_| {}, &["data", "add", "data/rew", CUSTOMERS]),
     ("data outside of the project", |_| {}, &["data", "add", "/etc/hostname"]),
     ("project as data", |_| {}, &["data", "add", "."]),
     ("data behind a link", |project| symlink("raw", project.path("data/link")).unwrap(), &["data", "add", "data/link"]),
+    (
+        "link to nothing among the data",
+        |project| symlink("gone.csv", project.path("data/raw/more.csv")).unwrap(),
+        &["data", "add", "data/raw"],
+    ),
+    (
+        "pipe among the data",
+        |project| {
+            let made = Command::new("mkfifo").arg(project.path("data/raw/pipe")).status();
+            assert!(made.unwrap().success());
+        },
+        &["data", "add", "data/raw"],
+    ),
     ("data in versioned data", |project| added(project, "data/raw"), &["data", "add", CUSTOMERS]),
     (
         "data that Git has",
@@ -199,6 +221,14 @@ pub(super) const CASES: &[Case] = &[
     ("no remote for versioned data", |project| added(project, CUSTOMERS), &["data", "push"]),
     ("misspelt remote", |project| shared(project, "../store"), &["data", "push", "--remote", "bakcup"]),
     ("remote of another kind", |project| shared(project, "ssh://host/data"), &["data", "push"]),
+    (
+        "remote whose settings lead nowhere",
+        |project| {
+            shared(project, "gs://customers/data");
+            project.write(".dvc/config.local", "['remote \"backup\"']\n    credentialpath = nobody.json\n");
+        },
+        &["data", "push"],
+    ),
     (
         "remote that is not there",
         |project| {
