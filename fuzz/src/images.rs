@@ -25,8 +25,9 @@ fn check_one(input: &[u8]) {
     let table = table.expect("a table of one column");
     let pixels = |height, width, mode| Pixels { column: "file".to_owned(), height, width, mode };
     let wanted = [pixels(3, 5, ColorMode::Gray), pixels(2, 2, ColorMode::Rgb)];
-    match with_pixels(&memory, Path::new(""), &table, "labels.csv", &wanted) {
-        Ok(read) => {
+    match with_pixels(&memory, Path::new(""), &table, "labels.csv", &wanted, &|_, _| true) {
+        Ok(None) => panic!("nobody stops it"),
+        Ok(Some(read)) => {
             assert_eq!((read.table.num_columns(), read.images), (1 + 15 + 12, 1));
             for column in &read.table.columns()[1..] {
                 let column = column.as_primitive::<Float64Type>();

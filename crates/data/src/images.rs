@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, LargeStringArray, RecordBatch};
@@ -127,6 +128,9 @@ pub fn digest(io: &dyn Io, folder: &Path, table: &RecordBatch, wanted: &[Pixels]
 /// is what the table is called. A row without a path has no pixels. A column that is absent or holds no text is passed
 /// over: that is for the features to tell.
 ///
+/// `watch` is told, from any thread, how many rows were read of how many, and says whether to go on; nothing is given
+/// where it says no.
+///
 /// # Errors
 /// [`Error::Images`] for all rows whose image can't be used, [`Error::PixelColumn`] where the table has a column of a
 /// pixel's name.
@@ -136,11 +140,15 @@ pub fn with_pixels(
     table: &RecordBatch,
     shown: &str,
     wanted: &[Pixels],
-) -> Result<WithPixels, Error> {
+    watch: &(dyn Fn(u64, u64) -> bool + Sync),
+) -> Result<Option<WithPixels>, Error> {
+    let columns = columns(table, wanted);
+    let (done, of) = (AtomicU64::new(0), (columns.len() * table.num_rows()) as u64);
+    let goes_on = AtomicBool::new(true);
     let mut fields: Vec<Arc<Field>> = table.schema().fields().iter().cloned().collect();
     let mut arrays: Vec<ArrayRef> = table.columns().to_vec();
     let (mut files, mut images, mut count, mut bad) = (Vec::new(), 0, 0, Vec::new());
-    for (column, wanted) in columns(table, wanted) {
+    for (column, wanted) in columns {
         let name = wanted.first().map_or("", |pixels| pixels.column.as_str());
         let widths: Vec<usize> = wanted.iter().map(|pixels| pixels.count()).collect();
         let width: usize = widths.iter().sum();
@@ -148,8 +156,20 @@ pub fn with_pixels(
         let (mut is_there, mut digests) = (Vec::with_capacity(column.len()), BTreeMap::new());
         let rows: Vec<usize> = (0..column.len()).collect();
         for batch in rows.chunks((BATCH / width.max(1)).max(64)) {
-            let read: Vec<Read> =
-                batch.par_iter().map(|row| read(io, folder, path_in(column, *row), &wanted)).collect();
+            let one = |row: &usize| {
+                if !goes_on.load(Ordering::Relaxed) {
+                    return Read::Nothing;
+                }
+                let read = read(io, folder, path_in(column, *row), &wanted);
+                if !watch(done.fetch_add(1, Ordering::Relaxed) + 1, of) {
+                    goes_on.store(false, Ordering::Relaxed);
+                }
+                read
+            };
+            let read: Vec<Read> = batch.par_iter().map(one).collect();
+            if !goes_on.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             for (row, read) in batch.iter().zip(read) {
                 let path = path_in(column, *row).unwrap_or_default();
                 is_there.push(matches!(read, Read::Image(..)));
@@ -187,7 +207,7 @@ pub fn with_pixels(
     }
     let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| Error::Unreadable { file: shown.to_owned(), cause: error.to_string() })?;
-    Ok(WithPixels { table, digest: joined(files.into_iter()), images })
+    Ok(Some(WithPixels { table, digest: joined(files.into_iter()), images }))
 }
 
 /// Gives a table without its columns of pixels.

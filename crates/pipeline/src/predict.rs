@@ -136,8 +136,10 @@ fn with_pixels(
         return Err(vec![told.note(format!("in {shown}")).note("it names the images, whose pixels the model reads")]);
     }
     let folder = input.parent().unwrap_or(Path::new(""));
-    let read = trainyard_data::images::with_pixels(&*request.io, folder, &table, shown, images);
-    read.map(|read| read.table).map_err(|error| vec![error.diagnostic()])
+    let read = trainyard_data::images::with_pixels(&*request.io, folder, &table, shown, images, &|_, _| true);
+    let read = read.map_err(|error| vec![error.diagnostic()])?;
+    // Nobody stops it.
+    Ok(read.map_or(table, |read| read.table))
 }
 
 /// Tells what is wrong with the file to predict: it is named on the command line, not in the project.

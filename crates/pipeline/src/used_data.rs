@@ -24,6 +24,9 @@ pub struct UsedBy {
     pub holds: Vec<String>,
 }
 
+/// The digest of each thing that a run used, and what it held.
+type List = Vec<(String, Vec<String>)>;
+
 /// Names the runs of a project that used versioned data, by the digest that a `.dvc` file has of it, the newest first; none
 /// where the folder is no project.
 pub fn runs_by_data(root: &Path) -> Result<BTreeMap<String, Vec<UsedBy>>, Vec<Diagnostic>> {
@@ -34,7 +37,7 @@ pub fn runs_by_data(root: &Path) -> Result<BTreeMap<String, Vec<UsedBy>>, Vec<Di
     let store = tracking(root)?;
     let wrong = |error: trainyard_tracking::Error| vec![error.diagnostic()];
     // Runs over the same data have the same list of it.
-    let mut lists: BTreeMap<Digest, Option<Vec<(String, Vec<String>)>>> = BTreeMap::new();
+    let mut lists: BTreeMap<Digest, Option<List>> = BTreeMap::new();
     for (run, digest) in store.artifacts_at(DATA_VERSIONS).map_err(wrong)? {
         let Some(record) = store.run(&run).map_err(wrong)? else { continue };
         let read = || Some(versions(&serde_json::from_slice(&store.read_artifact(&run, DATA_VERSIONS).ok()?).ok()?));
@@ -54,7 +57,7 @@ pub fn runs_by_data(root: &Path) -> Result<BTreeMap<String, Vec<UsedBy>>, Vec<Di
 }
 
 /// Reads what the step `version` listed: the digest of each thing, and what it held.
-fn versions(list: &Value) -> Vec<(String, Vec<String>)> {
+fn versions(list: &Value) -> List {
     let words = |value: &Value| -> Option<Vec<String>> {
         value.as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect()
     };

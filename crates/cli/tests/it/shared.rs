@@ -80,27 +80,27 @@ fn damaged_data_names_the_runs_that_used_it() {
     let third = project.json(&["run", "--set", "gates.at_least={}"]);
     let grown = project.read(&format!("{CUSTOMERS}.dvc"));
     assert_ne!(master(&described), master(&grown));
-    let runs = |found: &serde_json::Value| {
-        let all = found["findings"].as_array().unwrap().iter();
-        all.map(|one| one["runs"].clone()).collect::<Vec<_>>()
-    };
     let check = || {
         let output = project.call(&["data", "fsck", "--json"]);
         assert_eq!(output.status.code(), Some(1));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
     lose(&project, &master(&grown));
-    let found = runs(&check());
-    assert_eq!(found[0].as_array().unwrap().len(), 1, "{found:?}");
-    assert_eq!((&found[0][0]["run"], &found[0][0]["holds"]), (&third["run"], &json!(["master"])));
+    let found = check();
+    assert_eq!(found["findings"][0]["runs"], json!([third["run"]]));
+    let run = &found["runs"][0];
+    assert_eq!((&run["run"], &run["status"], &run["holds"]), (&third["run"], &json!("FINISHED"), &json!(["master"])));
     // With the old version the file names what two runs read.
     project.write(&format!("{CUSTOMERS}.dvc"), &described);
     lose(&project, &master(&described));
-    let found = runs(&check());
-    let named: Vec<_> = found[0].as_array().unwrap().iter().map(|one| &one["run"]).collect();
-    assert_eq!(named, [&second["run"], &first["run"]]);
+    let found = check();
+    assert_eq!(found["findings"][0]["runs"], json!([second["run"], first["run"]]));
+    assert_eq!(found["runs"].as_array().unwrap().len(), 2);
     let said = text(&project.call(&["data", "fsck"]).stdout);
-    assert!(said.contains(&format!("  used by runs {}, {}\n", run_of(&second), run_of(&first))), "{said}");
+    let used = format!("  used by runs {}, {}\n", run_of(&second), run_of(&first));
+    assert!(said.contains(&used), "{said}");
+    let below = project.command(&["data", "fsck"]).current_dir(project.path("data/raw")).output().unwrap();
+    assert!(text(&below.stdout).contains(&used), "{}", text(&below.stdout));
     // Records that can't be read hide no damage.
     project.write(".trainyard/tracking/tracking.db", "no database");
     let output = project.call(&["data", "fsck", "--json"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -27,7 +27,7 @@ fn table(paths: &[Option<&str>]) -> RecordBatch {
 }
 
 fn read(folder: &Path, paths: &[Option<&str>], wanted: &[Pixels]) -> Result<RecordBatch, Error> {
-    with_pixels(&DiskIo, folder, &table(paths), "labels.csv", wanted).map(|read| read.table)
+    with_pixels(&DiskIo, folder, &table(paths), "labels.csv", wanted, &|_, _| true).map(|read| read.unwrap().table)
 }
 
 /// Gives the pixels of every row.
@@ -322,8 +322,30 @@ fn a_column_of_a_pixels_name_is_not_overwritten() {
         ("file", Arc::new(paths) as ArrayRef, true),
         ("file_2x2_1_0", Arc::new(taken) as ArrayRef, true),
     ]);
-    let read = with_pixels(&DiskIo, folder.path(), &table.unwrap(), "t.csv", &[pixels(2, 2, ColorMode::Gray)]);
+    let read =
+        with_pixels(&DiskIo, folder.path(), &table.unwrap(), "t.csv", &[pixels(2, 2, ColorMode::Gray)], &|_, _| true);
     assert!(matches!(read, Err(Error::PixelColumn { name, .. }) if name == "file_2x2_1_0"));
+}
+
+#[test]
+fn who_watches_is_told_how_far_it_is_and_may_stop_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.png"), small()).unwrap();
+    let rows = table(&[Some("a.png"); 100]);
+    let wanted = [pixels(2, 2, ColorMode::Gray)];
+    let read = |watch: &(dyn Fn(u64, u64) -> bool + Sync)| {
+        with_pixels(&DiskIo, folder.path(), &rows, "t", &wanted, watch).unwrap()
+    };
+    let told = Mutex::new(Vec::new());
+    let whole = read(&|done, of| {
+        told.lock().unwrap().push(done);
+        of == 100
+    });
+    assert_eq!(whole.unwrap().images, 100);
+    let mut told = told.into_inner().unwrap();
+    told.sort_unstable();
+    assert!(told.into_iter().eq(1..=100));
+    assert!(read(&|done, _| done < 7).is_none());
 }
 
 #[test]
@@ -335,7 +357,8 @@ fn images_are_known_by_paths_and_bytes_whatever_the_rows() {
     write("a.png", &small());
     write("b.png", &small());
     let both = of(&[Some("a.png"), Some("b.png")]);
-    let read = with_pixels(&DiskIo, folder.path(), &table(&[Some("b.png"), Some("a.png")]), "t", &wanted).unwrap();
+    let rows = table(&[Some("b.png"), Some("a.png")]);
+    let read = with_pixels(&DiskIo, folder.path(), &rows, "t", &wanted, &|_, _| true).unwrap().unwrap();
     assert_eq!((read.digest, read.images), (both, 2), "what is asked ahead is what is read");
     assert_eq!(of(&[Some("b.png"), None, Some("a.png"), Some("b.png")]), both);
     assert_ne!(of(&[Some("a.png")]), both);
@@ -396,7 +419,7 @@ fn drawn_digits_are_the_same_bytes_anywhere() {
     );
     let wanted = Pixels { column: "path".to_owned(), height: 70, width: 70, mode: ColorMode::Gray };
     let (images, all) = (folder.path().join("large"), std::slice::from_ref(&wanted));
-    let read = with_pixels(&DiskIo, &images, &labels, "labels.csv", all).unwrap();
+    let read = with_pixels(&DiskIo, &images, &labels, "labels.csv", all, &|_, _| true).unwrap().unwrap();
     for (ours, theirs) in matrix(&read.table, &wanted).iter().zip(looked.as_array().unwrap()) {
         let theirs = theirs.as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(Value::as_f64);
         assert_eq!(ours.iter().copied().map(Some).collect::<Vec<_>>(), theirs.collect::<Vec<_>>());

@@ -53,7 +53,8 @@ fn the_examples() {
             mode: ColorMode::Gray,
         });
         let images = folder.join(source).parent().unwrap().to_owned();
-        let table = with_pixels(&DiskIo, &images, &table, "data.csv", pixels.as_slice()).unwrap().table;
+        let table =
+            with_pixels(&DiskIo, &images, &table, "data.csv", pixels.as_slice(), &|_, _| true).unwrap().unwrap().table;
         judged(&Project::new(&spec, &features, &models, &table), &table);
     }
 }

@@ -22,6 +22,9 @@ use crate::project::{SCHEMA, about_source, fetch_master, read_master, read_schem
 /// Where the step's facts hold what the files that it read are known by.
 pub(crate) const FILES: &str = "files";
 
+/// After so many images it is told how far the reading is.
+const TOLD: u64 = 512;
+
 pub(crate) struct Ingest {
     context: Arc<Context>,
     /// What the project says of its data, with the types that are kept.
@@ -136,7 +139,15 @@ impl Ingest {
     }
 
     fn with_pixels(&self, master: Master) -> Result<Master, Failure> {
-        self.images.read(&self.context, self.data(), master)
+        self.images.read(&self.context, self.data(), master, &|_, _| true)
+    }
+
+    /// Does so for a run, which may be stopped meanwhile and says how far it is.
+    fn with_pixels_for(&self, scope: &Scope, master: Master) -> Result<Master, Failure> {
+        self.images.read(&self.context, self.data(), master, &|done, of| match done % TOLD {
+            0 => scope.progress("reading images", done, of),
+            _ => scope.check().is_ok(),
+        })
     }
 
     /// Names the source in a line: by the last part of what it is called.
@@ -401,7 +412,7 @@ impl Step for Ingest {
                 (false, false) => self.read()?,
             };
             scope.check()?;
-            self.with_pixels(master)
+            self.with_pixels_for(scope, master)
         };
         let Master { table, without_target } = match &self.context.mode {
             Mode::Replay { recorded, objects, .. } => {

@@ -64,15 +64,21 @@ impl Images {
         Ok(*self.asked.get_or_init(|| found))
     }
 
-    /// Puts the pixels behind the columns of a table.
-    pub(crate) fn read(&self, context: &Context, data: &DataSpec, master: Master) -> Result<Master, Failure> {
+    /// Puts the pixels behind the columns of a table; `watch` is told how far it is, and says whether to go on.
+    pub(crate) fn read(
+        &self,
+        context: &Context,
+        data: &DataSpec,
+        master: Master,
+        watch: &(dyn Fn(u64, u64) -> bool + Sync),
+    ) -> Result<Master, Failure> {
         if self.wanted.is_empty() {
             return Ok(master);
         }
         let asked = self.digest(context, data, || Ok(master.table.clone()))?;
         let (folder, shown) = (folder(context, data), data.source.shown());
-        let read = images::with_pixels(&*context.io, &folder, &master.table, &shown, &self.wanted);
-        let read = read.map_err(|error| about(context, &error))?;
+        let read = images::with_pixels(&*context.io, &folder, &master.table, &shown, &self.wanted, watch);
+        let read = read.map_err(|error| about(context, &error))?.ok_or(Failure::Interrupted)?;
         if read.digest != asked {
             let cause = "an image changed while it was read".to_owned();
             return Err(Error::Unreadable { file: shown, cause }.diagnostic().into());

@@ -262,7 +262,7 @@ impl Step for Version {
     }
 
     fn code(&self) -> Digest {
-        code::digest("version", &["versioning"])
+        code::digest("version", &["data", "sources", "versioning"])
     }
 
     fn inputs(&self) -> Result<Vec<Input>, Failure> {

@@ -88,7 +88,7 @@ fn a_line_in_a_step_changes_the_steps_that_use_its_file() {
         ("version", &["version"]),
         ("versioned", &["split", "version", "versioned"]),
         ("tuned", &["calibrate", "train", "tune", "tuned"]),
-        ("pixels", &["ingest", "pixels", "validate"]),
+        ("pixels", &["ingest", "pixels", "validate", "version"]),
         ("training", &["baseline", "calibrate", "explain", "train", "training", "tune"]),
         ("context", &[&all[..], &["pixels", "training"]].concat()),
     ] {

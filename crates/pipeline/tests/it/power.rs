@@ -25,8 +25,8 @@ fn a_power_cut_while_data_is_versioned_loses_nothing() {
     let whole = Whole::versioned();
     // The other operations are those of a run without versions.
     let after: Vec<usize> = (1..=whole.ops.len()).filter(|at| is_versioning(&whole.ops[at - 1])).collect();
-    assert!(after.len() > 7);
-    cut_after(&whole, sampled(after.len(), 7).map(|number| after[number]));
+    assert!(after.len() > 19);
+    cut_after(&whole, sampled(after.len(), 19).map(|number| after[number]));
 }
 
 fn cut_after_any_operation(whole: &Whole, step: usize) {

@@ -1,6 +1,7 @@
 //! `trainyard data push`, `pull` and `fsck`.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::DiskIo;
-use trainyard_pipeline::{Cancel, UsedBy, runs_by_data};
+use trainyard_pipeline::{Cancel, UsedBy, is_project, runs_by_data};
 use trainyard_versioning::{
-    Checked, Damage, Error, Failure, Finding, Moved, Problem, Progress, Repository, Runtime, Use, fsck, pull, push,
+    Checked, Damage, Error, Failure, Finding, Moved, ObjectId, Problem, Progress, Repository, Runtime, Use, fsck, pull,
+    push,
 };
 
 use super::versioned::{below, bytes, checkout_json, checkout_text, settings, stopped};
@@ -69,7 +71,9 @@ pub(super) fn run(action: &Shared, root: &Path, printer: Printer) -> Result<u8, 
             let checked = fsck(&repository, &runtime, *repair, remote.as_deref(), &watch);
             bar.clear();
             let checked = checked.map_err(ended)?;
-            let runs = touched(&checked, root, printer);
+            // In a folder below, what is versioned belongs to the project above.
+            let project = if is_project(root) { root } else { repository.root() };
+            let runs = touched(&checked, project, printer);
             let runs = runs.as_ref();
             printer.result(|| checked_json(&checked, runs), |paint| checked_text(&checked, runs, *repair, paint))?;
             return Ok(u8::from(!checked.is_sound()));
@@ -161,20 +165,33 @@ fn touched(checked: &Checked, root: &Path, printer: Printer) -> Option<Runs> {
     runs_by_data(root).map_err(told).ok()
 }
 
-/// Names the runs that used an object, the newest first, with what of them the data held.
-fn runs_of<'a>(finding: &Finding, runs: &'a Runs) -> Vec<&'a UsedBy> {
-    let mut found: Vec<&UsedBy> = Vec::new();
-    for used in finding.roots.iter().filter_map(|root| runs.get(&root.to_string())).flatten() {
-        if !found.iter().any(|other| other.run == used.run) {
-            found.push(used);
-        }
+/// Gives the runs that used data of one of these digests, the newest first, with what of them it held.
+fn runs_of<'a>(roots: &BTreeSet<ObjectId>, runs: &'a Runs) -> Vec<(&'a UsedBy, BTreeSet<&'a str>)> {
+    let mut found: BTreeMap<&str, (&UsedBy, BTreeSet<&str>)> = BTreeMap::new();
+    for used in roots.iter().filter_map(|root| runs.get(&root.to_string())).flatten() {
+        let (_, holds) = found.entry(&used.run).or_insert((used, BTreeSet::new()));
+        holds.extend(used.holds.iter().map(String::as_str));
     }
-    found.sort_by_key(|used| std::cmp::Reverse(used.started_ms));
+    let mut found: Vec<_> = found.into_values().collect();
+    found.sort_by_key(|(used, _)| Reverse(used.started_ms));
     found
 }
 
+fn ids(roots: &BTreeSet<ObjectId>, runs: &Runs) -> Vec<String> {
+    runs_of(roots, runs).into_iter().map(|(used, _)| used.run.clone()).collect()
+}
+
 fn checked_json(checked: &Checked, runs: Option<&Runs>) -> Value {
-    let used = |used: &&UsedBy| json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": used.holds });
+    // Many objects are of the same data.
+    let mut known: BTreeMap<&BTreeSet<ObjectId>, Vec<String>> = BTreeMap::new();
+    let mut roots = BTreeSet::new();
+    for one in &checked.findings {
+        if let (Some(runs), false) = (runs, known.contains_key(&one.roots)) {
+            known.insert(&one.roots, ids(&one.roots, runs));
+            roots.extend(one.roots.iter().copied());
+        }
+    }
+    let used = |(used, holds): (&UsedBy, BTreeSet<&str>)| json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": holds });
     let place = |one: &Use| {
         let md5 = one.root.to_string();
         json!({ "file": one.file, "path": one.path, "md5": md5, "current": one.is_current })
@@ -187,10 +204,11 @@ fn checked_json(checked: &Checked, runs: Option<&Runs>) -> Value {
         let what = if aside.is_some() { "damaged" } else { "missing" };
         json!({ "object": one.id.to_string(), "problem": what, "set_aside": aside, "repaired": one.is_repaired,
                 "versioned": one.uses.iter().map(place).collect::<Vec<_>>(),
-                "runs": runs.map(|runs| runs_of(one, runs).iter().map(used).collect::<Vec<_>>()) })
+                "runs": known.get(&one.roots) })
     };
     json!({ "sound": checked.is_sound(), "objects": checked.objects, "bytes": checked.bytes,
-            "findings": checked.findings.iter().map(one).collect::<Vec<_>>() })
+            "findings": checked.findings.iter().map(one).collect::<Vec<_>>(),
+            "runs": runs.map(|runs| runs_of(&roots, runs).into_iter().map(used).collect::<Vec<_>>()) })
 }
 
 fn checked_text(checked: &Checked, runs: Option<&Runs>, repair: bool, paint: Paint) -> String {
@@ -210,9 +228,9 @@ fn checked_text(checked: &Checked, runs: Option<&Runs>, repair: bool, paint: Pai
         if one.uses.len() > PLACES {
             text.push_str(&format!("  and {} more\n", count((one.uses.len() - PLACES) as u64)));
         }
-        let used = runs.map(|runs| runs_of(one, runs)).unwrap_or_default();
+        let used = runs.map(|runs| ids(&one.roots, runs)).unwrap_or_default();
         if !used.is_empty() {
-            let named: Vec<&str> = used.iter().take(RUNS).map(|used| used.run.as_str()).collect();
+            let named: Vec<&str> = used.iter().take(RUNS).map(String::as_str).collect();
             let more = used.len() - named.len();
             let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
             let what = if used.len() == 1 { "run" } else { "runs" };
