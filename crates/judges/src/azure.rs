@@ -64,8 +64,8 @@ pub struct Azure {
     answers: BufReader<ChildStdout>,
 }
 
-/// Starts a server; prints why a test is skipped where Azurite or the Python environment is absent: Azurite is a program
-/// of Node's, which no test may ask of a machine.
+/// Starts a server; prints why a test is skipped where Azurite or the Python environment is absent: Azurite is a
+/// program of Node's, which no test may ask of a machine.
 ///
 /// # Panics
 /// Panics when the server does not start.

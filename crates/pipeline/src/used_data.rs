@@ -27,8 +27,8 @@ pub struct UsedBy {
 /// The digest of each thing that a run used, and what it held.
 type List = Vec<(String, Vec<String>)>;
 
-/// Names the runs of a project that used versioned data, by the digest that a `.dvc` file has of it, the newest first; none
-/// where the folder is no project.
+/// Names the runs of a project that used versioned data, by the digest that a `.dvc` file has of it, the newest first;
+/// none where the folder is no project.
 pub fn runs_by_data(root: &Path) -> Result<BTreeMap<String, Vec<UsedBy>>, Vec<Diagnostic>> {
     let mut found: BTreeMap<String, Vec<UsedBy>> = BTreeMap::new();
     if !is_project(root) {

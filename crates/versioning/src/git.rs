@@ -31,8 +31,8 @@ impl Git {
 
     /// Says whether there is a program `git` to ask.
     ///
-    /// Without it a path counts as one that Git neither has nor ignores, so a line of `.gitignore` keeps Git from it, and
-    /// nothing is staged: whoever has the program sees what to commit. What needs commits is refused.
+    /// Without it a path counts as one that Git neither has nor ignores, so a line of `.gitignore` keeps Git from it,
+    /// and nothing is staged: whoever has the program sees what to commit. What needs commits is refused.
     pub(crate) fn can_answer(&self) -> bool {
         self.can_answer
     }

@@ -100,8 +100,8 @@ impl Repository {
         self.git.is_some()
     }
 
-    /// Tells that Git holds the project and no program `git` is there to ask, where that is so: data is versioned all the
-    /// same.
+    /// Tells that Git holds the project and no program `git` is there to ask, where that is so: data is versioned all
+    /// the same.
     pub fn without_git(&self) -> Option<Diagnostic> {
         self.git.as_ref().filter(|git| !git.can_answer())?;
         let title = "the project lies in a Git repository, and there is no program git on this machine";

@@ -191,7 +191,10 @@ fn checked_json(checked: &Checked, runs: Option<&Runs>) -> Value {
             roots.extend(one.roots.iter().copied());
         }
     }
-    let used = |(used, holds): (&UsedBy, BTreeSet<&str>)| json!({ "run": used.run, "status": used.status, "started_ms": used.started_ms, "holds": holds });
+    let used = |(used, holds): (&UsedBy, BTreeSet<&str>)| {
+        let UsedBy { run, status, started_ms, .. } = used;
+        json!({ "run": run, "status": status, "started_ms": started_ms, "holds": holds })
+    };
     let place = |one: &Use| {
         let md5 = one.root.to_string();
         json!({ "file": one.file, "path": one.path, "md5": md5, "current": one.is_current })
