@@ -52,7 +52,9 @@ for line in sys.stdin:
         names = [name.text for name in listed.iter("Name")]
         answer = {name: hashlib.md5(ask("GET", f"{container}/{name}")).hexdigest() for name in names}
     print(json.dumps(answer), flush=True)
-server.terminate()
+# Asked to end, it waits for connections that nobody closes.
+server.kill()
+server.wait()
 "#;
 
 /// A running server with one account.
