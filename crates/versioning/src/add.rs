@@ -10,6 +10,7 @@ use crate::config::Link;
 use crate::dvc_file::{Described as Values, DvcFile, Kind};
 use crate::known::{Known, now};
 use crate::md5::ObjectId;
+use crate::remote::{Tally, Watch};
 use crate::repository::{Described, Repository, joined};
 use crate::snapshot::{Snapshot, look, take_in};
 use crate::{Error, Errors, Failure};
@@ -46,8 +47,9 @@ struct Target {
 ///
 /// Paths are those of [`Repository::below`]. Everything that can be seen without reading a file is checked before
 /// anything
-/// is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk.
-pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Failure> {
+/// is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk. Who
+/// watches may stop it: what was added before stays.
+pub fn add(repository: &Repository, paths: &[String], watch: Watch<'_>) -> Result<Vec<Added>, Failure> {
     let (mut targets, mut described) = check(repository, paths)?;
     repository.begin().map_err(Failure::midway)?;
     let _lock = repository.lock()?;
@@ -56,7 +58,8 @@ pub fn add(repository: &Repository, paths: &[String]) -> Result<Vec<Added>, Fail
         (targets, described) = check(repository, paths)?;
     }
     sweep(repository, &targets).map_err(Failure::midway)?;
-    let added = targets.into_iter().map(|target| one(repository, target, &described).map_err(Failure::midway));
+    let tally = Tally::new(targets.iter().map(|target| target.snapshot.tree.len()).sum(), watch);
+    let added = targets.into_iter().map(|target| one(repository, target, &described, &tally).map_err(Failure::midway));
     let added: Vec<Added> = added.collect::<Result<_, _>>()?;
     if let Some(git) = repository.git.as_ref().filter(|_| repository.config.autostage) {
         let gitignore = |path: &str| joined(path.rsplit_once('/').map_or("", |(folder, _)| folder), ".gitignore");
@@ -104,10 +107,10 @@ fn check(repository: &Repository, paths: &[String]) -> Result<(Vec<Target>, Desc
     if errors.is_empty() { Ok((targets, described)) } else { Err(errors) }
 }
 
-fn one(repository: &Repository, mut target: Target, described: &Described) -> Result<Added, Errors> {
+fn one(repository: &Repository, mut target: Target, described: &Described, tally: &Tally<'_>) -> Result<Added, Errors> {
     let began = now();
     let file = described.files.get(&target.file);
-    take_in(repository, &target.path, &mut target.snapshot)?;
+    take_in(repository, &target.path, &mut target.snapshot, tally)?;
     let added = keep(repository, &target, file)?;
     let is_ignored = match &repository.git {
         Some(git) => git.ignored(&[&target.path])? == [true],

@@ -14,6 +14,7 @@ use crate::config::Link;
 use crate::dvc_file::{Kind, Output};
 use crate::known::{Known, Stamp, now};
 use crate::md5::ObjectId;
+use crate::remote::{Tally, Watch};
 use crate::repository::Repository;
 use crate::snapshot::Snapshot;
 use crate::status::{chosen, present, version};
@@ -57,7 +58,12 @@ struct Plan {
 /// What lies there and is in no version is not given up unless `force` says so. Everything is checked before anything
 /// is
 /// changed, and every problem told.
-pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Result<Vec<CheckedOut>, Failure> {
+pub fn checkout(
+    repository: &Repository,
+    paths: &[String],
+    force: bool,
+    watch: Watch<'_>,
+) -> Result<Vec<CheckedOut>, Failure> {
     let mut outputs = chosen(repository, paths)?;
     let mut plans = plan_all(repository, &outputs, force)?;
     let _lock = repository.lock()?;
@@ -67,7 +73,9 @@ pub fn checkout(repository: &Repository, paths: &[String], force: bool) -> Resul
         outputs = found;
         plans = plan_all(repository, &outputs, force)?;
     }
-    let linker = Linker::new(repository);
+    let files = |plan: &Plan| plan.changes.added.len() + plan.changes.modified.len();
+    let tally = Tally::new(plans.iter().map(files).sum(), watch);
+    let linker = Linker::new(repository, &tally);
     let mut done = Vec::new();
     for plan in plans {
         linker.apply(&plan).map_err(Failure::midway)?;
@@ -170,12 +178,13 @@ pub(crate) fn relink(repository: &Repository, path: &str, snapshot: &Snapshot, b
     };
     let changes = Changes { modified, ..Changes::default() };
     let plan = Plan { output, tree: snapshot.tree.clone(), snapshot: Some(snapshot.clone()), began, changes };
-    Linker::new(repository).apply(&plan)
+    Linker::new(repository, &Tally::new(0, &|_| true)).apply(&plan)
 }
 
 /// Makes files out of objects.
 struct Linker<'a> {
     repository: &'a Repository,
+    tally: &'a Tally<'a>,
     /// The ways that are left to try, in their order: one that the file system refused is not tried again.
     links: Mutex<Vec<Link>>,
 }
@@ -200,8 +209,8 @@ struct Made {
 }
 
 impl<'a> Linker<'a> {
-    fn new(repository: &'a Repository) -> Self {
-        Self { repository, links: Mutex::new(repository.config.links.clone()) }
+    fn new(repository: &'a Repository, tally: &'a Tally<'a>) -> Self {
+        Self { repository, tally, links: Mutex::new(repository.config.links.clone()) }
     }
 
     fn apply(&self, plan: &Plan) -> Result<(), Errors> {
@@ -319,7 +328,13 @@ impl<'a> Linker<'a> {
             let object = self.repository.cache.path(&ObjectId::file(plan.tree.md5(*at)));
             let place = place(*at);
             let (temporary, stamp) = self.make(&object, &place, is_executable, &mut Copying { sync: singly, piece })?;
-            Ok(Made { temporary, place, at: *at, stamp })
+            match self.tally.bytes(usize::try_from(stamp.size).unwrap_or(0)).and_then(|()| self.tally.object()) {
+                Ok(()) => Ok(Made { temporary, place, at: *at, stamp }),
+                Err(stopped) => {
+                    let _ = io.remove_file(&temporary);
+                    Err(stopped)
+                }
+            }
         };
         let made: Vec<Result<Made, Error>> = batch.par_iter().with_min_len(64).map_init(Vec::new, one).collect();
         let (made, errors): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);

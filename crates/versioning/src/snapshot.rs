@@ -14,6 +14,7 @@ use crate::ignore::Ignore;
 use crate::known::{Known, Stamp, now};
 use crate::md5::{Md5, ObjectId, digest_all};
 use crate::passage::{PIECE, SHORT, digest_and_write, digest_of, groups, open, read_whole};
+use crate::remote::Tally;
 use crate::repository::{Repository, joined, shown};
 use crate::tree::Tree;
 use crate::{Error, Errors};
@@ -75,6 +76,7 @@ impl Collected {
     fn into_result<T>(self, value: T) -> Result<T, Errors> {
         let mut errors = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         errors.sort_by_key(ToString::to_string);
+        errors.dedup_by_key(|error| error.to_string());
         if errors.is_empty() { Ok(value) } else { Err(errors) }
     }
 }
@@ -239,7 +241,7 @@ pub(crate) fn digest(repository: &Repository, path: &str, snapshot: &mut Snapsho
     if unknown.is_empty() {
         return Ok(0);
     }
-    for (at, md5) in read(repository, path, snapshot, &unknown, None)? {
+    for (at, md5) in read(repository, path, snapshot, &unknown, None, &Tally::new(0, &|_| true))? {
         snapshot.tree.set_md5(at, md5);
     }
     // Without the record the files are read again the next time: no reason to fail where nothing may be written.
@@ -249,7 +251,12 @@ pub(crate) fn digest(repository: &Repository, path: &str, snapshot: &mut Snapsho
 
 /// Finds out the digests of all files and takes those into the cache that it does not hold; the caller keeps the
 /// records.
-pub(crate) fn take_in(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result<(), Errors> {
+pub(crate) fn take_in(
+    repository: &Repository,
+    path: &str,
+    snapshot: &mut Snapshot,
+    tally: &Tally<'_>,
+) -> Result<(), Errors> {
     let mut unknown = Known::load(repository, path).recognise(snapshot);
     if unknown.len() < snapshot.tree.len() {
         // To list the cache as a whole is worth it for many files only.
@@ -263,10 +270,11 @@ pub(crate) fn take_in(repository: &Repository, path: &str, snapshot: &mut Snapsh
         unknown.extend(lost);
         unknown.sort_unstable();
     }
+    tally.objects(snapshot.tree.len() - unknown.len())?;
     let batches = batches(&unknown, |at| snapshot.stamps[*at].size);
     let mut found = Vec::with_capacity(unknown.len());
     take_in_batches(&repository.cache, batches, |batch, incoming| {
-        found.extend(read(repository, path, snapshot, batch, Some(incoming))?);
+        found.extend(read(repository, path, snapshot, batch, Some(incoming), tally)?);
         Ok(ControlFlow::Continue(()))
     })?;
     found.into_iter().for_each(|(at, md5)| snapshot.tree.set_md5(at, md5));
@@ -280,10 +288,11 @@ fn read(
     snapshot: &Snapshot,
     files: &[usize],
     incoming: Option<&Incoming>,
+    tally: &Tally<'_>,
 ) -> Result<Vec<(usize, Md5)>, Errors> {
     let errors = Collected::default();
     let clones = AtomicBool::new(true);
-    let reader = Reader { repository, path, snapshot, incoming, clones };
+    let reader = Reader { repository, path, snapshot, incoming, tally, clones };
     let groups = groups(files.iter().map(|at| snapshot.stamps[*at].size));
     let one = |buffer: &mut Vec<u8>, group: &Range<usize>| {
         let mut found = Vec::with_capacity(group.len());
@@ -306,6 +315,7 @@ struct Reader<'a> {
     path: &'a str,
     snapshot: &'a Snapshot,
     incoming: Option<&'a Incoming>,
+    tally: &'a Tally<'a>,
     /// Whether the file system may share blocks, as far as was found out.
     clones: AtomicBool,
 }
@@ -319,7 +329,8 @@ impl Reader<'_> {
             let place = self.repository.place(&self.snapshot.path(*at, self.path));
             let length = self.snapshot.stamps[*at].size;
             if length > SHORT {
-                tell(*at, self.long(*at, &place));
+                let ended = self.long(*at, &place);
+                tell(*at, ended.and_then(|md5| self.tally.object().map(|()| md5)));
                 continue;
             }
             let start = read.last().map_or(0, |(_, _, bytes)| bytes.end);
@@ -332,7 +343,9 @@ impl Reader<'_> {
         let texts: Vec<&[u8]> = read.iter().map(|(_, _, bytes)| &buffer[bytes.clone()]).collect();
         let digests = digest_all(&texts);
         for (((at, place, _), bytes), md5) in read.iter().zip(texts).zip(digests) {
-            tell(*at, self.stays(*at, place).and_then(|()| self.keep(bytes, md5)));
+            let ended = self.stays(*at, place).and_then(|()| self.keep(bytes, md5));
+            let told = |md5| self.tally.bytes(bytes.len()).and_then(|()| self.tally.object()).map(|()| md5);
+            tell(*at, ended.and_then(told));
         }
     }
 
@@ -361,7 +374,7 @@ impl Reader<'_> {
 
     fn long(&self, at: usize, place: &Path) -> Result<Md5, Error> {
         let io = &*self.repository.io;
-        let told = |_| Ok(());
+        let told = |read| self.tally.bytes(read);
         let (found, copy) = match self.incoming {
             None => (digest_of(&mut *open(io, place)?, place, &mut vec![0; PIECE], told), None),
             Some(incoming) => match self.clone_of(place, incoming) {

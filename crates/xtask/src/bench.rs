@@ -8,6 +8,7 @@ mod places;
 mod quality;
 mod tables;
 mod tune;
+mod versioning;
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,8 @@ use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 9] = ["version", "cached", "cold", "where", "rows", "learning", "data", "tune", "quality"];
+const USUAL: [&str; 10] =
+    ["version", "cached", "cold", "where", "rows", "learning", "data", "tune", "versioning", "quality"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -48,6 +50,7 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
                 call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
                 tune::measured(&places)?
             }
+            "versioning" => versioning::measured(&places)?,
             "quality" => quality::measured(&places)?,
             _ => rows(&places, &[10_000_000])?,
         };

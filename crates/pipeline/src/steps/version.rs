@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, sweep_temporaries};
 use trainyard_versioning::{
-    Added, Commit, Described, Output as Versioned, Repository, State, Status, add, can_add, commit_of, status,
+    Added, Commit, Described, Output as Versioned, Progress, Repository, State, Status, add, can_add, commit_of, status,
 };
 
 use super::context::{Context, count, internal, to_json};
@@ -23,6 +23,9 @@ pub(crate) const DATA_VERSIONS: &str = "data_versions.json";
 
 /// Where a file that Git does not have means that no commit holds what was run.
 const SPECIFICATION: [&str; 4] = [PROJECT, "versions", "environments", "expectations"];
+
+/// After so many files the user is told again.
+const TOLD: usize = 256;
 
 /// What a run itself changes of the files that belong into Git.
 const WRITTEN: [&str; 2] = [LOCK, SCHEMA];
@@ -79,7 +82,13 @@ impl Version {
             sweep_temporaries(&*self.0.io, &folder).map_err(|error| error.diagnostic())?;
         }
         scope.check()?;
-        add(repository, paths).map_err(|failure| problems(&failure.errors))
+        let watch = |progress: Progress| match progress.objects % TOLD {
+            0 => scope.progress("versioning files", progress.objects as u64, progress.of as u64),
+            _ => scope.check().is_ok(),
+        };
+        let added = add(repository, paths, &watch);
+        scope.check()?;
+        added.map_err(|failure| problems(&failure.errors))
     }
 
     /// Refuses to version other master data, or other images, than the run has read.

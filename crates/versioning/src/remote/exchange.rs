@@ -56,7 +56,12 @@ impl<'a> Tally<'a> {
 
     /// Notes an object, whatever became of it.
     pub(crate) fn object(&self) -> Result<(), Error> {
-        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.objects(1)
+    }
+
+    /// Notes some.
+    pub(crate) fn objects(&self, count: usize) -> Result<(), Error> {
+        self.objects.fetch_add(count, Ordering::Relaxed);
         self.tell()
     }
 

@@ -39,7 +39,7 @@ pub fn pull(
     watch: Watch<'_>,
 ) -> Result<(Vec<Moved>, Vec<CheckedOut>), Failure> {
     let moved = fetch(repository, runtime, paths, remote, watch)?;
-    let done = checkout(repository, paths, force).map_err(|failure| Failure::midway(failure.errors))?;
+    let done = checkout(repository, paths, force, watch).map_err(|failure| Failure::midway(failure.errors))?;
     Ok((moved, done))
 }
 

@@ -21,7 +21,7 @@ fn codes(errors: &Errors) -> Vec<String> {
 /// Adds paths that must be refused, and gives the codes.
 fn refused(place: &Place, targets: &[&str]) -> Vec<String> {
     let before = place.files();
-    let failure = add(&place.repository(), &paths(targets)).unwrap_err();
+    let failure = add(&place.repository(), &paths(targets), &|_| true).unwrap_err();
     assert!(!failure.has_written);
     assert_eq!(place.files(), before);
     codes(&failure.errors)
@@ -34,7 +34,7 @@ fn all_that_can_be_seen_is_told_at_once_and_nothing_is_written() {
     place.commit("one");
     place.write("good.csv", "1");
     place.write("old/f.csv", "1");
-    add(&place.repository(), &paths(&["old"])).unwrap();
+    add(&place.repository(), &paths(&["old"]), &|_| true).unwrap();
     place.write(".gitignore", "*.log.dvc\n");
     place.write(".dvcignore", "*.tmp\n");
     place.write("x.tmp", "1");
@@ -88,7 +88,7 @@ fn a_name_that_is_no_text_is_shown_escaped() {
     let place = Place::new();
     fs::create_dir(place.path("d")).unwrap();
     fs::write(place.path("d").join(OsStr::from_bytes(b"caf\xe9")), "1").unwrap();
-    let failure = add(&place.repository(), &paths(&["d"])).unwrap_err();
+    let failure = add(&place.repository(), &paths(&["d"]), &|_| true).unwrap_err();
     assert_eq!(failure.errors[0].to_string(), "\"d/caf\\xE9\" has a name that DVC's files can't hold");
 }
 
@@ -117,13 +117,13 @@ fn files_of_dvc_that_are_wrong_are_refused() {
     ] {
         let place = Place::new();
         place.write("f", "1");
-        add(&place.repository(), &paths(&["f"])).unwrap();
+        add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
         place.write("f.dvc", &text);
         let before = place.files();
         assert_eq!(codes(&status(&place.repository(), &[]).unwrap_err()), [expected]);
-        assert_eq!(codes(&checkout(&place.repository(), &[], true).unwrap_err().errors), [expected]);
+        assert_eq!(codes(&checkout(&place.repository(), &[], true, &|_| true).unwrap_err().errors), [expected]);
         if expected == "versioned/old-dvc" {
-            add(&place.repository(), &paths(&["f"])).unwrap();
+            add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
             assert!(place.read("f.dvc").ends_with("  path: f\n  size: 1\n  hash: md5\n"));
         } else {
             assert_eq!(refused(&place, &["f"]), [expected]);
@@ -138,7 +138,7 @@ fn a_list_that_leads_out_of_the_folder_is_not_followed() {
     for name in ["../out", "/tmp/trainyard-out"] {
         let place = Place::new();
         place.write("d/x", "1");
-        add(&place.repository(), &paths(&["d"])).unwrap();
+        add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
         let list = format!("[{{\"md5\": \"c4ca4238a0b923820dcc509a6f75849b\", \"relpath\": \"{name}\"}}]");
         let id = ObjectId { md5: trainyard_versioning::Md5::of(list.as_bytes()), is_folder: true };
         let object = place.repository().cache().path(&id);
@@ -147,7 +147,7 @@ fn a_list_that_leads_out_of_the_folder_is_not_followed() {
         place.write("d.dvc", format!("outs:\n- md5: {id}\n  hash: md5\n  path: d\n"));
         let before = place.files();
         for force in [false, true] {
-            let failure = checkout(&place.repository(), &[], force).unwrap_err();
+            let failure = checkout(&place.repository(), &[], force, &|_| true).unwrap_err();
             assert_eq!(codes(&failure.errors), ["versioned/damaged-list"]);
         }
         assert_eq!(place.files(), before);
@@ -161,20 +161,20 @@ fn what_is_in_no_version_is_not_given_up() {
     for (file, text) in [("d/a", "1"), ("d/b", "2"), ("f", "3")] {
         place.write(file, text);
     }
-    add(&place.repository(), &paths(&["d", "f"])).unwrap();
+    add(&place.repository(), &paths(&["d", "f"]), &|_| true).unwrap();
     place.write("d/a", "work");
     place.write("d/c", "more work");
     fs::remove_file(place.path("d/b")).unwrap();
     place.write("f", "other work");
-    let failure = checkout(&place.repository(), &[], false).unwrap_err();
+    let failure = checkout(&place.repository(), &[], false, &|_| true).unwrap_err();
     assert_eq!(codes(&failure.errors), ["versioned/unsaved"; 2]);
     assert!(!failure.has_written && !place.path("d/b").exists());
     assert_eq!(failure.errors[0].diagnostic().notes, ["d/a", "d/c"]);
-    checkout(&place.repository(), &paths(&["d"]), true).unwrap();
+    checkout(&place.repository(), &paths(&["d"]), true, &|_| true).unwrap();
     assert_eq!((place.read("d/a"), place.read("d/b"), place.path("d/c").exists()), ("1".into(), "2".into(), false));
     // What the cache holds may go.
     place.write("f", "1");
-    checkout(&place.repository(), &[], false).unwrap();
+    checkout(&place.repository(), &[], false, &|_| true).unwrap();
     assert_eq!(place.read("f"), "3");
 }
 
@@ -184,22 +184,22 @@ fn objects_and_paths_that_are_not_there_are_named() {
     for file in ["d/a", "d/b", "f"] {
         place.write(file, file);
     }
-    add(&place.repository(), &paths(&["d", "f"])).unwrap();
+    add(&place.repository(), &paths(&["d", "f"]), &|_| true).unwrap();
     fs::remove_dir_all(place.path(".dvc/cache/files")).unwrap();
     let found = status(&place.repository(), &[]).unwrap();
     assert_eq!(found.iter().map(|one| one.missing).collect::<Vec<_>>(), [3, 1]);
     fs::remove_dir_all(place.path("d")).unwrap();
-    let failure = checkout(&place.repository(), &[], false).unwrap_err();
+    let failure = checkout(&place.repository(), &[], false, &|_| true).unwrap_err();
     assert_eq!(codes(&failure.errors), ["versioned/missing"]);
-    let failure = checkout(&place.repository(), &paths(&["e"]), false).unwrap_err();
+    let failure = checkout(&place.repository(), &paths(&["e"]), false, &|_| true).unwrap_err();
     assert_eq!(codes(&failure.errors), ["versioned/not-versioned"]);
     // Only what still lies there can be taken in again.
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     assert_eq!(status(&place.repository(), &paths(&["f.dvc"])).unwrap()[0].missing, 0);
     assert_eq!(codes(&diff(&place.repository(), "nothing", None).unwrap_err()), ["versioned/revision"]);
     let place = Place::new();
     place.write("f", "1");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     assert_eq!(codes(&diff(&place.repository(), "HEAD", None).unwrap_err()), ["versioned/git"]);
 }
 
@@ -212,9 +212,9 @@ fn a_cache_that_others_may_use_is_left_alone() {
         format!("[core]\n    no_scm = True\n[cache]\n    dir = {}\n", elsewhere.path().display()),
     );
     place.write("f", "1");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     place.write("f", "2");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     for dry_run in [true, false] {
         let failure = gc(&place.repository(), dry_run, false).unwrap_err();
         assert_eq!(codes(&failure.errors), ["versioned/shared-cache"]);
@@ -226,14 +226,14 @@ fn a_cache_that_others_may_use_is_left_alone() {
 fn while_dvc_works_nothing_is_changed() {
     let place = Place::new();
     place.write("f", "1");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     let held = place.repository().lock().unwrap();
     place.write("f", "2");
-    let failure = add(&place.repository(), &paths(&["f"])).unwrap_err();
+    let failure = add(&place.repository(), &paths(&["f"]), &|_| true).unwrap_err();
     assert_eq!(codes(&failure.errors), ["versioned/locked"]);
     assert_eq!(failure.errors[0].diagnostic().notes, [format!("process {}", std::process::id())]);
     drop(held);
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn a_file_that_changes_while_it_is_read_is_in_no_version() {
             }),
             denied: None,
         };
-        let failure = add(&place.repository_on(Arc::new(io)), &paths(&["d"])).unwrap_err();
+        let failure = add(&place.repository_on(Arc::new(io)), &paths(&["d"]), &|_| true).unwrap_err();
         assert_eq!(codes(&failure.errors), ["versioned/changed"]);
         assert_eq!(place.objects(), BTreeMap::new());
         assert!(!place.path("d.dvc").exists());
-        add(&place.repository(), &paths(&["d"])).unwrap();
+        add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     }
 }
 
@@ -266,10 +266,10 @@ fn a_file_that_changes_while_it_is_read_is_in_no_version() {
 fn what_is_written_while_a_version_is_put_back_is_not_lost() {
     let place = Place::new();
     place.write("f", "old");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     let old = place.read("f.dvc");
     place.write("f", "new");
-    add(&place.repository(), &paths(&["f"])).unwrap();
+    add(&place.repository(), &paths(&["f"]), &|_| true).unwrap();
     place.write("f.dvc", old);
     let (path, object) = (place.path("f"), place.path(".dvc/cache/files/md5"));
     // Somebody writes while the object is copied.
@@ -282,7 +282,7 @@ fn what_is_written_while_a_version_is_put_back_is_not_lost() {
         denied: None,
     };
     let repository = place.repository_on(Arc::new(io));
-    let failure = checkout(&repository, &[], false).unwrap_err();
+    let failure = checkout(&repository, &[], false, &|_| true).unwrap_err();
     assert_eq!((codes(&failure.errors), failure.has_written), (vec!["versioned/changed".to_owned()], true));
     assert_eq!(place.read("f"), "work");
     assert!(place.files().keys().all(|path| !path.contains(".trainyard-")));
@@ -295,7 +295,7 @@ fn a_folder_without_permission_is_named() {
     place.write("d/closed/b", "1");
     let closed = place.path("d/closed");
     let io = Hooked { opened: Box::new(|_| ()), denied: Some(closed.clone()) };
-    let failure = add(&place.repository_on(Arc::new(io)), &paths(&["d"])).unwrap_err();
+    let failure = add(&place.repository_on(Arc::new(io)), &paths(&["d"]), &|_| true).unwrap_err();
     assert_eq!(codes(&failure.errors), ["files/permission-denied"]);
     assert!(failure.errors[0].to_string().contains(closed.to_str().unwrap()));
     assert!(!failure.has_written && !place.path(".dvc").exists());
@@ -314,7 +314,7 @@ fn a_change_within_one_tick_of_the_clock_is_seen() {
     let (now, minute) = (std::time::SystemTime::now(), std::time::Duration::from_secs(60));
     // However slow the machine is, the file is not at rest when it is recorded.
     let modified = set(now + minute);
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     // The same inode, length and time; only the bytes differ.
     let again = |modified| {
         let file = File::options().write(true).open(place.path("d/a")).unwrap();
@@ -326,7 +326,7 @@ fn a_change_within_one_tick_of_the_clock_is_seen() {
     // One that was at rest is taken as it was: nothing else says that it changed.
     place.write("d/a", "1");
     let modified = set(now - minute);
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     assert_eq!(again(modified), Vec::<String>::new());
 }
 

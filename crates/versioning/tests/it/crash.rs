@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trainyard_faults::{Platter, Process, RecordingIo, Then, arguments, text};
-use trainyard_versioning::{Failure, Md5, Repository, Runtime, Settings, Tree, add, checkout, gc, pull, push, status};
+use trainyard_versioning::{
+    Failure, Md5, Repository, Runtime, Settings, State, Tree, add, checkout, gc, pull, push, status,
+};
 
 use crate::place::{Place, paths};
 
@@ -53,7 +55,7 @@ impl Deed {
             (0..files).for_each(|file| place.write(&format!("d/{}/{file}", file % 2), format!("{version}{file}")))
         };
         write("old");
-        add(&place.repository(), &paths(&["d"])).unwrap();
+        add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
         if let Self::Push(_) | Self::Pull(_) = self {
             place.write(".dvc/config", REMOTE);
             self.sent_or_lost(&place);
@@ -65,12 +67,12 @@ impl Deed {
             Self::Checkout(_) => {
                 let old = place.read("d.dvc");
                 place.write("d/0/more", "more");
-                add(&place.repository(), &paths(&["d"])).unwrap();
+                add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
                 place.write("d.dvc", old);
                 fs::remove_file(place.path("d/1/1")).unwrap();
             }
             Self::Collect => {
-                add(&place.repository(), &paths(&["d"])).unwrap();
+                add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
             }
         }
         place
@@ -84,7 +86,7 @@ impl Deed {
             fs::remove_dir_all(place.path("d")).unwrap();
         } else {
             place.write("ahead", "old0");
-            add(&place.repository(), &paths(&["ahead"])).unwrap();
+            add(&place.repository(), &paths(&["ahead"]), &|_| true).unwrap();
             push(&place.repository(), &Runtime::default(), &paths(&["ahead"]), None, &|_| true).unwrap();
         }
     }
@@ -92,8 +94,8 @@ impl Deed {
     fn on(self, root: &Path, io: RecordingIo) -> Result<(), Failure> {
         let repository = Repository::open(Arc::new(io), root, &Settings::default())?;
         match self {
-            Self::Add(_) => add(&repository, &paths(&["d"])).map(drop),
-            Self::Checkout(_) => checkout(&repository, &[], false).map(drop),
+            Self::Add(_) => add(&repository, &paths(&["d"]), &|_| true).map(drop),
+            Self::Checkout(_) => checkout(&repository, &[], false, &|_| true).map(drop),
             Self::Collect => gc(&repository, false, false).map(drop),
             Self::Push(_) => push(&repository, &Runtime::default(), &[], None, &|_| true).map(drop),
             Self::Pull(_) => pull(&repository, &Runtime::default(), &[], None, false, &|_| true).map(drop),
@@ -232,4 +234,39 @@ fn objects(root: &Path) -> BTreeSet<PathBuf> {
         }
     }
     found
+}
+
+/// While one batch of files is forced to the disk, the next is made: a failure in either leaves a whole store.
+#[test]
+fn a_failure_between_batches_leaves_a_whole_store() {
+    const FILES: usize = 8192 + 40;
+    let filled = || {
+        let place = Place::new();
+        (0..FILES).for_each(|file| place.write(&format!("d/{}/{file}", file % 7), file.to_string()));
+        place
+    };
+    let on = |place: &Place, io: RecordingIo| add(&place.repository_on(Arc::new(io)), &paths(&["d"]), &|_| true);
+    // A file is created, protected and written; then the first batch is named while the second is made.
+    for at in [3 * FILES - 60, 3 * FILES + 4000] {
+        let place = filled();
+        let io = RecordingIo::failing(&place.root(), at, Then::Fails(ErrorKind::Other));
+        assert!(on(&place, io.clone()).is_err() && io.reached(), "at {at}");
+        is_whole(&place, &format!("at {at}"));
+        assert!(!place.path("d.dvc").exists(), "at {at}");
+        assert!(on(&place, RecordingIo::new(&place.root())).is_ok(), "after {at}");
+    }
+    let place = filled();
+    // Somebody stops it.
+    let stopped = add(&place.repository(), &paths(&["d"]), &|progress| progress.objects < FILES - 20);
+    assert!(stopped.is_err() && !place.path("d.dvc").exists());
+    let added = on(&place, RecordingIo::new(&place.root())).unwrap();
+    assert_eq!((added[0].count, added[0].left_out.len()), (Some(FILES as u64), 0));
+    is_whole(&place, "at the end");
+    fs::remove_dir_all(place.path("d")).unwrap();
+    let stopped = checkout(&place.repository(), &[], false, &|progress| progress.objects < 5000);
+    assert!(stopped.is_err());
+    checkout(&place.repository(), &[], false, &|_| true).unwrap();
+    assert!(status(&place.repository(), &[]).unwrap().iter().all(|status| status.state == State::Unchanged));
+    assert_eq!(place.read(&format!("d/{}/{}", (FILES - 1) % 7, FILES - 1)), (FILES - 1).to_string());
+    assert!(place.files().keys().all(|path| !path.contains(".tmp")), "nothing half-written is left");
 }

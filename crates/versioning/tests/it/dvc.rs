@@ -40,7 +40,7 @@ fn every_file_is_the_one_that_dvc_writes() {
             place.write(".gitignore", "/elsewhere\n/top.bin");
             place.write("data/.gitignore", "*.tmp\n/12345\n# note");
         }
-        add(&ours.repository(), &paths(OUTPUTS)).unwrap();
+        add(&ours.repository(), &paths(OUTPUTS), &|_| true).unwrap();
         theirs.dvc(&judge, if git { &["init", "-q"] } else { &["init", "-q", "--no-scm"] });
         theirs.dvc(&judge, &[&["add", "-q"], OUTPUTS].concat());
         same(&ours, &theirs);
@@ -57,7 +57,7 @@ fn every_file_is_the_one_that_dvc_writes() {
                 if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
             });
         }
-        checkout(&theirs.repository(), &[], false).unwrap();
+        checkout(&theirs.repository(), &[], false, &|_| true).unwrap();
         ours.dvc(&judge, &["checkout", "-q"]);
         same(&ours, &theirs);
         let mode = |place: &Place, path: &str| fs::metadata(place.path(path)).unwrap().permissions().mode() & 0o777;
@@ -81,7 +81,7 @@ fn a_new_version_keeps_what_people_wrote_beside_it() {
     });
     let targets = ["f.csv", "d"];
     let add_both = || {
-        add(&ours.repository(), &paths(&targets)).unwrap();
+        add(&ours.repository(), &paths(&targets), &|_| true).unwrap();
         theirs.dvc(&judge, &[&["add", "-q"], targets.as_slice()].concat());
         same(&ours, &theirs);
     };
@@ -144,7 +144,7 @@ fn what_dvcignore_leaves_out_is_in_no_version() {
             place.write(&format!("data/raw/{file}"), file);
         }
     }
-    add(&ours.repository(), &paths(&["data/raw"])).unwrap();
+    add(&ours.repository(), &paths(&["data/raw"]), &|_| true).unwrap();
     theirs.dvc(&judge, &["add", "-q", "data/raw"]);
     same(&ours, &theirs);
     assert!(is_clean(&theirs.repository()));
@@ -172,12 +172,12 @@ fn links_are_made_as_the_settings_say() {
             assert!(is_clean(&place.repository()), "{kind}");
             assert!(place.dvc(&judge, &["status"]).contains("up to date"), "{kind}");
         };
-        add(&place.repository(), &paths(&["d", "run.sh"])).unwrap();
+        add(&place.repository(), &paths(&["d", "run.sh"]), &|_| true).unwrap();
         assert!(place.path("shared cache/files/md5").is_dir());
         check();
         fs::remove_dir_all(place.path("d")).unwrap();
         fs::remove_file(place.path("run.sh")).unwrap();
-        checkout(&place.repository(), &[], false).unwrap();
+        checkout(&place.repository(), &[], false, &|_| true).unwrap();
         check();
         assert_ne!(fs::metadata(place.path("run.sh")).unwrap().permissions().mode() & 0o100, 0);
     }
@@ -192,13 +192,13 @@ fn commits_are_compared_and_what_they_name_is_kept() {
     place.write("data/d/changed", "1");
     place.write("data/d/gone", "g");
     place.write("f.csv", "1");
-    add(&place.repository(), &paths(&["data/d", "f.csv"])).unwrap();
+    add(&place.repository(), &paths(&["data/d", "f.csv"]), &|_| true).unwrap();
     place.commit("one");
     fs::rename(place.path("data/d/moved"), place.path("data/d/there")).unwrap();
     fs::remove_file(place.path("data/d/gone")).unwrap();
     place.write("data/d/changed", "2");
     place.write("data/d/new", "n");
-    add(&place.repository(), &paths(&["data/d"])).unwrap();
+    add(&place.repository(), &paths(&["data/d"]), &|_| true).unwrap();
     place.commit("two");
     let expected = |found: &trainyard_versioning::Difference| {
         assert_eq!(found.added, ["data/d/new"]);
@@ -221,9 +221,9 @@ fn commits_are_compared_and_what_they_name_is_kept() {
 
     // Only what was never committed goes.
     place.write("data/d/lost", "never committed");
-    add(&place.repository(), &paths(&["data/d"])).unwrap();
+    add(&place.repository(), &paths(&["data/d"]), &|_| true).unwrap();
     place.git(&["checkout", "-q", "data/d.dvc"]);
-    checkout(&place.repository(), &[], false).unwrap();
+    checkout(&place.repository(), &[], false, &|_| true).unwrap();
     let before = place.objects();
     let planned = gc(&place.repository(), true, false).unwrap();
     assert_eq!((planned.removed.len(), place.objects()), (2, before));
@@ -233,7 +233,7 @@ fn commits_are_compared_and_what_they_name_is_kept() {
     place.dvc(&judge, &["gc", "-f", "--all-commits", "-q"]);
     assert_eq!(place.objects().len(), done.kept);
     place.git(&["checkout", "-q", "HEAD~1"]);
-    let done = checkout(&place.repository(), &[], false).unwrap();
+    let done = checkout(&place.repository(), &[], false, &|_| true).unwrap();
     let folder = done.iter().find(|one| one.path == "data/d").unwrap();
     assert_eq!((folder.added, folder.modified, folder.deleted), (2, 1, 2));
     assert_eq!(place.read("data/d/changed"), "1");
@@ -251,8 +251,8 @@ fn stages_of_a_pipeline_are_looked_at_and_kept() {
     assert_eq!((found[0].output.path.as_str(), found[0].is_clean()), ("made", true));
     assert_eq!(gc(&place.repository(), true, false).unwrap().removed, []);
     fs::remove_dir_all(place.path("made")).unwrap();
-    checkout(&place.repository(), &[], false).unwrap();
+    checkout(&place.repository(), &[], false, &|_| true).unwrap();
     assert!(place.dvc(&judge, &["status"]).contains("up to date"));
-    let refused = add(&place.repository(), &paths(&["made"])).unwrap_err();
+    let refused = add(&place.repository(), &paths(&["made"]), &|_| true).unwrap_err();
     assert_eq!(refused.errors[0].diagnostic().code, "versioned/not-ours");
 }

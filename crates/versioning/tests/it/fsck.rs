@@ -27,10 +27,10 @@ fn every_damaged_or_missing_object_is_found_and_mended() {
     let store = tempfile::tempdir().unwrap();
     (0..30).for_each(|file| place.write(&format!("d/{file}"), format!("old {file}")));
     place.write("one.csv", "one");
-    add(&place.repository(), &paths(&["d", "one.csv"])).unwrap();
+    add(&place.repository(), &paths(&["d", "one.csv"]), &|_| true).unwrap();
     place.commit("old");
     (0..5).for_each(|file| place.write(&format!("d/{file}"), format!("new {file}")));
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     place.commit("new");
     let url = store.path().display();
     place.write(".dvc/config", format!("[core]\n    remote = loc\n['remote \"loc\"']\n    url = {url}\n"));
@@ -87,7 +87,7 @@ fn a_damaged_list_is_mended_with_what_it_names() {
     let place = Place::in_git();
     let store = tempfile::tempdir().unwrap();
     (0..3).for_each(|file| place.write(&format!("d/{file}"), format!("{file}")));
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     let url = store.path().display();
     place.write(".dvc/config", format!("[core]\n    remote = loc\n['remote \"loc\"']\n    url = {url}\n"));
     push(&place.repository(), &Runtime::default(), &[], None, &|_| true).unwrap();

@@ -52,7 +52,7 @@ fn dvc_pulls_what_is_pushed_here_and_the_other_way_round() {
     let url = store.path().join("deep/store").display().to_string();
     let ours = Place::in_git();
     ours.fill();
-    add(&ours.repository(), &paths(OUTPUTS)).unwrap();
+    add(&ours.repository(), &paths(OUTPUTS), &|_| true).unwrap();
     named(&ours, &url, "");
     let moved = pushed(&ours).unwrap();
     assert_eq!((moved[0].objects, moved[0].present), (ours.objects().len(), 0));
@@ -98,7 +98,7 @@ fn only_what_is_missing_moves_and_wrong_bytes_are_never_stored() {
     let url = store.path().display().to_string();
     (0..40).for_each(|file| place.write(&format!("d/{file}"), format!("{file}")));
     place.write("one", "one");
-    add(&place.repository(), &paths(&["d", "one"])).unwrap();
+    add(&place.repository(), &paths(&["d", "one"]), &|_| true).unwrap();
     named(&place, &url, "");
     let some = push(&place.repository(), &Runtime::default(), &paths(&["one"]), Some("LOC"), &|_| true).unwrap();
     assert_eq!((some[0].objects, some[0].bytes), (1, 3));
@@ -149,7 +149,7 @@ fn somebody_may_stop_it_and_what_came_stays() {
     let place = Place::in_git();
     let store = tempfile::tempdir().unwrap();
     (0..40).for_each(|file| place.write(&format!("d/{file}"), format!("{file}")));
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     named(&place, &store.path().display().to_string(), "");
     let stop = |progress: trainyard_versioning::Progress| progress.objects < 10;
     let failure = push(&place.repository(), &Runtime::default(), &[], None, &stop).unwrap_err();
@@ -168,7 +168,7 @@ fn s3_holds_what_is_pushed_byte_for_byte() {
     // So many that the store lists what it has.
     (0..300).for_each(|file| place.write(&format!("d/{file}"), format!("{file}")));
     place.write("d/empty", "");
-    add(&place.repository(), &paths(&["d", "long.bin"])).unwrap();
+    add(&place.repository(), &paths(&["d", "long.bin"]), &|_| true).unwrap();
     let settings = format!("    endpointurl = {}\n    region = us-east-1\n", server.url());
     named(&place, "s3://shop/some/where", &settings);
     let keys = "['remote \"loc\"']\n    access_key_id = ours\n    secret_access_key = s3cr3t\n";

@@ -31,7 +31,7 @@ fn project(web: &Web) -> Place {
     let place = Place::in_git();
     place.write("d/long", (0..200_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
     (0..5).for_each(|file| place.write(&format!("d/{file}"), format!("{file}")));
-    add(&place.repository(), &paths(&["d"])).unwrap();
+    add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
     place
         .write(".dvc/config", format!("[core]\n    remote = web\n['remote \"web\"']\n    url = {}/data/\n", web.url()));
     place

@@ -1,5 +1,6 @@
 //! `trainyard data`: versions of data, and tables, whatever project they are of.
 
+mod attended;
 mod drift;
 mod profile;
 mod shared;

@@ -5,20 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::DiskIo;
-use trainyard_pipeline::{Cancel, UsedBy, is_project, runs_by_data};
+use trainyard_pipeline::{UsedBy, is_project, runs_by_data};
 use trainyard_versioning::{
-    Checked, Damage, Error, Failure, Finding, Moved, ObjectId, Problem, Progress, Repository, Runtime, Use, fsck, pull,
-    push,
+    Checked, Damage, Finding, Moved, ObjectId, Progress, Repository, Runtime, Use, fsck, pull, push,
 };
 
+use super::attended::{Attended, States};
 use super::versioned::{below, bytes, checkout_json, checkout_text, settings, stopped};
 use crate::arguments::Shared;
 use crate::printer::{Ink, Paint, Printer};
-use crate::signal::{self, Current, Way};
 use crate::stop::{NOTHING, Stop};
 use crate::table::{clean, count, counted};
 
@@ -35,42 +33,30 @@ const KEPT: &str = "What went or came before stays, whole; the same command goes
 pub(super) fn run(action: &Shared, root: &Path, printer: Printer) -> Result<u8, Stop> {
     let open = Repository::open(Arc::new(DiskIo), root, &settings());
     let repository = open.map_err(|error| stopped(vec![error], NOTHING))?;
-    let (cancel, runtime) = (Cancel::default(), Runtime::default());
+    let runtime = Runtime::default();
     let verb = match action {
         Shared::Push { .. } => "push",
         Shared::Pull { .. } => "pull",
         Shared::Fsck { .. } => "fsck",
     };
-    let current = Current::new(Way { kept: KEPT, verb: "Go on with", before: "trainyard data", after: String::new() });
-    current.set(verb);
-    signal::watch(&cancel, &current, printer)?;
-    let ended = |failure| ended(failure, &current);
-    let bar = Bar::new(verb, printer);
-    let watch = |progress: Progress| {
-        bar.show(progress);
-        !cancel.is_cancelled()
-    };
+    let attended = Attended::new(verb, States { some: KEPT, none: NOTHING }, printer)?;
+    let watch = |progress: Progress| attended.watch(progress);
     match action {
         Shared::Push { paths, remote } => {
             let paths = below(&repository, paths)?;
-            let sent = push(&repository, &runtime, &paths, remote.as_deref(), &watch);
-            bar.clear();
-            let sent = sent.map_err(ended)?;
+            let sent = attended.end(push(&repository, &runtime, &paths, remote.as_deref(), &watch))?;
             printer
                 .result(|| json!({ "pushed": moved_json(&sent) }), |paint| moved_text(&sent, "Sent", "to", paint))?;
         }
         Shared::Pull { paths, remote, force } => {
             let paths = below(&repository, paths)?;
-            let brought = pull(&repository, &runtime, &paths, remote.as_deref(), *force, &watch);
-            bar.clear();
-            let (brought, done) = brought.map_err(ended)?;
+            let (brought, done) =
+                attended.end(pull(&repository, &runtime, &paths, remote.as_deref(), *force, &watch))?;
             let document = || json!({ "pulled": moved_json(&brought), "data": checkout_json(&done)["data"] });
             printer.result(document, |paint| moved_text(&brought, "Brought", "from", paint) + &checkout_text(&done))?;
         }
         Shared::Fsck { repair, remote } => {
-            let checked = fsck(&repository, &runtime, *repair, remote.as_deref(), &watch);
-            bar.clear();
-            let checked = checked.map_err(ended)?;
+            let checked = attended.end(fsck(&repository, &runtime, *repair, remote.as_deref(), &watch))?;
             // In a folder below, what is versioned belongs to the project above.
             let project = if is_project(root) { root } else { repository.root() };
             let runs = touched(&checked, project, printer);
@@ -80,51 +66,6 @@ pub(super) fn run(action: &Shared, root: &Path, printer: Printer) -> Result<u8, 
         }
     }
     Ok(0)
-}
-
-/// Says why a command did not come to its end.
-fn ended(failure: Failure, current: &Current) -> Stop {
-    let is_stop = |error: &Error| matches!(error, Error::Remote(problem) if matches!(**problem, Problem::Interrupted));
-    if failure.errors.iter().any(is_stop) {
-        return Stop::Interrupted { way: current.way() };
-    }
-    stopped(failure.errors, if failure.has_written { KEPT } else { NOTHING })
-}
-
-/// Shows on a terminal how far things are.
-struct Bar {
-    bar: ProgressBar,
-    verb: &'static str,
-    mark: String,
-}
-
-impl Bar {
-    fn new(verb: &'static str, printer: Printer) -> Self {
-        let target = if printer.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
-        }
-        Self { bar, verb, mark: printer.error().ink(Ink::Strong, "▸") }
-    }
-
-    fn show(&self, progress: Progress) {
-        if self.bar.is_hidden() {
-            return;
-        }
-        let of = if progress.of > 0 { format!(" of {}", count(progress.of as u64)) } else { String::new() };
-        let objects = count(progress.objects as u64);
-        self.bar.set_message(format!(
-            "  {} {}  {objects}{of} objects  {}",
-            self.mark,
-            self.verb,
-            bytes(progress.bytes)
-        ));
-    }
-
-    fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
 }
 
 fn moved_json(moved: &[Moved]) -> Value {

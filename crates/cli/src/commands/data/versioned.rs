@@ -11,6 +11,7 @@ use trainyard_versioning::{
     gc, status,
 };
 
+use super::attended::{Attended, States};
 use crate::arguments::Versioned;
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::{NOTHING, Stop};
@@ -26,10 +27,10 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
         Versioned::Add { paths } => {
             let is_new = repository.is_new();
             printer.warnings(repository.without_git().as_slice());
-            let added = add(&repository, &below(paths)?).map_err(|failure| {
-                let state = "No .dvc file was half-written; what was copied in vain, `trainyard data gc` removes.";
-                stopped(failure.errors, if failure.has_written { state } else { NOTHING })
-            })?;
+            let paths = below(paths)?;
+            let some = "No .dvc file was half-written; what was copied in vain, `trainyard data gc` removes.";
+            let attended = Attended::new("add", States { some, none: NOTHING }, printer)?;
+            let added = attended.end(add(&repository, &paths, &|progress| attended.watch(progress)))?;
             printer.result(|| added_json(&added, is_new), |paint| added_text(&repository, &added, is_new, paint))?;
         }
         Versioned::Status { paths } => {
@@ -37,10 +38,10 @@ pub(super) fn run(action: &Versioned, root: &Path, printer: Printer) -> Result<u
             printer.result(|| status_json(&found), |paint| status_text(&found, paint))?;
         }
         Versioned::Checkout { paths, force } => {
-            let done = checkout(&repository, &below(paths)?, *force).map_err(|failure| {
-                let (some, none) = ("`trainyard data status` says what was put back before.", "No data was changed.");
-                stopped(failure.errors, if failure.has_written { some } else { none })
-            })?;
+            let paths = below(paths)?;
+            let (some, none) = ("`trainyard data status` says what was put back before.", "No data was changed.");
+            let attended = Attended::new("checkout", States { some, none }, printer)?;
+            let done = attended.end(checkout(&repository, &paths, *force, &|progress| attended.watch(progress)))?;
             printer.result(|| checkout_json(&done), |_| checkout_text(&done))?;
         }
         Versioned::Diff { from, to } => {
