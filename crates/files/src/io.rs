@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
 
+use crate::unbuffered::Unbuffered;
 use crate::{Error, Operation};
 
 /// Reads a file from any position.
@@ -78,6 +79,11 @@ pub trait Io: Send + Sync + Debug {
         let file = self.create(path)?;
         self.set_readonly(path)?;
         Ok(file)
+    }
+    /// Does so for a long file that nobody reads soon: where the system can, its bytes take no memory that other files
+    /// would be kept in. All is written, and the file of its length, once it is flushed; after that nothing more is.
+    fn create_unbuffered(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        self.create_readonly(path)
     }
     /// Opens a file for writing at its end, and creates it where there is none.
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>>;
@@ -151,6 +157,14 @@ fn described(found: &Stat) -> Metadata {
     }
 }
 
+/// Gives a new file the permissions that were asked for: the process may take more away.
+fn make_readonly(file: &File) -> io::Result<()> {
+    if file.metadata()?.mode() & 0o777 == READONLY {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(READONLY))
+}
+
 impl WriteSync for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
@@ -177,11 +191,18 @@ impl Io for DiskIo {
 
     fn create_readonly(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
         let file = OpenOptions::new().write(true).create_new(true).mode(READONLY).open(path)?;
-        // The process may take more permissions away than is asked for.
-        if file.metadata()?.mode() & 0o777 != READONLY {
-            file.set_permissions(Permissions::from_mode(READONLY))?;
-        }
+        make_readonly(&file)?;
         Ok(Box::new(file))
+    }
+
+    fn create_unbuffered(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {
+        match Unbuffered::create(path, READONLY)? {
+            Some(file) => {
+                make_readonly(file.file())?;
+                Ok(Box::new(file))
+            }
+            None => self.create_readonly(path),
+        }
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteSync>> {

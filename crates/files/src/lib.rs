@@ -13,6 +13,7 @@ mod lock;
 mod place;
 mod store;
 mod temporary;
+mod unbuffered;
 
 pub use atomic::{create_folder, write_atomic, write_atomic_by};
 pub use digest::{Digest, Digester, ParseDigestError, hash_file};
@@ -23,5 +24,5 @@ pub use known::FileDigests;
 pub use lock::{Holder, ProjectLock, host_name};
 pub use store::ObjectStore;
 pub use temporary::{
-    abandoned_temporaries, create_readonly_temporary, create_temporary, is_temporary, sweep_temporaries, temporary_path,
+    abandoned_temporaries, create_temporary, create_temporary_by, is_temporary, sweep_temporaries, temporary_path,
 };

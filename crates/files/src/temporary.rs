@@ -64,15 +64,11 @@ pub fn temporary_path(folder: &Path) -> PathBuf {
 
 /// Creates a temporary file in `folder`, at a path as [`temporary_path`] gives it.
 pub fn create_temporary(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-    create_by(folder, |path| io.create(path))
+    create_temporary_by(folder, |path| io.create(path))
 }
 
-/// Creates one that nobody may write but through what is returned.
-pub fn create_readonly_temporary(io: &dyn Io, folder: &Path) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-    create_by(folder, |path| io.create_readonly(path))
-}
-
-fn create_by(
+/// Creates one in another way than the usual: `create` makes a file that did not exist.
+pub fn create_temporary_by(
     folder: &Path,
     create: impl Fn(&Path) -> io::Result<Box<dyn WriteSync>>,
 ) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 
 use trainyard_files::{
-    Io, Operation, WriteSync, create_folder, create_readonly_temporary, is_temporary, sweep_temporaries, temporary_path,
+    Io, Operation, WriteSync, create_folder, create_temporary_by, is_temporary, sweep_temporaries, temporary_path,
 };
 
 use crate::md5::{Md5, ObjectId};
@@ -256,7 +256,12 @@ impl std::fmt::Debug for Incoming {
 impl Incoming {
     /// Creates a file for an object's bytes; [`accept`](Self::accept) or [`discard`](Self::discard) comes next.
     pub fn create(&self) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
-        Ok(create_readonly_temporary(&*self.cache.io, &self.mine())?)
+        Ok(create_temporary_by(&self.mine(), |path| self.cache.io.create_readonly(path))?)
+    }
+
+    /// Does so for a long object that nobody reads soon.
+    pub(crate) fn create_long(&self) -> Result<(PathBuf, Box<dyn WriteSync>), Error> {
+        Ok(create_temporary_by(&self.mine(), |path| self.cache.io.create_unbuffered(path))?)
     }
 
     /// Returns a folder that few other threads make files in: they would wait for each other.

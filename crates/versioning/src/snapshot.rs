@@ -386,7 +386,7 @@ impl Reader<'_> {
                 }
                 None => {
                     let mut source = open(io, place)?;
-                    let (copy, mut file) = incoming.create()?;
+                    let (copy, mut file) = incoming.create_long()?;
                     let digested = digest_and_write(&mut *source, place, (&mut *file, &copy), told);
                     (digested, Some((incoming, copy, Some(file))))
                 }

@@ -23,13 +23,19 @@ pub(super) fn held(folder: &Cache, ids: &[ObjectId]) -> BTreeMap<ObjectId, u64> 
 }
 
 /// Copies objects. What arrived before a failure is kept.
-pub(super) fn copy(from: &Cache, to: &Cache, ids: &[ObjectId], tally: &Tally<'_>) -> Result<Ends, Errors> {
+pub(super) fn copy(
+    from: &Cache,
+    to: &Cache,
+    ids: &[ObjectId],
+    is_read_soon: bool,
+    tally: &Tally<'_>,
+) -> Result<Ends, Errors> {
     let mut all = Ends::default();
     if ids.is_empty() {
         return Ok(all);
     }
     to.sweep()?;
-    let copier = Copier { from, tally, clones: AtomicBool::new(true), failed: AtomicBool::new(false) };
+    let copier = Copier { from, tally, is_read_soon, clones: AtomicBool::new(true), failed: AtomicBool::new(false) };
     let sized: Vec<(ObjectId, Option<u64>)> = ids.par_iter().with_min_len(256).map(|id| (*id, from.size(id))).collect();
     let mut failure = None;
     let parts = batches(&sized, |(_, size)| size.unwrap_or(0));
@@ -51,6 +57,8 @@ pub(super) fn copy(from: &Cache, to: &Cache, ids: &[ObjectId], tally: &Tally<'_>
 struct Copier<'a> {
     from: &'a Cache,
     tally: &'a Tally<'a>,
+    /// Whether somebody is about to read what is copied.
+    is_read_soon: bool,
     /// Whether the file system may share blocks, as far as was found out.
     clones: AtomicBool,
     failed: AtomicBool,
@@ -130,7 +138,7 @@ impl Copier<'_> {
             return Ok(None);
         }
         let mut from = open(io, &source)?;
-        let (path, mut file) = incoming.create()?;
+        let (path, mut file) = if self.is_read_soon { incoming.create()? } else { incoming.create_long()? };
         let found = digest_and_write(&mut *from, &source, (&mut *file, &path), told);
         Self::end(incoming, id, path, found, Some(file)).map(Some)
     }

@@ -100,7 +100,7 @@ impl Remote {
     /// Takes objects of a cache.
     fn take(&self, runtime: &Runtime, from: &Cache, ids: &[ObjectId], tally: &Tally<'_>) -> Result<Ends, Errors> {
         match &self.place {
-            Place::Folder(folder) => copy::copy(from, folder, ids, tally),
+            Place::Folder(folder) => copy::copy(from, folder, ids, false, tally),
             Place::Store(store) => store.take(runtime, from, ids, tally),
         }
     }
@@ -118,7 +118,7 @@ impl Remote {
                 if !folder.is_there() {
                     return Err(Error::from(self.absent()).into());
                 }
-                copy::copy(folder, to, ids, tally)
+                copy::copy(folder, to, ids, true, tally)
             }
             Place::Store(store) => store.give(runtime, to, ids, tally),
         }

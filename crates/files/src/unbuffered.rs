@@ -1,0 +1,135 @@
+//! Writing past the memory in which the system keeps files.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+
+use crate::WriteSync;
+
+/// What memory, places and lengths are multiples of: a page, which no disk in use has larger blocks than.
+const BLOCK: usize = 4096;
+/// How much is written at once.
+const PIECE: usize = 4 << 20;
+
+/// Writes a new file straight to the disk, piece by piece; the end of it when it is flushed, once.
+pub(crate) struct Unbuffered {
+    file: File,
+    /// Holds the piece from `start` on, which is where a block of memory begins.
+    memory: Vec<u8>,
+    start: usize,
+    filled: usize,
+    written: u64,
+}
+
+impl Unbuffered {
+    /// Creates a file with these permission bits that did not exist; none where the file system can't do without
+    /// memory.
+    pub(crate) fn create(path: &Path, mode: u32) -> io::Result<Option<Self>> {
+        let direct = i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(direct).open(path);
+        match opened {
+            Ok(file) => {
+                let memory = vec![0; PIECE + BLOCK];
+                let start = memory.as_ptr().align_offset(BLOCK).min(BLOCK);
+                Ok(Some(Self { file, memory, start, filled: 0, written: 0 }))
+            }
+            // Some make the file before they say so.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => match std::fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(None),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes whole blocks from the beginning of the piece.
+    fn put(&mut self, length: usize) -> io::Result<()> {
+        let mut rest = &self.memory[self.start..self.start + length];
+        let mut through_memory = false;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A disk of larger blocks, or a piece that was broken off: then through the system's memory.
+                Err(error) if error.kind() == ErrorKind::InvalidInput && !through_memory => {
+                    fcntl_setfl(&self.file, OFlags::empty())?;
+                    through_memory = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for Unbuffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(PIECE - self.filled);
+        let at = self.start + self.filled;
+        self.memory[at..at + taken].copy_from_slice(&bytes[..taken]);
+        self.filled += taken;
+        if self.filled == PIECE {
+            self.put(PIECE)?;
+            self.filled = 0;
+            self.written += PIECE as u64;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.filled == 0 {
+            return Ok(());
+        }
+        // The last block is filled up, and what is too much taken away again.
+        let whole = self.filled.next_multiple_of(BLOCK);
+        self.memory[self.start + self.filled..self.start + whole].fill(0);
+        self.put(whole)?;
+        self.written += self.filled as u64;
+        self.filled = 0;
+        self.file.set_len(self.written)
+    }
+}
+
+impl WriteSync for Unbuffered {
+    fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{BLOCK, PIECE, Unbuffered};
+    use crate::WriteSync;
+
+    #[test]
+    fn a_file_has_the_bytes_that_were_written_whatever_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..2 * PIECE + 12_345).map(|at| (at * 7 + at / 251) as u8).collect();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, bytes.len()] {
+            let path = folder.path().join(length.to_string());
+            let Some(mut file) = Unbuffered::create(&path, 0o444).unwrap() else {
+                eprintln!("skipped: the file system of {} always goes through memory", path.display());
+                return;
+            };
+            bytes[..length].chunks(70_001).for_each(|piece| file.write_all(piece).unwrap());
+            file.flush().unwrap();
+            file.sync().unwrap();
+            assert!(std::fs::read(&path).unwrap() == bytes[..length], "{length}");
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777 & !0o444, 0);
+        }
+        let path = folder.path().join("0");
+        assert_eq!(Unbuffered::create(&path, 0o444).map(drop).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    }
+}
