@@ -43,6 +43,16 @@ impl Key {
         philox::block([index as u32, (index >> 32) as u32, 0, 0], self.words)
     }
 
+    /// Gives the words of several indices from `first` on: what [`Key::words`] gives of each, side by side.
+    #[inline(always)]
+    pub fn many_words<const LANES: usize>(&self, first: u64) -> [[u32; 4]; LANES] {
+        let index = |lane: usize| first.wrapping_add(lane as u64);
+        let low = std::array::from_fn(|lane| index(lane) & u64::from(u32::MAX));
+        let high = std::array::from_fn(|lane| index(lane) >> 32);
+        let words = philox::blocks([low, high, [0; LANES], [0; LANES]], self.words);
+        std::array::from_fn(|lane| words.each_ref().map(|word| word[lane] as u32))
+    }
+
     /// Gives 64 random bits for `index`.
     #[inline]
     pub fn at(&self, index: u64) -> u64 {

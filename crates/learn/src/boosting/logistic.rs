@@ -25,7 +25,12 @@ impl Logistic {
     /// Computes gradients and hessians at `margins` of `targets` in {0, 1}.
     #[inline(always)]
     pub(crate) fn at(margins: &[f64; LANES], targets: &[f64; LANES]) -> Logistic {
-        let tails = exponentials(margins);
+        Logistic::of(margins, targets, &exponentials(margins))
+    }
+
+    /// Does so where the [`exponentials`] are known.
+    #[inline(always)]
+    pub(crate) fn of(margins: &[f64; LANES], targets: &[f64; LANES], tails: &[f64; LANES]) -> Logistic {
         let mut rows =
             Logistic { gradients: [0.0; LANES], hessians: [0.0; LANES], linear: [0.0; LANES], factors: [0.0; LANES] };
         // No branch anywhere: two lanes share each instruction.
@@ -50,7 +55,7 @@ impl Logistic {
 /// Sums, products and roundings alone, so that each lane has the same bits on every machine: `exp(x) = 2^k exp(r)` with
 /// `|r| ≤ ln(2) / 2`, and of `exp(r)` the first terms of its power series.
 #[inline(always)]
-fn exponentials(values: &[f64; LANES]) -> [f64; LANES] {
+pub(crate) fn exponentials(values: &[f64; LANES]) -> [f64; LANES] {
     let mut results = [0.0; LANES];
     for (result, value) in results.iter_mut().zip(values) {
         let exponent = -value.abs();

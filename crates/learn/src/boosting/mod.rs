@@ -17,6 +17,7 @@ mod split;
 mod walk;
 
 use std::fmt;
+use std::ops::Range;
 
 use rayon::prelude::*;
 use trainyard_random::Key;
@@ -29,12 +30,16 @@ use self::histogram::Layout;
 use self::lanes::Lanes;
 use crate::ensemble::{Tree, TreeEnsemble};
 use crate::error::OF_CATEGORIES;
+use crate::widest::{Work, widest};
 use crate::{BinnedMatrix, Binning, Error, Objective};
 
 const OPERATION: &str = "gradient boosting";
 
 /// Rows of a tree walk below which one thread is faster than several.
 const PARALLEL_ROWS: usize = 1 << 14;
+
+/// Rows that are drawn together.
+const DRAWN: usize = 128;
 
 /// Holds a fitted ensemble and its course.
 #[derive(Debug, Clone, PartialEq)]
@@ -409,16 +414,48 @@ impl Sample {
         }
         let mut sample = Sample { chosen: vec![0; rows], others: vec![0; rows] };
         let (mut chosen, mut others) = (0, 0);
-        for (row, word) in blocks.flat_map(|block| key.words(block)).take(rows).enumerate() {
-            // Both lists are written and one counter moves: no branch to mispredict.
-            sample.chosen[chosen] = row as u32;
-            sample.others[others] = row as u32;
-            chosen += usize::from(is_in(word));
-            others += usize::from(!is_in(word));
+        for first in (0..rows).step_by(DRAWN) {
+            let rows = first as u32..rows.min(first + DRAWN) as u32;
+            let (to_chosen, to_others) = (&mut sample.chosen[chosen..], &mut sample.others[others..]);
+            let (more_chosen, more_others) = widest(Draw { key: &key, bound, rows, lists: [to_chosen, to_others] });
+            (chosen, others) = (chosen + more_chosen, others + more_others);
         }
         sample.chosen.truncate(chosen);
         sample.others.truncate(others);
         sample
+    }
+}
+
+/// The draw of at most [`DRAWN`] rows, of which the first begins a block of the generator.
+struct Draw<'a> {
+    key: &'a Key,
+    bound: u64,
+    rows: Range<u32>,
+    /// Where those that are chosen go, and all others.
+    lists: [&'a mut [u32]; 2],
+}
+
+impl Work for Draw<'_> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn run(self) -> (usize, usize) {
+        let mut words = [[0; 4]; DRAWN / 4];
+        let (groups, _) = words.as_chunks_mut::<8>();
+        for (group, words) in (0..).zip(groups) {
+            *words = self.key.many_words(u64::from(self.rows.start / 4) + 8 * group);
+        }
+        let [to_chosen, to_others] = self.lists;
+        let (mut chosen, mut others) = (0, 0);
+        for (row, word) in self.rows.zip(words.as_flattened()) {
+            // Both lists are written and one counter moves: no branch to mispredict.
+            let is_in = u64::from(*word) < self.bound;
+            to_chosen[chosen] = row;
+            to_others[others] = row;
+            chosen += usize::from(is_in);
+            others += usize::from(!is_in);
+        }
+        (chosen, others)
     }
 }
 

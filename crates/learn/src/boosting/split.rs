@@ -95,6 +95,9 @@ struct Found {
     left: Sums,
 }
 
+/// Working space: what lies to the left of each bin of a column, and of it.
+type Lefts = [Sums; 256];
+
 /// Gives the greater of two, the first of equal ones.
 fn first_of_greatest<T>(first: Option<T>, second: Option<T>, size: impl Fn(&T) -> f64) -> Option<T> {
     match (first, second) {
@@ -186,7 +189,7 @@ impl<'a> Rules<'a> {
     /// Finds the split of greatest gain; ties go to the lowest column, then the lowest bin, then missing to the right.
     pub(crate) fn best(&self, layout: &Layout<'_>, histogram: &[Sums], total: Sums, bounds: Bounds) -> Option<Split> {
         let look = |mut best: Best, column: &Column| {
-            self.look(&mut best, column, histogram, total, bounds);
+            self.look(&mut best, column, histogram, total, bounds, &mut [[0; 2]; 256]);
             best
         };
         // A later column must be strictly better, so the order of columns decides ties, never that of threads.
@@ -214,7 +217,15 @@ impl<'a> Rules<'a> {
 
     /// Looks at the splits of a column.
     #[inline(always)]
-    fn look(&self, best: &mut Best, column: &Column, histogram: &[Sums], total: Sums, bounds: Bounds) {
+    fn look(
+        &self,
+        best: &mut Best,
+        column: &Column,
+        histogram: &[Sums],
+        total: Sums,
+        bounds: Bounds,
+        lefts: &mut Lefts,
+    ) {
         let bins = &histogram[column.first..column.first + column.value_bins + 1];
         if self.binning.is_categorical(column.index) {
             let split = self.best_of_categories(column.index, bins, total, bounds);
@@ -224,7 +235,7 @@ impl<'a> Rules<'a> {
         } else if column.value_bins < MANY_BINS || self.scale.count(total) >= FEW_ROWS {
             self.scan_plain(column.index, bins, total, &mut best.of_values);
         } else {
-            self.scan_many(column.index, bins, total, &mut best.of_values);
+            self.scan_many(column.index, bins, total, &mut best.of_values, lefts);
         }
     }
 
@@ -363,7 +374,7 @@ impl<'a> Rules<'a> {
     /// Does what [`Rules::scan_plain`] does, several splits side by side: of those, few are not clearly worse than the
     /// best so far, and only then is one after another looked at.
     #[inline(always)]
-    fn scan_many(&self, column: usize, bins: &[Sums], total: Sums, best: &mut Option<Found>) {
+    fn scan_many(&self, column: usize, bins: &[Sums], total: Sums, best: &mut Option<Found>, lefts: &mut Lefts) {
         let Some((missing, values)) = bins.split_last() else { return };
         let rows = self.scale.count(total);
         let has_missing = self.scale.count(*missing) > 0;
@@ -373,7 +384,6 @@ impl<'a> Rules<'a> {
         let mut found: Option<(usize, bool, Sums)> = None;
         let ends = [values.len() - usize::from(!has_missing), values.len() - 1];
         let most_left_rows = rows.saturating_sub(self.min_rows);
-        let mut lefts = [[0; 2]; 256];
         for (missing_left, end) in [(false, ends[0]), (true, ends[1])] {
             if missing_left && !has_missing {
                 break;
@@ -448,9 +458,9 @@ impl Work for Look<'_, '_> {
 
     #[inline(always)]
     fn run(self) -> Best {
-        let mut best = Best::default();
+        let (mut best, mut lefts) = (Best::default(), [[0; 2]; 256]);
         for column in &self.layout.columns {
-            self.rules.look(&mut best, column, self.histogram, self.total, self.bounds);
+            self.rules.look(&mut best, column, self.histogram, self.total, self.bounds, &mut lefts);
         }
         best
     }
@@ -567,7 +577,7 @@ mod tests {
             splits += usize::from(fast.as_ref().is_some_and(|found| found.column == 1));
             assert_eq!(fast, slow, "case {case}: {bins:?}");
             let mut many = before;
-            rules.scan_many(1, &bins, total, &mut many);
+            rules.scan_many(1, &bins, total, &mut many, &mut [[0; 2]; 256]);
             assert_eq!(many, slow, "case {case}: {bins:?}");
         }
         assert!(splits > 5_000, "{splits} splits");
