@@ -2,6 +2,7 @@
 
 use std::hint::select_unpredictable;
 use std::mem;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use trainyard_random::Key;
 
 use crate::Error;
 use crate::Matrix;
+use crate::boosting::lanes::Lanes;
 use crate::categories::code_of;
 use crate::spread::Spread;
 
@@ -97,6 +99,23 @@ struct Edges(#[serde(with = "trainyard_exact::json::list")] Vec<f64>);
 pub struct BinnedMatrix {
     columns: Vec<Vec<u8>>,
     rows: usize,
+    kept: Kept,
+}
+
+/// What fits have made of the bins; the same of the same bins.
+#[derive(Debug, Default)]
+struct Kept(OnceLock<Lanes>);
+
+impl Clone for Kept {
+    fn clone(&self) -> Kept {
+        Kept::default()
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Kept) -> bool {
+        true
+    }
 }
 
 impl Binning {
@@ -147,7 +166,7 @@ impl Binning {
         } else {
             matrix.columns().par_iter().enumerate().map(bin).collect()
         };
-        BinnedMatrix { columns, rows: matrix.rows() }
+        BinnedMatrix { columns, rows: matrix.rows(), kept: Kept::default() }
     }
 
     /// Gives the number of columns.
@@ -185,6 +204,11 @@ impl BinnedMatrix {
     /// Gives the number of columns.
     pub fn columns(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Gives the columns packed for counting; `binning` is the one that made the bins.
+    pub(crate) fn lanes(&self, binning: &Binning) -> &Lanes {
+        self.kept.0.get_or_init(|| Lanes::new(self, binning))
     }
 
     /// Gives the bins of a column, row after row.

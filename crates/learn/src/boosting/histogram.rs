@@ -82,7 +82,10 @@ impl<'a> Layout<'a> {
                 };
                 let places: Vec<Option<usize>> = match lane {
                     Lane::Column { index, value_bins } => vec![place(*index, *value_bins)],
-                    Lane::Shared(fields) => fields.iter().map(|field| place(field.index, field.value_bins)).collect(),
+                    Lane::Shared(fields) => {
+                        let members = fields.iter().flat_map(|field| field.members.iter().map(move |one| (*one, field)));
+                        members.map(|(index, field)| place(index, field.value_bins)).collect()
+                    }
                 };
                 if places.iter().any(Option::is_some) {
                     block.lanes.push(slot);

@@ -7,7 +7,7 @@
 pub(crate) mod gradients;
 mod grow;
 mod histogram;
-mod lanes;
+pub(crate) mod lanes;
 mod logistic;
 mod parameters;
 pub(crate) mod partition;
@@ -27,7 +27,7 @@ pub use self::parameters::{BoostingParameters, CategoryParameters, GrowPolicy, M
 use self::gradients::Gradients;
 use self::grow::{Grower, Grown};
 use self::histogram::Layout;
-use self::lanes::Lanes;
+use self::lanes::Packed;
 use crate::ensemble::{Tree, TreeEnsemble};
 use crate::error::OF_CATEGORIES;
 use crate::widest::{Work, widest};
@@ -117,8 +117,8 @@ pub fn boost(
     let mut fit = Course { trees, train_loss: Vec::new(), validation_loss: Vec::new(), best: None };
     let key = Key::new(parameters.seed, "learn/boosting");
     let mut grower = Grower::new(train, binning, parameters);
-    let lanes = Lanes::new(train, binning);
-    let mut layout = Layout::new(&lanes, |_| true);
+    let packed = Packed::of(train, binning);
+    let mut layout = Layout::new(packed.lanes(), |_| true);
     gradients::update(&mut outputs, objective, targets, weights);
     let refit = |grower: &Grower<'_>, grown: &mut Grown, margins: &[f64]| {
         if let Some(share) = objective.quantile() {
@@ -133,7 +133,7 @@ pub fn boost(
         for (margin, output) in outputs.iter_mut().enumerate() {
             if parameters.colsample_bytree < 1.0 {
                 let chosen = sample_columns(&key, margin, binning.columns(), parameters.colsample_bytree);
-                layout = Layout::new(&lanes, |column| chosen.binary_search(&column).is_ok());
+                layout = Layout::new(packed.lanes(), |column| chosen.binary_search(&column).is_ok());
             }
             let grown = if let Some(sample) = &sample {
                 let mut grown = grower.grow(&layout, sample.chosen.iter().copied(), output);
