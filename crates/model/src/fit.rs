@@ -67,6 +67,8 @@ pub(crate) struct Job<'a> {
     pub(crate) progress: &'a Report<'a>,
     /// Hears what boosted trees predict of the held rows after each iteration, and may stop them.
     pub(crate) watch: Option<&'a Watch<'a>>,
+    /// Whether anybody looks at the losses of the held rows where trees stop by a metric.
+    pub(crate) keeps_losses: bool,
     /// The external engines.
     pub(crate) engines: &'a Engines,
     /// The threads of a fit of theirs.
@@ -250,6 +252,7 @@ impl Job<'_> {
             targets: held.targets,
             weights: held_weights.as_deref(),
             score: score.as_ref().map(|score| score as &Score<'_>),
+            losses: self.keeps_losses,
         });
         let report = |at: &Iteration<'_>| {
             let (done, of, loss) = (at.done, at.of, Some(at.loss));

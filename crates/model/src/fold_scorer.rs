@@ -176,6 +176,7 @@ impl<'a> FoldScorer<'a> {
         let mut job = self.course.job(name, spec, Part::Fold { fold, of: self.of }, None);
         job.watch = hear.is_some().then_some(watch);
         job.progress = progress;
+        job.keeps_losses = false;
         let fitted = job.fit(&prepared)?;
         metric(&fitted.held_predictions(&prepared)).map_err(|error| Error::Learn {
             candidate: name.to_owned(),

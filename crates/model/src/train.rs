@@ -184,6 +184,7 @@ impl<'a> Course<'a> {
             trees,
             progress: request.progress,
             watch: None,
+            keeps_losses: true,
             engines: request.engines,
             engine_threads: request.spec.engine_threads.as_ref().map_or(1, |threads| threads.value),
         }

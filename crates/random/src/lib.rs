@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn many_words_are_those_of_each_index() {
+        let key = Key::new(42, "test");
+        for first in [0, 7, u64::from(u32::MAX) - 3, u64::MAX - 2] {
+            let each = std::array::from_fn(|lane| key.words(first.wrapping_add(lane as u64)));
+            assert_eq!(key.many_words::<8>(first), each, "from {first} on");
+        }
+    }
+
+    #[test]
     fn the_values_are_frozen() {
         // These values are part of the promise "same versions, same bytes": a change here is a new format.
         let key = Key::new(42, "frozen");

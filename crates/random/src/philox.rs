@@ -20,8 +20,8 @@ pub(crate) fn block(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
-/// Does what [`block`] does to several counters: the first words of all of them, then the second. A word has 64 bits, of
-/// which the upper are zeros, since so a product takes one instruction for several lanes.
+/// Does what [`block`] does to several counters: the first words of all of them, then the second. A word has 64 bits,
+/// of which the upper are zeros, since so a product takes one instruction for several lanes.
 #[inline(always)]
 pub(crate) fn blocks<const LANES: usize>(counters: [[u64; LANES]; 4], key: [u32; 2]) -> [[u64; LANES]; 4] {
     const LOW: u64 = u32::MAX as u64;

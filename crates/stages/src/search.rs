@@ -81,8 +81,8 @@ impl Fold {
 
     fn fit(&self, parameters: &BoostingParameters) -> Result<BoostingFit, String> {
         let score = |margins: &[Vec<f64>]| metrics::roc_auc(self.held.targets(), &margins[0]).unwrap_or(f64::NAN);
-        let watching =
-            Validation { matrix: &self.binned_held, targets: self.held.targets(), weights: None, score: Some(&score) };
+        let (matrix, targets) = (&self.binned_held, self.held.targets());
+        let watching = Validation { matrix, targets, weights: None, score: Some(&score), losses: false };
         let (targets, objective) = (self.train.targets(), Objective::BinaryLogLoss);
         boost(&self.binned, &self.binning, targets, None, parameters, objective, Some(watching), &|_| true)
             .map_err(words_of)
@@ -91,7 +91,7 @@ impl Fold {
     fn score(&self, parameters: &BoostingParameters) -> Result<Scored, String> {
         let fit = self.fit(parameters)?;
         let roc_auc = metrics::roc_auc(self.held.targets(), &fit.validation_margins[0]).map_err(words_of)?;
-        Ok(Scored { roc_auc, trees: fit.validation_loss.len(), additions: fit.histogram_additions })
+        Ok(Scored { roc_auc, trees: fit.train_loss.len(), additions: fit.histogram_additions })
     }
 }
 

@@ -6,7 +6,7 @@
 //! the same whoever was faster.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::pruners::{Seen, View};
@@ -107,7 +107,7 @@ enum Place {
 
 struct Shared {
     slots: Vec<Slot>,
-    /// The next pair of part and slot that no thread has taken.
+    /// How many pairs of slot and part were taken.
     next: usize,
     best: Option<f64>,
 }
@@ -120,6 +120,11 @@ pub(crate) struct Batch<'a> {
     plan: &'a Plan<'a>,
     parts: usize,
     stride: u64,
+    /// The pairs of slot and part, in the order in which they are taken.
+    order: Vec<(usize, usize)>,
+    /// The parts of each trial that can still change what becomes of it, those below this number: as
+    /// [`Batch::matters`] says, for those who are not to wait while somebody writes under the lock.
+    open: Vec<AtomicUsize>,
     is_interrupted: AtomicBool,
     state: Mutex<Shared>,
 }
@@ -154,6 +159,7 @@ impl Watch<'_> {
             let why = format!("it reported iteration {iteration}, and a part has {}", self.batch.stride);
             transcript.end = Some(Err(why));
             slot.failed = slot.failed.min(self.part);
+            self.batch.open[self.slot].fetch_min(self.part, Ordering::Relaxed);
         } else if transcript.reports.last().is_none_or(|(last, _)| *last < iteration) {
             transcript.reports.push((iteration, value));
         }
@@ -163,7 +169,7 @@ impl Watch<'_> {
 
     /// Says whether to go on.
     pub fn goes_on(&self) -> bool {
-        !self.batch.is_interrupted() && self.batch.matters(&self.batch.state(), self.slot, self.part)
+        !self.batch.is_interrupted() && self.part < self.batch.open[self.slot].load(Ordering::Relaxed)
     }
 }
 
@@ -180,12 +186,16 @@ impl<'a> Batch<'a> {
         for slot in &mut slots {
             slot.transcripts.resize_with(parts, Transcript::default);
         }
+        let open = slots.iter().map(|slot| AtomicUsize::new(if slot.is_ended { 0 } else { usize::MAX })).collect();
+        let order = order(&slots, parts, objective, plan.pruner.prunes());
         Batch {
             study,
             earlier,
             objective,
             plan,
             parts,
+            order,
+            open,
             stride: objective.stride().max(1),
             is_interrupted: AtomicBool::new(false),
             state: Mutex::new(Shared { slots, next: 0, best }),
@@ -210,8 +220,7 @@ impl<'a> Batch<'a> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).slots
     }
 
-    /// Takes one part of one trial after the other: the first part of every trial, then the second, so that
-    /// decisions come before what they make needless.
+    /// Takes one part of one trial after the other.
     fn take(&self) {
         while let Some((at, part, trial)) = self.next() {
             let watch = Watch { batch: self, slot: at, part };
@@ -230,6 +239,7 @@ impl<'a> Batch<'a> {
             }
             if end.is_err() {
                 state.slots[at].failed = part;
+                self.open[at].fetch_min(part, Ordering::Relaxed);
             }
             state.slots[at].transcripts[part].end = Some(end);
             self.advance(&mut state, at);
@@ -241,9 +251,7 @@ impl<'a> Batch<'a> {
             return None;
         }
         let mut state = self.state();
-        let count = state.slots.len();
-        while state.next < count * self.parts {
-            let (part, at) = (state.next / count, state.next % count);
+        while let Some((at, part)) = self.order.get(state.next).copied() {
             state.next += 1;
             if self.matters(&state, at, part) {
                 let slot = &mut state.slots[at];
@@ -349,6 +357,7 @@ impl<'a> Batch<'a> {
             (None, None) => return,
         };
         slot.is_ended = true;
+        self.open[at].store(0, Ordering::Relaxed);
         slot.transcripts = Vec::new();
         (self.plan.hear)(Event::Ended { trial: &slot.trial, rungs: &slot.rungs });
         let is_better = |value: &f64| state.best.is_none_or(|best| self.study.direction.is_better(*value, best));
@@ -378,6 +387,20 @@ impl<'a> Batch<'a> {
         };
         ask(&view)
     }
+}
+
+/// Chooses the order in which parts are judged, as pairs of slot and part.
+///
+/// Where trials may be ended: the first part of every trial, then the second, so that decisions come before what they
+/// make needless. Otherwise whole trials, the largest first, so that what is left at the end is small.
+fn order(slots: &[Slot], parts: usize, objective: &dyn Objective, may_end: bool) -> Vec<(usize, usize)> {
+    if may_end {
+        return (0..parts).flat_map(|part| (0..slots.len()).map(move |at| (at, part))).collect();
+    }
+    let sizes: Vec<f64> = slots.iter().map(|slot| objective.size(&slot.trial)).collect();
+    let mut largest: Vec<usize> = (0..slots.len()).collect();
+    largest.sort_by(|left, right| sizes[*right].total_cmp(&sizes[*left]));
+    largest.into_iter().flat_map(|at| (0..parts).map(move |part| (at, part))).collect()
 }
 
 /// Gives what a panic said.

@@ -17,6 +17,12 @@ pub trait Objective: Sync {
         1
     }
 
+    /// Guesses how much work a part of a trial is beside one of another trial. It changes nothing but the time: what is
+    /// large is begun first, so that no thread is left alone with it at the end of a batch.
+    fn size(&self, _trial: &Trial) -> f64 {
+        1.0
+    }
+
     /// Judges one part of a trial.
     ///
     /// It may say how far it is by [`Watch::report`], and gives up with [`Ended::Cancelled`] when that says so. A part

@@ -83,7 +83,8 @@ impl<'a> Layout<'a> {
                 let places: Vec<Option<usize>> = match lane {
                     Lane::Column { index, value_bins } => vec![place(*index, *value_bins)],
                     Lane::Shared(fields) => {
-                        let members = fields.iter().flat_map(|field| field.members.iter().map(move |one| (*one, field)));
+                        let members =
+                            fields.iter().flat_map(|field| field.members.iter().map(move |one| (*one, field)));
                         members.map(|(index, field)| place(index, field.value_bins)).collect()
                     }
                 };

@@ -1,9 +1,9 @@
 //! Columns packed for counting: narrow ones share a byte.
 //!
-//! A flag (two bins) needs one bit, so eight of them are counted by one addition to a joint histogram of 256 codes, from
-//! which the histogram of each is folded out. Flags of which a row has at most one, as one-hot encoding makes, need fewer
-//! bits together than one by one (after Ke and others: "LightGBM", 2017, section 4, but without conflicts). Sums are
-//! integers, so the result is the same.
+//! A flag (two bins) needs one bit, so eight of them are counted by one addition to a joint histogram of 256 codes,
+//! from which the histogram of each is folded out. Flags of which a row has at most one, as one-hot encoding makes,
+//! need fewer bits together than one by one (after Ke and others: "LightGBM", 2017, section 4, but without conflicts).
+//! Sums are integers, so the result is the same.
 
 use rayon::prelude::*;
 
@@ -239,8 +239,8 @@ impl Lane {
     }
 }
 
-/// Folds the joint histogram of `fields` into one histogram a column, given to `write` in the order of fields and members;
-/// leaves `joint` zeroed.
+/// Folds the joint histogram of `fields` into one histogram a column, given to `write` in the order of fields and
+/// members; leaves `joint` zeroed.
 pub(crate) fn fold(fields: &[Field], joint: &mut [Sums; 256], mut write: impl FnMut(usize, &[Sums])) {
     let mut size = 1usize << fields.iter().map(|field| field.bits).sum::<u32>();
     let mut all = [[[0; 2]; 1 + (1 << NARROW_BITS)]; 8];
@@ -303,8 +303,14 @@ mod tests {
             let value = (key.derive(column as u64).uniform(row as u64) * states[column] as f64).floor();
             if column % 3 == 1 && row.is_multiple_of(11) { f64::NAN } else { value }
         };
-        let columns: Vec<Vec<f64>> =
+        let mut columns: Vec<Vec<f64>> =
             (0..states.len()).map(|column| (0..rows).map(|row| cell(column, row)).collect()).collect();
+        // Flags of five categories, of the first four of five others, and of more than share a field.
+        for (of, kept) in [(5, 5), (5, 4), (20, 20)] {
+            let category = |row: usize| (key.derive(of + kept).uniform(row as u64) * of as f64).floor();
+            let flag = |which: u64| (0..rows).map(|row| f64::from(category(row) == which as f64)).collect();
+            columns.extend((0..kept).map(flag));
+        }
         let matrix = Matrix::of(&columns, rows);
         let binning = Binning::fit(&matrix, 255);
         let binned = binning.apply(&matrix);
@@ -329,6 +335,12 @@ mod tests {
             });
             assert_eq!(joint, [[0; 2]; 256]);
         }
-        assert_eq!(seen, 9);
+        assert_eq!(seen, 9 + 5 + 4 + 20);
+        let bundles = lanes.lanes.iter().flat_map(|lane| match lane {
+            Lane::Shared(fields) => fields.as_slice(),
+            Lane::Column { .. } => &[],
+        });
+        let sizes: Vec<usize> = bundles.filter(|field| field.is_bundle()).map(|field| field.members.len()).collect();
+        assert_eq!(sizes, [5, 4, 15, 5]);
     }
 }

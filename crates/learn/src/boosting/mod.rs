@@ -48,7 +48,7 @@ pub struct BoostingFit {
     pub ensembles: Vec<TreeEnsemble>,
     /// The mean loss on the training rows after each iteration.
     pub train_loss: Vec<f64>,
-    /// The mean loss on the validation rows after each iteration; empty without them.
+    /// The mean loss on the validation rows after each iteration; empty without them, and where nobody asked for it.
     pub validation_loss: Vec<f64>,
     /// The margins of the validation rows by these trees, a list for each margin; empty without such rows.
     pub validation_margins: Vec<Vec<f64>>,
@@ -158,9 +158,11 @@ pub fn boost(
         }
         fit.train_loss.push(loss);
         if let Some((rows, margins)) = &watched {
-            let loss = gradients::mean_loss(objective, margins, rows.targets, rows.weights);
-            fit.validation_loss.push(loss);
-            let value = rows.score.map_or(loss, |score| -score(margins));
+            if rows.losses || rows.score.is_none() {
+                fit.validation_loss.push(gradients::mean_loss(objective, margins, rows.targets, rows.weights));
+            }
+            let last_loss = fit.validation_loss.last().copied().unwrap_or(f64::NAN);
+            let value = rows.score.map_or(last_loss, |score| -score(margins));
             fit.watch(value, margins, parameters.early_stopping);
             if value < last_fall.0 - parameters.tol {
                 last_fall = (value, iteration + 1);
@@ -205,13 +207,15 @@ pub struct Validation<'a> {
     pub weights: Option<&'a [f64]>,
     /// What is to grow, computed of their margins; the mean loss is to fall where absent.
     pub score: Option<&'a Score<'a>>,
+    /// Whether their mean loss is computed after each iteration where a score is there too.
+    pub losses: bool,
 }
 
 impl fmt::Debug for Validation<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = out.debug_struct("Validation");
         written.field("matrix", self.matrix).field("targets", &self.targets).field("weights", &self.weights);
-        written.field("has_score", &self.score.is_some()).finish()
+        written.field("has_score", &self.score.is_some()).field("losses", &self.losses).finish()
     }
 }
 

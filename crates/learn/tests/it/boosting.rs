@@ -182,8 +182,13 @@ fn early_stopping_keeps_the_best_trees() {
     let binning = Binning::fit(&train.matrix(), 255);
     let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
     let parameters = BoostingParameters { early_stopping: true, n_iter_no_change: 5, ..BoostingParameters::default() };
-    let validation =
-        Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score: None });
+    let validation = Some(Validation {
+        matrix: &binned_held_out,
+        targets: &held_out.targets,
+        weights: None,
+        score: None,
+        losses: true,
+    });
     let objective = Objective::BinaryLogLoss;
     let fit =
         boost(&binned, &binning, &train.targets, None, &parameters, objective, validation, &|_| true).expect("a fit");
@@ -203,11 +208,13 @@ fn a_score_says_when_to_stop_in_place_of_the_loss() {
     let (train, held_out) = (table.filter(|row| row % 3 > 0), table.filter(|row| row % 3 == 0));
     let binning = Binning::fit(&train.matrix(), 255);
     let (binned, binned_held_out) = (binning.apply(&train.matrix()), binning.apply(&held_out.matrix()));
-    let fit = |score: Option<&Score<'_>>, parameters: &BoostingParameters| {
-        let validation = Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score };
+    let told = |losses: bool, score: Option<&Score<'_>>, parameters: &BoostingParameters| {
+        let validation =
+            Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score, losses };
         let objective = Objective::BinaryLogLoss;
         boost(&binned, &binning, &train.targets, None, parameters, objective, Some(validation), &|_| true)
     };
+    let fit = |score: Option<&Score<'_>>, parameters: &BoostingParameters| told(true, score, parameters);
     let stopping = BoostingParameters {
         early_stopping: true,
         n_iter_no_change: 8,
@@ -229,6 +236,12 @@ fn a_score_says_when_to_stop_in_place_of_the_loss() {
     assert_eq!(heard.iter().position(|value| *value == greatest), Some(scored.best_iteration - 1));
     assert_eq!(scored.ensemble().trees().len(), scored.best_iteration);
     assert_ne!(scored.best_iteration, fit(None, &stopping).expect("a fit").best_iteration);
+    // Where nobody asks for the losses, nothing else changes; where they say when to stop, they are asked for.
+    let mut silent = told(false, Some(&roc_auc_of(&held_out)), &stopping).expect("a fit");
+    assert!(silent.validation_loss.is_empty());
+    silent.validation_loss.clone_from(&scored.validation_loss);
+    assert_eq!(silent, scored);
+    assert_eq!(told(false, None, &stopping).expect("a fit"), fit(None, &stopping).expect("a fit"));
     // What it says of the held rows is what its trees say of them.
     for fitted in [scored, fit(Some(&roc_auc_of(&held_out)), &few_trees()).expect("a fit")] {
         assert_eq!(fitted.validation_margins, [fitted.ensemble().predict_margin(&held_out.matrix())]);

@@ -289,7 +289,8 @@ fn reported_losses_are_those_of_the_predictions() {
         let parameters = BoostingParameters { max_iter: 20, subsample, grow_policy, ..BoostingParameters::default() };
         let binning = Binning::fit_mixed(&table.matrix(), 255, |column| categorical.contains(&column));
         let (binned, held) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
-        let validation = Some(Validation { matrix: &held, targets: &held_out.targets, weights: None, score: None });
+        let validation =
+            Some(Validation { matrix: &held, targets: &held_out.targets, weights: None, score: None, losses: true });
         let objective = Objective::BinaryLogLoss;
         let fit = boost(&binned, &binning, &table.targets, None, &parameters, objective, validation, &|_| true)
             .expect("a fit");

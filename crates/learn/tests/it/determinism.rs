@@ -29,8 +29,13 @@ fn boosting() {
         let binning = Binning::fit(&table.matrix(), 255);
         let (binned, binned_held_out) = (binning.apply(&table.matrix()), binning.apply(&held_out.matrix()));
         let score = parameters.early_stopping.then_some(&roc_auc as &Score<'_>);
-        let validation =
-            Some(Validation { matrix: &binned_held_out, targets: &held_out.targets, weights: None, score });
+        let validation = Some(Validation {
+            matrix: &binned_held_out,
+            targets: &held_out.targets,
+            weights: None,
+            score,
+            losses: true,
+        });
         let fit = boost(&binned, &binning, &table.targets, None, parameters, objective, validation, &|_| true)
             .expect("a fit");
         assert_eq!(fit.validation_margins, [fit.ensemble().predict_margin(&held_out.matrix())]);
@@ -123,6 +128,7 @@ fn losses_where_one_thread_becomes_several() {
                     targets: &held_out.targets,
                     weights: None,
                     score: None,
+                    losses: true,
                 });
                 let parameters =
                     BoostingParameters { max_iter: 3, max_bins: 32, early_stopping: true, ..Default::default() };

@@ -344,7 +344,8 @@ fn the_loss_is_that_of_the_probabilities() {
     let weights: Vec<f64> = (0..held.rows()).map(|row| if row < 600 { 1.0 } else { 0.0 }).collect();
     let parameters = BoostingParameters { max_iter: 12, ..Default::default() };
     let objective = Objective::MulticlassLogLoss { classes: 4 };
-    let validation = Validation { matrix: &watched, targets: &held.targets, weights: Some(&weights), score: None };
+    let validation =
+        Validation { matrix: &watched, targets: &held.targets, weights: Some(&weights), score: None, losses: true };
     let fit = boost(&binned, &binning, &train.targets, None, &parameters, objective, Some(validation), &|_| true)
         .expect("a fit");
     let loss = |table: &Table| {

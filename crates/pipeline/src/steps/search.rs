@@ -9,6 +9,9 @@ use trainyard_tune::{Distribution, Ended, Objective, Parameter, Space, Trial, Wa
 /// The parameter of a joint search that says which candidate a trial is of.
 pub(super) const CANDIDATE: &str = "candidate";
 
+/// The learning rates of trees that together have learned most of what there is.
+const LEARNED: f64 = 5.0;
+
 /// What the names of parameters of the features begin with.
 const FEATURES: &str = "features.";
 
@@ -243,6 +246,11 @@ impl Objective for OnFolds<'_, '_, '_> {
         self.search.stride()
     }
 
+    fn size(&self, trial: &Trial) -> f64 {
+        let Setting { searched, values, .. } = self.search.setting(&trial.values);
+        searched.spec.with(&values).map_or(1.0, |spec| size(&spec))
+    }
+
     fn evaluate(&self, trial: &Trial, part: usize, watch: &Watch<'_>) -> Result<f64, Ended> {
         let Setting { searched, values, features } = self.search.setting(&trial.values);
         let spec = searched.spec.with(&values).map_err(refused)?;
@@ -263,6 +271,19 @@ impl Objective for OnFolds<'_, '_, '_> {
             error => Ended::Failed(error.diagnostic().title),
         })
     }
+}
+
+/// Guesses how long a fit takes beside others of the same candidate: the splits above a leaf of all boosted trees.
+fn size(spec: &EstimatorSpec) -> f64 {
+    let EstimatorSpec::GradientBoosting(spec) = spec else { return 1.0 };
+    let most = f64::from(spec.max_iter.value);
+    let trees = match spec.early_stopping.value {
+        // They stop once the steps add up to what there is to learn, and a while later.
+        true => most.min(f64::from(spec.n_iter_no_change.value) + LEARNED / spec.learning_rate.value),
+        false => most,
+    };
+    let depth = 1 + spec.max_leaf_nodes.value.ilog2();
+    trees * f64::from(spec.max_depth.as_ref().map_or(depth, |most| most.value.min(depth)))
 }
 
 /// Says why the values of a trial cannot stand.

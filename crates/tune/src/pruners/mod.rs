@@ -90,6 +90,11 @@ pub trait Pruner: Sync {
     fn part(&self, _view: &View<'_>) -> Option<String> {
         None
     }
+
+    /// Says whether any trial may be ended.
+    fn prunes(&self) -> bool {
+        true
+    }
 }
 
 /// Lets every trial come to its end.
@@ -99,6 +104,10 @@ pub struct Never;
 impl Pruner for Never {
     fn report(&self, _view: &View<'_>, _rungs: &mut Vec<Report>) -> Option<String> {
         None
+    }
+
+    fn prunes(&self) -> bool {
+        false
     }
 }
 

@@ -80,6 +80,10 @@ impl Objective for Learner {
         self.iterations
     }
 
+    fn size(&self, trial: &Trial) -> f64 {
+        (trial.number % 3) as f64
+    }
+
     fn evaluate(&self, trial: &Trial, part: usize, watch: &Watch<'_>) -> Result<f64, Ended> {
         let fate = Key::new(trial.number, "tune/tests/fate");
         let is_last = part + 1 == self.parts;
