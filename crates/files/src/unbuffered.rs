@@ -21,6 +21,7 @@ pub(crate) struct Unbuffered {
     memory: Vec<u8>,
     start: usize,
     filled: usize,
+    /// The bytes of the whole pieces before.
     written: u64,
 }
 
@@ -72,6 +73,9 @@ impl Unbuffered {
 
 impl Write for Unbuffered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.memory.is_empty() {
+            return Err(io::Error::other("the end of the file is written already"));
+        }
         let taken = bytes.len().min(PIECE - self.filled);
         let at = self.start + self.filled;
         self.memory[at..at + taken].copy_from_slice(&bytes[..taken]);
@@ -85,16 +89,17 @@ impl Write for Unbuffered {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.filled == 0 {
-            return Ok(());
+        if self.filled > 0 {
+            // The last block is filled up, and what is too much taken away again.
+            let whole = self.filled.next_multiple_of(BLOCK);
+            self.memory[self.start + self.filled..self.start + whole].fill(0);
+            self.put(whole)?;
+            self.file.set_len(self.written + self.filled as u64)?;
+            self.filled = 0;
         }
-        // The last block is filled up, and what is too much taken away again.
-        let whole = self.filled.next_multiple_of(BLOCK);
-        self.memory[self.start + self.filled..self.start + whole].fill(0);
-        self.put(whole)?;
-        self.written += self.filled as u64;
-        self.filled = 0;
-        self.file.set_len(self.written)
+        // The file may stay open for long.
+        self.memory = Vec::new();
+        Ok(())
     }
 }
 
@@ -127,6 +132,7 @@ mod tests {
             file.flush().unwrap();
             file.sync().unwrap();
             assert!(std::fs::read(&path).unwrap() == bytes[..length], "{length}");
+            assert!(file.write(b"more").is_err());
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777 & !0o444, 0);
         }
         let path = folder.path().join("0");
