@@ -304,6 +304,11 @@ fn export(found: &Studies, out: &Path, printer: Printer) -> Result<(), Stop> {
         let help = format!("choose by --search: {}", one_of(&names, 14));
         return Err(Diagnostic::error("tune/several-searches", title).help(help).into());
     };
+    // Optuna may have gone on in it.
+    if DiskIo.metadata(out).is_ok() {
+        let title = format!("{} is there already, and may hold other trials", out.display());
+        return Err(Diagnostic::error("tune/exists", title).help("name another file with --out").into());
+    }
     let text = journal::write(&read.record);
     write_atomic(&DiskIo, out, text.as_bytes()).map_err(|error| error.diagnostic())?;
     let trials = read.record.study.trials.len();

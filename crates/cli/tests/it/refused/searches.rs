@@ -85,6 +85,15 @@ pub(super) const CASES: &[Case] = &[
         },
         &["tune", "export", "--out", "study.journal"],
     ),
+    (
+        "export onto a file that is there",
+        |project| {
+            searched(project, &format!("{{trials: 2, space: {LEAVES}}}"));
+            project.call(&["run"]);
+            project.write("study.journal", "");
+        },
+        &["tune", "export", "--search", "random_forest", "--out", "study.journal"],
+    ),
     ("journal that is none", |_| {}, &["tune", "show", "--file", "trainyard.yaml"]),
     (
         "journal of another study",
