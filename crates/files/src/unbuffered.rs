@@ -9,7 +9,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 
 use crate::WriteSync;
 
-/// What memory, places and lengths are multiples of: a page, which no disk in use has larger blocks than.
+/// What memory, places and lengths are multiples of: a page. Few disks have larger blocks.
 const BLOCK: usize = 4096;
 /// How much is written at once.
 const PIECE: usize = 4 << 20;
@@ -38,7 +38,7 @@ impl Unbuffered {
                 Ok(Some(Self { file, memory, start, filled: 0, written: 0 }))
             }
             // Some make the file before they say so.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => match std::fs::remove_file(path) {
+            Err(error) if is_refusal(&error) => match std::fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
                 _ => Ok(None),
             },
@@ -52,29 +52,38 @@ impl Unbuffered {
 
     /// Writes whole blocks from the beginning of the piece.
     fn put(&mut self, length: usize) -> io::Result<()> {
-        let mut rest = &self.memory[self.start..self.start + length];
+        let (mut at, end) = (self.start, self.start + length);
         let mut through_memory = false;
-        while !rest.is_empty() {
-            match self.file.write(rest) {
+        while at < end {
+            match self.file.write(&self.memory[at..end]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => rest = &rest[written..],
+                Ok(written) => at += written,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A disk of larger blocks, or a piece that was broken off: then through the system's memory.
-                Err(error) if error.kind() == ErrorKind::InvalidInput && !through_memory => {
+                Err(error) if is_refusal(&error) && !through_memory => {
                     fcntl_setfl(&self.file, OFlags::empty())?;
                     through_memory = true;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // Nobody knows what of it was written: nothing more is.
+                    self.memory = Vec::new();
+                    return Err(error);
+                }
             }
         }
         Ok(())
     }
 }
 
+/// Says whether an error tells that the file system, or the disk, can't do it in this way.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
+}
+
 impl Write for Unbuffered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.memory.is_empty() {
-            return Err(io::Error::other("the end of the file is written already"));
+            return Err(io::Error::other("nothing more is written to the file"));
         }
         let taken = bytes.len().min(PIECE - self.filled);
         let at = self.start + self.filled;
@@ -89,7 +98,7 @@ impl Write for Unbuffered {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.filled > 0 {
+        if self.filled > 0 && !self.memory.is_empty() {
             // The last block is filled up, and what is too much taken away again.
             let whole = self.filled.next_multiple_of(BLOCK);
             self.memory[self.start + self.filled..self.start + whole].fill(0);

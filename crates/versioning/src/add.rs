@@ -46,8 +46,7 @@ struct Target {
 /// Versions files and folders, each in a `.dvc` file beside it, and takes their bytes into the cache.
 ///
 /// Paths are those of [`Repository::below`]. Everything that can be seen without reading a file is checked before
-/// anything
-/// is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk. Who
+/// anything is written, and every problem told; a `.dvc` file is written last, when all that it names is on the disk. Who
 /// watches may stop it: what was added before stays.
 pub fn add(repository: &Repository, paths: &[String], watch: Watch<'_>) -> Result<Vec<Added>, Failure> {
     let (mut targets, mut described) = check(repository, paths)?;
@@ -120,7 +119,7 @@ fn one(repository: &Repository, mut target: Target, described: &Described, tally
         hide(repository, &target.path)?;
     }
     match repository.config.links.first() {
-        Some(Link::Hardlink | Link::Symlink) => relink(repository, &target.path, &target.snapshot, began)?,
+        Some(Link::Hardlink | Link::Symlink) => relink(repository, &target.path, &target.snapshot, began, tally)?,
         _ => Known::save(repository, &target.path, &target.snapshot, began)?,
     }
     write(repository, &target, &added, file)?;

@@ -186,8 +186,11 @@ fn entries(io: &dyn Io, folder: &Path) -> Result<Vec<(String, trainyard_files::K
 pub(crate) fn batches<T>(all: &[T], length: impl Fn(&T) -> u64) -> Vec<&[T]> {
     let (mut batches, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (at, one) in all.iter().enumerate() {
-        bytes += length(one);
-        if bytes >= BATCH_BYTES || at + 1 - start == BATCH || at + 1 == all.len() {
+        bytes = u64::saturating_add(bytes, length(one));
+        let count = at + 1 - start;
+        // Every thread has one to do, however long they are.
+        let is_full = bytes >= BATCH_BYTES && count >= rayon::current_num_threads();
+        if is_full || count == BATCH || at + 1 == all.len() {
             batches.push(&all[start..=at]);
             (start, bytes) = (at + 1, 0);
         }
@@ -197,37 +200,43 @@ pub(crate) fn batches<T>(all: &[T], length: impl Fn(&T) -> u64) -> Vec<&[T]> {
 
 /// Takes objects in, batch by batch: while one is forced to the disk and gets its names, the next is made.
 ///
-/// All that `make` has made when it breaks off becomes visible; nothing of what it made before it failed. When this
-/// returns, what is visible is on the disk.
+/// All that `make` has made when it breaks off becomes visible; nothing of the batch in which it failed. When this
+/// returns, on failure too, what is visible is on the disk, as far as the disk still does what it is told.
 pub(crate) fn take_in_batches<T>(
     cache: &Cache,
     batches: Vec<&[T]>,
     mut make: impl FnMut(&[T], &Incoming) -> Result<ControlFlow<()>, Errors>,
 ) -> Result<(), Errors> {
-    let names_wait = std::thread::scope(|scope| {
+    let mut names_wait = false;
+    let taken = std::thread::scope(|scope| {
         let mut before: Option<ScopedJoinHandle<'_, Result<bool, Error>>> = None;
-        let mut wait = false;
         let mut end =
             |thread: Option<ScopedJoinHandle<'_, Result<bool, Error>>>| match thread.map(ScopedJoinHandle::join) {
                 None => Ok(()),
-                Some(Ok(finished)) => finished.map(|names| wait |= names),
+                Some(Ok(finished)) => finished.map(|wait| names_wait |= wait),
                 Some(Err(panic)) => std::panic::resume_unwind(panic),
             };
         for batch in batches {
             let incoming = cache.incoming()?;
             let made = make(batch, &incoming);
             let ended = end(before.take());
-            let goes_on = made?;
-            ended?;
+            let goes_on = match (made, ended) {
+                (Ok(goes_on), ended) => ended.map(|()| goes_on)?,
+                (Err(mut errors), ended) => {
+                    errors.extend(ended.err());
+                    return Err(errors);
+                }
+            };
             before = Some(scope.spawn(move || incoming.finish_but_names()));
             if goes_on.is_break() {
                 break;
             }
         }
-        end(before)?;
-        Ok::<_, Errors>(wait)
-    })?;
-    if names_wait { Ok(cache.sync()?) } else { Ok(()) }
+        Ok::<_, Errors>(end(before)?)
+    });
+    let synced = if names_wait { cache.sync() } else { Ok(()) };
+    taken?;
+    Ok(synced?)
 }
 
 struct Ready {

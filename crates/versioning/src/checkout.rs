@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 
@@ -25,8 +26,6 @@ use crate::{Error, Errors, Failure};
 const SINGLY: usize = 16;
 /// After so many files, those that are complete get their names.
 const BATCH: usize = 4096;
-/// Is of no file.
-const NONE: Stamp = Stamp { size: 0, inode: 0, modified: i64::MIN };
 /// The most files that a message names.
 const TOLD: usize = 8;
 
@@ -56,8 +55,7 @@ struct Plan {
 /// Makes the workspace what its files describe: all of it, or the outputs of some paths.
 ///
 /// What lies there and is in no version is not given up unless `force` says so. Everything is checked before anything
-/// is
-/// changed, and every problem told.
+/// is changed, and every problem told. Who watches may stop it: what has its name by then stays.
 pub fn checkout(
     repository: &Repository,
     paths: &[String],
@@ -65,13 +63,13 @@ pub fn checkout(
     watch: Watch<'_>,
 ) -> Result<Vec<CheckedOut>, Failure> {
     let mut outputs = chosen(repository, paths)?;
-    let mut plans = plan_all(repository, &outputs, force)?;
+    let mut plans = plan_all(repository, &outputs, force, watch)?;
     let _lock = repository.lock()?;
     // Somebody may have been at work until now.
     let found = chosen(repository, paths)?;
     if found != outputs {
         outputs = found;
-        plans = plan_all(repository, &outputs, force)?;
+        plans = plan_all(repository, &outputs, force, watch)?;
     }
     let files = |plan: &Plan| plan.changes.added.len() + plan.changes.modified.len();
     let tally = Tally::new(plans.iter().map(files).sum(), watch);
@@ -89,11 +87,11 @@ pub fn checkout(
     Ok(done)
 }
 
-fn plan_all(repository: &Repository, outputs: &[Output], force: bool) -> Result<Vec<Plan>, Errors> {
+fn plan_all(repository: &Repository, outputs: &[Output], force: bool, watch: Watch<'_>) -> Result<Vec<Plan>, Errors> {
     let mut errors = Vec::new();
     let mut plans = Vec::new();
     for output in outputs {
-        match plan(repository, output.clone(), force) {
+        match plan(repository, output.clone(), force, watch) {
             Ok(plan) => plans.extend(plan),
             Err(problems) => errors.extend(problems),
         }
@@ -101,7 +99,7 @@ fn plan_all(repository: &Repository, outputs: &[Output], force: bool) -> Result<
     if errors.is_empty() { Ok(plans) } else { Err(errors) }
 }
 
-fn plan(repository: &Repository, output: Output, force: bool) -> Result<Option<Plan>, Errors> {
+fn plan(repository: &Repository, output: Output, force: bool, watch: Watch<'_>) -> Result<Option<Plan>, Errors> {
     let path = output.path.clone();
     match &output.kind {
         Kind::Dvc2(place) => return Err(Error::Dvc2 { place: place.clone(), path }.into()),
@@ -116,7 +114,7 @@ fn plan(repository: &Repository, output: Output, force: bool) -> Result<Option<P
         return Err(Error::Missing { path, id, count: 1 }.into());
     };
     let began = now();
-    let snapshot = present(repository, &output)?;
+    let snapshot = present(repository, &output, &Tally::new(0, watch))?;
     let empty = Tree::default();
     let found = snapshot.as_ref().map_or(&empty, |snapshot| &snapshot.tree);
     let changes = Changes::between(found, &tree);
@@ -155,7 +153,13 @@ fn link_above(repository: &Repository, path: &str) -> Option<String> {
 }
 
 /// Puts links into the place of files that were added as copies.
-pub(crate) fn relink(repository: &Repository, path: &str, snapshot: &Snapshot, began: i64) -> Result<(), Errors> {
+pub(crate) fn relink(
+    repository: &Repository,
+    path: &str,
+    snapshot: &Snapshot,
+    began: i64,
+    tally: &Tally<'_>,
+) -> Result<(), Errors> {
     let modified = (0..snapshot.tree.len()).filter(|at| {
         let object = repository.cache.path(&ObjectId::file(snapshot.tree.md5(*at)));
         let place = repository.place(&snapshot.path(*at, path));
@@ -164,7 +168,8 @@ pub(crate) fn relink(repository: &Repository, path: &str, snapshot: &Snapshot, b
             _ => repository.io.metadata(&object).map_or(true, |found| found.inode != snapshot.stamps[*at].inode),
         }
     });
-    let modified = modified.map(|at| snapshot.tree.name(at).to_owned()).collect();
+    let modified: Vec<String> = modified.map(|at| snapshot.tree.name(at).to_owned()).collect();
+    let tally = tally.anew(modified.len());
     let output = Output {
         path: path.to_owned(),
         file: String::new(),
@@ -178,7 +183,7 @@ pub(crate) fn relink(repository: &Repository, path: &str, snapshot: &Snapshot, b
     };
     let changes = Changes { modified, ..Changes::default() };
     let plan = Plan { output, tree: snapshot.tree.clone(), snapshot: Some(snapshot.clone()), began, changes };
-    Linker::new(repository, &Tally::new(0, &|_| true)).apply(&plan)
+    Linker::new(repository, &tally).apply(&plan)
 }
 
 /// Makes files out of objects.
@@ -244,10 +249,12 @@ impl<'a> Linker<'a> {
             changes.added.iter().chain(&changes.modified).filter_map(|name| tree.find(name)).collect();
         wanted.sort_unstable();
         let mut stamps = self.stamps(plan);
-        let at = self.make_all(plan, &root, &wanted, &mut stamps)?;
+        let mut at = plan.began;
+        let made = self.make_all(plan, &root, &wanted, (&mut stamps, &mut at));
         let done = Snapshot { tree: tree.clone(), stamps, is_folder, ..Snapshot::default() };
-        Known::save(self.repository, &output.path, &done, at)?;
-        Ok(())
+        let saved = Known::save(self.repository, &output.path, &done, at);
+        made?;
+        Ok(saved?)
     }
 
     /// Wants a file that is about to go to be the one that was looked at: somebody may have written it since.
@@ -265,7 +272,7 @@ impl<'a> Linker<'a> {
 
     /// Returns the stamps of the files that stay, in the order of the version; of others, one that no file has.
     fn stamps(&self, plan: &Plan) -> Vec<Stamp> {
-        let Some(snapshot) = &plan.snapshot else { return vec![NONE; plan.tree.len()] };
+        let Some(snapshot) = &plan.snapshot else { return vec![Stamp::NONE; plan.tree.len()] };
         let mut at = 0;
         let one = |(name, md5): (&str, _)| {
             while at < snapshot.tree.len() && snapshot.tree.name(at) < name {
@@ -273,22 +280,27 @@ impl<'a> Linker<'a> {
             }
             let is_same = at < snapshot.tree.len() && snapshot.tree.name(at) == name && snapshot.tree.md5(at) == md5;
             // One that may have changed again since its digest was taken is digested again.
-            if is_same { snapshot.stamps[at].if_at_rest(plan.began).unwrap_or(NONE) } else { NONE }
+            if is_same { snapshot.stamps[at].if_at_rest(plan.began).unwrap_or(Stamp::NONE) } else { Stamp::NONE }
         };
         plan.tree.iter().map(one).collect()
     }
 
-    /// Makes files and gives them their names: while some are forced to the disk, the next are made. Returns a moment
-    /// before which no file changed that has a stamp now.
-    fn make_all(&self, plan: &Plan, root: &Path, wanted: &[usize], stamps: &mut [Stamp]) -> Result<i64, Errors> {
-        let mut at = plan.began;
+    /// Makes files and gives them their names: while some are forced to the disk, the next are made. Tells the
+    /// stamps of those that have their names, and a moment at which all of these were at rest.
+    fn make_all(
+        &self,
+        plan: &Plan,
+        root: &Path,
+        wanted: &[usize],
+        (stamps, at): (&mut [Stamp], &mut i64),
+    ) -> Result<(), Errors> {
         let mut named = |finished: std::thread::Result<Result<(Vec<Made>, i64), Error>>| {
             let (made, moment) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             for one in made {
                 // One that may have changed since it has its name is digested again.
-                stamps[one.at] = one.stamp.if_at_rest(moment).unwrap_or(NONE);
+                stamps[one.at] = one.stamp.if_at_rest(moment).unwrap_or(Stamp::NONE);
             }
-            at = moment;
+            *at = moment;
             Ok::<_, Error>(())
         };
         std::thread::scope(|scope| {
@@ -304,8 +316,7 @@ impl<'a> Linker<'a> {
                 before = Some(scope.spawn(move || self.publish(plan, root, made)));
             }
             Ok(before.map_or(Ok(()), |thread| named(thread.join()))?)
-        })?;
-        Ok(at)
+        })
     }
 
     /// Makes some files; none has its name yet.
@@ -324,11 +335,12 @@ impl<'a> Linker<'a> {
         }
         let singly = batch.len() <= SINGLY;
         let is_executable = plan.output.is_executable;
+        let failed = AtomicBool::new(false);
         let one = |piece: &mut Vec<u8>, at: &usize| {
             let object = self.repository.cache.path(&ObjectId::file(plan.tree.md5(*at)));
             let place = place(*at);
             let (temporary, stamp) = self.make(&object, &place, is_executable, &mut Copying { sync: singly, piece })?;
-            match self.tally.bytes(usize::try_from(stamp.size).unwrap_or(0)).and_then(|()| self.tally.object()) {
+            match self.tally.object() {
                 Ok(()) => Ok(Made { temporary, place, at: *at, stamp }),
                 Err(stopped) => {
                     let _ = io.remove_file(&temporary);
@@ -336,8 +348,14 @@ impl<'a> Linker<'a> {
                 }
             }
         };
-        let made: Vec<Result<Made, Error>> = batch.par_iter().with_min_len(64).map_init(Vec::new, one).collect();
-        let (made, errors): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
+        // What comes after a failure would be made in vain.
+        let unless_failed = |piece: &mut Vec<u8>, at: &usize| {
+            let made = (!failed.load(Ordering::Relaxed)).then(|| one(piece, at));
+            failed.fetch_or(matches!(made, Some(Err(_))), Ordering::Relaxed);
+            made
+        };
+        let made: Vec<_> = batch.par_iter().with_min_len(64).map_init(Vec::new, unless_failed).collect();
+        let (made, errors): (Vec<_>, Vec<_>) = made.into_iter().flatten().partition(Result::is_ok);
         let made: Vec<Made> = made.into_iter().filter_map(Result::ok).collect();
         let errors: Errors = errors.into_iter().filter_map(Result::err).take(TOLD).collect();
         if errors.is_empty() {
@@ -358,7 +376,7 @@ impl<'a> Linker<'a> {
         let io = &*self.repository.io;
         let error = trainyard_files::Error::io;
         if made.len() > SINGLY
-            && let Err(source) = io.sync_all(root.parent().unwrap_or(root))
+            && let Err(source) = io.sync_all(root)
         {
             self.discard(&made);
             return Err(error(Operation::Sync, root, source).into());
@@ -435,19 +453,24 @@ impl<'a> Linker<'a> {
         let (path, mut file) = create_temporary(io, folder)?;
         let mut copy = || {
             loop {
-                match source.read(piece).map_err(|source| error(Operation::Read, object, source))? {
-                    0 => break,
-                    read => file.write_all(&piece[..read]).map_err(|source| error(Operation::Write, &path, source))?,
+                let read = source.read(piece).map_err(|source| error(Operation::Read, object, source))?;
+                if read == 0 {
+                    break;
                 }
+                file.write_all(&piece[..read]).map_err(|source| error(Operation::Write, &path, source))?;
+                self.tally.bytes(read)?;
             }
             file.flush().map_err(|source| error(Operation::Write, &path, source))?;
-            if *sync { file.sync().map_err(|source| error(Operation::Sync, &path, source)) } else { Ok(()) }
+            if *sync {
+                file.sync().map_err(|source| error(Operation::Sync, &path, source))?;
+            }
+            Ok::<_, Error>(())
         };
         match copy() {
             Ok(()) => Ok(path),
             Err(error) => {
                 let _ = io.remove_file(&path);
-                Err(error.into())
+                Err(error)
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::dvc_file::{Kind, Output};
 use crate::md5::{Md5, ObjectId};
+use crate::remote::Tally;
 use crate::repository::{Repository, joined, read_any};
 use crate::status::{present, version};
 use crate::tree::Tree;
@@ -89,7 +90,7 @@ fn workspace(repository: &Repository) -> Result<Side, Errors> {
     let mut errors = described.errors;
     let mut side = Side::new();
     for output in described.outputs.into_iter().filter(|output| matches!(output.kind, Kind::Data | Kind::Made(_))) {
-        match present(repository, &output) {
+        match present(repository, &output, &Tally::new(0, &|_| true)) {
             Ok(Some(snapshot)) => {
                 side.insert(output.path, Version::Present(snapshot.id(), snapshot.tree));
             }

@@ -188,7 +188,9 @@ fn has_program() -> bool {
     let is_program = |path: PathBuf| {
         fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| is_program(folder.join("git"))))
+    // Where nothing is said, the system looks here.
+    let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    env::split_paths(&path).any(|folder| is_program(folder.join("git")))
 }
 
 /// Is where a folder stands in the history of its repository.

@@ -28,6 +28,9 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// Is of no file.
+    pub(crate) const NONE: Self = Self { size: 0, inode: 0, modified: i64::MIN };
+
     pub(crate) fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified.and_then(nanoseconds).unwrap_or(i64::MIN);
         Self { size: metadata.len, inode: metadata.inode, modified }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{TrySendError, sync_channel};
 
 use trainyard_files::{Io, Operation, WriteSync};
 
@@ -128,8 +128,10 @@ pub(crate) fn digest_and_write(
             length += read as u64;
             number += 1;
             if number % AHEAD == 0 {
-                // What waits already will take this with it.
-                let _ = written.try_send(());
+                // What waits already will take this with it; who has ended says why below.
+                if let Err(TrySendError::Disconnected(())) = written.try_send(()) {
+                    return Ok(());
+                }
             }
             told(read)?;
         };

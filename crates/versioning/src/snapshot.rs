@@ -1,6 +1,7 @@
 //! What lies in the workspace at a versioned path: names and stamps first, digests as far as they are needed.
 
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,7 +188,6 @@ fn unreadable(place: &Path, error: std::io::Error) -> Error {
 /// Asks what all files of a snapshot are like.
 fn stamp(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result<(), Errors> {
     let errors = Collected::default();
-    let unseen = Stamp { size: 0, inode: 0, modified: i64::MIN };
     let told = |at: usize, found: std::io::Result<Metadata>| match found {
         Ok(metadata) => Stamp::of(&metadata),
         Err(error) => {
@@ -195,7 +195,7 @@ fn stamp(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result
                 ErrorKind::NotFound => Error::Changed { path: snapshot.path(at, path) },
                 _ => unreadable(&repository.place(&snapshot.path(at, path)), error),
             });
-            unseen
+            Stamp::NONE
         }
     };
     let files = |files: &Range<usize>| {
@@ -205,7 +205,7 @@ fn stamp(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result
             Ok(found) => files.clone().zip(found).map(|(at, found)| told(at, found)).collect(),
             Err(error) => {
                 told(files.start, Err(error));
-                vec![unseen; files.len()]
+                vec![Stamp::NONE; files.len()]
             }
         }
     };
@@ -235,13 +235,18 @@ fn beside_each_other(tree: &Tree) -> Vec<Range<usize>> {
 }
 
 /// Finds out the digests of all files: those that are known are not read. Says how many were.
-pub(crate) fn digest(repository: &Repository, path: &str, snapshot: &mut Snapshot) -> Result<usize, Errors> {
+pub(crate) fn digest(
+    repository: &Repository,
+    path: &str,
+    snapshot: &mut Snapshot,
+    tally: &Tally<'_>,
+) -> Result<usize, Errors> {
     let began = now();
     let unknown = Known::load(repository, path).recognise(snapshot);
     if unknown.is_empty() {
         return Ok(0);
     }
-    for (at, md5) in read(repository, path, snapshot, &unknown, None, &Tally::new(0, &|_| true))? {
+    for (at, md5) in read(repository, path, snapshot, &unknown, None, tally)? {
         snapshot.tree.set_md5(at, md5);
     }
     // Without the record the files are read again the next time: no reason to fail where nothing may be written.
@@ -257,6 +262,7 @@ pub(crate) fn take_in(
     snapshot: &mut Snapshot,
     tally: &Tally<'_>,
 ) -> Result<(), Errors> {
+    let began = now();
     let mut unknown = Known::load(repository, path).recognise(snapshot);
     if unknown.len() < snapshot.tree.len() {
         // To list the cache as a whole is worth it for many files only.
@@ -273,12 +279,21 @@ pub(crate) fn take_in(
     tally.objects(snapshot.tree.len() - unknown.len())?;
     let batches = batches(&unknown, |at| snapshot.stamps[*at].size);
     let mut found = Vec::with_capacity(unknown.len());
-    take_in_batches(&repository.cache, batches, |batch, incoming| {
+    let taken = take_in_batches(&repository.cache, batches, |batch, incoming| {
         found.extend(read(repository, path, snapshot, batch, Some(incoming), tally)?);
         Ok(ControlFlow::Continue(()))
-    })?;
-    found.into_iter().for_each(|(at, md5)| snapshot.tree.set_md5(at, md5));
-    Ok(())
+    });
+    for (at, md5) in &found {
+        snapshot.tree.set_md5(*at, *md5);
+    }
+    if taken.is_err() {
+        // What was digested until now need not be so again.
+        let mut known = snapshot.clone();
+        let done: BTreeSet<usize> = found.iter().map(|(at, _)| *at).collect();
+        unknown.iter().filter(|at| !done.contains(at)).for_each(|at| known.stamps[*at] = Stamp::NONE);
+        let _ = Known::save(repository, path, &known, began);
+    }
+    taken
 }
 
 /// Returns the digests of files, and takes them in where that is asked for.
@@ -385,9 +400,10 @@ impl Reader<'_> {
                     (digested, Some((incoming, copy, None)))
                 }
                 None => {
-                    let mut source = open(io, place)?;
+                    // One byte more than there should be shows a file that grows.
+                    let mut source = open(io, place)?.take(self.snapshot.stamps[at].size + 1);
                     let (copy, mut file) = incoming.create_long()?;
-                    let digested = digest_and_write(&mut *source, place, (&mut *file, &copy), told);
+                    let digested = digest_and_write(&mut source, place, (&mut *file, &copy), told);
                     (digested, Some((incoming, copy, Some(file))))
                 }
             },

@@ -3,6 +3,7 @@
 use crate::cache::{MANY, absent};
 use crate::dvc_file::{Kind, Output};
 use crate::md5::{Md5, ObjectId};
+use crate::remote::Tally;
 use crate::repository::Repository;
 use crate::snapshot::{Snapshot, digest, look};
 use crate::tree::{Changes, Tree};
@@ -111,7 +112,7 @@ fn of(repository: &Repository, output: Output, listed: &mut Option<Vec<Md5>>) ->
         *listed = Some(found);
     }
     if let Some(snapshot) = &mut snapshot {
-        digest(repository, &path, snapshot)?;
+        digest(repository, &path, snapshot, &Tally::new(0, &|_| true))?;
         status.left_out = std::mem::take(&mut snapshot.left_out);
     }
     let Some(id) = status.output.id else {
@@ -145,10 +146,10 @@ fn of(repository: &Repository, output: Output, listed: &mut Option<Vec<Md5>>) ->
 }
 
 /// Returns what lies in the workspace at an output, with all digests.
-pub(crate) fn present(repository: &Repository, output: &Output) -> Result<Option<Snapshot>, Errors> {
+pub(crate) fn present(repository: &Repository, output: &Output, tally: &Tally<'_>) -> Result<Option<Snapshot>, Errors> {
     let mut snapshot = look(repository, &output.path)?;
     if let Some(snapshot) = &mut snapshot {
-        digest(repository, &output.path, snapshot)?;
+        digest(repository, &output.path, snapshot, tally)?;
     }
     Ok(snapshot)
 }

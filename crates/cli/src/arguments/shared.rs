@@ -47,9 +47,9 @@ Every byte that arrives is digested: what is not what its name says is refused, 
   trainyard data fsck --repair
   trainyard data fsck --repair --remote backup --json
 
-Looks at what .dvc files name, here and in every commit, and names the runs that used what is damaged or
-missing. What is damaged is set aside in the cache, under .trainyard/damaged. Exit code 0: every object
-is there, and whole; 1: some are not.")]
+Looks at what .dvc files name, here and in every commit, and names the runs that used
+what is damaged or missing. What is damaged is set aside in the cache, under
+.trainyard/damaged. Exit code 0: every object is there, and whole; 1: some are not.")]
     Fsck {
         /// Brings what is damaged or missing from the remote
         #[arg(long)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use trainyard_diagnostics::{Diagnostic, one_of, there_are};
-use trainyard_files::{DiskIo, write_atomic};
+use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::{Studies, studies, study_of_file};
 use trainyard_tune::{Direction, Parameter, Record, State, Trial, importance, journal};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
@@ -82,9 +83,13 @@ impl Version {
             sweep_temporaries(&*self.0.io, &folder).map_err(|error| error.diagnostic())?;
         }
         scope.check()?;
-        let watch = |progress: Progress| match progress.objects % TOLD {
-            0 => scope.progress("versioning files", progress.objects as u64, progress.of as u64),
-            _ => scope.check().is_ok(),
+        let told = AtomicUsize::new(usize::MAX);
+        let watch = |progress: Progress| {
+            let part = progress.objects / TOLD;
+            if told.swap(part, Ordering::Relaxed) == part {
+                return scope.check().is_ok();
+            }
+            scope.progress("versioning files", progress.objects as u64, progress.of as u64)
         };
         let added = add(repository, paths, &watch);
         scope.check()?;

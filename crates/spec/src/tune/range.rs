@@ -260,7 +260,8 @@ fn with_steps(mut encoded: Value, log: bool, step: Option<impl Into<Value>>) -> 
 fn choices(values: Vec<Located<Value>>, spot: &Spot, decoder: &mut Decoder) -> Option<Range> {
     // 1 and 1.0 are one number.
     let is_same = |one: &Value, other: &Value| one == other || one.is_number() && one.as_f64() == other.as_f64();
-    let again = (1..values.len()).find(|&at| values[..at].iter().any(|before| is_same(&before.value, &values[at].value)));
+    let again =
+        (1..values.len()).find(|&at| values[..at].iter().any(|before| is_same(&before.value, &values[at].value)));
     let (what, help) = match again {
         _ if values.is_empty() => ("there is nothing to choose from".to_owned(), "list the values"),
         Some(at) => (format!("the value {} is there twice", super::shown(&values[at].value)), "keep one of them"),

@@ -48,6 +48,11 @@ impl<'a> Tally<'a> {
         Self { of, objects: AtomicUsize::new(0), bytes: AtomicU64::new(0), watch }
     }
 
+    /// Begins to count anew, for whoever watches this.
+    pub(crate) fn anew(&self, of: usize) -> Self {
+        Self::new(of, self.watch)
+    }
+
     /// Notes bytes.
     pub(crate) fn bytes(&self, bytes: usize) -> Result<(), Error> {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);

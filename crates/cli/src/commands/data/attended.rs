@@ -1,14 +1,26 @@
 //! Long deeds on versioned data: they show how far they are, and somebody may stop them.
 
+use std::env;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use trainyard_diagnostics::{conceal, shell_word};
 use trainyard_pipeline::Cancel;
 use trainyard_versioning::{Error, Failure, Problem, Progress};
 
 use super::versioned::{bytes, stopped};
 use crate::printer::{Ink, Printer};
 use crate::signal::{self, Current, Way};
-use crate::stop::Stop;
+use crate::stop::{Stop, WayOut};
 use crate::table::count;
+
+/// Gives what else the command was called with, as it is typed.
+fn others(verb: &str) -> String {
+    let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let at = words.windows(2).position(|pair| pair[0] == "data" && pair[1] == verb).unwrap_or(words.len());
+    let is_other = |(place, _): &(usize, &String)| *place != at && *place != at + 1;
+    let others = words.iter().enumerate().filter(is_other);
+    others.map(|(_, word)| format!(" {}", shell_word(&conceal(word)))).collect()
+}
 
 /// What is told of a deed that does not come to its end.
 #[derive(Clone, Copy)]
@@ -32,7 +44,7 @@ pub(super) struct Attended {
 impl Attended {
     pub(super) fn new(verb: &'static str, states: States, printer: Printer) -> Result<Self, Stop> {
         let cancel = Cancel::default();
-        let way = Way { kept: states.some, verb: "Go on with", before: "trainyard data", after: String::new() };
+        let way = Way { kept: states.some, verb: "Go on with", before: "trainyard data", after: others(verb) };
         let current = Current::new(way);
         current.set(verb);
         signal::watch(&cancel, &current, printer)?;
@@ -60,7 +72,13 @@ impl Attended {
         let is_stop =
             |error: &Error| matches!(error, Error::Remote(problem) if matches!(**problem, Problem::Interrupted));
         ended.map_err(|failure| match failure.errors.iter().any(is_stop) {
-            true => Stop::Interrupted { way: self.current.way() },
+            true => {
+                let none = self.states.none.to_owned();
+                let way = self.current.way();
+                Stop::Interrupted {
+                    way: way.map(|way| if failure.has_written { way } else { WayOut { kept: none, ..way } }),
+                }
+            }
             false => stopped(failure.errors, if failure.has_written { self.states.some } else { self.states.none }),
         })
     }

@@ -98,6 +98,9 @@ fn touched(checked: &Checked, root: &Path, printer: Printer) -> Option<Runs> {
     if checked.findings.is_empty() {
         return Some(Runs::new());
     }
+    if !is_project(root) {
+        return None;
+    }
     let told = |diagnostics: Vec<Diagnostic>| {
         let why = diagnostics.first().map_or_else(String::new, |diagnostic| diagnostic.title.clone());
         let warning = Diagnostic::warning("versioned/unknown-runs", "which runs used the data can't be told").note(why);
