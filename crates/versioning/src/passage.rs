@@ -111,8 +111,10 @@ pub(crate) fn digest_and_write(
             }
             hasher.finish()
         });
-        let (written, more) = sync_channel::<()>(1);
-        let ahead = to.sync_ahead().map(|mut sync| scope.spawn(move || more.iter().try_for_each(|()| sync())));
+        let ahead = to.sync_ahead().map(|mut sync| {
+            let (written, more) = sync_channel::<()>(1);
+            (written, scope.spawn(move || more.iter().try_for_each(|()| sync())))
+        });
         let (mut length, mut number) = (0, 0);
         let mut pass = || loop {
             let mut piece = empty.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
@@ -127,7 +129,7 @@ pub(crate) fn digest_and_write(
             let _ = full.send((piece, read));
             length += read as u64;
             number += 1;
-            if number % AHEAD == 0 {
+            if let Some((written, _)) = ahead.as_ref().filter(|_| number % AHEAD == 0) {
                 // What waits already will take this with it; who has ended says why below.
                 if let Err(TrySendError::Disconnected(())) = written.try_send(()) {
                     return Ok(());
@@ -136,8 +138,11 @@ pub(crate) fn digest_and_write(
             told(read)?;
         };
         let passed = pass();
-        drop((full, written));
-        let synced = ahead.map_or(Ok(Ok(())), |thread| thread.join());
+        drop(full);
+        let synced = ahead.map_or(Ok(Ok(())), |(written, thread)| {
+            drop(written);
+            thread.join()
+        });
         let digested = hasher.join();
         passed?;
         let ended = |_| failed(Operation::Sync, path, io::Error::other("a thread ended"));

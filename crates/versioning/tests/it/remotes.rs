@@ -1,10 +1,11 @@
 //! Remotes that are folders, shared with DVC, and those that are S3, looked at by the client of S3's makers.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use trainyard_judges::{python, s3};
-use trainyard_versioning::{Errors, Failure, Md5, Moved, Runtime, add, fetch, pull, push, status};
+use trainyard_versioning::{Errors, Failure, Md5, Moved, ObjectId, Runtime, add, fetch, pull, push, status};
 
 use crate::place::{OUTPUTS, Place, paths};
 
@@ -205,4 +206,28 @@ fn s3_holds_what_is_pushed_byte_for_byte() {
     // A bucket that is not there.
     named(&other, "s3://ship/some/where", &settings);
     assert_eq!(codes(&pulled(&other).unwrap_err().errors), ["versioned/remote-absent"]);
+}
+
+#[test]
+fn long_files_are_versioned_sent_and_come_back() {
+    let place = Place::new();
+    named(&place, "../store", "");
+    // Lengths about those at which files are cut, sent ahead to the disk, and ended.
+    let lengths = [(4 << 20) - 1, 4 << 20, (4 << 20) + 1, (32 << 20) + 4097, (71 << 20) + 5];
+    let bytes: Vec<u8> = (0..lengths[4]).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
+    for (file, length) in lengths.iter().enumerate() {
+        place.write(&format!("d/{file}"), &bytes[..*length as usize]);
+    }
+    let added = add(&place.repository(), &paths(&["d"]), &|_| true).unwrap();
+    assert_eq!((added[0].count, added[0].size), (Some(5), lengths.iter().map(|length| u64::from(*length)).sum()));
+    pushed(&place).unwrap();
+    fs::remove_dir_all(place.path("d")).unwrap();
+    fs::remove_dir_all(place.path(".dvc/cache")).unwrap();
+    pulled(&place).unwrap();
+    for (file, length) in lengths.iter().enumerate() {
+        assert!(fs::read(place.path(&format!("d/{file}"))).unwrap() == bytes[..*length as usize], "{length}");
+        let object = ObjectId::file(Md5::of(&bytes[..*length as usize]));
+        let mode = fs::metadata(place.repository().cache().path(&object)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o444, "{length}");
+    }
 }
