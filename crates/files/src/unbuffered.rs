@@ -23,6 +23,8 @@ pub(crate) struct Unbuffered {
     filled: usize,
     /// The bytes of the whole pieces before.
     written: u64,
+    /// Whether a piece could not be written: nobody knows what of it was, and nothing more is.
+    is_broken: bool,
 }
 
 impl Unbuffered {
@@ -35,7 +37,7 @@ impl Unbuffered {
             Ok(file) => {
                 let memory = vec![0; PIECE + BLOCK];
                 let start = memory.as_ptr().align_offset(BLOCK).min(BLOCK);
-                Ok(Some(Self { file, memory, start, filled: 0, written: 0 }))
+                Ok(Some(Self { file, memory, start, filled: 0, written: 0, is_broken: false }))
             }
             // Some make the file before they say so.
             Err(error) if is_refusal(&error) => match std::fs::remove_file(path) {
@@ -52,6 +54,7 @@ impl Unbuffered {
 
     /// Writes whole blocks from the beginning of the piece.
     fn put(&mut self, length: usize) -> io::Result<()> {
+        self.is_broken = true;
         let (mut at, end) = (self.start, self.start + length);
         let mut through_memory = false;
         while at < end {
@@ -64,14 +67,16 @@ impl Unbuffered {
                     fcntl_setfl(&self.file, OFlags::empty())?;
                     through_memory = true;
                 }
-                Err(error) => {
-                    // Nobody knows what of it was written: nothing more is.
-                    self.memory = Vec::new();
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
+        self.is_broken = false;
         Ok(())
+    }
+
+    /// Refuses to go on after a failure.
+    fn is_whole(&self) -> io::Result<()> {
+        if self.is_broken { Err(io::Error::other("what came before was not written")) } else { Ok(()) }
     }
 }
 
@@ -82,6 +87,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 impl Write for Unbuffered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.is_whole()?;
         if self.memory.is_empty() {
             return Err(io::Error::other("nothing more is written to the file"));
         }
@@ -98,7 +104,8 @@ impl Write for Unbuffered {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.filled > 0 && !self.memory.is_empty() {
+        self.is_whole()?;
+        if self.filled > 0 {
             // The last block is filled up, and what is too much taken away again.
             let whole = self.filled.next_multiple_of(BLOCK);
             self.memory[self.start + self.filled..self.start + whole].fill(0);
@@ -126,6 +133,18 @@ mod tests {
 
     use super::{BLOCK, PIECE, Unbuffered};
     use crate::WriteSync;
+
+    #[test]
+    fn nothing_follows_a_piece_that_was_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let Some(mut file) = Unbuffered::create(&path, 0o644).unwrap() else { return };
+        // A file that was opened to be read takes nothing.
+        file.file = std::fs::File::open(&path).unwrap();
+        assert!(file.write_all(&vec![1; PIECE]).is_err());
+        assert!(file.write(b"more").is_err() && file.flush().is_err() && file.sync().is_err());
+        assert_eq!(path.metadata().unwrap().len(), 0);
+    }
 
     #[test]
     fn a_file_has_the_bytes_that_were_written_whatever_its_length() {
