@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::{text, trainyard};
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder without what runs left in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();

@@ -12,6 +12,7 @@ use trainyard_data::ReadOptions;
 use trainyard_files::DiskIo;
 use trainyard_spec::{ColorMode, Pixels};
 
+use crate::examples::copy;
 use crate::project::run_of;
 use crate::{text, trainyard};
 
@@ -193,19 +194,6 @@ fn an_image_that_changed_after_it_was_read_is_in_no_version() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("error[versioned/not-read]: an image of the master data is no longer what"), "{said}");
     assert!(!digits.path("data/raw.dvc").exists() && !digits.path(".dvc/cache").exists());
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 const LEARNED: &str = r#"
