@@ -2,11 +2,10 @@
 //! after.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::dialogue::Dialogue;
 use crate::{environments, python, skip};
 
 /// Serves until its input ends, which it does with the process that started it; makes containers, and tells what is in
@@ -61,9 +60,7 @@ server.wait()
 #[derive(Debug)]
 pub struct Azure {
     port: u64,
-    server: Child,
-    asked: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    server: Dialogue,
 }
 
 /// Starts a server; prints why a test is skipped where Azurite or the Python environment is absent: Azurite is a
@@ -78,28 +75,14 @@ pub fn azure() -> Option<Azure> {
         return None;
     }
     let judge = python("objects")?;
-    let mut command = Command::new(judge.interpreter());
-    command.args(["-W", "ignore", "-c", SERVER]).arg(program);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut server = command.spawn().expect("the judge's interpreter starts");
-    let asked = server.stdin.take();
-    let answers = BufReader::new(server.stdout.take().expect("it is a pipe"));
-    let mut azure = Azure { port: 0, server, asked, answers };
-    azure.port = azure.answer().as_u64().expect("the server says where it listens");
-    Some(azure)
+    let mut server = Dialogue::start(&judge, SERVER, &[&program.display().to_string()]);
+    let port = server.answer().as_u64().expect("the server says where it listens");
+    Some(Azure { port, server })
 }
 
 impl Azure {
-    fn answer(&mut self) -> Value {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the server can be heard");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server did not do it: {line} {error}"))
-    }
-
     fn ask(&mut self, container: &str, make: bool) -> Value {
-        let input = self.asked.as_mut().expect("the server runs");
-        writeln!(input, "{}", json!({ "container": container, "make": make })).expect("the server listens");
-        self.answer()
+        self.server.ask(&json!({ "container": container, "make": make }))
     }
 
     /// Gives the variables by which a program finds it.
@@ -123,13 +106,5 @@ impl Azure {
     pub fn list(&mut self, container: &str) -> BTreeMap<String, String> {
         let found = self.ask(container, false);
         serde_json::from_value(found).expect("they are names and digests")
-    }
-}
-
-impl Drop for Azure {
-    fn drop(&mut self) {
-        // Its input ends, and so does it.
-        drop(self.asked.take());
-        let _ = self.server.wait();
     }
 }

@@ -4,6 +4,7 @@
 //! `judges/<name>.txt`; where it is absent, a test says so on stderr and passes without having judged.
 
 mod azure;
+mod dialogue;
 mod memory;
 mod postgres;
 mod s3;

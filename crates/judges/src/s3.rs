@@ -1,12 +1,11 @@
 //! A server that speaks as S3 does, of a test's own: in a process of the pinned Python, on a free port, ended after.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::dialogue::Dialogue;
 use crate::python;
 
 /// Serves until its input ends, which it does with the process that started it; makes buckets and objects on the way.
@@ -43,9 +42,7 @@ os._exit(0)
 #[derive(Debug)]
 pub struct S3 {
     port: u64,
-    server: Child,
-    asked: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    server: Dialogue,
 }
 
 /// Starts a server; prints why a test is skipped where the Python environment is absent.
@@ -54,30 +51,14 @@ pub struct S3 {
 /// Panics when it is absent although `TRAINYARD_REQUIRE_JUDGES` is set, and when the server does not start.
 pub fn s3() -> Option<S3> {
     let judge = python("objects")?;
-    let mut command = Command::new(judge.interpreter());
-    command.args(["-W", "ignore", "-c", SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // A proxy is no way to this machine.
-    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
-    let mut server = command.spawn().expect("the judge's interpreter starts");
-    let asked = server.stdin.take();
-    let answers = BufReader::new(server.stdout.take().expect("it is a pipe"));
-    let mut s3 = S3 { port: 0, server, asked, answers };
-    s3.port = s3.answer().as_u64().expect("the server says where it listens");
-    Some(s3)
+    let mut server = Dialogue::start(&judge, SERVER, &[]);
+    let port = server.answer().as_u64().expect("the server says where it listens");
+    Some(S3 { port, server })
 }
 
 impl S3 {
-    fn answer(&mut self) -> Value {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the server can be heard");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server did not do it: {line} {error}"))
-    }
-
     fn ask(&mut self, bucket: &str, key: Option<&str>, file: Option<&Path>, fetch: bool) -> Value {
-        let asked = json!({ "bucket": bucket, "key": key, "file": file, "fetch": fetch });
-        let input = self.asked.as_mut().expect("the server runs");
-        writeln!(input, "{asked}").expect("the server listens");
-        self.answer()
+        self.server.ask(&json!({ "bucket": bucket, "key": key, "file": file, "fetch": fetch }))
     }
 
     /// Gives where it listens, as `AWS_ENDPOINT_URL` names it.
@@ -116,13 +97,5 @@ impl S3 {
     pub fn list(&mut self, bucket: &str) -> BTreeMap<String, u64> {
         let found = self.ask(bucket, Some(""), None, false);
         serde_json::from_value(found).expect("they are names and lengths")
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        // Its input ends, and so does it.
-        drop(self.asked.take());
-        let _ = self.server.wait();
     }
 }
