@@ -243,6 +243,7 @@ impl Stores {
             data_settings: request.data_settings.clone(),
             as_of: OnceLock::new(),
             now_ms,
+            who,
             reference_uses: Mutex::default(),
             tables: Mutex::new(BTreeMap::new()),
             read_ahead: Mutex::new(None),
@@ -307,6 +308,13 @@ impl Stores {
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Says who asks, as `user@host`, for the history of the registry.
+pub(crate) fn who() -> String {
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    let user = named.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    format!("{user}@{}", host_name())
 }
 
 /// Gives ids that are short and not in use.

@@ -310,7 +310,7 @@ impl Tracking for EmbeddedStore {
     }
 
     fn history(&self, model: &str) -> Result<Vec<HistoryEntry>, Error> {
-        self.read(|tx| history::entries(tx, model))
+        self.read(|tx| history::entries(tx, "", model))
     }
 
     fn verify_history(&self) -> Result<(), Error> {

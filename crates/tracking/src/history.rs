@@ -1,5 +1,7 @@
 //! The registry's history: append-only, each entry holding the digest of the one before.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use trainyard_files::{Digest, Digester};
@@ -19,9 +21,34 @@ pub enum Action {
     Aliased,
     /// A version was made and got its stage and alias.
     Promoted,
+    /// A candidate was measured and not promoted; the decision says why.
+    Kept,
+    /// A gate, or a loss that may not be, said no to a candidate.
+    Refused,
+    /// A version gave its alias back to the one before.
+    RolledBack,
+    /// A version was put away.
+    Archived,
+    /// A promotion was undone by another at the same time.
+    Lost,
+    /// The registry was changed past this project.
+    Observed,
 }
 
 impl Action {
+    const ALL: [Self; 10] = [
+        Self::Registered,
+        Self::Transitioned,
+        Self::Aliased,
+        Self::Promoted,
+        Self::Kept,
+        Self::Refused,
+        Self::RolledBack,
+        Self::Archived,
+        Self::Lost,
+        Self::Observed,
+    ];
+
     /// Returns the name as it is stored.
     pub const fn name(self) -> &'static str {
         match self {
@@ -29,13 +56,17 @@ impl Action {
             Self::Transitioned => "transitioned",
             Self::Aliased => "aliased",
             Self::Promoted => "promoted",
+            Self::Kept => "kept",
+            Self::Refused => "refused",
+            Self::RolledBack => "rolled_back",
+            Self::Archived => "archived",
+            Self::Lost => "lost",
+            Self::Observed => "observed",
         }
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Registered, Self::Transitioned, Self::Aliased, Self::Promoted]
-            .into_iter()
-            .find(|action| action.name() == name)
+        Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 
@@ -72,9 +103,21 @@ pub enum Effect {
         alias: String,
         /// Its former holder.
         from: Option<u32>,
-        /// Its new holder.
-        to: u32,
+        /// Its new holder; none where the alias was taken away.
+        to: Option<u32>,
     },
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created { version, .. } => write!(f, "v{version} made"),
+            Self::Staged { version, from, to } => write!(f, "v{version} {from} → {to}"),
+            Self::Aliased { alias, from: Some(from), to: Some(to) } => write!(f, "{alias} v{from} → v{to}"),
+            Self::Aliased { alias, from: None, to: Some(to) } => write!(f, "{alias} → v{to}"),
+            Self::Aliased { alias, to: None, .. } => write!(f, "{alias} taken away"),
+        }
+    }
 }
 
 /// Is one entry of the history.
@@ -82,14 +125,18 @@ pub enum Effect {
 pub struct HistoryEntry {
     /// The place in the history of the whole registry, from 1 without gaps.
     pub sequence: u64,
+    /// Where the registry is: empty for the project's own, else the address of a server.
+    pub registry: String,
     /// The registered model.
     pub model: String,
-    /// The version that was acted on.
-    pub version: u32,
+    /// The version that was acted on; none where none was made.
+    pub version: Option<u32>,
     /// What was asked.
     pub action: Action,
     /// What changed.
     pub effects: Vec<Effect>,
+    /// Who did it, as `user@host`; unknown of what the first schema recorded.
+    pub who: Option<String>,
     /// The run that did it.
     pub run: Option<String>,
     /// Why, in words.
@@ -108,10 +155,13 @@ pub struct HistoryEntry {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) sequence: i64,
+    pub(crate) registry: String,
     pub(crate) model: String,
-    pub(crate) version: i64,
+    pub(crate) version: Option<i64>,
     pub(crate) action: String,
     pub(crate) effects: String,
+    /// None in entries of the first schema.
+    pub(crate) who: Option<String>,
     pub(crate) run: Option<String>,
     pub(crate) reason: String,
     pub(crate) decision: String,
@@ -124,11 +174,22 @@ impl Link {
     pub(crate) const ORIGIN: Digest = Digest::from_bytes([0; 32]);
 
     pub(crate) fn hash(&self) -> Digest {
-        Digester::new("trainyard registry history 1")
-            .digest(&self.previous)
-            .number(self.sequence.cast_unsigned())
-            .text(&self.model)
-            .number(self.version.cast_unsigned())
+        let begun = match &self.who {
+            None => Digester::new("trainyard registry history 1")
+                .digest(&self.previous)
+                .number(self.sequence.cast_unsigned())
+                .text(&self.model)
+                .number(self.version.unwrap_or_default().cast_unsigned()),
+            Some(who) => Digester::new("trainyard registry history 2")
+                .digest(&self.previous)
+                .number(self.sequence.cast_unsigned())
+                .text(&self.registry)
+                .text(&self.model)
+                .number(u64::from(self.version.is_some()))
+                .number(self.version.unwrap_or_default().cast_unsigned())
+                .text(who),
+        };
+        begun
             .text(&self.action)
             .text(&self.effects)
             .number(u64::from(self.run.is_some()))

@@ -37,6 +37,8 @@ pub struct NewVersion {
     pub artifact_path: String,
     /// How many rows it was made from, by name: `train`, `validation`, `reference`…
     pub rows: BTreeMap<String, u64>,
+    /// Who makes it, as `user@host`.
+    pub who: String,
     /// When it is made, in milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -83,6 +85,8 @@ pub struct ModelRecord {
 pub struct Change {
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
+    /// Who does it, as `user@host`.
+    pub who: String,
     /// The run that does it; none when a person does.
     pub run: Option<String>,
     /// Why, in words.

@@ -6,7 +6,7 @@ use serde_json::json;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::tracking;
-use trainyard_tracking::{Effect, ModelReference, Tracking, VersionRecord, Which};
+use trainyard_tracking::{ModelReference, Tracking, VersionRecord, Which};
 
 use super::in_project;
 use crate::arguments::Models;
@@ -97,17 +97,17 @@ fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
     store.verify_history()?;
     let mut entries = store.history(&reference.model)?;
     if let Which::Version(version) = reference.which {
-        entries.retain(|entry| entry.version == version);
+        entries.retain(|entry| entry.version == Some(version));
     }
     printer.result(
         || json!({"name": reference.model, "history": entries}),
         |_| {
             let mut rows = vec![["at", "version", "what", "why", "run"].map(str::to_owned).to_vec()];
             for entry in &entries {
-                let effects = entry.effects.iter().map(effect).collect::<Vec<_>>().join(", ");
+                let effects = entry.effects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 rows.push(vec![
                     moment(entry.at_ms),
-                    format!("v{}", entry.version),
+                    entry.version.map_or_else(|| "–".to_owned(), |version| format!("v{version}")),
                     effects,
                     entry.reason.clone(),
                     entry.run.clone().unwrap_or_else(|| "–".to_owned()),
@@ -136,13 +136,4 @@ fn export(root: &Path, name: &str, output: &Path, printer: Printer) -> Result<()
         || json!({"model": version.model, "version": version.version, "output": shown, "files": files}),
         |_| format!("{}: {} in {}\n", title(&version), counted(files.len(), "file"), clean(&shown)),
     )
-}
-
-fn effect(effect: &Effect) -> String {
-    match effect {
-        Effect::Created { version, .. } => format!("v{version} made"),
-        Effect::Staged { version, from, to } => format!("v{version} {from} → {to}"),
-        Effect::Aliased { alias, from: Some(from), to } => format!("{alias} v{from} → v{to}"),
-        Effect::Aliased { alias, from: None, to } => format!("{alias} → v{to}"),
-    }
 }

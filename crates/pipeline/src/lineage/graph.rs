@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::Digest;
-use trainyard_tracking::{Effect, Tracking, VersionRecord};
+use trainyard_tracking::{Tracking, VersionRecord};
 
 use crate::engine::{Entry, Input, Record};
 use crate::look::{RunState, states_of};
@@ -415,8 +415,9 @@ impl Graph {
         models.dedup();
         for name in models {
             for entry in stores.tracking.history(name)? {
-                let Some(model) = self.place(&model_id(&entry.model, entry.version)) else { continue };
-                let effects: Vec<String> = entry.effects.iter().map(words).collect();
+                let Some(version) = entry.version else { continue };
+                let Some(model) = self.place(&model_id(&entry.model, version)) else { continue };
+                let effects: Vec<String> = entry.effects.iter().map(ToString::to_string).collect();
                 let node = Node::new(format!("change:{}", entry.sequence), Kind::Change, effects.join(", "))
                     .with_digest(entry.hash)
                     .with("action", json!(entry.action))
@@ -436,14 +437,5 @@ fn how(state: &RunState, entries: &[Entry]) -> String {
     match entries.last() {
         Some(Entry::Ended { status, .. }) if state.state != "running" => status.clone(),
         _ => state.state.clone(),
-    }
-}
-
-fn words(effect: &Effect) -> String {
-    match effect {
-        Effect::Created { version, .. } => format!("v{version} made"),
-        Effect::Staged { version, from, to } => format!("v{version} {} → {}", from.name(), to.name()),
-        Effect::Aliased { alias, from: Some(from), to } => format!("{alias} v{from} → v{to}"),
-        Effect::Aliased { alias, from: None, to } => format!("{alias} → v{to}"),
     }
 }

@@ -91,6 +91,8 @@ pub(crate) struct Context {
     pub(crate) as_of: OnceLock<i64>,
     /// The time, which only tracking sees.
     pub(crate) now_ms: fn() -> i64,
+    /// Says who asks.
+    pub(crate) who: fn() -> String,
     /// Uses of reference tests that are not logged yet.
     pub(crate) reference_uses: Mutex<Vec<(u32, Digest)>>,
     /// Tables already decoded, by the digest of their bytes.

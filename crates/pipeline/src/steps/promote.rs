@@ -79,6 +79,7 @@ impl Step for Promote {
                     digest,
                     artifact_path: "model".to_owned(),
                     rows: BTreeMap::from(rows),
+                    who: (self.0.who)(),
                     created_ms: (self.0.now_ms)(),
                 },
                 stage: promote.to,

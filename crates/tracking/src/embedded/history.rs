@@ -13,15 +13,17 @@ use crate::{Action, Change, Effect, Error, HistoryEntry, HistoryFault};
 
 /// Is an entry to write.
 pub(super) struct Entry<'a> {
+    /// Where the registry is: empty for this file.
+    pub(super) registry: &'a str,
     pub(super) model: &'a str,
-    pub(super) version: u32,
+    pub(super) version: Option<u32>,
     pub(super) action: Action,
     pub(super) effects: &'a [Effect],
     pub(super) change: &'a Change,
 }
 
-/// Adds an entry at the end of the chain.
-pub(super) fn append(tx: &Transaction<'_>, entry: &Entry<'_>) -> Result<(), Fault> {
+/// Adds an entry at the end of the chain; gives its hash.
+pub(super) fn append(tx: &Transaction<'_>, entry: &Entry<'_>) -> Result<Digest, Fault> {
     let last = tx
         .prepare_cached("SELECT sequence, hash FROM history ORDER BY sequence DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?, digest(row, 1)?)))
@@ -30,53 +32,62 @@ pub(super) fn append(tx: &Transaction<'_>, entry: &Entry<'_>) -> Result<(), Faul
     let text = |text: serde_json::Result<String>| text.map_err(|error| Fault::Content(error.to_string()));
     let link = Link {
         sequence: sequence + 1,
+        registry: entry.registry.to_owned(),
         model: entry.model.to_owned(),
-        version: i64::from(entry.version),
+        version: entry.version.map(i64::from),
         action: entry.action.name().to_owned(),
         effects: text(serde_json::to_string(entry.effects))?,
+        who: Some(entry.change.who.clone()),
         run: entry.change.run.clone(),
         reason: entry.change.reason.clone(),
         decision: text(serde_json::to_string(&entry.change.decision))?,
         at_ms: entry.change.at_ms,
         previous,
     };
+    let hash = link.hash();
     tx.prepare_cached(
-        "INSERT INTO history (sequence, model, version, action, effects, run, reason, decision, at_ms, previous, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO history
+             (sequence, registry, model, version, action, effects, who, run, reason, decision, at_ms, previous, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         link.sequence,
+        link.registry,
         link.model,
         link.version,
         link.action,
         link.effects,
+        link.who,
         link.run,
         link.reason,
         link.decision,
         link.at_ms,
         link.previous.to_string(),
-        link.hash().to_string(),
+        hash.to_string(),
     ])?;
-    Ok(())
+    Ok(hash)
 }
 
 const STORED: &str =
-    "SELECT sequence, model, version, action, effects, run, reason, decision, at_ms, previous, hash FROM history";
+    "SELECT sequence, registry, model, version, action, effects, who, run, reason, decision, at_ms, previous, hash
+     FROM history";
 
 fn link(row: &Row<'_>) -> rusqlite::Result<(Link, Digest)> {
     let link = Link {
         sequence: row.get(0)?,
-        model: row.get(1)?,
-        version: row.get(2)?,
-        action: row.get(3)?,
-        effects: row.get(4)?,
-        run: row.get(5)?,
-        reason: row.get(6)?,
-        decision: row.get(7)?,
-        at_ms: row.get(8)?,
-        previous: digest(row, 9)?,
+        registry: row.get(1)?,
+        model: row.get(2)?,
+        version: row.get(3)?,
+        action: row.get(4)?,
+        effects: row.get(5)?,
+        who: row.get(6)?,
+        run: row.get(7)?,
+        reason: row.get(8)?,
+        decision: row.get(9)?,
+        at_ms: row.get(10)?,
+        previous: digest(row, 11)?,
     };
-    Ok((link, digest(row, 10)?))
+    Ok((link, digest(row, 12)?))
 }
 
 fn broken(link: &Link, fault: HistoryFault) -> Fault {
@@ -87,10 +98,12 @@ fn entry(link: Link, hash: Digest) -> Result<HistoryEntry, Fault> {
     let read = || {
         Some(HistoryEntry {
             sequence: u64::try_from(link.sequence).ok()?,
+            registry: link.registry.clone(),
             model: link.model.clone(),
-            version: u32::try_from(link.version).ok()?,
+            version: link.version.map(u32::try_from).transpose().ok()?,
             action: Action::parse(&link.action)?,
             effects: serde_json::from_str(&link.effects).ok()?,
+            who: link.who.clone(),
             run: link.run.clone(),
             reason: link.reason.clone(),
             decision: serde_json::from_str(&link.decision).ok()?,
@@ -102,9 +115,9 @@ fn entry(link: Link, hash: Digest) -> Result<HistoryEntry, Fault> {
     read().ok_or_else(|| broken(&link, HistoryFault::Unreadable))
 }
 
-pub(super) fn entries(tx: &Transaction<'_>, model: &str) -> Result<Vec<HistoryEntry>, Fault> {
-    let mut statement = tx.prepare_cached(&format!("{STORED} WHERE model = ?1 ORDER BY sequence"))?;
-    let found = statement.query_map([model], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
+pub(super) fn entries(tx: &Transaction<'_>, registry: &str, model: &str) -> Result<Vec<HistoryEntry>, Fault> {
+    let mut statement = tx.prepare_cached(&format!("{STORED} WHERE registry = ?1 AND model = ?2 ORDER BY sequence"))?;
+    let found = statement.query_map([registry, model], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
     found.into_iter().map(|(link, hash)| entry(link, hash)).collect()
 }
 
@@ -127,9 +140,10 @@ impl Told {
                 }
                 _ => false,
             },
-            Effect::Aliased { alias, from, to } => {
+            Effect::Aliased { alias, from, to: Some(to) } => {
                 self.versions.contains_key(&to) && self.aliases.insert(alias, to) == from
             }
+            Effect::Aliased { alias, from, to: None } => self.aliases.remove(&alias) == from,
         }
     }
 }
@@ -137,7 +151,7 @@ impl Told {
 pub(super) fn verify(tx: &Transaction<'_>) -> Result<(), Fault> {
     let mut statement = tx.prepare_cached(&format!("{STORED} ORDER BY sequence"))?;
     let chain = statement.query_map([], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut told: BTreeMap<String, Told> = BTreeMap::new();
+    let mut told: BTreeMap<(String, String), Told> = BTreeMap::new();
     let (mut last, mut previous) = (0, Link::ORIGIN);
     for (link, hash) in chain {
         if link.hash() != hash {
@@ -148,7 +162,7 @@ pub(super) fn verify(tx: &Transaction<'_>) -> Result<(), Fault> {
         }
         (last, previous) = (link.sequence, hash);
         let entry = entry(link.clone(), hash)?;
-        let model = told.entry(entry.model).or_default();
+        let model = told.entry((entry.registry, entry.model)).or_default();
         for effect in entry.effects {
             if !model.replay(effect) {
                 return Err(broken(&link, HistoryFault::Disagrees));
@@ -161,6 +175,9 @@ pub(super) fn verify(tx: &Transaction<'_>) -> Result<(), Fault> {
         let versions = versions.map(|version| (version.version, (version.digest, version.stage))).collect();
         registered.insert(model.name, Told { versions, aliases: model.aliases });
     }
+    // What a server holds is the server's to say. A model that was only refused is registered nowhere.
+    told.retain(|(registry, _), model| registry.is_empty() && *model != Told::default());
+    let told: BTreeMap<String, Told> = told.into_iter().map(|((_, model), told)| (model, told)).collect();
     if told != registered {
         return Err(Error::HistoryBroken { sequence: last.cast_unsigned(), fault: HistoryFault::Disagrees }.into());
     }

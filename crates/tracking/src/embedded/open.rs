@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use trainyard_files::{DiskIo, create_folder};
@@ -15,11 +16,14 @@ use crate::Error;
 /// The name of the store's file in its folder.
 pub const FILE_NAME: &str = "tracking.db";
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Marks a file as ours: "TRYD".
 const APPLICATION_ID: i64 = 0x5452_5944;
-const SCHEMA: &str = include_str!("schema_v1.sql");
+/// What leads from each version of the schema to the next, the first from nothing.
+const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
+/// How many pages are copied at once; nobody waits meanwhile.
+const BACKUP_PAGES: i32 = 1024;
 /// How long a writer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The switch to WAL is the one thing that SQLite does not wait for by itself.
@@ -29,6 +33,8 @@ const SWITCH_PAUSE: Duration = Duration::from_millis(10);
 enum Found {
     Nothing,
     Ours,
+    /// A store of an earlier schema; how many of them it has.
+    Earlier(usize),
 }
 
 /// Opens the store for reading and writing; makes it where there is none.
@@ -40,8 +46,10 @@ pub(super) fn writable(dir: &Path) -> Result<(Connection, PathBuf), Error> {
     let outcome = (|| {
         let mut connection = Connection::open_with_flags(&path, flags)?;
         prepare(&connection)?;
-        if matches!(identify(&connection, &path)?, Found::Nothing) {
-            create(&mut connection, &path)?;
+        match identify(&connection, &path)? {
+            Found::Nothing => create(&mut connection, &path)?,
+            Found::Earlier(_) => bring_up(&mut connection, &path)?,
+            Found::Ours => {}
         }
         Ok(connection)
     })();
@@ -76,7 +84,8 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf, bool)>
         }
     }
     refuse_folder(&path)?;
-    let (outcome, can_write) = match read_only(&path) {
+    let outcome = read_only(&path);
+    let (outcome, can_write) = match outcome {
         // In a folder that may not be written SQLite can't keep its notes of readers. Nobody else writes there either.
         Err(Fault::Sqlite(error))
             if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
@@ -85,11 +94,25 @@ pub(super) fn readable(dir: &Path) -> Result<Option<(Connection, PathBuf, bool)>
         }
         other => (other, true),
     };
+    let outcome = outcome.and_then(|found| found.map(|connection| of_this_version(connection, &path)).transpose());
     match outcome {
-        Ok(Some(connection)) => Ok(Some((connection, path, can_write))),
+        Ok(Some((connection, is_the_file))) => Ok(Some((connection, path, can_write && is_the_file))),
         Ok(None) => Ok(None),
         Err(fault) => Err(fault.at(&path)),
     }
+}
+
+/// Gives what an earlier store is in today's schema, in memory, without a change of its file; says whether the connection
+/// is to the file.
+fn of_this_version(connection: Connection, path: &Path) -> Result<(Connection, bool), Fault> {
+    if matches!(identify(&connection, path)?, Found::Ours) {
+        return Ok((connection, true));
+    }
+    let mut copy = Connection::open_in_memory()?;
+    Backup::new(&connection, &mut copy)?.run_to_completion(BACKUP_PAGES, Duration::ZERO, None)?;
+    bring_up(&mut copy, path)?;
+    copy.pragma_update(None, "query_only", true)?;
+    Ok((copy, false))
 }
 
 /// SQLite would call a folder a disk error.
@@ -106,7 +129,7 @@ fn read_only(path: &Path) -> Result<Option<Connection>, Fault> {
     prepare(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
     match identify(&connection, path)? {
-        Found::Ours => Ok(Some(connection)),
+        Found::Ours | Found::Earlier(_) => Ok(Some(connection)),
         Found::Nothing => Ok(None),
     }
 }
@@ -124,7 +147,7 @@ pub(super) fn unshared(path: &Path) -> Result<Option<Connection>, Fault> {
         connection
     };
     match identify(&connection, path)? {
-        Found::Ours => Ok(Some(connection)),
+        Found::Ours | Found::Earlier(_) => Ok(Some(connection)),
         Found::Nothing => Ok(None),
     }
 }
@@ -176,7 +199,10 @@ fn identify(connection: &Connection, path: &Path) -> Result<Found, Fault> {
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
             Err(Error::Later { path: path.to_path_buf(), found, known: SCHEMA_VERSION }.into())
         }
-        (APPLICATION_ID, found) => Err(Fault::Content(format!("there is no schema version {found}"))),
+        (APPLICATION_ID, found) => match usize::try_from(found) {
+            Ok(found) if found > 0 => Ok(Found::Earlier(found)),
+            _ => Err(Fault::Content(format!("there is no schema version {found}"))),
+        },
         _ => Err(Error::Foreign { path: path.to_path_buf() }.into()),
     }
 }
@@ -193,10 +219,20 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
             Err(error) => return Err(error.into()),
         }
     }
+    bring_up(connection, path)
+}
+
+/// Brings what is there, be it nothing, to this version of the schema.
+fn bring_up(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if matches!(identify(&transaction, path)?, Found::Nothing) {
-        transaction.execute_batch(SCHEMA)?;
+    let has = match identify(&transaction, path)? {
+        Found::Nothing => 0,
+        Found::Earlier(has) => has,
+        Found::Ours => SCHEMAS.len(),
+    };
+    if has < SCHEMAS.len() {
+        SCHEMAS[has..].iter().try_for_each(|schema| transaction.execute_batch(schema))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }

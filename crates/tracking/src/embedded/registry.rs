@@ -14,6 +14,9 @@ use crate::{
     Action, Change, Effect, Error, ModelRecord, ModelReference, NewVersion, Promoted, Promotion, VersionRecord, Which,
 };
 
+/// Where the registry is of which the history tells: in the same file.
+const HERE: &str = "";
+
 pub(super) fn create_version(tx: &Transaction<'_>, model: &str, new: &NewVersion) -> Result<VersionRecord, Fault> {
     if let Some(version) = made_by(tx, model, new)? {
         return Ok(version);
@@ -21,11 +24,22 @@ pub(super) fn create_version(tx: &Transaction<'_>, model: &str, new: &NewVersion
     let (version, effect) = insert(tx, model, new)?;
     let change = Change {
         at_ms: new.created_ms,
+        who: new.who.clone(),
         run: Some(new.run.clone()),
         reason: String::new(),
         decision: serde_json::Value::Null,
     };
-    append(tx, &Entry { model, version, action: Action::Registered, effects: &[effect], change: &change })?;
+    append(
+        tx,
+        &Entry {
+            registry: HERE,
+            model,
+            version: Some(version),
+            action: Action::Registered,
+            effects: &[effect],
+            change: &change,
+        },
+    )?;
     get(tx, model, version)
 }
 
@@ -39,7 +53,17 @@ pub(super) fn transition(
     get(tx, model, version)?;
     let effects = stage_effects(tx, model, version, stage)?;
     if !effects.is_empty() {
-        append(tx, &Entry { model, version, action: Action::Transitioned, effects: &effects, change })?;
+        append(
+            tx,
+            &Entry {
+                registry: HERE,
+                model,
+                version: Some(version),
+                action: Action::Transitioned,
+                effects: &effects,
+                change,
+            },
+        )?;
     }
     get(tx, model, version)
 }
@@ -54,7 +78,17 @@ pub(super) fn set_alias(
     get(tx, model, version)?;
     let effects = alias_effects(tx, model, alias, version)?;
     if !effects.is_empty() {
-        append(tx, &Entry { model, version, action: Action::Aliased, effects: &effects, change })?;
+        append(
+            tx,
+            &Entry {
+                registry: HERE,
+                model,
+                version: Some(version),
+                action: Action::Aliased,
+                effects: &effects,
+                change,
+            },
+        )?;
     }
     get(tx, model, version)
 }
@@ -88,11 +122,22 @@ pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Pro
     effects.extend(alias_effects(tx, model, &promotion.alias, version)?);
     let change = Change {
         at_ms: new.created_ms,
+        who: new.who.clone(),
         run: Some(new.run.clone()),
         reason: promotion.reason.clone(),
         decision: promotion.decision.clone(),
     };
-    append(tx, &Entry { model, version, action: Action::Promoted, effects: &effects, change: &change })?;
+    append(
+        tx,
+        &Entry {
+            registry: HERE,
+            model,
+            version: Some(version),
+            action: Action::Promoted,
+            effects: &effects,
+            change: &change,
+        },
+    )?;
     Ok(Promoted { version: get(tx, model, version)?, newly: true })
 }
 
@@ -155,11 +200,11 @@ fn alias_effects(tx: &Transaction<'_>, model: &str, alias: &str, version: u32) -
     if from == Some(version) {
         return Ok(Vec::new());
     }
-    let mut effects = vec![Effect::Aliased { alias: alias.to_owned(), from, to: version }];
+    let mut effects = vec![Effect::Aliased { alias: alias.to_owned(), from, to: Some(version) }];
     if let Some(former) = from.filter(|_| alias != PREVIOUS) {
         let before = aliased(tx, model, PREVIOUS)?;
         if before != Some(former) {
-            effects.push(Effect::Aliased { alias: PREVIOUS.to_owned(), from: before, to: former });
+            effects.push(Effect::Aliased { alias: PREVIOUS.to_owned(), from: before, to: Some(former) });
         }
     }
     let mut update = tx.prepare_cached(
@@ -167,7 +212,7 @@ fn alias_effects(tx: &Transaction<'_>, model: &str, alias: &str, version: u32) -
          ON CONFLICT (model, alias) DO UPDATE SET version = excluded.version",
     )?;
     for effect in &effects {
-        if let Effect::Aliased { alias, to, .. } = effect {
+        if let Effect::Aliased { alias, to: Some(to), .. } = effect {
             update.execute(params![model, alias, to])?;
         }
     }

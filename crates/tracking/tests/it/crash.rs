@@ -33,7 +33,7 @@ fn check_whole(store: &EmbeddedStore) {
     store.check().unwrap();
     let versions = store.versions(MODEL).unwrap();
     let promoted: BTreeMap<u32, String> =
-        store.history(MODEL).unwrap().into_iter().map(|entry| (entry.version, entry.run.unwrap())).collect();
+        store.history(MODEL).unwrap().into_iter().map(|entry| (entry.version.unwrap(), entry.run.unwrap())).collect();
     assert_eq!(promoted, versions.iter().map(|version| (version.version, version.run.clone())).collect());
     for version in &versions {
         assert_eq!(store.read_folder(&version.run, "model").unwrap().len(), 2);

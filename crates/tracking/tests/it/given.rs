@@ -48,6 +48,7 @@ pub(crate) fn trained(store: &dyn Tracking, run: &str) -> NewVersion {
         digest: Digest::of(run.as_bytes()),
         artifact_path: "model".to_owned(),
         rows: BTreeMap::from([("train".to_owned(), 4225), ("reference".to_owned(), 1409)]),
+        who: "ada@lab".to_owned(),
         created_ms: 2_000,
     }
 }
@@ -65,5 +66,5 @@ pub(crate) fn promotion(version: NewVersion, stage: Stage, alias: &str) -> Promo
 }
 
 pub(crate) fn change() -> Change {
-    Change { at_ms: 3_000, run: None, reason: "by hand".to_owned(), decision: Value::Null }
+    Change { at_ms: 3_000, who: "ada@lab".to_owned(), run: None, reason: "by hand".to_owned(), decision: Value::Null }
 }

@@ -32,13 +32,13 @@ fn a_promotion_is_a_version_its_stage_its_alias_and_one_entry() {
     assert_eq!((version.rows["train"], version.created_ms, version.digest), (4225, 2_000, Digest::of(b"a")));
     let history = store.history(MODEL).unwrap();
     let [entry] = history.as_slice() else { panic!("{history:?}") };
-    assert_eq!((entry.sequence, entry.version, entry.action), (1, 1, Action::Promoted));
+    assert_eq!((entry.sequence, entry.version, entry.action), (1, Some(1), Action::Promoted));
     assert_eq!((entry.run.as_deref(), entry.reason.as_str(), entry.at_ms), (Some("a"), "roc_auc is better", 2_000));
     assert_eq!(entry.decision["difference"], 0.005);
     let expected = [
         Effect::Created { version: 1, digest: Digest::of(b"a") },
         Effect::Staged { version: 1, from: Stage::None, to: Stage::Staging },
-        Effect::Aliased { alias: "challenger".to_owned(), from: None, to: 1 },
+        Effect::Aliased { alias: "challenger".to_owned(), from: None, to: Some(1) },
     ];
     assert_eq!(entry.effects, expected);
     store.verify_history().unwrap();

@@ -16,7 +16,7 @@ fn try_open(dir: &Path) -> [Result<(), Error>; 2] {
 }
 
 #[test]
-fn the_schema_is_version_1() {
+fn the_schema_is_version_2() {
     let (dir, store) = store();
     let raw = Connection::open(store.path()).unwrap();
     let mut dump = String::new();
@@ -29,14 +29,49 @@ fn the_schema_is_version_1() {
     let sql = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
     sql.for_each(|sql| dump.push_str(&format!("{}\n", sql.unwrap())));
     let snapshot =
-        std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/it/schema_v1.txt");
+        std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/it/schema_v2.txt");
     if std::env::var_os("TRAINYARD_UPDATE_SNAPSHOTS").is_some() {
         fs::write(&snapshot, &dump).unwrap();
     }
     // Stores of this schema exist: another schema is another version, with a migration.
-    assert_eq!(SCHEMA_VERSION, 1);
+    assert_eq!(SCHEMA_VERSION, 2);
     assert_eq!(dump, fs::read_to_string(snapshot).unwrap());
     drop(dir);
+}
+
+/// A store that the first schema's program wrote, with a promotion.
+const FIRST: &str = include_str!("store_v1.sql");
+
+#[test]
+fn a_store_of_the_first_schema_is_read_as_it_is_and_brought_up_by_who_writes() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join(FILE_NAME);
+    let raw = Connection::open(&path).unwrap();
+    raw.pragma_update(None, "journal_mode", "WAL").unwrap();
+    raw.execute_batch(include_str!("../../src/embedded/schema_v1.sql")).unwrap();
+    raw.execute_batch(FIRST).unwrap();
+    drop(raw);
+    let before = fs::read(&path).unwrap();
+    let reader = EmbeddedStore::open_existing(dir.path(), objects(dir.path())).unwrap().unwrap();
+    let told = reader.history("churn-predictor").unwrap();
+    assert_eq!(
+        (told.len(), told[0].version, told[0].who.as_deref(), told[0].registry.as_str()),
+        (1, Some(1), None, "")
+    );
+    reader.verify_history().unwrap();
+    assert!(!reader.allow_writing().unwrap(), "a copy in memory is not the file");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let store = open(dir.path());
+    assert_eq!(store.history("churn-predictor").unwrap(), told);
+    store.promote(&promotion(trained(&store, "b"), trainyard_spec::Stage::Staging, "challenger")).unwrap();
+    store.check().unwrap();
+    let told = store.history("churn-predictor").unwrap();
+    assert_eq!((told.len(), told[1].who.as_deref()), (2, Some("ada@lab")));
+    assert_eq!(told[1].previous, told[0].hash);
+    drop((store, reader));
+    let raw = Connection::open(&path).unwrap();
+    let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, SCHEMA_VERSION);
 }
 
 #[test]
