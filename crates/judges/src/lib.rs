@@ -6,7 +6,9 @@
 mod azure;
 mod dialogue;
 mod memory;
+mod mlflow;
 mod postgres;
+mod proxy;
 mod s3;
 mod web;
 
@@ -18,7 +20,9 @@ use serde_json::Value;
 
 pub use azure::{Azure, azure};
 pub use memory::peak_memory;
+pub use mlflow::{Mlflow, mlflow};
 pub use postgres::{DATABASE, PASSWORD, Postgres, USER, postgres};
+pub use proxy::{Proxy, Way};
 pub use s3::{S3, s3};
 pub use web::{Asked, Reply, Web};
 

@@ -127,7 +127,7 @@ impl Web {
     }
 }
 
-fn hear(connection: &TcpStream) -> Option<Asked> {
+pub(crate) fn hear(connection: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(connection);
     let mut lines = (&mut reader).lines();
     let first = lines.next()?.ok()?;

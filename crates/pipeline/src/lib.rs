@@ -22,6 +22,7 @@ mod sink;
 mod steps;
 mod stores;
 mod studies;
+mod sync;
 mod used_data;
 mod verify;
 
@@ -33,13 +34,15 @@ pub use given::{Asked, Given, given, pass_over};
 pub use init::{Init, InitReport, init};
 pub use lineage::{Branch, Direction, Kind as LineageKind, Lineage, lineage, open_lineage};
 pub use look::{
-    CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, run_states, tracking, why,
+    CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, registry, run_states,
+    tracking, why,
 };
 pub use predict::{Predictions, predict};
 pub use project::Request;
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use studies::{Studies, studies, study_of_file};
+pub use sync::{Synced, sync};
 pub use trainyard_sources::Runtime;
 pub use used_data::{UsedBy, runs_by_data};
 pub use verify::{Replay, Verified, VerifyReport, verify, verify_bundle};

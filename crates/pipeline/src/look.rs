@@ -7,13 +7,13 @@ use serde::Serialize;
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, nearest, one_of, there_are};
 use trainyard_files::DiskIo;
-use trainyard_tracking::EmbeddedStore;
+use trainyard_tracking::{EmbeddedStore, MlflowStore, Tracking};
 
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
 use crate::session::{Failure, graph_of};
 use crate::steps::{Context, ENGINE, Ingest, Mode, Tune, Validate, Version};
-use crate::stores::Stores;
+use crate::stores::{Stores, server};
 
 /// What `check` found.
 #[derive(Debug, Clone, Serialize)]
@@ -253,6 +253,20 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
     let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
     let objects = Arc::new(trainyard_files::ObjectStore::open(io, stores_at.join("objects")));
     EmbeddedStore::look(&stores_at.join("tracking"), objects).map_err(|error| vec![error.diagnostic()])
+}
+
+/// Opens the project's runs, and the registry that its configuration names, for looking; writes nothing.
+///
+/// Where the configuration can't be read, it is the registry of the project itself.
+pub fn registry(request: &Request) -> Result<Arc<dyn Tracking>, Vec<Diagnostic>> {
+    // Whoever is in no project is told so.
+    let local = Arc::new(tracking(&request.root)?);
+    let Ok(resolved) = project::load(&*request.io, request) else { return Ok(local) };
+    let project = &resolved.project;
+    Ok(match project.tracking.uri.value.as_str() {
+        "" => local,
+        uri => Arc::new(MlflowStore::new(local, server(uri, &request.runtime), &project.name.value)),
+    })
 }
 
 /// Tells the state of every run of the project, oldest first.

@@ -11,7 +11,7 @@ use trainyard_diagnostics::{Diagnostic, nearest};
 use trainyard_features::{Error as FeatureError, MissingColumn};
 use trainyard_model::{Model, Oddity, TrainingData};
 use trainyard_spec::{ColumnType, Pixels};
-use trainyard_tracking::{ModelReference, Tracking};
+use trainyard_tracking::ModelReference;
 
 use crate::project::{self, Request};
 
@@ -35,11 +35,10 @@ pub struct Predictions {
 
 /// Predicts the rows of `input` with the model that `model` names: `name`, `name@alias` or `name/version`.
 pub fn predict(request: &Request, model: &str, input: &Path) -> Result<Predictions, Vec<Diagnostic>> {
-    let tracking = crate::look::tracking(&request.root)?;
+    let tracking = crate::look::registry(request)?;
     let reference = model.parse::<ModelReference>().map_err(|error| vec![error.diagnostic()])?;
     let version = tracking.version_by(&reference).map_err(|error| vec![error.diagnostic()])?;
-    let folder =
-        tracking.read_folder(&version.run, &version.artifact_path).map_err(|error| vec![error.diagnostic()])?;
+    let folder = tracking.version_files(&version).map_err(|error| vec![error.diagnostic()])?;
     let loaded = Model::from_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
     let training = TrainingData::in_folder(&folder).map_err(|error| vec![error.diagnostic()])?;
     // The file is read with the types that the model wants, so that a column of blanks or whole numbers fits.

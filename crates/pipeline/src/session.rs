@@ -1,14 +1,16 @@
 //! One execution: from the request to the result, under the project's lock.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use trainyard_diagnostics::{Diagnostic, Fault, conceal, nearest};
+use trainyard_diagnostics::{Diagnostic, Fault, Severity, conceal, nearest};
 use trainyard_files::{host_name, write_atomic};
 use trainyard_spec::Resolved;
-use trainyard_tracking::{Reason, Status};
+use trainyard_tracking::{Error, Reason, Status};
 
 use crate::engine::{
     Action, Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Planned, Record, Reporter,
@@ -78,7 +80,12 @@ pub fn run(request: &Request, reporter: Arc<dyn Reporter>, cancel: &Cancel) -> R
     // All that is knowable is checked before anything is written.
     let looking = Stores::look(&request.io, &request.root)?;
     let ahead = looking.context(resolved.clone(), "none", Mode::Live, request);
-    let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
+    let planned = thread::scope(|scope| {
+        let reached = scope.spawn(|| reach(&ahead, &*reporter));
+        let planned = crate::look::preflight(&ahead, &looking.cache(), request, &*reporter)?;
+        reached.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok::<_, Failure>(planned)
+    })?;
     let stores = looking.opened()?;
     let run = new_run_id(&stores);
     let _lock = stores.lock(&run, false)?;
@@ -194,6 +201,7 @@ pub fn step(
             let resolved = project::load(&*request.io, request)?;
             let context = looking.context(resolved.clone(), run, Mode::Live, request);
             crate::look::preflight(&context, &looking.cache(), request, &*reporter)?;
+            reach(&context, &*reporter)?;
             resolved
         }
         (false, _) => {
@@ -254,7 +262,9 @@ pub fn step(
     let complete = outcome.is_whole;
     let failed = outcome.failure.is_some();
     let all: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
-    let ended = if complete || failed { Some(end(&stores, &sink, outcome, all)?) } else { None };
+    let ended = if complete || failed { Some(end(&stores, &sink, outcome, all)) } else { None };
+    deliver(&context, STEP_PATIENCE, &*reporter);
+    let ended = ended.transpose()?;
     Ok(StepReport {
         run: run.to_owned(),
         name: name.to_owned(),
@@ -340,8 +350,41 @@ fn execute(
         return Err(has_ended(&context.run).into());
     }
     note_begin(&journal, &graph, None, as_of)?;
-    let outcome = start_engine(stores, &sink, graph, journal, request.threads, reporter, cancel).run(done, None);
-    end(stores, &sink, outcome, started.elapsed().as_secs_f64())
+    let outcome =
+        start_engine(stores, &sink, graph, journal, request.threads, Arc::clone(&reporter), cancel).run(done, None);
+    let ended = end(stores, &sink, outcome, started.elapsed().as_secs_f64());
+    let patience = if matches!(ended, Err(Failure::Interrupted { .. })) { STEP_PATIENCE } else { PATIENCE };
+    deliver(context, patience, &*reporter);
+    ended
+}
+
+/// How long the end of a run, and of a single step of one, waits for a server that does not get on.
+const PATIENCE: Duration = Duration::from_secs(5);
+const STEP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks the tracking server whether it takes the project's runs. One that can't be reached now delays nothing.
+fn reach(context: &Context, reporter: &dyn Reporter) -> Result<(), Failure> {
+    let experiment = &context.resolved.project.tracking.experiment.value;
+    match context.tracking.reach(experiment) {
+        Err(Error::Server(error)) if error.may_pass() => {
+            let told = Diagnostic { severity: Severity::Warning, help: Vec::new(), ..error.diagnostic() };
+            let diagnostic = told.note("the run goes on; what it logs waits in the project");
+            reporter.report(&Event::Warning { diagnostic });
+            Ok(())
+        }
+        other => other.map_err(|error| error.diagnostic().into()),
+    }
+}
+
+/// Waits for what the run logged to be delivered, as long as the server gets on; tells what was not.
+fn deliver(context: &Context, patience: Duration, reporter: &dyn Reporter) {
+    let diagnostic = match context.tracking.settle(patience) {
+        Ok(None) => return,
+        Ok(Some(undelivered)) => undelivered.diagnostic(),
+        Err(error) => error.diagnostic(),
+    };
+    let diagnostic = Diagnostic { severity: Severity::Warning, ..diagnostic };
+    reporter.report(&Event::Warning { diagnostic });
 }
 
 /// Says whether every step of a run that has ended is done, or only has to be looked up: nothing may be made anew for a

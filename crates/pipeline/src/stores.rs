@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -11,8 +11,9 @@ use trainyard_files::{
     Digester, Error as FileError, Holder, Io, ObjectStore, Operation, ProjectLock, abandoned_temporaries,
     create_folder, host_name, sweep_temporaries,
 };
+use trainyard_sources::Runtime;
 use trainyard_spec::Resolved;
-use trainyard_tracking::{EmbeddedStore, Tracking};
+use trainyard_tracking::{EmbeddedStore, MlflowServer, MlflowStore, Tracking};
 
 use crate::engine::{Cache, Entry, Journal, journal_problem};
 use crate::project::{Request, STATE};
@@ -26,6 +27,8 @@ pub(crate) struct Stores {
     pub(crate) objects: Arc<ObjectStore>,
     pub(crate) tracking: Arc<EmbeddedStore>,
     cache: Cache,
+    /// The tracking servers that are named, each with what is known of it.
+    servers: Arc<Mutex<BTreeMap<String, Arc<MlflowServer>>>>,
 }
 
 /// How long what nobody misses may lie about; looking for it costs a look into every run's folder.
@@ -151,7 +154,8 @@ impl Stores {
         if self.tracking.allow_writing().map_err(|error| vec![error.diagnostic()])? {
             return Ok(self);
         }
-        Stores::writing(&self.io, &self.root, Arc::clone(&self.objects))
+        let stores = Stores::writing(&self.io, &self.root, Arc::clone(&self.objects))?;
+        Ok(Stores { servers: self.servers, ..stores })
     }
 
     fn writing(io: &Arc<dyn Io>, root: &Path, objects: Arc<ObjectStore>) -> Result<Stores, Vec<Diagnostic>> {
@@ -167,7 +171,14 @@ impl Stores {
     ) -> Result<Stores, Vec<Diagnostic>> {
         let tracking = tracking.map_err(|error| vec![error.diagnostic()])?;
         let cache = Cache::new(Arc::clone(io), root.join(STATE).join("cache"), Arc::clone(&objects));
-        Ok(Stores { io: Arc::clone(io), root: root.to_owned(), objects, tracking: Arc::new(tracking), cache })
+        Ok(Stores {
+            io: Arc::clone(io),
+            root: root.to_owned(),
+            objects,
+            tracking: Arc::new(tracking),
+            cache,
+            servers: Arc::default(),
+        })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -229,6 +240,11 @@ impl Stores {
         mode: Mode,
         request: &Request,
     ) -> Arc<Context> {
+        let tracking = match mode {
+            Mode::Live => self.tracking_of(&resolved, &request.runtime),
+            // A replay decides by what the run recorded, and tells nobody.
+            Mode::Replay { .. } => Arc::clone(&self.tracking) as Arc<dyn Tracking>,
+        };
         Arc::new(Context {
             root,
             io: Arc::clone(&self.io),
@@ -236,7 +252,7 @@ impl Stores {
             document: OnceLock::new(),
             run: run.to_owned(),
             objects: Arc::clone(&self.objects),
-            tracking: Arc::clone(&self.tracking) as Arc<dyn Tracking>,
+            tracking,
             mode,
             engines: Arc::clone(&request.engines),
             runtime: Arc::clone(&request.runtime),
@@ -249,6 +265,20 @@ impl Stores {
             read_ahead: Mutex::new(None),
             listing: Mutex::new(None),
         })
+    }
+
+    /// Gives what a configuration says of tracking: the store of the project, or that and a server. Nothing is asked.
+    pub(crate) fn tracking_of(&self, resolved: &Resolved, runtime: &Arc<Runtime>) -> Arc<dyn Tracking> {
+        let project = &resolved.project;
+        let (local, uri) = (Arc::clone(&self.tracking), &project.tracking.uri.value);
+        match uri.is_empty() {
+            true => local,
+            false => {
+                let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+                let server = servers.entry(uri.clone()).or_insert_with(|| server(uri, runtime));
+                Arc::new(MlflowStore::new(local, Arc::clone(server), &project.name.value))
+            }
+        }
     }
 
     /// Reads the configuration that a run recorded.
@@ -302,6 +332,10 @@ impl Stores {
         }
         Ok(locked)
     }
+}
+
+pub(crate) fn server(uri: &str, runtime: &Arc<Runtime>) -> Arc<MlflowServer> {
+    Arc::new(MlflowServer::new(uri, Arc::clone(runtime)))
 }
 
 /// Milliseconds since 1970.

@@ -12,6 +12,7 @@ use crate::evaluate::EvaluateSpec;
 use crate::gates::{Gates, GatesShape};
 use crate::name::Name;
 use crate::{DataSpec, Located, PromoteSpec, ValidateSpec, VersioningSpec};
+use trainyard_diagnostics::conceal;
 
 record! {
     /// A Trainyard project: what to learn from, which versions to use, what a model must reach, where it goes.
@@ -115,6 +116,17 @@ fn check_tracking(tracking: &mut TrackingSpec, _: &Section<'_>, decoder: &mut De
     if !uri.is_empty() && !uri.starts_with("http://") && !uri.starts_with("https://") {
         let spot = crate::Spot { path: "tracking.uri".into(), origin: tracking.uri.origin.clone() };
         let range = "empty for the store inside the project, or an address with http:// or https://".to_owned();
-        decoder.errors.push(Error::OutOfRange { spot, value: uri.clone(), range, whose: None });
+        decoder.errors.push(Error::OutOfRange { spot, value: conceal(uri).into_owned(), range, whose: None });
+        return;
+    }
+    let host = uri.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    if host.contains('@') {
+        let spot = crate::Spot { path: "tracking.uri".into(), origin: tracking.uri.origin.clone() };
+        let range = "an address that lets nobody in: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or \
+                     MLFLOW_TRACKING_TOKEN, say who asks"
+            .to_owned();
+        // What stands before the host is never shown.
+        let shown = uri.rsplit_once('@').map_or(String::new(), |(_, host)| format!("…@{host}"));
+        decoder.errors.push(Error::OutOfRange { spot, value: shown, range, whose: None });
     }
 }

@@ -3,6 +3,7 @@
 mod fault;
 mod history;
 mod open;
+mod outbox;
 mod registry;
 mod runs;
 
@@ -17,10 +18,12 @@ use trainyard_spec::Stage;
 use crate::limits::{Field, check};
 use crate::tracking::inside;
 use crate::{
-    ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
-    Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
+    Action, ArtifactRecord, Batch, Change, Effect, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference,
+    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
 };
 use fault::Fault;
+
+pub(crate) use outbox::{Pending, RemoteRun};
 
 pub use open::{FILE_NAME, SCHEMA_VERSION};
 
@@ -94,6 +97,94 @@ impl EmbeddedStore {
         self.verify_history()
     }
 
+    /// Logs a batch, and in the same transaction that a server has to be told of it.
+    pub(crate) fn log_batch_for(&self, run: &str, batch: &Batch, server: Option<&str>) -> Result<(), Error> {
+        batch.start.iter().try_for_each(check_start)?;
+        check_params(&batch.params)?;
+        check_metrics(&batch.metrics)?;
+        check_tags(&batch.tags)?;
+        let mut artifacts = Vec::with_capacity(batch.artifacts.len());
+        for (path, digest) in &batch.artifacts {
+            check(Field::ArtifactPath, path)?;
+            artifacts.push(ArtifactRecord { path: path.clone(), digest: *digest, size: self.objects.size(digest)? });
+        }
+        self.write(|tx| {
+            // The end is written with all the rest: a run that has ended so has all of the batch.
+            let end = batch.end.as_ref().map(|end| end.status).filter(|end| !end.can_resume());
+            if end.is_some() && end == runs::status(tx, run)? {
+                return Ok(());
+            }
+            if let Some(start) = &batch.start {
+                runs::start(tx, start)?;
+            }
+            runs::log_params(tx, run, &batch.params)?;
+            runs::log_metrics(tx, run, &batch.metrics)?;
+            runs::set_tags(tx, run, &batch.tags)?;
+            runs::log_inputs(tx, run, &batch.inputs)?;
+            runs::log_artifacts(tx, run, &artifacts)?;
+            for (split_version, reference) in &batch.reference_uses {
+                runs::count_reference_use(tx, *split_version, reference, run)?;
+            }
+            if let Some(end) = &batch.end {
+                runs::end(tx, run, end.status, end.ended_ms, end.reason.as_ref())?;
+            }
+            server.map_or(Ok(()), |server| outbox::add(tx, server, run, batch))
+        })
+    }
+
+    /// Lists the first `limit` of what a server has still to be told.
+    pub(crate) fn pending(&self, server: &str, limit: usize) -> Result<Vec<Pending>, Error> {
+        self.read(|tx| outbox::pending(tx, server, limit))
+    }
+
+    /// Counts what a server has still to be told of each run, and says why it takes no more of one.
+    pub(crate) fn waiting(&self, server: &str) -> Result<Vec<(String, u64, Option<String>)>, Error> {
+        self.read(|tx| outbox::waiting(tx, server))
+    }
+
+    /// Takes out what a server has of a run.
+    pub(crate) fn delivered(&self, server: &str, run: &str, up_to: i64) -> Result<(), Error> {
+        self.write(|tx| outbox::delivered(tx, server, run, up_to))
+    }
+
+    /// Says what a server calls a run; none where it was never asked to make it.
+    pub(crate) fn remote_run(&self, server: &str, run: &str) -> Result<Option<RemoteRun>, Error> {
+        self.read(|tx| outbox::remote(tx, server, run))
+    }
+
+    /// Keeps what a server calls a run.
+    pub(crate) fn set_remote_run(&self, server: &str, run: &str, remote: &RemoteRun) -> Result<(), Error> {
+        self.write(|tx| outbox::set_remote(tx, server, run, remote))
+    }
+
+    /// Lets a server be asked again for the runs that it refused.
+    pub(crate) fn forgive(&self, server: &str) -> Result<(), Error> {
+        self.write(|tx| outbox::forgive(tx, server))
+    }
+
+    /// Lists what happened to a model of a registry elsewhere, the oldest first.
+    pub(crate) fn history_of(&self, registry: &str, model: &str) -> Result<Vec<HistoryEntry>, Error> {
+        self.read(|tx| history::entries(tx, registry, model))
+    }
+
+    /// Adds an entry about a registry elsewhere to the history; gives its hash.
+    pub(crate) fn append_history(
+        &self,
+        registry: &str,
+        model: &str,
+        version: Option<u32>,
+        action: Action,
+        effects: &[Effect],
+        change: &Change,
+    ) -> Result<Digest, Error> {
+        self.write(|tx| history::append(tx, &history::Entry { registry, model, version, action, effects, change }))
+    }
+
+    /// Returns the objects that artifacts' bytes lie in.
+    pub(crate) fn objects(&self) -> &Arc<ObjectStore> {
+        &self.objects
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A transaction that a panic cut short was rolled back; the connection is as good as before.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +216,7 @@ impl EmbeddedStore {
     }
 
     /// Refuses a model whose files are not all stored and whole. Hashing them needs no lock.
-    fn check_complete(&self, version: &NewVersion) -> Result<(), Error> {
+    pub(crate) fn check_complete(&self, version: &NewVersion) -> Result<(), Error> {
         let folder = &version.artifact_path;
         let mut paths = Vec::new();
         let mut any = false;
@@ -194,37 +285,7 @@ impl Tracking for EmbeddedStore {
     }
 
     fn log_batch(&self, run: &str, batch: &Batch) -> Result<(), Error> {
-        batch.start.iter().try_for_each(check_start)?;
-        check_params(&batch.params)?;
-        check_metrics(&batch.metrics)?;
-        check_tags(&batch.tags)?;
-        let mut artifacts = Vec::with_capacity(batch.artifacts.len());
-        for (path, digest) in &batch.artifacts {
-            check(Field::ArtifactPath, path)?;
-            artifacts.push(ArtifactRecord { path: path.clone(), digest: *digest, size: self.objects.size(digest)? });
-        }
-        self.write(|tx| {
-            // The end is written with all the rest: a run that has ended so has all of the batch.
-            let end = batch.end.as_ref().map(|end| end.status).filter(|end| !end.can_resume());
-            if end.is_some() && end == runs::status(tx, run)? {
-                return Ok(());
-            }
-            if let Some(start) = &batch.start {
-                runs::start(tx, start)?;
-            }
-            runs::log_params(tx, run, &batch.params)?;
-            runs::log_metrics(tx, run, &batch.metrics)?;
-            runs::set_tags(tx, run, &batch.tags)?;
-            runs::log_inputs(tx, run, &batch.inputs)?;
-            runs::log_artifacts(tx, run, &artifacts)?;
-            for (split_version, reference) in &batch.reference_uses {
-                runs::count_reference_use(tx, *split_version, reference, run)?;
-            }
-            match &batch.end {
-                Some(end) => runs::end(tx, run, end.status, end.ended_ms, end.reason.as_ref()),
-                None => Ok(()),
-            }
-        })
+        self.log_batch_for(run, batch, None)
     }
 
     fn read_artifact(&self, run: &str, path: &str) -> Result<Vec<u8>, Error> {

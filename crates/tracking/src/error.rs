@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use trainyard_diagnostics::{Diagnostic, Fault, nearest};
 use trainyard_files::Digest;
 
-use crate::{Field, ModelReference, Status, Which};
+use crate::{Field, ModelReference, ServerError, Status, Which};
 
 /// Lists names, and how many are left out.
 fn list(names: &[String], limit: usize) -> String {
@@ -33,6 +33,15 @@ pub enum HistoryFault {
 /// Says what went wrong.
 #[derive(Debug)]
 pub enum Error {
+    /// An MLflow server was not told, or did not do, something.
+    Server(Box<ServerError>),
+    /// A decision needs the registry, whose server can't be reached.
+    RegistryUnreachable {
+        /// The server's address.
+        server: String,
+        /// What was seen.
+        cause: String,
+    },
     /// An artifact's bytes could not be stored or read.
     Files(trainyard_files::Error),
     /// The store is damaged, or is no store.
@@ -207,6 +216,11 @@ impl Error {
         let say = |code: &str| Diagnostic::error(code, self.to_string());
         match self {
             Self::Files(error) => error.diagnostic(),
+            Self::Server(error) => error.diagnostic(),
+            Self::RegistryUnreachable { cause, .. } => say("tracking/registry-unreachable")
+                .note(cause.clone())
+                .note("the candidate is kept; nothing was decided")
+                .help("`trainyard resume` decides once the server answers"),
             Self::Damaged { detail, .. } => say("tracking/damaged-store")
                 .note(format!("SQLite says: {detail}"))
                 .help("put back a copy of the file; nothing was written to it"),
@@ -308,6 +322,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files(error) => error.fmt(f),
+            Self::Server(error) => error.fmt(f),
+            Self::RegistryUnreachable { server, .. } => {
+                write!(f, "the registry of the tracking server {server} can't be reached")
+            }
             Self::Damaged { path, .. } => write!(f, "the tracking store {} is damaged", path.display()),
             Self::Foreign { path } => write!(f, "{} is not a tracking store of trainyard", path.display()),
             Self::Later { path, .. } => {
@@ -357,6 +375,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Files(error) => Some(error),
+            Self::Server(error) => Some(&**error),
             _ => None,
         }
     }
@@ -365,6 +384,12 @@ impl std::error::Error for Error {
 impl From<trainyard_files::Error> for Error {
     fn from(error: trainyard_files::Error) -> Self {
         Self::Files(error)
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
     }
 }
 

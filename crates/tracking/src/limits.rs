@@ -76,8 +76,7 @@ impl Field {
                 let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
                 (1..=250).contains(&length) && text.chars().all(fits) && parts()
             }
-            Self::ParamValue => length <= 6000,
-            Self::TagValue => length <= 8000,
+            Self::ParamValue | Self::TagValue => true,
             Self::ArtifactPath => (1..=1000).contains(&length) && parts() && !text.contains(['\\', '\0']),
             Self::ModelName => {
                 (1..=250).contains(&length)

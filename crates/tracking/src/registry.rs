@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use trainyard_files::Digest;
+use trainyard_files::{Digest, Digester};
 use trainyard_spec::Stage;
 
 /// The alias that keeps the former holder of whatever alias moved last.
@@ -121,4 +121,30 @@ pub struct Promoted {
     pub version: VersionRecord,
     /// Whether this call did it; a repeated one finds it done.
     pub newly: bool,
+}
+
+impl NewVersion {
+    /// Describes the change that making it is.
+    pub(crate) fn change(&self, reason: &str, decision: Value) -> Change {
+        Change {
+            at_ms: self.created_ms,
+            who: self.who.clone(),
+            run: Some(self.run.clone()),
+            reason: reason.to_owned(),
+            decision,
+        }
+    }
+}
+
+/// Digests a model's versions, the newest first, with their stages and aliases.
+pub(crate) fn head_of(model: &str, versions: &[VersionRecord]) -> Digest {
+    let mut digester = Digester::new("trainyard registry head").text(model);
+    for version in versions {
+        digester = digester.number(u64::from(version.version)).digest(&version.digest).text(version.stage.name());
+        digester = digester.number(version.aliases.len() as u64);
+        for alias in &version.aliases {
+            digester = digester.text(alias);
+        }
+    }
+    digester.finish()
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trainyard_files::Digest;
 
 /// Describes a run that begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewRun {
     /// The id: letters, digits, `_` and `-`, at most 256.
     pub run: String,
@@ -22,11 +22,12 @@ pub struct NewRun {
 }
 
 /// Is one measurement. A run holds one value per key and step; logged again, the later one stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// The name, such as `reference_roc_auc`.
     pub key: String,
-    /// The value; NaN and the infinities are kept.
+    /// The value; NaN and the infinities are kept, in JSON as texts.
+    #[serde(serialize_with = "number", deserialize_with = "read_number")]
     pub value: f64,
     /// The iteration; 0 for a value that has none.
     pub step: i64,
@@ -35,7 +36,7 @@ pub struct Metric {
 }
 
 /// Names a data set that a run has read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// What it is to the run, such as `master` or `reference`; one each.
     pub name: String,
@@ -59,7 +60,7 @@ pub struct ArtifactRecord {
 }
 
 /// Says how a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// How it stands from now on.
     pub status: Status,
@@ -70,7 +71,8 @@ pub struct End {
 }
 
 /// Is what a run logs at one time.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Batch {
     /// The run's begin, before all the rest, as for [`Tracking::start_run`](crate::Tracking::start_run).
     pub start: Option<NewRun>,
@@ -91,7 +93,7 @@ pub struct Batch {
 }
 
 /// Says how a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// It has begun and not ended.
@@ -139,7 +141,7 @@ impl fmt::Display for Status {
 }
 
 /// Says why a run ended as it did: a code to act on, and words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// The code of a diagnostic, such as `gate/missed`.
     pub code: String,
@@ -172,4 +174,35 @@ pub struct RunRecord {
     pub tags: BTreeMap<String, String>,
     /// The data sets that it read, by name.
     pub inputs: Vec<Input>,
+}
+
+/// Writes a number; what JSON has none for as MLflow's texts.
+fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match not_finite(*value) {
+        Some(text) => serializer.serialize_str(text),
+        None => serializer.serialize_f64(*value),
+    }
+}
+
+/// Gives the text that MLflow writes for NaN and the infinities.
+pub(crate) fn not_finite(value: f64) -> Option<&'static str> {
+    match value {
+        _ if value.is_nan() => Some("NaN"),
+        f64::INFINITY => Some("Infinity"),
+        f64::NEG_INFINITY => Some("-Infinity"),
+        _ => None,
+    }
+}
+
+fn read_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::Number(number) => Ok(number),
+        Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+    }
 }

@@ -1,13 +1,14 @@
 //! The trait behind which runs and models are kept.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use crate::{
     ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
-    Promoted, Promotion, Reason, RunRecord, Status, VersionRecord,
+    Promoted, Promotion, Reason, RunRecord, Status, Undelivered, VersionRecord,
 };
 
 /// Keeps runs and registered models.
@@ -80,6 +81,41 @@ pub trait Tracking: Send + Sync {
 
     /// Returns how many runs have used a reference test.
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error>;
+
+    /// Reads the files of a version, under their paths inside its folder.
+    fn version_files(&self, version: &VersionRecord) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        self.read_folder(&version.run, &version.artifact_path)
+    }
+
+    /// Gives what the files of a version are known by, for cache keys.
+    fn version_digests(&self, version: &VersionRecord) -> Result<BTreeMap<String, Digest>, Error> {
+        self.folder_digests(&version.run, &version.artifact_path)
+    }
+
+    /// Asks where runs are tracked whether those of an experiment would be taken.
+    fn reach(&self, _experiment: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Gives what a server was not told so far, none where there is no server. Nothing is asked.
+    fn waiting(&self) -> Result<Option<Undelivered>, Error> {
+        Ok(None)
+    }
+
+    /// Waits until a server has been told all, as long as it gets on; gives what it was not told.
+    fn settle(&self, _patience: Duration) -> Result<Option<Undelivered>, Error> {
+        Ok(None)
+    }
+
+    /// Does so also for the runs that the server has refused before.
+    fn sync(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
+        self.settle(patience)
+    }
+
+    /// Gives the address of a server's page of a run, where it is on one.
+    fn remote_page(&self, _run: &str) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
 
     /// Finds the version that a reference points at; [`Error::UnknownModel`] or [`Error::UnknownVersion`] otherwise.
     fn version_by(&self, reference: &ModelReference) -> Result<VersionRecord, Error> {

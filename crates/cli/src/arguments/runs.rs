@@ -34,6 +34,17 @@ pub(crate) enum Runs {
         /// The other
         b: String,
     },
+    /// Tells the tracking server what it could not be told before
+    #[command(after_help = "EXAMPLES:
+  trainyard runs sync
+  trainyard runs sync --patience 600
+
+Runs that the server refused are tried again, too.")]
+    Sync {
+        /// How many seconds to wait for a server that does not get on
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        patience: u32,
+    },
 }
 
 fn status(text: &str) -> Result<Status, String> {

@@ -16,6 +16,7 @@ mod resume;
 mod run;
 mod runs;
 mod step;
+mod sync;
 mod synth;
 mod tune;
 mod verify;
@@ -30,7 +31,7 @@ use trainyard_files::DiskIo;
 use trainyard_pipeline::{Cancel, Failure, Reporter, Request};
 use trainyard_spec::Choice;
 
-use crate::arguments::{Arguments, Choose, Command, Global, Project};
+use crate::arguments::{Arguments, Choose, Command, Global, Project, Runs};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::signal::{Current, Way, watch};
@@ -64,9 +65,12 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
             export::run(&request(global, None, Choose::default()), run, bundle, *whole, printer)
         }
         Command::Lineage(asked) => lineage::run(&request(global, None, Choose::default()), asked, printer),
+        Command::Runs { action: Runs::Sync { patience } } => {
+            sync::run(&request(global, None, Choose::default()), *patience, printer)
+        }
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Tune { action } => tune::run(&place(arguments), action, printer),
-        Command::Models { action } => models::run(&place(arguments), action, printer),
+        Command::Models { action } => models::run(&request(global, None, Choose::default()), action, printer),
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
         Command::Data { action } => data::run(action, &request(global, None, Choose::default()), printer),
         Command::Engines { action } => engines::run(*action, printer),

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{DiskIo, Io, write_atomic};
-use trainyard_pipeline::tracking;
-use trainyard_tracking::{ModelReference, Tracking, VersionRecord, Which};
+use trainyard_pipeline::{Request, registry};
+use trainyard_tracking::{ModelReference, VersionRecord, Which};
 
 use super::in_project;
 use crate::arguments::Models;
@@ -14,23 +14,23 @@ use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
 use crate::table::{Side, clean, count, counted, moment, table};
 
-pub(super) fn run(root: &Path, action: &Models, printer: Printer) -> Result<u8, Stop> {
+pub(super) fn run(request: &Request, action: &Models, printer: Printer) -> Result<u8, Stop> {
     match action {
-        Models::List => list(root, printer),
-        Models::Show { name } => show(root, name, printer),
-        Models::History { name } => history(root, name, printer),
-        Models::Export { name, output } => export(root, name, output, printer),
+        Models::List => list(request, printer),
+        Models::Show { name } => show(request, name, printer),
+        Models::History { name } => history(request, name, printer),
+        Models::Export { name, output } => export(request, name, output, printer),
     }?;
     Ok(0)
 }
 
-fn list(root: &Path, printer: Printer) -> Result<(), Stop> {
-    let models = tracking(root)?.models()?;
+fn list(request: &Request, printer: Printer) -> Result<(), Stop> {
+    let models = registry(request)?.models()?;
     printer.result(
         || json!({"models": models}),
         |_| {
             if models.is_empty() {
-                let place = in_project(root);
+                let place = in_project(&request.root);
                 return format!("There are no models yet. A run whose gates pass makes one: trainyard run{place}\n");
             }
             let mut rows = vec![["model", "latest", "aliases", "since"].map(str::to_owned).to_vec()];
@@ -44,8 +44,8 @@ fn list(root: &Path, printer: Printer) -> Result<(), Stop> {
     )
 }
 
-fn show(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
-    let store = tracking(root)?;
+fn show(request: &Request, name: &str, printer: Printer) -> Result<(), Stop> {
+    let store = registry(request)?;
     let reference: ModelReference = name.parse()?;
     // The default version stands for the model, so that an unknown name is refused with the known ones.
     let chosen = store.version_by(&reference)?;
@@ -89,8 +89,8 @@ fn version(version: &VersionRecord, title: &str) -> String {
     format!("{title}\n{}", table(&[Side::Left; 2], &rows))
 }
 
-fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
-    let store = tracking(root)?;
+fn history(request: &Request, name: &str, printer: Printer) -> Result<(), Stop> {
+    let store = registry(request)?;
     let reference: ModelReference = name.parse()?;
     store.version_by(&reference)?;
     // What was altered behind the registry's back is said, not shown as history.
@@ -118,10 +118,10 @@ fn history(root: &Path, name: &str, printer: Printer) -> Result<(), Stop> {
     )
 }
 
-fn export(root: &Path, name: &str, output: &Path, printer: Printer) -> Result<(), Stop> {
-    let store = tracking(root)?;
+fn export(request: &Request, name: &str, output: &Path, printer: Printer) -> Result<(), Stop> {
+    let store = registry(request)?;
     let version = store.version_by(&name.parse::<ModelReference>()?)?;
-    let folder = store.read_folder(&version.run, &version.artifact_path)?;
+    let folder = store.version_files(&version)?;
     let shown = output.display().to_string();
     // Files of another model would stand among those of this one.
     if DiskIo.exists(output) && !DiskIo.list(output).is_ok_and(|inside| inside.is_empty()) {

@@ -21,6 +21,8 @@ pub(super) fn run(root: &Path, action: &Runs, printer: Printer) -> Result<u8, St
         Runs::List { limit, status } => list(root, usize::try_from(*limit).unwrap_or(usize::MAX), *status, printer),
         Runs::Show { run } => show(root, run, printer),
         Runs::Compare { a, b } => compare(root, a, b, printer),
+        // It needs the whole project.
+        Runs::Sync { .. } => Ok(()),
     }?;
     Ok(0)
 }

@@ -26,6 +26,7 @@ const COMMANDS: &[&[&str]] = &[
     &["runs", "list"],
     &["runs", "show"],
     &["runs", "compare"],
+    &["runs", "sync"],
     &["tune"],
     &["tune", "show"],
     &["tune", "best"],

@@ -22,6 +22,7 @@ mod kept_schema;
 mod life;
 mod lineage;
 mod messages;
+mod mlflow;
 mod other_data;
 mod project;
 #[cfg(feature = "datafusion")]

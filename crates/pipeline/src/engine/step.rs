@@ -209,6 +209,10 @@ pub trait Step: Send + Sync {
     fn logs_first(&self) -> bool {
         true
     }
+    /// Says whether a server tells its inputs: one that does not answer now may do when the step runs, and a plan goes on.
+    fn asks_a_server(&self) -> bool {
+        false
+    }
     /// Says whether its work is for many threads; one that only looks and decides starts none.
     fn computes(&self) -> bool {
         true

@@ -50,7 +50,16 @@ pub fn plan(graph: &Graph, cache: &Cache) -> Result<Vec<Planned>, Failure> {
         // A step that only comes after another reads nothing of it: what it would do is known all the same.
         let reads: BTreeSet<&str> = step.reads().iter().map(|read| read.step).collect();
         let open: Vec<&str> = reads.into_iter().filter(|need| !outputs.contains_key(*need)).collect();
-        let inputs = declared(&**step, &outputs)?;
+        let inputs = match declared(&**step, &outputs) {
+            Ok(inputs) => inputs,
+            Err(Failure::Problems(problems)) if step.asks_a_server() => {
+                let reasons = problems.into_iter().map(|problem| problem.title).collect();
+                let name = step.name().to_owned();
+                planned.push(Planned { name, action: Action::Run, reasons, inputs: Vec::new() });
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let (action, mut reasons) = if !step.cacheable() {
             (Action::Run, vec![step.why_not_cacheable().to_owned()])
         } else if !open.is_empty() {

@@ -46,7 +46,7 @@ impl Compare {
     /// Reads the files of the incumbent.
     fn folder(&self, version: &VersionRecord) -> Result<BTreeMap<String, Vec<u8>>, String> {
         let Some(stored) = self.stored() else {
-            let folder = self.0.tracking.read_folder(&version.run, &version.artifact_path);
+            let folder = self.0.tracking.version_files(version);
             return folder.map_err(|error| error.to_string());
         };
         let read = |(file, digest): (&String, &Digest)| Ok((file.clone(), self.0.recorded_object(digest)?));
@@ -78,7 +78,7 @@ impl Step for Compare {
         let head = self.0.tracking.head(model).map_err(|error| error.diagnostic())?;
         // A file of the incumbent that can't be read today may be read tomorrow.
         let files = match self.incumbent()? {
-            Some(version) => match self.0.tracking.folder_digests(&version.run, &version.artifact_path) {
+            Some(version) => match self.0.tracking.version_digests(&version) {
                 Ok(files) => {
                     let add = |all: Digester, (path, digest): (&String, &Digest)| all.text(path).digest(digest);
                     files.iter().fold(Digester::new("incumbent"), add).finish()
@@ -89,6 +89,10 @@ impl Step for Compare {
         };
         let (registry, incumbent) = (Input::new("registry", head), Input::new("incumbent", files));
         Ok(vec![self.0.section("promote"), self.0.section("data"), self.0.further_metrics(), registry, incumbent])
+    }
+
+    fn asks_a_server(&self) -> bool {
+        self.0.asks_a_registry()
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {

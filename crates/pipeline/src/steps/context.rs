@@ -117,6 +117,11 @@ impl Context {
         }
     }
 
+    /// Says whether a server keeps the registry.
+    pub(crate) fn asks_a_registry(&self) -> bool {
+        self.is_live() && !self.resolved.project.tracking.uri.value.is_empty()
+    }
+
     /// Says whether data is put under versions, which a replay leaves alone.
     pub(crate) fn versions_data(&self) -> bool {
         self.is_live() && self.resolved.project.versioning.is_some()

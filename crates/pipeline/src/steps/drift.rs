@@ -197,6 +197,10 @@ impl Step for Drift {
         retrains && output.facts["drift"] == json!(false) && output.facts["broken"] == json!([])
     }
 
+    fn asks_a_server(&self) -> bool {
+        self.context.asks_a_registry()
+    }
+
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
         let spec = self.spec()?;
         let (digest, reference) = match self.reference()? {

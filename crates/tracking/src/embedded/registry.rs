@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use trainyard_files::{Digest, Digester};
+use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use super::fault::{Fault, digest, named};
 use super::history::{Entry, append};
 use super::runs::expect;
-use crate::registry::{PREVIOUS, has_one_holder, parse_stage};
+use crate::registry::{PREVIOUS, has_one_holder, head_of, parse_stage};
 use crate::{
     Action, Change, Effect, Error, ModelRecord, ModelReference, NewVersion, Promoted, Promotion, VersionRecord, Which,
 };
@@ -22,13 +22,7 @@ pub(super) fn create_version(tx: &Transaction<'_>, model: &str, new: &NewVersion
         return Ok(version);
     }
     let (version, effect) = insert(tx, model, new)?;
-    let change = Change {
-        at_ms: new.created_ms,
-        who: new.who.clone(),
-        run: Some(new.run.clone()),
-        reason: String::new(),
-        decision: serde_json::Value::Null,
-    };
+    let change = new.change("", serde_json::Value::Null);
     append(
         tx,
         &Entry {
@@ -120,13 +114,7 @@ pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Pro
     };
     effects.extend(stage_effects(tx, model, version, promotion.stage)?);
     effects.extend(alias_effects(tx, model, &promotion.alias, version)?);
-    let change = Change {
-        at_ms: new.created_ms,
-        who: new.who.clone(),
-        run: Some(new.run.clone()),
-        reason: promotion.reason.clone(),
-        decision: promotion.decision.clone(),
-    };
+    let change = new.change(&promotion.reason, promotion.decision.clone());
     append(
         tx,
         &Entry {
@@ -315,13 +303,5 @@ pub(super) fn models(tx: &Transaction<'_>) -> Result<Vec<ModelRecord>, Fault> {
 }
 
 pub(super) fn head(tx: &Transaction<'_>, model: &str) -> Result<Digest, Fault> {
-    let mut digester = Digester::new("trainyard registry head").text(model);
-    for version in versions(tx, model)? {
-        digester = digester.number(u64::from(version.version)).digest(&version.digest).text(version.stage.name());
-        digester = digester.number(version.aliases.len() as u64);
-        for alias in &version.aliases {
-            digester = digester.text(alias);
-        }
-    }
-    Ok(digester.finish())
+    Ok(head_of(model, &versions(tx, model)?))
 }

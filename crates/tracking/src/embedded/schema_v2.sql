@@ -43,11 +43,13 @@ CREATE INDEX deliveries_of_server ON deliveries (server, sequence);
 CREATE TABLE remote_runs (
     server TEXT NOT NULL,
     run TEXT NOT NULL REFERENCES runs (run),
-    remote TEXT NOT NULL,
-    experiment TEXT NOT NULL,
-    artifacts TEXT NOT NULL,
-    -- The logged model that holds the run's model, where it is there.
+    -- NULL from before the server is asked to make it until its answer is known.
+    remote TEXT,
+    experiment TEXT,
+    artifacts TEXT,
+    -- The logged model that holds the run's model, where it is there, and where its files go.
     model TEXT,
+    model_artifacts TEXT,
     -- Why the server takes no more of the run; NULL while it does.
     refused TEXT,
     PRIMARY KEY (server, run)

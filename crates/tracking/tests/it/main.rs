@@ -6,6 +6,7 @@ mod crash;
 mod error;
 mod given;
 mod history;
+mod mlflow;
 mod reference;
 mod registry;
 mod runs;

@@ -1,0 +1,268 @@
+//! Questions to a server, one at a time, and what its answers mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use trainyard_stores::Runtime;
+
+use super::address::{Address, Who, innermost};
+use super::error::ServerError;
+
+/// The most letters of what a server says that a message repeats.
+const LONGEST: usize = 300;
+/// What is waited before each further try of a question that somebody waits for.
+const WAITS: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_millis(1500),
+    Duration::from_millis(3000),
+];
+
+/// So, where somebody else tries again later.
+const MOMENTS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+/// The longest that a server may ask to be left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+
+/// Says why a question has no answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Unanswered {
+    /// Another try may go well.
+    Passing {
+        cause: String,
+        /// How long the server asks to be left alone.
+        after: Option<Duration>,
+    },
+    /// The server says no.
+    No { status: u16, code: String, message: String },
+}
+
+impl Unanswered {
+    /// Says whether what was asked for is not there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::No { status: 404, code, .. } if code == "RESOURCE_DOES_NOT_EXIST")
+    }
+
+    /// Says whether what was to be made is there already.
+    pub(crate) fn exists(&self) -> bool {
+        matches!(self, Self::No { code, .. } if code == "RESOURCE_ALREADY_EXISTS")
+    }
+
+    /// Says what it is to a user; `deed` tells what was asked.
+    pub(crate) fn told(self, server: &str, deed: &str) -> ServerError {
+        let server = server.to_owned();
+        match self {
+            Self::Passing { cause, .. } => ServerError::Unreachable { server, cause },
+            Self::No { status: status @ (401 | 403), message, .. } => {
+                ServerError::Denied { server, cause: format!("{status}: {message}") }
+            }
+            Self::No { status, code, message } if code.is_empty() => {
+                ServerError::NotMlflow { server, cause: format!("{status}: {message}") }
+            }
+            Self::No { code, message, .. } => ServerError::Refused { server, deed: deed.to_owned(), code, message },
+        }
+    }
+}
+
+/// Is a question: a route of MLflow's, and what goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: Method,
+    /// The route below `/api/2.0`, part by part.
+    pub(crate) route: Vec<&'a str>,
+    pub(crate) query: Vec<(&'a str, &'a str)>,
+    pub(crate) body: Option<Body>,
+}
+
+/// Is what goes with a question.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Json(Value),
+    Bytes(Vec<u8>),
+}
+
+/// Asks for something of `mlflow/…`.
+pub(crate) fn get<'a>(route: &'a str, query: &[(&'a str, &'a str)]) -> Question<'a> {
+    Question { method: Method::GET, route: tracking(route), query: query.to_vec(), body: None }
+}
+
+/// Asks to do something of `mlflow/…`.
+pub(crate) fn post(route: &str, body: Value) -> Question<'_> {
+    with(Method::POST, route, body)
+}
+
+pub(crate) fn with(method: Method, route: &str, body: Value) -> Question<'_> {
+    Question { method, route: tracking(route), query: Vec::new(), body: Some(Body::Json(body)) }
+}
+
+fn tracking(route: &str) -> Vec<&str> {
+    let mut parts = vec!["mlflow"];
+    parts.extend(route.split('/'));
+    parts
+}
+
+/// Asks one server.
+#[derive(Debug)]
+pub(crate) struct Client {
+    address: Address,
+    http: reqwest::Client,
+    who: Who,
+    runtime: Arc<Runtime>,
+}
+
+impl Client {
+    pub(crate) fn new(
+        address: &Address,
+        variable: &dyn Fn(&str) -> Option<String>,
+        runtime: &Arc<Runtime>,
+    ) -> Result<Self, ServerError> {
+        let http = address.client(variable)?;
+        let who = address.who(variable);
+        Ok(Self { address: address.clone(), http, who, runtime: Arc::clone(runtime) })
+    }
+
+    pub(crate) fn server(&self) -> &str {
+        &self.address.shown
+    }
+
+    /// Waits for what asks, on the thread that calls.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T, ServerError>>) -> Result<T, ServerError> {
+        self.runtime
+            .block_on(work)
+            .unwrap_or_else(|none| Err(ServerError::Settings { server: self.server().to_owned(), cause: none.cause }))
+    }
+
+    /// Asks once, and reads an answer of JSON.
+    pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Value, Unanswered> {
+        read(&self.fetch(question).await?)
+    }
+
+    /// Asks until there is an answer, a few times in a moment; only for what may be asked twice.
+    pub(crate) async fn ask_again(&self, question: &Question<'_>) -> Result<Value, Unanswered> {
+        read(&self.fetch_again(question).await?)
+    }
+
+    /// Asks until there is an answer, as often as one who waits for it has patience; only for what may be asked twice.
+    pub(crate) async fn ask_patiently(&self, question: &Question<'_>) -> Result<Value, Unanswered> {
+        read(&self.fetch_with(question, &WAITS).await?)
+    }
+
+    /// Has something made, once, however many answers are lost: before it is asked for again, it is looked for. `made` and
+    /// `listed` are where the answers have it. Says whether it was made now; with `looks_first` an earlier try is thought
+    /// of, too.
+    pub(crate) async fn make(
+        &self,
+        (create, made): (&Question<'_>, &str),
+        (find, listed): (&Question<'_>, &str),
+        looks_first: bool,
+    ) -> Result<(Value, bool), Unanswered> {
+        let (mut waits, mut looks) = (MOMENTS.iter(), looks_first);
+        loop {
+            if looks && let Some(found) = self.ask_again(find).await?[listed].as_array_mut().and_then(|all| all.pop()) {
+                return Ok((found, false));
+            }
+            match (self.ask(create).await, waits.next()) {
+                (Ok(mut answer), _) => return Ok((answer[made].take(), true)),
+                (Err(Unanswered::Passing { after, .. }), Some(wait)) => {
+                    tokio::time::sleep(after.unwrap_or(*wait).max(*wait)).await;
+                    looks = true;
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+    }
+
+    /// Asks as [`ask_again`](Self::ask_again) does, and gives the answer as it came.
+    pub(crate) async fn fetch_again(&self, question: &Question<'_>) -> Result<Vec<u8>, Unanswered> {
+        self.fetch_with(question, &MOMENTS).await
+    }
+
+    async fn fetch_with(&self, question: &Question<'_>, waits: &[Duration]) -> Result<Vec<u8>, Unanswered> {
+        let mut waits = waits.iter();
+        loop {
+            match (self.fetch(question).await, waits.next()) {
+                (Err(Unanswered::Passing { after, .. }), Some(wait)) => {
+                    tokio::time::sleep(after.unwrap_or(*wait).max(*wait)).await;
+                }
+                (answer, _) => return answer,
+            }
+        }
+    }
+
+    /// Asks once, and gives the answer as it came.
+    pub(crate) async fn fetch(&self, question: &Question<'_>) -> Result<Vec<u8>, Unanswered> {
+        let mut parts = vec!["api", "2.0"];
+        parts.extend(&question.route);
+        let url = self.address.route(&parts, &question.query);
+        let request = self.who.sign(self.http.request(question.method.clone(), url));
+        let request: RequestBuilder = match &question.body {
+            None => request,
+            Some(Body::Json(value)) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
+            Some(Body::Bytes(bytes)) => request.header(CONTENT_TYPE, "application/octet-stream").body(bytes.clone()),
+        };
+        let lost = |error: reqwest::Error| Unanswered::Passing { cause: innermost(&error), after: None };
+        let answer = request.send().await.map_err(lost)?;
+        let status = answer.status();
+        let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let bytes = answer.bytes().await.map_err(lost)?;
+        if status.is_success() {
+            return Ok(bytes.to_vec());
+        }
+        let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let message = said["message"].as_str().map_or_else(|| plain(&text), str::to_owned);
+        let message = if message.is_empty() {
+            status.canonical_reason().unwrap_or("no reason").to_owned()
+        } else {
+            shortened(&message)
+        };
+        let code = said["error_code"].as_str().unwrap_or_default().to_owned();
+        match status.as_u16() {
+            408 | 425 | 429 | 500.. => Err(Unanswered::Passing {
+                cause: format!("{}: {message}", status.as_u16()),
+                after: after.map(|seconds| Duration::from_secs(seconds).min(LEFT_ALONE)),
+            }),
+            status => Err(Unanswered::No { status, code, message }),
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Value, Unanswered> {
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(bytes).map_err(|_| Unanswered::No {
+        status: 200,
+        code: String::new(),
+        message: shortened(&plain(&String::from_utf8_lossy(bytes))),
+    })
+}
+
+/// Takes the words out of a page.
+fn plain(text: &str) -> String {
+    let mut words = String::new();
+    let mut is_tag = false;
+    for letter in text.chars() {
+        match letter {
+            '<' => is_tag = true,
+            '>' => {
+                is_tag = false;
+                words.push(' ');
+            }
+            letter if !is_tag => words.push(letter),
+            _ => {}
+        }
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
