@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use models::Models;
-pub(crate) use runs::Runs;
+pub(crate) use runs::{Output, Runs};
 pub(crate) use shared::Shared;
 pub(crate) use synth::{Columns, Digits, Format, Synth};
 pub(crate) use tune::{Tune, Which};
@@ -204,24 +204,38 @@ A bundle needs no project and no network: `trainyard export` writes one.")]
               value_parser = clap::value_parser!(u16).range(1..=1024))]
         at: Vec<u16>,
     },
-    /// Writes all that `verify` needs to repeat a run into one file
-    #[command(after_help = "EXAMPLES:
+    /// Writes a run into one file that `verify` repeats it from, or runs as MLflow's folder
+    #[command(
+        override_usage = "trainyard export [OPTIONS] <RUN> <BUNDLE.tar.zst>
+       trainyard export [OPTIONS] --to <DIR> [RUN]...",
+        after_help = "EXAMPLES:
   trainyard export 7f3a run.tar.zst
   trainyard export 7f3a run.tar.zst --whole
   trainyard verify run.tar.zst
+  trainyard export --to mlruns
+  trainyard export --to mlruns 7f3a 91c0
 
 The bundle holds the configuration and the version files, the data that was read, the expectations, the model
 that the candidate was compared with, the run's journal and the digest of every artifact; of an engine only the
-name and the digest of its library. The same run gives the same bytes.")]
+name and the digest of its library. The same run gives the same bytes.
+
+The folder of --to holds experiments, runs with the whole history of their metrics, data sets, artifacts and
+registered models, as MLflow's store of files has them: its client and its pages open it with
+MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns."
+    )]
     Export {
-        /// The run
-        run: String,
+        /// The run; with --to any number, all where none is named
+        #[arg(value_name = "RUN", required_unless_present = "to")]
+        run: Option<String>,
         /// The file to write
-        #[arg(value_name = "BUNDLE.tar.zst")]
-        bundle: PathBuf,
+        #[arg(value_name = "BUNDLE.tar.zst", required_unless_present = "to")]
+        bundle: Vec<PathBuf>,
         /// Holds the bytes of every artifact, tables and large ones too
-        #[arg(long)]
+        #[arg(long, conflicts_with = "to")]
         whole: bool,
+        /// The folder to write runs into, as MLflow's store of files; it may not be there, or has to be empty
+        #[arg(long, value_name = "DIR")]
+        to: Option<String>,
     },
     /// Says what something was made from, and what was made of it
     #[command(after_help = "EXAMPLES:
@@ -237,6 +251,8 @@ name and the digest of its library. The same run gives the same bytes.")]
         arg_required_else_help = true,
         after_help = "EXAMPLES:
   trainyard runs list
+  trainyard runs list --where \"metrics.reference_roc_auc > 0.8\"
+  trainyard runs sql \"SELECT run_id, status, seconds FROM runs\"
   trainyard runs show 7f3a
   trainyard runs compare 7f3a 91c0"
     )]

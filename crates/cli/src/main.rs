@@ -4,6 +4,7 @@
 //! data, models or steps.
 
 mod arguments;
+mod cells;
 mod commands;
 mod memory;
 mod printer;

@@ -35,7 +35,7 @@ pub use init::{Init, InitReport, init};
 pub use lineage::{Branch, Direction, Kind as LineageKind, Lineage, lineage, open_lineage};
 pub use look::{
     CheckReport, PlanReport, RunState, WhyReport, check, is_project, plan, read_options, registry, run_states,
-    tracking, why,
+    step_codes, tracking, why,
 };
 pub use predict::{Predictions, predict};
 pub use project::Request;

@@ -1,12 +1,13 @@
 //! Looking without doing: what would run, why, and what runs there are.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, nearest, one_of, there_are};
-use trainyard_files::DiskIo;
+use trainyard_files::{Digest, DiskIo};
 use trainyard_tracking::{EmbeddedStore, MlflowStore, Tracking};
 
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
@@ -273,6 +274,18 @@ pub fn registry(request: &Request) -> Result<Arc<dyn Tracking>, Vec<Diagnostic>>
 pub fn run_states(root: &Path) -> Result<Vec<RunState>, Vec<Diagnostic>> {
     let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
     Ok(states_of(&Stores::look(&io, root)?))
+}
+
+/// Tells the digest of the code that each step of a run was made with, in the order of their names; of a run without a
+/// journal there is nothing to tell.
+pub fn step_codes(root: &Path, run: &str) -> Result<BTreeMap<String, Digest>, Vec<Diagnostic>> {
+    let io: Arc<dyn trainyard_files::Io> = Arc::new(DiskIo);
+    let stores = Stores::look_without_tracking(&io, root)?;
+    let done = stores.entries(run)?.into_iter().filter_map(|entry| match entry {
+        Entry::StepDone { record, .. } => Some((record.step, record.code)),
+        _ => None,
+    });
+    Ok(done.collect())
 }
 
 /// Tells the state of every run that has a folder, oldest first.

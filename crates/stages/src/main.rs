@@ -1,7 +1,7 @@
 //! Single stages at size, of the learning core and of tables: each run is one stage, told by one line of JSON.
 //!
-//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data,tune}.py`, which make the data and know the same
-//! stages. Both tell the seconds of the work alone, without reading the data, and how good the result is.
+//! Only `cargo xtask bench` starts it, beside `benches/peers/{learn,data,tune,tracking}.py`, which make the data and know
+//! the same stages. Both tell the seconds of the work alone, without reading the data, and how good the result is.
 
 mod database;
 mod limits;
@@ -9,6 +9,7 @@ mod numbers;
 mod row;
 mod search;
 mod tables;
+mod tracking;
 mod tune;
 
 use std::path::Path;
@@ -25,7 +26,7 @@ use trainyard_learn::{
 use crate::numbers::Numbers;
 
 const HELP: &str = "stages boosting|folds|search|random_forest|extra_trees|shap|logistic DATA, row MODEL CSV, read TABLE, postgres URL, \
-                    suite|checks TABLE SUITE, drift THEN NOW, tune SAMPLER [FOLDER], or machine";
+                    suite|checks TABLE SUITE, drift THEN NOW, tune SAMPLER [FOLDER], tracking DEED FOLDER, or machine";
 /// The threads of every stage but `row` and `tune`.
 const THREADS: usize = 2;
 /// The fits of `folds`, and into how many parts the rows are cut.
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["row", model, data] => row::measure(Path::new(model), Path::new(data)),
         ["tune", sampler] => tune::measure(sampler),
         ["tune", sampler, folder] => tune::durable(sampler, Path::new(folder)),
+        ["tracking", deed, folder] => tracking::measure(deed, Path::new(folder)),
         // A reading waits for its server on one thread.
         ["postgres", url] => database::read(url),
         ["read", table] => pool.install(|| tables::read(Path::new(table))),

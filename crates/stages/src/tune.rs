@@ -125,7 +125,7 @@ fn space() -> Result<Space, String> {
 }
 
 /// Reads the cpu time of this thread.
-fn cpu_seconds() -> Result<f64, String> {
+pub(crate) fn cpu_seconds() -> Result<f64, String> {
     let told = fs::read_to_string("/proc/thread-self/schedstat").map_err(words_of)?;
     let nanoseconds = told.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
     nanoseconds.map(|nanoseconds| nanoseconds * 1e-9).ok_or_else(|| "no cpu time is told here".to_owned())

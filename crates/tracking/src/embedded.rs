@@ -4,8 +4,10 @@ mod fault;
 mod history;
 mod open;
 mod outbox;
+mod query;
 mod registry;
 mod runs;
+mod search;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +21,14 @@ use crate::limits::{Field, check};
 use crate::tracking::inside;
 use crate::{
     Action, ArtifactRecord, Batch, Change, Effect, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference,
-    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
+    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Search, Status, Tracking, VersionRecord,
 };
 use fault::Fault;
 
 pub(crate) use outbox::{Pending, RemoteRun};
 
 pub use open::{FILE_NAME, SCHEMA_VERSION};
+pub use query::{Answer, Cell, QueryError, VIEWS, View};
 
 /// The longest log, in bytes, that stays when a store is closed: about five runs. Whoever opens the store reads it all.
 const KEPT_LOG: u64 = 512 * 1024;
@@ -81,6 +84,22 @@ impl EmbeddedStore {
         let allowed = connection.pragma_update(None, "query_only", false);
         allowed.map_err(|error| Fault::from(error).at(&self.path))?;
         Ok(true)
+    }
+
+    /// Lists the runs that are looked for, in their order.
+    pub fn search(&self, search: &Search) -> Result<Vec<RunRecord>, Error> {
+        self.read(|tx| search::runs(tx, search))
+    }
+
+    /// Answers one SELECT over [`VIEWS`], `name` being what the user knows its text by. Nothing can be written by it.
+    /// It ends early when `is_stopped` says so.
+    pub fn query(
+        &self,
+        name: &str,
+        sql: &str,
+        is_stopped: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Answer, Box<QueryError>> {
+        query::answer(&self.lock(), &self.path, name, sql, is_stopped)
     }
 
     /// Returns the store's file.
@@ -394,11 +413,7 @@ fn check_start(run: &NewRun) -> Result<(), Error> {
 }
 
 fn check_params(params: &BTreeMap<String, String>) -> Result<(), Error> {
-    for (key, value) in params {
-        check(Field::ParamKey, key)?;
-        check(Field::ParamValue, value)?;
-    }
-    Ok(())
+    params.keys().try_for_each(|key| check(Field::ParamKey, key))
 }
 
 fn check_metrics(metrics: &[Metric]) -> Result<(), Error> {
@@ -406,11 +421,7 @@ fn check_metrics(metrics: &[Metric]) -> Result<(), Error> {
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    for (key, value) in tags {
-        check(Field::TagKey, key)?;
-        check(Field::TagValue, value)?;
-    }
-    Ok(())
+    tags.keys().try_for_each(|key| check(Field::TagKey, key))
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
-//! What names and values may be: MLflow's limits, so that everything stored here can be sent there.
+//! What names may be: MLflow's limits, so that everything stored here can be sent there. Values are kept whole here,
+//! and cut where they are sent.
 
 use crate::Error;
+
+/// The most characters of a parameter's value that MLflow keeps.
+pub const PARAM_VALUE_LIMIT: usize = 6000;
+/// The most characters of a tag's value that MLflow keeps.
+pub const TAG_VALUE_LIMIT: usize = 8000;
 
 /// Names a field that has limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,14 +17,10 @@ pub enum Field {
     Experiment,
     /// The name of a parameter.
     ParamKey,
-    /// The value of a parameter.
-    ParamValue,
     /// The name of a metric.
     MetricKey,
     /// The name of a tag.
     TagKey,
-    /// The value of a tag.
-    TagValue,
     /// The path of an artifact inside its run.
     ArtifactPath,
     /// The name of a registered model.
@@ -34,10 +36,8 @@ impl Field {
             Self::Run => "run id",
             Self::Experiment => "experiment name",
             Self::ParamKey => "parameter name",
-            Self::ParamValue => "parameter value",
             Self::MetricKey => "metric name",
             Self::TagKey => "tag name",
-            Self::TagValue => "tag value",
             Self::ArtifactPath => "artifact path",
             Self::ModelName => "model name",
             Self::Alias => "alias",
@@ -52,8 +52,6 @@ impl Field {
             Self::ParamKey | Self::MetricKey | Self::TagKey => {
                 "1 to 250 letters, digits, blanks or `_ - . : /`, and no empty, `.` or `..` part between slashes"
             }
-            Self::ParamValue => "at most 6,000 characters",
-            Self::TagValue => "at most 8,000 characters",
             Self::ArtifactPath => "a relative path of parts between single `/`, none of them `.` or `..`",
             Self::ModelName => "1 to 250 characters without `/`, `:`, `@`",
             Self::Alias => "1 to 255 letters, digits, `_` or `-`, and neither `latest`, a number, nor `v` and a number",
@@ -76,7 +74,6 @@ impl Field {
                 let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
                 (1..=250).contains(&length) && text.chars().all(fits) && parts()
             }
-            Self::ParamValue | Self::TagValue => true,
             Self::ArtifactPath => (1..=1000).contains(&length) && parts() && !text.contains(['\\', '\0']),
             Self::ModelName => {
                 (1..=250).contains(&length)
@@ -103,4 +100,15 @@ pub(crate) fn check(field: Field, text: &str) -> Result<(), Error> {
 /// Refuses an artifact's path that would leave the run's folder.
 pub fn check_artifact_path(path: &str) -> Result<(), Error> {
     check(Field::ArtifactPath, path)
+}
+
+/// Cuts a value to a number of characters and says so in it; gives the whole length of one that was cut.
+pub(crate) fn cut(value: &str, limit: usize) -> (String, Option<usize>) {
+    let length = value.chars().count();
+    if length <= limit {
+        return (value.to_owned(), None);
+    }
+    let mark = format!("… [cut: {length} characters]");
+    let kept: String = value.chars().take(limit.saturating_sub(mark.chars().count())).collect();
+    (kept + &mark, Some(length))
 }

@@ -7,6 +7,7 @@ mod measure;
 mod places;
 mod quality;
 mod tables;
+mod tracking;
 mod tune;
 mod versioning;
 
@@ -19,8 +20,8 @@ use places::Places;
 use tables::{Size, beside, by_step, per_row};
 
 /// What is measured when nothing is named; `rows-large` takes long and much memory, and must be asked for.
-const USUAL: [&str; 10] =
-    ["version", "cached", "cold", "where", "rows", "learning", "data", "tune", "versioning", "quality"];
+const USUAL: [&str; 11] =
+    ["version", "cached", "cold", "where", "rows", "learning", "data", "tune", "versioning", "quality", "tracking"];
 
 /// Measures what `names` say, or all but `rows-large`, and writes the tables.
 pub(crate) fn run(names: &[&str]) -> Outcome {
@@ -52,6 +53,10 @@ pub(crate) fn run(names: &[&str]) -> Outcome {
             }
             "versioning" => versioning::measured(&places)?,
             "quality" => quality::measured(&places)?,
+            "tracking" => {
+                call("cargo", &["build", "--release", "--locked", "--quiet", "-p", "trainyard-stages"], &[])?;
+                tracking::measured(&places)?
+            }
             _ => rows(&places, &[10_000_000])?,
         };
         say(&table);

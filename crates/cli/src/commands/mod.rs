@@ -61,8 +61,12 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         }
         Command::Why { step, choose } => why::run(&request(global, None, *choose), step, printer),
         Command::Verify { run, at } => verify::run(&request(global, None, Choose::default()), run, at, printer),
-        Command::Export { run, bundle, whole } => {
-            export::run(&request(global, None, Choose::default()), run, bundle, *whole, printer)
+        Command::Export { run, bundle, whole, to } => {
+            let request = request(global, None, Choose::default());
+            match to {
+                Some(to) => export::folder(&request, to, run.as_deref(), bundle, printer),
+                None => export::run(&request, run.as_deref().unwrap_or_default(), bundle, *whole, printer),
+            }
         }
         Command::Lineage(asked) => lineage::run(&request(global, None, Choose::default()), asked, printer),
         Command::Runs { action: Runs::Sync { patience } } => {

@@ -1,26 +1,36 @@
 //! `trainyard runs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod compare;
+mod found;
+mod sql;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
 use trainyard_pipeline::{run_states, tracking};
-use trainyard_tracking::{Input, RunRecord, Status, Tracking};
+use trainyard_tracking::{RunRecord, Status, Tracking};
 
 use super::in_project;
-use crate::arguments::Runs;
+use crate::arguments::{Output, Runs};
+use crate::cells;
 use crate::printer::{Ink, Paint, Printer};
 use crate::stop::Stop;
-use crate::table::{Side, count, difference, moment, number, seconds, table};
+use crate::table::{Side, count, moment, number, seconds, table};
 
 /// The metrics that stand for a run in a list, in the order of preference.
 const HEADLINES: [&str; 2] = ["reference_roc_auc", "reference_rmse"];
 
 pub(super) fn run(root: &Path, action: &Runs, printer: Printer) -> Result<u8, Stop> {
     match action {
-        Runs::List { limit, status } => list(root, usize::try_from(*limit).unwrap_or(usize::MAX), *status, printer),
+        Runs::List { limit, status, filter, order_by, output } => {
+            let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+            let asked = found::Asked { limit, status: *status, filter: filter.as_deref(), order: order_by.as_deref() };
+            list(root, &asked, output, printer)
+        }
+        Runs::Sql { query, file, output } => sql::run(root, query.as_deref(), file.as_deref(), output, printer),
         Runs::Show { run } => show(root, run, printer),
-        Runs::Compare { a, b } => compare(root, a, b, printer),
+        Runs::Compare { runs, output } => compare::run(root, runs, output, printer),
         // It needs the whole project.
         Runs::Sync { .. } => Ok(()),
     }?;
@@ -37,7 +47,11 @@ fn standing(record: &RunRecord, states: &BTreeMap<String, String>) -> String {
     }
 }
 
-fn states(root: &Path) -> Result<BTreeMap<String, String>, Stop> {
+/// Reads how the runs stand that are recorded as running; the others are what they are recorded as.
+fn states<'a>(root: &Path, mut runs: impl Iterator<Item = &'a RunRecord>) -> Result<BTreeMap<String, String>, Stop> {
+    if !runs.any(|record| record.status == Status::Running) {
+        return Ok(BTreeMap::new());
+    }
     Ok(run_states(root)?.into_iter().map(|state| (state.run, state.state.to_string())).collect())
 }
 
@@ -45,9 +59,15 @@ fn took(record: &RunRecord) -> String {
     record.ended_ms.map_or_else(|| "–".to_owned(), |ended| seconds((ended - record.started_ms).max(0) as f64 / 1000.0))
 }
 
-fn list(root: &Path, limit: usize, status: Option<Status>, printer: Printer) -> Result<(), Stop> {
-    let runs = tracking(root)?.runs(limit, status)?;
-    let states = states(root)?;
+fn list(root: &Path, asked: &found::Asked<'_>, output: &Output, printer: Printer) -> Result<(), Stop> {
+    cells::check(output)?;
+    let found = found::runs(root, asked)?;
+    printer.warnings(&found.warnings);
+    let runs = &found.runs;
+    if cells::written(&found::answer(runs), output, printer)? {
+        return Ok(());
+    }
+    let states = states(root, runs.iter())?;
     let document = || {
         let rows = runs.iter().map(|record| {
             let mut row = json!(record);
@@ -58,21 +78,38 @@ fn list(root: &Path, limit: usize, status: Option<Status>, printer: Printer) -> 
     };
     printer.result(document, |_| {
         if runs.is_empty() {
-            return match status {
-                Some(status) => format!("No run is {status}. All runs: trainyard runs list{}\n", in_project(root)),
-                None => format!("There are no runs yet. Make one: trainyard run{}\n", in_project(root)),
+            let all = format!("All runs: trainyard runs list{}\n", in_project(root));
+            return match (asked.filter, asked.status) {
+                (Some(_), _) => format!("No run meets the filter. {all}"),
+                (None, Some(status)) => format!("No run is {status}. {all}"),
+                (None, None) => format!("There are no runs yet. Make one: trainyard run{}\n", in_project(root)),
             };
         }
-        let mut rows = vec![["run", "status", "started", "took", "reference"].map(str::to_owned).to_vec()];
-        for record in &runs {
-            let headline = HEADLINES.iter().find_map(|name| Some((*name, *record.metrics.get(*name)?)));
-            let headline = headline.map_or_else(String::new, |(name, value)| {
-                format!("{} {}", name.trim_start_matches("reference_"), number(Some(value)))
-            });
-            let standing = standing(record, &states);
-            rows.push(vec![record.run.clone(), standing, moment(record.started_ms), took(record), headline]);
+        let mut heads = ["run", "status", "started", "took"].map(str::to_owned).to_vec();
+        let mut sides = vec![Side::Left, Side::Left, Side::Left, Side::Right];
+        if found.subjects.is_empty() {
+            heads.push("reference".to_owned());
+            sides.push(Side::Left);
         }
-        table(&[Side::Left, Side::Left, Side::Left, Side::Right, Side::Left], &rows)
+        for subject in &found.subjects {
+            let (name, side) = found::heading(subject);
+            heads.push(name);
+            sides.push(side);
+        }
+        let mut rows = vec![heads];
+        for record in runs {
+            let standing = standing(record, &states);
+            let mut row = vec![record.run.clone(), standing, moment(record.started_ms), took(record)];
+            if found.subjects.is_empty() {
+                let headline = HEADLINES.iter().find_map(|name| Some((*name, *record.metrics.get(*name)?)));
+                row.push(headline.map_or_else(String::new, |(name, value)| {
+                    format!("{} {}", name.trim_start_matches("reference_"), number(Some(value)))
+                }));
+            }
+            row.extend(found.subjects.iter().map(|subject| found::shown(record, subject)));
+            rows.push(row);
+        }
+        table(&sides, &rows)
     })
 }
 
@@ -89,7 +126,7 @@ fn show(root: &Path, run: &str, printer: Printer) -> Result<(), Stop> {
     let store = tracking(root)?;
     let record = store.find_run(run)?;
     let artifacts = store.artifacts(&record.run)?;
-    let standing = standing(&record, &states(root)?);
+    let standing = standing(&record, &states(root, std::iter::once(&record))?);
     let document = || {
         let mut document = json!(record);
         document["state"] = json!(standing);
@@ -128,64 +165,5 @@ fn show(root: &Path, run: &str, printer: Printer) -> Result<(), Stop> {
             part(paint, "Artifacts", &[left, right, left], &files),
         ]
         .concat()
-    })
-}
-
-fn compare(root: &Path, a: &str, b: &str, printer: Printer) -> Result<(), Stop> {
-    let store = tracking(root)?;
-    let (a, b) = (store.find_run(a)?, store.find_run(b)?);
-    let names: BTreeSet<&String> = a.metrics.keys().chain(b.metrics.keys()).collect();
-    let metrics: Vec<_> = names
-        .into_iter()
-        .map(|name| {
-            let (one, other) = (a.metrics.get(name).copied(), b.metrics.get(name).copied());
-            (name, one, other, one.zip(other).map(|(one, other)| other - one))
-        })
-        .collect();
-    let names: BTreeSet<&String> = a.params.keys().chain(b.params.keys()).collect();
-    let params: Vec<_> = names
-        .into_iter()
-        .map(|name| (name, a.params.get(name), b.params.get(name)))
-        .filter(|(_, one, other)| one != other)
-        .collect();
-    let names: BTreeSet<&String> = a.inputs.iter().chain(&b.inputs).map(|input| &input.name).collect();
-    let input = |run: &RunRecord, name: &str| run.inputs.iter().find(|input| input.name == name).cloned();
-    let inputs: Vec<(&String, Option<Input>, Option<Input>)> = names
-        .into_iter()
-        .map(|name| (name, input(&a, name), input(&b, name)))
-        .filter(|(_, one, other)| one != other)
-        .collect();
-    let document = || {
-        let metric = |(name, one, other, difference): &(&String, Option<f64>, Option<f64>, Option<f64>)| json!({"name": name, "a": one, "b": other, "difference": difference});
-        let param = |(name, one, other): &(&String, Option<&String>, Option<&String>)| json!({"name": name, "a": one, "b": other});
-        json!({
-            "a": a.run, "b": b.run,
-            "metrics": metrics.iter().map(metric).collect::<Vec<_>>(),
-            "params": params.iter().map(param).collect::<Vec<_>>(),
-            "inputs": inputs.iter().map(|(name, one, other)| json!({"name": name, "a": one, "b": other})).collect::<Vec<_>>(),
-        })
-    };
-    printer.result(document, |paint| {
-        let mut rows = vec![vec![String::new(), a.run.clone(), b.run.clone(), "difference".to_owned()]];
-        for (name, one, other, by) in &metrics {
-            let by = by.map_or_else(|| "–".to_owned(), difference);
-            rows.push(vec![(*name).clone(), number(*one), number(*other), by]);
-        }
-        let text = |value: &Option<&String>| value.map_or_else(|| "–".to_owned(), Clone::clone);
-        let changed: Vec<_> =
-            params.iter().map(|(name, one, other)| vec![(*name).clone(), text(one), text(other)]).collect();
-        let metrics = table(&[Side::Left, Side::Right, Side::Right, Side::Right], &rows);
-        let params = part(paint, "Parameters that differ", &[Side::Left; 3], &changed);
-        let held = |input: &Option<Input>| {
-            input.as_ref().map_or_else(
-                || "–".to_owned(),
-                |input| format!("{} rows, {} of {}", count(input.rows), input.digest.short(), input.source),
-            )
-        };
-        let inputs: Vec<_> =
-            inputs.iter().map(|(name, one, other)| vec![(*name).clone(), held(one), held(other)]).collect();
-        let inputs = part(paint, "Inputs that differ", &[Side::Left; 3], &inputs);
-        let same = if changed.is_empty() { "\nBoth runs have the same parameters.\n" } else { "" };
-        format!("{metrics}{params}{same}{inputs}")
     })
 }

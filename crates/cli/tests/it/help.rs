@@ -24,6 +24,7 @@ const COMMANDS: &[&[&str]] = &[
     &["lineage"],
     &["runs"],
     &["runs", "list"],
+    &["runs", "sql"],
     &["runs", "show"],
     &["runs", "compare"],
     &["runs", "sync"],

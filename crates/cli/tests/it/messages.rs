@@ -239,7 +239,7 @@ fn every_command_prints_one_document_when_it_succeeds_and_when_it_fails() {
 fn what_is_missing_stands_in_the_title() {
     let arguments = ["runs", "compare", "--json"];
     let told = document(&arguments, &trainyard(&arguments));
-    let title = "the following required arguments were not provided: <A>, <B>";
+    let title = "the following required arguments were not provided: <RUN> <RUN>...";
     assert_eq!(told["error"][0]["title"], title);
 }
 

@@ -64,8 +64,8 @@ fn a_database_runs_again_only_what_its_rows_change() {
     assert!(steps(&changed, "ran").contains(&"train".to_owned()));
     let compared = project.json(&["runs", "compare", run_of(&first), run_of(&changed)]);
     let master = compared["inputs"].as_array().unwrap().iter().find(|input| input["name"] == "master").unwrap();
-    assert_ne!(master["a"]["digest"], master["b"]["digest"]);
-    assert_eq!(master["b"]["source"], "sqlite:///shop.db?table=customers");
+    assert_ne!(master["values"][0]["digest"], master["values"][1]["digest"]);
+    assert_eq!(master["values"][1]["source"], "sqlite:///shop.db?table=customers");
     let said = text(&project.call(&["runs", "compare", run_of(&first), run_of(&changed)]).stdout);
     assert!(said.contains("Inputs that differ"), "{said}");
     // The old rows are gone from the database, and the run can be repeated all the same.
@@ -261,7 +261,7 @@ fn an_object_is_fetched_again_only_when_it_changed() {
     let shown = format!("{}/customers.csv?version=7&X-Amz-Signature=******", web.url());
     let compared = project.json(&["runs", "compare", run_of(&first), run_of(&grown)]);
     let master = compared["inputs"].as_array().unwrap().iter().find(|input| input["name"] == "master").unwrap();
-    assert_eq!(master["b"]["source"], shown);
+    assert_eq!(master["values"][1]["source"], shown);
     assert_eq!(files_with(&project, b"s3c0nd"), ["trainyard.yaml"]);
     assert!(files_with(&project, b"f1rst").is_empty());
     let left = std::fs::read_dir(project.path(".trainyard")).unwrap();

@@ -1,6 +1,7 @@
 //! Runs: what they were given, measured, read and made.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use trainyard_diagnostics::nearest;
@@ -12,6 +13,8 @@ use crate::{ArtifactRecord, Error, Input, Metric, NewRun, Reason, RunRecord, Sta
 /// How many ids an error may show, and how many it looks at for a near one.
 const SHOWN: usize = 5;
 const SEARCHED: i64 = 1000;
+/// How many metrics one statement inserts.
+const AT_ONCE: usize = 100;
 
 pub(super) fn start(tx: &Transaction<'_>, run: &NewRun) -> Result<(), Fault> {
     match status(tx, &run.run)? {
@@ -51,15 +54,56 @@ pub(super) fn log_params(tx: &Transaction<'_>, run: &str, params: &BTreeMap<Stri
     Ok(())
 }
 
+/// Gives what is stored of a metric's value: nothing for NaN.
+fn value(metric: &Metric) -> Option<f64> {
+    (!metric.value.is_nan()).then_some(metric.value)
+}
+
+/// Puts metrics into their places, many with one statement; REPLACE needs no look for what is there before.
+fn insert_metrics(tx: &Transaction<'_>, run: &str, metrics: &[Metric]) -> Result<(), Fault> {
+    const INTO: &str = "INSERT OR REPLACE INTO metrics (run, key, step, value, timestamp_ms) VALUES ";
+    static MANY: LazyLock<String> = LazyLock::new(|| {
+        let row = |at: usize| format!("(?1, ?{}, ?{}, ?{}, ?{})", 4 * at + 2, 4 * at + 3, 4 * at + 4, 4 * at + 5);
+        format!("{INTO}{}", (0..AT_ONCE).map(row).collect::<Vec<_>>().join(", "))
+    });
+    let (whole, rest) = metrics.as_chunks::<AT_ONCE>();
+    if !whole.is_empty() {
+        let mut insert = tx.prepare_cached(&MANY)?;
+        insert.raw_bind_parameter(1, run)?;
+        for many in whole {
+            for (metric, first) in many.iter().zip((2..).step_by(4)) {
+                insert.raw_bind_parameter(first, metric.key.as_str())?;
+                insert.raw_bind_parameter(first + 1, metric.step)?;
+                insert.raw_bind_parameter(first + 2, value(metric))?;
+                insert.raw_bind_parameter(first + 3, metric.timestamp_ms)?;
+            }
+            insert.raw_execute()?;
+        }
+    }
+    let mut insert = tx.prepare_cached(&format!("{INTO}(?1, ?2, ?3, ?4, ?5)"))?;
+    for metric in rest {
+        insert.execute(params![run, metric.key, metric.step, value(metric), metric.timestamp_ms])?;
+    }
+    Ok(())
+}
+
 pub(super) fn log_metrics(tx: &Transaction<'_>, run: &str, metrics: &[Metric]) -> Result<(), Fault> {
     expect_running(tx, run)?;
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO metrics (run, key, step, value, timestamp_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (run, key, step) DO UPDATE SET value = excluded.value, timestamp_ms = excluded.timestamp_ms",
-    )?;
+    insert_metrics(tx, run, metrics)?;
+    let mut latest: BTreeMap<&str, &Metric> = BTreeMap::new();
     for metric in metrics {
-        let value = (!metric.value.is_nan()).then_some(metric.value);
-        insert.execute(params![run, metric.key, metric.step, value, metric.timestamp_ms])?;
+        let last = latest.entry(&metric.key).or_insert(metric);
+        if metric.step >= last.step {
+            *last = metric;
+        }
+    }
+    let mut follow = tx.prepare_cached(
+        "INSERT INTO latest_metrics (run, key, step, value) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (run, key) DO UPDATE SET step = excluded.step, value = excluded.value
+         WHERE excluded.step >= step",
+    )?;
+    for metric in latest.values() {
+        follow.execute(params![run, metric.key, metric.step, value(metric)])?;
     }
     Ok(())
 }
@@ -154,11 +198,13 @@ pub(super) fn end(
 }
 
 const RECORD: &str =
-    "SELECT run, experiment, name, status, reason_code, reason_message, started_ms, ended_ms FROM runs";
+    "SELECT runs.run, experiment, name, status, reason_code, reason_message, started_ms, ended_ms FROM runs";
 
 pub(super) fn get(tx: &Transaction<'_>, id: &str) -> Result<Option<RunRecord>, Fault> {
     let found = tx.prepare_cached(&format!("{RECORD} WHERE run = ?1"))?.query_row([id], record).optional()?;
-    found.map(|run| completed(tx, run)).transpose()
+    let mut found: Vec<RunRecord> = found.into_iter().collect();
+    complete(tx, &mut found)?;
+    Ok(found.pop())
 }
 
 pub(super) fn find(tx: &Transaction<'_>, id: &str) -> Result<RunRecord, Fault> {
@@ -187,10 +233,11 @@ pub(super) fn list(tx: &Transaction<'_>, limit: usize, status: Option<Status>) -
     // Newest by the order of their start calls: a clock may go backwards.
     let mut statement =
         tx.prepare_cached(&format!("{RECORD} WHERE ?1 IS NULL OR status = ?1 ORDER BY sequence DESC LIMIT ?2"))?;
-    let found = statement
+    let mut found = statement
         .query_map(params![status.map(Status::name), stored(limit as u64)], record)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    found.into_iter().map(|run| completed(tx, run)).collect()
+    complete(tx, &mut found)?;
+    Ok(found)
 }
 
 pub(super) fn input_before(
@@ -299,23 +346,62 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     })
 }
 
-/// Adds what the other tables hold of a run.
-fn completed(tx: &Transaction<'_>, mut run: RunRecord) -> Result<RunRecord, Fault> {
-    let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    run.params.extend(rows(tx, "SELECT key, value FROM params WHERE run = ?1", &run.run, pair)?);
-    run.tags.extend(rows(tx, "SELECT key, value FROM tags WHERE run = ?1", &run.run, pair)?);
-    // SQLite takes the other columns of a max() from the row that has it.
-    run.metrics.extend(rows(
-        tx,
-        "SELECT key, value, max(step) FROM metrics WHERE run = ?1 GROUP BY key",
-        &run.run,
-        |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<f64>>(1)?.unwrap_or(f64::NAN))),
-    )?);
-    run.inputs =
-        rows(tx, "SELECT name, digest, source, rows FROM inputs WHERE run = ?1 ORDER BY name", &run.run, |row| {
-            Ok(Input { name: row.get(0)?, digest: digest(row, 1)?, source: row.get(2)?, rows: count(row, 3)? })
-        })?;
-    Ok(run)
+/// Finds runs by their ids, in the order of those.
+pub(super) fn records(tx: &Transaction<'_>, ids: &[String]) -> Result<Vec<RunRecord>, Fault> {
+    let sql = format!("{RECORD} JOIN json_each(?1) AS asked ON asked.value = runs.run ORDER BY asked.key");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut found = statement.query_map([listed(ids.iter())], record)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    complete(tx, &mut found)?;
+    Ok(found)
+}
+
+/// Writes ids as SQLite reads a list of them.
+fn listed<'i>(ids: impl Iterator<Item = &'i String>) -> String {
+    serde_json::Value::from(ids.cloned().collect::<Vec<_>>()).to_string()
+}
+
+/// Adds what the other tables hold of runs, with one statement for each table.
+fn complete(tx: &Transaction<'_>, runs: &mut [RunRecord]) -> Result<(), Fault> {
+    let ids = listed(runs.iter().map(|run| &run.run));
+    let each = |columns: &str, table: &str| {
+        format!(
+            "SELECT asked.key, {columns} FROM json_each(?1) AS asked
+             CROSS JOIN {table} AS held ON held.run = asked.value"
+        )
+    };
+    let mut with = |sql: &str, add: &dyn Fn(&mut RunRecord, &Row<'_>) -> rusqlite::Result<()>| -> Result<(), Fault> {
+        let mut statement = tx.prepare_cached(sql)?;
+        let mut rows = statement.query([&ids])?;
+        while let Some(row) = rows.next()? {
+            let at = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
+            if let Some(run) = runs.get_mut(at) {
+                add(run, row)?;
+            }
+        }
+        Ok(())
+    };
+    with(&each("held.key, held.value", "params"), &|run, row| {
+        run.params.insert(row.get(1)?, row.get(2)?);
+        Ok(())
+    })?;
+    with(&each("held.key, held.value", "tags"), &|run, row| {
+        run.tags.insert(row.get(1)?, row.get(2)?);
+        Ok(())
+    })?;
+    with(&each("held.key, held.value", "latest_metrics"), &|run, row| {
+        run.metrics.insert(row.get(1)?, row.get::<_, Option<f64>>(2)?.unwrap_or(f64::NAN));
+        Ok(())
+    })?;
+    // Their key orders them by name.
+    with(&each("held.name, held.digest, held.source, held.rows", "inputs"), &|run, row| {
+        run.inputs.push(Input {
+            name: row.get(1)?,
+            digest: digest(row, 2)?,
+            source: row.get(3)?,
+            rows: count(row, 4)?,
+        });
+        Ok(())
+    })
 }
 
 fn rows<T>(

@@ -54,3 +54,29 @@ CREATE TABLE remote_runs (
     refused TEXT,
     PRIMARY KEY (server, run)
 ) STRICT, WITHOUT ROWID;
+
+-- Without a reference to the runs, a metric is put into its place without a look for one that is there: half the time of a
+-- batch. Who logs has looked for the run, and runs are never deleted. A NULL value is NaN, which SQLite cannot hold.
+CREATE TABLE metrics_2 (
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    value REAL,
+    timestamp_ms INTEGER NOT NULL,
+    PRIMARY KEY (run, key, step)
+) STRICT, WITHOUT ROWID;
+INSERT INTO metrics_2 SELECT run, key, step, value, timestamp_ms FROM metrics;
+DROP TABLE metrics;
+ALTER TABLE metrics_2 RENAME TO metrics;
+
+-- Each metric at its last step: what runs are found and ordered by.
+CREATE TABLE latest_metrics (
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    value REAL,
+    PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+-- SQLite takes the other columns of a max() from the row that has it.
+INSERT INTO latest_metrics SELECT run, key, max(step), value FROM metrics GROUP BY run, key;
+CREATE INDEX latest_metrics_by_value ON latest_metrics (key, value);

@@ -11,9 +11,10 @@ use trainyard_files::Digest;
 use super::artifacts::Place;
 use super::client::{Client, Unanswered, get, post, with};
 use super::error::ServerError;
-use super::limits::{batches, tag as tag_value};
+use super::limits::batches;
 use crate::embedded::{Pending, RemoteRun};
-use crate::{Batch, EmbeddedStore, End, Error, Input, NewRun, Status, Tracking};
+use crate::limits::cut;
+use crate::{Batch, EmbeddedStore, End, Error, Input, NewRun, Status, TAG_VALUE_LIMIT, Tracking};
 
 /// How much of what waits is read at once.
 const TOGETHER: usize = 500;
@@ -217,7 +218,9 @@ impl Delivery<'_> {
             json!({ "key": "mlflow.source.type", "value": "LOCAL" }),
             json!({ "key": "mlflow.source.name", "value": "trainyard" }),
         ];
-        tags.extend(start.tags.iter().map(|(key, value)| json!({ "key": key, "value": tag_value(value) })));
+        tags.extend(
+            start.tags.iter().map(|(key, value)| json!({ "key": key, "value": cut(value, TAG_VALUE_LIMIT).0 })),
+        );
         let body = json!({
             "experiment_id": experiment, "run_name": start.name, "start_time": start.started_ms, "tags": tags,
         });

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::Metric;
+use crate::limits::cut;
 use crate::run::not_finite;
+use crate::{Metric, PARAM_VALUE_LIMIT, TAG_VALUE_LIMIT};
 
 /// MLflow's limits of one batch: metrics, params, tags, and all of them.
 const METRICS: usize = 1000;
@@ -14,29 +15,6 @@ const TAGS: usize = 100;
 const ALL: usize = 1000;
 /// The most bytes of one batch; MLflow's limit is 1e6.
 const BYTES: usize = 900_000;
-/// The longest values, in characters.
-const PARAM: usize = 6000;
-const TAG: usize = 8000;
-
-/// Gives a parameter's value as MLflow takes it.
-fn param(value: &str) -> String {
-    cut(value, PARAM)
-}
-
-/// Gives a tag's value as MLflow takes it.
-pub(crate) fn tag(value: &str) -> String {
-    cut(value, TAG)
-}
-
-/// Cuts a value openly: it ends with how long it was.
-fn cut(value: &str, limit: usize) -> String {
-    let length = value.chars().count();
-    if length <= limit {
-        return value.to_owned();
-    }
-    let end = format!("… ({length} characters, whole in the project)");
-    value.chars().take(limit - end.chars().count()).chain(end.chars()).collect()
-}
 
 /// Divides what is logged into batches that MLflow takes; `last` is a tag of the last one.
 pub(crate) fn batches(
@@ -46,8 +24,8 @@ pub(crate) fn batches(
     last: &(String, String),
 ) -> Vec<Value> {
     let pair = |key: &str, value: String| json!({ "key": key, "value": value });
-    let params: Vec<Value> = params.iter().map(|(key, value)| pair(key, param(value))).collect();
-    let mut tags: Vec<Value> = tags.iter().map(|(key, value)| pair(key, tag(value))).collect();
+    let params: Vec<Value> = params.iter().map(|(key, value)| pair(key, cut(value, PARAM_VALUE_LIMIT).0)).collect();
+    let mut tags: Vec<Value> = tags.iter().map(|(key, value)| pair(key, cut(value, TAG_VALUE_LIMIT).0)).collect();
     tags.push(json!({ "key": last.0, "value": last.1 }));
     let metrics = metrics.iter().map(|metric| {
         let value = not_finite(metric.value).map_or_else(|| json!(metric.value), |text| json!(text));
@@ -142,7 +120,7 @@ mod tests {
         let [fits, long] = made[0]["params"].as_array().unwrap().as_slice() else { panic!("{made:?}") };
         assert_eq!(fits["value"].as_str().unwrap().chars().count(), 6000);
         let long = long["value"].as_str().unwrap();
-        assert!(long.ends_with("é… (7000 characters, whole in the project)"), "{long}");
+        assert!(long.ends_with("é… [cut: 7000 characters]"), "{long}");
         assert_eq!(long.chars().count(), 6000);
     }
 

@@ -29,7 +29,7 @@ fn messages() {
         Error::CannotOpen { path: path(), detail: text("unable to open database file") },
         Error::Store { path: path(), detail: text("disk I/O error") },
         Error::Invalid { field: Field::Alias, value: text("v7\n") },
-        Error::Invalid { field: Field::ParamValue, value: "x".repeat(7000) },
+        Error::Invalid { field: Field::Experiment, value: "x".repeat(7000) },
         Error::UnknownRun { asked: text("7f3c"), nearest: Some(text("7f3a")), recent: vec![text("7f3a")] },
         Error::UnknownRun { asked: text("x"), nearest: None, recent: vec![text("7f3a"), text("c0de")] },
         Error::UnknownRun { asked: text("x"), nearest: None, recent: Vec::new() },

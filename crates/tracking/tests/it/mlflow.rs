@@ -107,14 +107,14 @@ fn assert_whole(server: &mut Mlflow, run: &str) {
     assert_eq!((&found["start"], &found["end"]), (&json!(1_700_000_000_000_i64), &json!(1_700_000_060_000_i64)));
     assert_eq!(found["params"]["max_iter"], "100");
     assert_eq!(found["params"]["empty"], "");
-    assert!(found["params"]["long"].as_str().unwrap().ends_with("(6001 characters, whole in the project)"));
+    assert!(found["params"]["long"].as_str().unwrap().ends_with("[cut: 6001 characters]"));
     let tag = |key: &str| found["tags"][key].as_str().unwrap_or_default().to_owned();
     assert_eq!(
         (tag("team"), tag("decision"), tag("trainyard.status")),
         ("growth".into(), "refused".into(), "REFUSED".into())
     );
     assert_eq!(tag("trainyard.reason"), "gate/missed: roc_auc 0.7 < 0.8");
-    assert!(tag("long").ends_with("(9000 characters, whole in the project)"));
+    assert!(tag("long").ends_with("[cut: 9000 characters]"));
     let history = found["histories"]["loss"].as_array().unwrap();
     assert_eq!(history.len(), 2500, "{run}: a metric is lost, or there twice");
     for (step, entry) in history.iter().enumerate() {

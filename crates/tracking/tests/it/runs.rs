@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use trainyard_files::Digest;
-use trainyard_tracking::{Batch, End, Error, Field, Input, Metric, NewRun, Reason, Status, Tracking};
+use trainyard_tracking::{
+    Batch, End, Error, Field, Input, Metric, NewRun, PARAM_VALUE_LIMIT, Reason, Status, TAG_VALUE_LIMIT, Tracking,
+};
 
 use crate::given::{map, new_run, objects, open, store};
 
@@ -281,7 +283,7 @@ fn uses_of_a_reference_test_are_counted_once_a_run() {
 }
 
 #[test]
-fn names_and_values_keep_the_limits_of_mlflow() {
+fn names_keep_the_limits_of_mlflow_and_values_are_kept_whole() {
     let (_dir, store) = store();
     store.start_run(&new_run("a1")).unwrap();
     let field = |outcome: Result<(), Error>| match outcome {
@@ -303,12 +305,11 @@ fn names_and_values_keep_the_limits_of_mlflow() {
         assert_eq!(field(store.log_params("a1", &map([(key, "1")]))), (!allowed).then_some(Field::ParamKey), "{key:?}");
         assert_eq!(field(store.set_tags("a1", &map([(key, "1")]))), (!allowed).then_some(Field::TagKey), "{key:?}");
     }
-    // What MLflow would cut is kept whole.
-    let long = "é".repeat(20_000);
-    assert_eq!(field(store.log_params("a1", &map([("long", &long)]))), None);
-    assert_eq!(field(store.set_tags("a1", &map([("t", &long)]))), None);
-    let kept = store.run("a1").unwrap().unwrap();
-    assert_eq!((&kept.params["long"], &kept.tags["t"]), (&long, &long));
+    let (param, tag) = ("é".repeat(PARAM_VALUE_LIMIT + 1), "x".repeat(100 * TAG_VALUE_LIMIT));
+    store.log_params("a1", &map([("long", &param)])).unwrap();
+    store.set_tags("a1", &map([("long", &tag)])).unwrap();
+    let record = store.run("a1").unwrap().unwrap();
+    assert_eq!((&record.params["long"], &record.tags["long"]), (&param, &tag));
     let mut run = new_run("b");
     run.experiment = " ".to_owned();
     assert_eq!(field(store.start_run(&run)), Some(Field::Experiment));

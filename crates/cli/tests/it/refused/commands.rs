@@ -53,6 +53,37 @@ fn bundle(project: &Project, files: &[(&str, &str)]) {
 }
 
 pub(super) const CASES: &[Case] = &[
+    ("filter with or", |_| {}, &["runs", "list", "--where", "metrics.auc > 0.8 or status = 'failed'"]),
+    ("filter of an unknown name", |_| {}, &["runs", "list", "--where", "metrcs.auc > 0.8 and status = 'failed'"]),
+    ("filter that compares a text by size", |_| {}, &["runs", "list", "--where", "params.depth > '3'"]),
+    ("filter of a status that no run has", |_| {}, &["runs", "list", "--where", "status = 'finishd'"]),
+    ("order by nothing known", |_| {}, &["runs", "list", "--order-by", "strat_time desc"]),
+    ("SQL over a table that is not there", |_| {}, &["runs", "sql", "SELECT run_id FROM runz"]),
+    (
+        "SQL over a column that is not there",
+        |_| {},
+        &["runs", "sql", "SELECT run_id,\n       metric_vlue\nFROM mlflow_metrics"],
+    ),
+    ("SQL that is broken", |_| {}, &["runs", "sql", "SELECT run_id FORM runs"]),
+    ("SQL that writes", |_| {}, &["runs", "sql", "DELETE FROM history"]),
+    ("SQL that is nothing", |_| {}, &["runs", "sql", "-- nothing"]),
+    (
+        "SQL that is no text",
+        |project| project.write("query.sql", [0xff, 0xfe, 0x00]),
+        &["runs", "sql", "--file", "query.sql"],
+    ),
+    ("rows in a format that is none", |_| {}, &["runs", "sql", "SELECT 1", "--output", "rows.xlsx"]),
+    ("rows into a folder that is not there", |_| {}, &["runs", "list", "--output", "reports/runs.csv"]),
+    (
+        "export into a folder that holds something",
+        |project| {
+            begun(project, "nightly");
+            project.write("mlruns/mine.txt", "mine");
+        },
+        &["export", "--to", "mlruns"],
+    ),
+    ("export of no run", |_| {}, &["export", "--to", "mlruns"]),
+    ("export to an address", |_| {}, &["export", "--to", "http://localhost:5000"]),
     (
         "two runs meant",
         |project| ["nightly-1", "nightly-2"].iter().for_each(|run| begun(project, run)),
