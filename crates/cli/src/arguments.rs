@@ -273,13 +273,14 @@ MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns."
         #[command(subcommand)]
         action: Tune,
     },
-    /// Looks at registered models
+    /// Looks at registered models, promotes them and takes that back
     #[command(
         subcommand_required = true,
         arg_required_else_help = true,
         after_help = "EXAMPLES:
   trainyard models list
   trainyard models show churn@champion
+  trainyard models promote churn/3 --to Production
   trainyard models history churn"
     )]
     Models {

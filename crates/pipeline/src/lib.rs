@@ -16,6 +16,7 @@ mod lineage;
 mod look;
 mod predict;
 mod project;
+mod registry;
 mod report;
 mod session;
 mod sink;
@@ -39,6 +40,7 @@ pub use look::{
 };
 pub use predict::{Predictions, predict};
 pub use project::Request;
+pub use registry::{AuditReport, ByHand, as_of, audit, promote_version, put_away, roll_back};
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};
 pub use studies::{Studies, studies, study_of_file};

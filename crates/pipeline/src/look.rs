@@ -262,7 +262,12 @@ pub fn tracking(root: &Path) -> Result<EmbeddedStore, Vec<Diagnostic>> {
 pub fn registry(request: &Request) -> Result<Arc<dyn Tracking>, Vec<Diagnostic>> {
     // Whoever is in no project is told so.
     let local = Arc::new(tracking(&request.root)?);
-    let Ok(resolved) = project::load(&*request.io, request) else { return Ok(local) };
+    let resolved = match project::load(&*request.io, request) {
+        Ok(resolved) => resolved,
+        // Of a project that was on a server nobody knows which registry is meant.
+        Err(problems) if local.knows_a_server().map_err(|error| vec![error.diagnostic()])? => return Err(problems),
+        Err(_) => return Ok(local),
+    };
     let project = &resolved.project;
     Ok(match project.tracking.uri.value.as_str() {
         "" => local,

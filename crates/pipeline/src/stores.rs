@@ -347,8 +347,20 @@ pub(crate) fn now_ms() -> i64 {
 /// Says who asks, as `user@host`, for the history of the registry.
 pub(crate) fn who() -> String {
     let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    let user = named.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    let user = named.unwrap_or_else(|| user_of(rustix::process::getuid().as_raw()));
     format!("{user}@{}", host_name())
+}
+
+/// Gives the name of a user where the system's list has it, else the number.
+fn user_of(number: u32) -> String {
+    let number = number.to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
 }
 
 /// Gives ids that are short and not in use.

@@ -17,6 +17,8 @@ pub struct Synced {
     pub waiting: Vec<String>,
     /// What still waits.
     pub undelivered: Option<Undelivered>,
+    /// Other servers for which something waits: those that the configuration named before.
+    pub elsewhere: Vec<String>,
 }
 
 /// Tells the tracking server what waits in the project, also of runs that it refused before. Waits as long as the server
@@ -25,14 +27,15 @@ pub fn sync(request: &Request, patience: Duration) -> Result<Synced, Vec<Diagnos
     let resolved = project::load(&*request.io, request)?;
     let told = |error: trainyard_tracking::Error| vec![error.diagnostic()];
     if resolved.project.tracking.uri.value.is_empty() {
-        return Ok(Synced { server: None, waiting: Vec::new(), undelivered: None });
+        return Ok(Synced { server: None, waiting: Vec::new(), undelivered: None, elsewhere: Vec::new() });
     }
     let stores = Stores::open(&request.io, &request.root)?;
     let tracking = stores.tracking_of(&resolved, &request.runtime);
     // What waits is known without a question to the server.
     let before = tracking.waiting().map_err(told)?;
     let undelivered = tracking.sync(patience).map_err(told)?;
+    let elsewhere = tracking.waiting_elsewhere().map_err(told)?;
     let server = before.as_ref().map(|before| before.server.clone());
     let waiting = before.map(|before| before.runs.into_iter().map(|one| one.run).collect()).unwrap_or_default();
-    Ok(Synced { server, waiting, undelivered })
+    Ok(Synced { server, waiting, undelivered, elsewhere })
 }

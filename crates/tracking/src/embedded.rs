@@ -21,7 +21,7 @@ use crate::limits::{Field, check};
 use crate::tracking::inside;
 use crate::{
     Action, ArtifactRecord, Batch, Change, Effect, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference,
-    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Search, Status, Tracking, VersionRecord,
+    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Search, Standing, Status, Tracking, VersionRecord,
 };
 use fault::Fault;
 
@@ -136,6 +136,8 @@ impl EmbeddedStore {
             if let Some(start) = &batch.start {
                 runs::start(tx, start)?;
             }
+            let told =
+                server.map(|server| Ok::<_, Fault>((server, outbox::without_known(tx, run, batch)?))).transpose()?;
             runs::log_params(tx, run, &batch.params)?;
             runs::log_metrics(tx, run, &batch.metrics)?;
             runs::set_tags(tx, run, &batch.tags)?;
@@ -147,13 +149,28 @@ impl EmbeddedStore {
             if let Some(end) = &batch.end {
                 runs::end(tx, run, end.status, end.ended_ms, end.reason.as_ref())?;
             }
-            server.map_or(Ok(()), |server| outbox::add(tx, server, run, batch))
+            told.map_or(Ok(()), |(server, batch)| outbox::add(tx, server, run, &batch))
         })
     }
 
-    /// Lists the first `limit` of what a server has still to be told.
-    pub(crate) fn pending(&self, server: &str, limit: usize) -> Result<Vec<Pending>, Error> {
-        self.read(|tx| outbox::pending(tx, server, limit))
+    /// Lists the first `limit` of what a server has still to be told of a run.
+    pub(crate) fn pending(&self, server: &str, run: &str, limit: usize) -> Result<Vec<Pending>, Error> {
+        self.read(|tx| outbox::pending(tx, server, run, limit))
+    }
+
+    /// Lists the other servers that have still to be told something.
+    pub(crate) fn waiting_elsewhere(&self, server: &str) -> Result<Vec<String>, Error> {
+        self.read(|tx| outbox::elsewhere(tx, server))
+    }
+
+    /// Lists the pages that servers have of a run.
+    pub fn pages(&self, run: &str) -> Result<Vec<String>, Error> {
+        self.read(|tx| outbox::pages(tx, run))
+    }
+
+    /// Says whether runs of this store were ever told to a server.
+    pub fn knows_a_server(&self) -> Result<bool, Error> {
+        self.read(|tx| Ok(tx.prepare_cached("SELECT 1 FROM remote_runs LIMIT 1")?.exists([])?))
     }
 
     /// Counts what a server has still to be told of each run, and says why it takes no more of one.
@@ -197,6 +214,23 @@ impl EmbeddedStore {
         change: &Change,
     ) -> Result<Digest, Error> {
         self.write(|tx| history::append(tx, &history::Entry { registry, model, version, action, effects, change }))
+    }
+
+    /// Adds a run's decision to the history, unless it is there.
+    pub(crate) fn append_decision(
+        &self,
+        registry: &str,
+        model: &str,
+        action: Action,
+        change: &Change,
+    ) -> Result<(), Error> {
+        let entry = history::Entry { registry, model, version: None, action, effects: &[], change };
+        self.write(|tx| history::append_once(tx, &entry))
+    }
+
+    /// Lists the whole history, of all models and registries, the oldest first.
+    pub fn chain(&self) -> Result<Vec<HistoryEntry>, Error> {
+        self.read(history::chain)
     }
 
     /// Returns the objects that artifacts' bytes lie in.
@@ -362,12 +396,14 @@ impl Tracking for EmbeddedStore {
     }
 
     fn transition(&self, model: &str, version: u32, stage: Stage, change: &Change) -> Result<VersionRecord, Error> {
-        self.write(|tx| registry::transition(tx, model, version, stage, change))
+        self.write(|tx| {
+            registry::change(tx, model, version, Action::Transitioned, change, |now| now.stage(version, stage))
+        })
     }
 
     fn set_alias(&self, model: &str, alias: &str, version: u32, change: &Change) -> Result<VersionRecord, Error> {
         check(Field::Alias, alias)?;
-        self.write(|tx| registry::set_alias(tx, model, alias, version, change))
+        self.write(|tx| registry::change(tx, model, version, Action::Aliased, change, |now| now.alias(alias, version)))
     }
 
     fn promote(&self, promotion: &Promotion) -> Result<Promoted, Error> {
@@ -377,8 +413,46 @@ impl Tracking for EmbeddedStore {
         self.write(|tx| registry::promote(tx, promotion))
     }
 
+    fn record_decision(&self, model: &str, action: Action, change: &Change) -> Result<(), Error> {
+        check(Field::ModelName, model)?;
+        self.append_decision("", model, action, change)
+    }
+
+    fn promote_version(
+        &self,
+        model: &str,
+        version: u32,
+        stage: Stage,
+        alias: Option<&str>,
+        change: &Change,
+    ) -> Result<VersionRecord, Error> {
+        alias.map_or(Ok(()), |alias| check(Field::Alias, alias))?;
+        self.write(|tx| {
+            let effects = |now: &Standing| now.promote(version, stage, alias);
+            registry::change(tx, model, version, Action::Promoted, change, effects)
+        })
+    }
+
+    fn rollback(&self, model: &str, alias: &str, change: &Change) -> Result<VersionRecord, Error> {
+        self.write(|tx| registry::rollback(tx, model, alias, change))
+    }
+
+    fn archive(&self, model: &str, version: u32, change: &Change) -> Result<VersionRecord, Error> {
+        self.write(|tx| registry::change(tx, model, version, Action::Archived, change, |now| now.archive(version)))
+    }
+
     fn find_version(&self, reference: &ModelReference) -> Result<Option<VersionRecord>, Error> {
         self.read(|tx| registry::find(tx, reference))
+    }
+
+    fn version_made(&self, model: &str, version: u32, digest: &Digest) -> Result<Option<VersionRecord>, Error> {
+        self.read(|tx| {
+            let own = registry::find(tx, &ModelReference::version(model, version))?;
+            match own.filter(|own| own.digest == *digest) {
+                Some(own) => Ok(Some(own)),
+                None => history::made(tx, model, version, digest),
+            }
+        })
     }
 
     fn versions(&self, model: &str) -> Result<Vec<VersionRecord>, Error> {

@@ -187,6 +187,13 @@ pub enum Error {
         /// The paths that are missing or damaged.
         paths: Vec<String>,
     },
+    /// The history knows no holder of an alias before the one that it has.
+    NothingBefore {
+        /// The model.
+        model: String,
+        /// The alias.
+        alias: String,
+    },
     /// The registry has changed since the decision.
     HeadMoved {
         /// The model.
@@ -308,6 +315,9 @@ impl Error {
             Self::IncompleteModel { paths, .. } => say("tracking/incomplete-model")
                 .note(format!("missing or damaged: {}", list(paths, 5)))
                 .help("run the step that trains the model again"),
+            Self::NothingBefore { model, .. } => say("tracking/nothing-before")
+                .note("versions that were rolled back, or archived by hand, are not gone back to")
+                .help(format!("`trainyard models history {model}` tells what there was")),
             Self::HeadMoved { .. } => say("tracking/head-moved")
                 .note("nothing was promoted")
                 .help("run again, to be compared with what is there now"),
@@ -357,6 +367,9 @@ impl fmt::Display for Error {
                 write!(f, "run {run} has registered another model before, as version {version}")
             }
             Self::IncompleteModel { run, .. } => write!(f, "the model of run {run} is not complete"),
+            Self::NothingBefore { model, alias } => {
+                write!(f, "there is no version of `{model}` that `{alias}` could go back to")
+            }
             Self::HeadMoved { model } => write!(f, "the versions of `{model}` have changed since the comparison"),
             Self::HistoryBroken { sequence, fault } => {
                 let words = match fault {

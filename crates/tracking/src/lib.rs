@@ -13,6 +13,7 @@ mod reference;
 mod registry;
 mod run;
 mod search;
+mod standing;
 mod tracking;
 
 pub use embedded::{Answer, Cell, EmbeddedStore, FILE_NAME, QueryError, SCHEMA_VERSION, VIEWS, View};
@@ -27,4 +28,5 @@ pub use run::{ArtifactRecord, Batch, End, Input, Metric, NewRun, Reason, RunReco
 pub use search::{
     Attribute, Condition, Dataset, FilterError, Order, OrderBy, Search, Subject, Test, parse_filter, parse_order,
 };
+pub use standing::{Held, Standing};
 pub use tracking::Tracking;

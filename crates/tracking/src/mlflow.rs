@@ -9,11 +9,10 @@ mod error;
 mod limits;
 mod registry;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,14 +24,15 @@ use crate::history::Action;
 use crate::limits::{Field, check};
 use crate::registry::head_of;
 use crate::{
-    ArtifactRecord, Batch, Change, EmbeddedStore, End, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference,
-    NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Status, Tracking, VersionRecord,
+    ArtifactRecord, Batch, Change, Effect, EmbeddedStore, End, Error, HistoryEntry, Input, Metric, ModelRecord,
+    ModelReference, NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status, Tracking,
+    VersionRecord, Which,
 };
 use address::Address;
 use artifacts::Place;
 use client::Client;
 use courier::Courier;
-use registry::{Made, Registered, Registry, Told};
+use registry::{Made, Registered, Registry};
 
 pub use courier::{Undelivered, Waiting};
 pub use error::ServerError;
@@ -40,7 +40,7 @@ pub use error::ServerError;
 /// How long what was read of the registry stands for what is there. A promotion always reads anew.
 const FRESH: Duration = Duration::from_secs(2);
 /// How long a promotion waits for the run to be delivered.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Is an MLflow server, with what is known of it: one for all that a process asks.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl MlflowStore {
     /// Notes in the history what was changed on the server past this project.
     fn observe(&self, model: &str, registered: &Registered, change: &Change) -> Result<(), Error> {
         let server = self.server()?;
-        let effects = registered.effects_since(&Told::by(&self.local.history_of(server, model)?));
+        let effects = self.told(model)?.changes_to(&registered.standing());
         if effects.is_empty() {
             return Ok(());
         }
@@ -199,15 +199,17 @@ impl MlflowStore {
             asked.map_err(|none| ServerError::Settings { server: client.server().to_owned(), cause: none.cause })??;
         let after = self.registered_now(model)?;
         let server = client.server();
-        let effects = after.effects_since(&Told::by(&self.local.history_of(server, model)?));
+        let effects = self.told(model)?.changes_to(&after.standing());
         if let Err(found) = holds(&after, version) {
             self.local.append_history(server, model, Some(version), Action::Lost, &effects, change)?;
             let (server, model) = (server.to_owned(), model.to_owned());
             return Err(ServerError::RaceLost { server, model, version, found }.into());
         }
-        if !effects.is_empty() || action == Action::Promoted {
+        // A run's promotion is told of though nothing is left to change: a try that died has done it.
+        if !effects.is_empty() || (action == Action::Promoted && change.run.is_some()) {
             let hash = self.local.append_history(server, model, Some(version), action, &effects, change)?;
-            client.wait(registry.mark(model, version, &hash))?;
+            // What is done stays done, though nobody hears of the mark.
+            let _ = client.wait(registry.mark(model, version, &hash));
         }
         let reference = ModelReference::version(model, version);
         after.find(&reference).cloned().ok_or_else(|| Error::UnknownVersion {
@@ -215,6 +217,32 @@ impl MlflowStore {
             versions: after.versions.iter().map(|version| version.version).collect(),
             aliases: after.aliases.keys().cloned().collect(),
         })
+    }
+
+    /// Changes a registered model as `plan` says of what stands there and of what the history tells.
+    fn change_by(
+        &self,
+        model: &str,
+        action: Action,
+        change: &Change,
+        plan: impl FnOnce(&Standing, &[HistoryEntry]) -> Result<(u32, Vec<Effect>), Error>,
+    ) -> Result<VersionRecord, Error> {
+        let planned = OnceCell::new();
+        let ask = async |registry: Registry<'_>, before: &Registered| {
+            let history = self.local.history_of(self.server()?, model)?;
+            let (version, effects) = plan(&before.standing(), &history)?;
+            let effects: &Vec<Effect> = planned.get_or_init(|| effects);
+            registry.apply(model, effects).await.map_err(of_registry)?;
+            Ok(version)
+        };
+        self.change((model, self.own(model)?), action, change, ask, |after, _| {
+            planned.get().into_iter().flatten().try_for_each(|effect| became(after, effect))
+        })
+    }
+
+    /// Tells what the history says of a model on the server.
+    fn told(&self, model: &str) -> Result<Standing, Error> {
+        Ok(Standing::told(&self.local.history_of(self.server()?, model)?))
     }
 
     /// Delivers all that a run has logged, and gives what the server calls it.
@@ -343,27 +371,41 @@ impl Tracking for MlflowStore {
 
     fn transition(&self, model: &str, version: u32, stage: Stage, change: &Change) -> Result<VersionRecord, Error> {
         self.version_by(&ModelReference::version(model, version))?;
-        let ask = async |registry: Registry<'_>, _: &Registered| {
-            registry.stage(model, version, stage).await.map_err(of_registry)?;
-            Ok(version)
-        };
-        self.change((model, self.own(model)?), Action::Transitioned, change, ask, |after, version| {
-            stands(after, model, version, stage, None)
-        })
+        self.change_by(model, Action::Transitioned, change, |now, _| Ok((version, now.stage(version, stage))))
     }
 
     fn set_alias(&self, model: &str, alias: &str, version: u32, change: &Change) -> Result<VersionRecord, Error> {
         check(Field::Alias, alias)?;
         self.version_by(&ModelReference::version(model, version))?;
-        let ask = async |registry: Registry<'_>, before: &Registered| {
-            registry.alias(model, &Registry::moves(before, alias, version)).await.map_err(of_registry)?;
-            Ok(version)
-        };
-        let holds = |after: &Registered, version| match after.aliases.get(alias) {
-            Some(holder) if *holder == version => Ok(()),
-            other => Err(points(alias, other.copied())),
-        };
-        self.change((model, self.own(model)?), Action::Aliased, change, ask, holds)
+        self.change_by(model, Action::Aliased, change, |now, _| Ok((version, now.alias(alias, version))))
+    }
+
+    fn record_decision(&self, model: &str, action: Action, change: &Change) -> Result<(), Error> {
+        check(Field::ModelName, model)?;
+        self.local.append_decision(self.server()?, model, action, change)
+    }
+
+    fn promote_version(
+        &self,
+        model: &str,
+        version: u32,
+        stage: Stage,
+        alias: Option<&str>,
+        change: &Change,
+    ) -> Result<VersionRecord, Error> {
+        alias.map_or(Ok(()), |alias| check(Field::Alias, alias))?;
+        self.version_by(&ModelReference::version(model, version))?;
+        self.change_by(model, Action::Promoted, change, |now, _| Ok((version, now.promote(version, stage, alias))))
+    }
+
+    fn rollback(&self, model: &str, alias: &str, change: &Change) -> Result<VersionRecord, Error> {
+        self.version_by(&ModelReference { model: model.to_owned(), which: Which::Latest })?;
+        self.change_by(model, Action::RolledBack, change, |now, history| now.rollback(model, alias, history))
+    }
+
+    fn archive(&self, model: &str, version: u32, change: &Change) -> Result<VersionRecord, Error> {
+        self.version_by(&ModelReference::version(model, version))?;
+        self.change_by(model, Action::Archived, change, |now, _| Ok((version, now.archive(version))))
     }
 
     fn promote(&self, promotion: &Promotion) -> Result<Promoted, Error> {
@@ -382,26 +424,31 @@ impl Tracking for MlflowStore {
             let version = self.version_by(&ModelReference::version(model, number))?;
             return Ok(Promoted { version, newly: false });
         }
-        // The registry is read while the last of the run is delivered.
-        let (delivered, before) = thread::scope(|scope| {
-            let delivered = scope.spawn(|| self.delivered(&new.run));
-            let before = self.own(model);
-            (delivered.join().unwrap_or_else(|panic| resume_unwind(panic)), before)
-        });
-        let ((run, logged_model), before) = (delivered?, before?);
+        let (run, logged_model) = self.delivered(&new.run)?;
+        let before = self.own(model)?;
         let change = new.change(&promotion.reason, promotion.decision.clone());
         let ask = async |registry: Registry<'_>, before: &Registered| {
-            // A promotion that died half-way has moved the head itself.
-            let is_begun = before.versions.iter().any(|version| version.run == new.run);
+            // A promotion that died half-way has made its version; one that was put into its place is all but done.
+            let (ours, others): (Vec<_>, Vec<_>) =
+                before.versions.iter().cloned().partition(|version| version.run == new.run);
+            let is_placed = ours.iter().any(|ours| ours.stage != Stage::None || !ours.aliases.is_empty());
             if let Some(expected) = promotion.expected_head
-                && !is_begun
-                && head_of(model, &before.versions) != expected
+                && !is_placed
+                && head_of(model, &others) != expected
             {
                 return Err(Error::HeadMoved { model: model.clone() });
             }
             let number =
                 self.make_version(registry, before, model, new, &run, &logged_model, &promotion.reason).await?;
-            let moves = Registry::moves(before, alias, number);
+            let moves: Vec<(String, Option<u32>)> = before
+                .standing()
+                .alias(alias, number)
+                .into_iter()
+                .filter_map(|effect| match effect {
+                    Effect::Aliased { alias, to, .. } => Some((alias, to)),
+                    _ => None,
+                })
+                .collect();
             let (staged, moved) =
                 futures_util::future::join(registry.stage(model, number, *stage), registry.alias(model, &moves)).await;
             staged.map_err(of_registry)?;
@@ -443,8 +490,9 @@ impl Tracking for MlflowStore {
     }
 
     fn version_files(&self, version: &VersionRecord) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-        // What this project made is here; what another made is on the server.
-        if let Ok(files) = self.local.read_folder(&version.run, &version.artifact_path)
+        // What this project made is here; what another made, under whatever name of a run, is on the server.
+        if let Some(made) = self.local.version_made(&version.model, version.version, &version.digest)?
+            && let Ok(files) = self.local.read_folder(&made.run, &made.artifact_path)
             && !files.is_empty()
         {
             return Ok(files);
@@ -463,8 +511,9 @@ impl Tracking for MlflowStore {
     }
 
     fn version_digests(&self, version: &VersionRecord) -> Result<BTreeMap<String, Digest>, Error> {
-        match self.local.folder_digests(&version.run, &version.artifact_path) {
-            Ok(files) if !files.is_empty() => Ok(files),
+        let made = self.local.version_made(&version.model, version.version, &version.digest)?;
+        match made.map(|made| self.local.folder_digests(&made.run, &made.artifact_path)) {
+            Some(Ok(files)) if !files.is_empty() => Ok(files),
             // A version never changes: its own digest stands for its files.
             _ => Ok(BTreeMap::from([(String::new(), version.digest)])),
         }
@@ -472,6 +521,10 @@ impl Tracking for MlflowStore {
 
     fn reach(&self, experiment: &str) -> Result<(), Error> {
         Ok(self.courier()?.reach(experiment)?)
+    }
+
+    fn waiting_elsewhere(&self) -> Result<Vec<String>, Error> {
+        self.local.waiting_elsewhere(self.server()?)
     }
 
     fn waiting(&self) -> Result<Option<Undelivered>, Error> {
@@ -487,12 +540,6 @@ impl Tracking for MlflowStore {
     fn sync(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
         self.local.forgive(self.server()?)?;
         self.settle(patience)
-    }
-
-    fn remote_page(&self, run: &str) -> Result<Option<String>, Error> {
-        let server = self.server()?;
-        let found = self.local.remote_run(server, run)?;
-        Ok(found.and_then(|found| Some(format!("{server}/#/experiments/{}/runs/{}", found.experiment?, found.remote?))))
     }
 }
 
@@ -518,6 +565,22 @@ impl MlflowStore {
         }
         let made = Made { project: &self.project, run, logged_model, description };
         registry.create(model, new, &made, before).await.map_err(of_registry)
+    }
+}
+
+/// Says whether a change that was asked for is there; else what stands there.
+fn became(after: &Registered, effect: &Effect) -> Result<(), String> {
+    match effect {
+        Effect::Created { .. } => Ok(()),
+        Effect::Staged { version, to, .. } => match after.standing().versions.get(version) {
+            Some(held) if held.stage == *to => Ok(()),
+            Some(held) => Err(format!("v{version} is in {}, not in {to}", held.stage)),
+            None => Err(format!("v{version} is gone")),
+        },
+        Effect::Aliased { alias, to, .. } => match after.aliases.get(alias).copied() {
+            holder if holder == *to => Ok(()),
+            holder => Err(points(alias, holder)),
+        },
     }
 }
 

@@ -7,8 +7,8 @@ use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use crate::{
-    ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun, NewVersion,
-    Promoted, Promotion, Reason, RunRecord, Status, Undelivered, VersionRecord,
+    Action, ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun,
+    NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status, Undelivered, VersionRecord,
 };
 
 /// Keeps runs and registered models.
@@ -65,6 +65,24 @@ pub trait Tracking: Send + Sync {
     /// Makes a version and gives it its stage and alias, with one entry in the history: all or nothing.
     /// A promotion that the same run has done before is found done, whatever happened since.
     fn promote(&self, promotion: &Promotion) -> Result<Promoted, Error>;
+    /// Records that a run's candidate was kept back or refused: [`Action::Kept`] or [`Action::Refused`], of no version.
+    /// The same of the same run again adds nothing.
+    fn record_decision(&self, model: &str, action: Action, change: &Change) -> Result<(), Error>;
+    /// Gives a version its stage, and its alias where one is named, with one entry in the history. Who held them is
+    /// archived, and called [`PREVIOUS`](crate::PREVIOUS). What is so already is no change.
+    fn promote_version(
+        &self,
+        model: &str,
+        version: u32,
+        stage: Stage,
+        alias: Option<&str>,
+        change: &Change,
+    ) -> Result<VersionRecord, Error>;
+    /// Gives an alias back to its holder before, and the stage of its holder with it; that one is archived. One entry in
+    /// the history. [`Error::NothingBefore`] where the history knows none.
+    fn rollback(&self, model: &str, alias: &str, change: &Change) -> Result<VersionRecord, Error>;
+    /// Archives a version and takes its aliases away, with one entry in the history. What is so already is no change.
+    fn archive(&self, model: &str, version: u32, change: &Change) -> Result<VersionRecord, Error>;
     /// Finds the version that a reference points at, if there is one.
     fn find_version(&self, reference: &ModelReference) -> Result<Option<VersionRecord>, Error>;
     /// Lists a model's versions, the newest first; none for an unknown model.
@@ -73,6 +91,10 @@ pub trait Tracking: Send + Sync {
     fn models(&self) -> Result<Vec<ModelRecord>, Error>;
     /// Lists what happened to a model, the oldest first.
     fn history(&self, model: &str) -> Result<Vec<HistoryEntry>, Error>;
+    /// Tells what stood at a moment, in milliseconds since 1970: by the entries before the first that is dated later.
+    fn standing_at(&self, model: &str, at_ms: i64) -> Result<Standing, Error> {
+        Ok(Standing::told_until(&self.history(model)?, at_ms))
+    }
     /// Checks that no entry of the history was altered, removed or put in, and that the registry is what it says:
     /// [`Error::HistoryBroken`].
     fn verify_history(&self) -> Result<(), Error>;
@@ -81,6 +103,13 @@ pub trait Tracking: Send + Sync {
 
     /// Returns how many runs have used a reference test.
     fn reference_uses(&self, split_version: u32, reference: &Digest) -> Result<u64, Error>;
+
+    /// Finds a version by its number and digest without asking anybody: one of the project's own registry, or one that a
+    /// run of the project has made in another.
+    fn version_made(&self, model: &str, version: u32, digest: &Digest) -> Result<Option<VersionRecord>, Error> {
+        let found = self.find_version(&ModelReference::version(model, version))?;
+        Ok(found.filter(|found| found.digest == *digest))
+    }
 
     /// Reads the files of a version, under their paths inside its folder.
     fn version_files(&self, version: &VersionRecord) -> Result<BTreeMap<String, Vec<u8>>, Error> {
@@ -97,6 +126,11 @@ pub trait Tracking: Send + Sync {
         Ok(())
     }
 
+    /// Lists other servers that were not told all: those that the configuration named before.
+    fn waiting_elsewhere(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Gives what a server was not told so far, none where there is no server. Nothing is asked.
     fn waiting(&self) -> Result<Option<Undelivered>, Error> {
         Ok(None)
@@ -110,11 +144,6 @@ pub trait Tracking: Send + Sync {
     /// Does so also for the runs that the server has refused before.
     fn sync(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
         self.settle(patience)
-    }
-
-    /// Gives the address of a server's page of a run, where it is on one.
-    fn remote_page(&self, _run: &str) -> Result<Option<String>, Error> {
-        Ok(None)
     }
 
     /// Finds the version that a reference points at; [`Error::UnknownModel`] or [`Error::UnknownVersion`] otherwise.

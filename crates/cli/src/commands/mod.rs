@@ -12,6 +12,7 @@ mod models;
 mod outcome;
 mod plan;
 mod predict;
+mod registry;
 mod resume;
 mod run;
 mod runs;

@@ -8,7 +8,7 @@ use trainyard_files::{DiskIo, Io, write_atomic};
 use trainyard_pipeline::{Request, registry};
 use trainyard_tracking::{ModelReference, VersionRecord, Which};
 
-use super::in_project;
+use super::{in_project, registry as changes};
 use crate::arguments::Models;
 use crate::printer::{Ink, Printer};
 use crate::stop::Stop;
@@ -18,8 +18,13 @@ pub(super) fn run(request: &Request, action: &Models, printer: Printer) -> Resul
     match action {
         Models::List => list(request, printer),
         Models::Show { name } => show(request, name, printer),
-        Models::History { name } => history(request, name, printer),
         Models::Export { name, output } => export(request, name, output, printer),
+        Models::Promote { .. }
+        | Models::Rollback { .. }
+        | Models::Archive { .. }
+        | Models::History { .. }
+        | Models::AsOf { .. }
+        | Models::Audit { .. } => changes::run(request, action, printer),
     }?;
     Ok(0)
 }
@@ -73,7 +78,7 @@ fn show(request: &Request, name: &str, printer: Printer) -> Result<(), Stop> {
     )
 }
 
-fn title(version: &VersionRecord) -> String {
+pub(super) fn title(version: &VersionRecord) -> String {
     clean(&format!("{} v{}", version.model, version.version))
 }
 
@@ -87,35 +92,6 @@ fn version(version: &VersionRecord, title: &str) -> String {
     ];
     rows.extend(version.rows.iter().map(|(name, rows)| vec![format!("{name} rows"), count(*rows)]));
     format!("{title}\n{}", table(&[Side::Left; 2], &rows))
-}
-
-fn history(request: &Request, name: &str, printer: Printer) -> Result<(), Stop> {
-    let store = registry(request)?;
-    let reference: ModelReference = name.parse()?;
-    store.version_by(&reference)?;
-    // What was altered behind the registry's back is said, not shown as history.
-    store.verify_history()?;
-    let mut entries = store.history(&reference.model)?;
-    if let Which::Version(version) = reference.which {
-        entries.retain(|entry| entry.version == Some(version));
-    }
-    printer.result(
-        || json!({"name": reference.model, "history": entries}),
-        |_| {
-            let mut rows = vec![["at", "version", "what", "why", "run"].map(str::to_owned).to_vec()];
-            for entry in &entries {
-                let effects = entry.effects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                rows.push(vec![
-                    moment(entry.at_ms),
-                    entry.version.map_or_else(|| "–".to_owned(), |version| format!("v{version}")),
-                    effects,
-                    entry.reason.clone(),
-                    entry.run.clone().unwrap_or_else(|| "–".to_owned()),
-                ]);
-            }
-            table(&[Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], &rows)
-        },
-    )
 }
 
 fn export(request: &Request, name: &str, output: &Path, printer: Printer) -> Result<(), Stop> {

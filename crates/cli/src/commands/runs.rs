@@ -125,12 +125,13 @@ fn pairs(all: &BTreeMap<String, String>) -> Vec<Vec<String>> {
 fn show(root: &Path, run: &str, printer: Printer) -> Result<(), Stop> {
     let store = tracking(root)?;
     let record = store.find_run(run)?;
-    let artifacts = store.artifacts(&record.run)?;
+    let (artifacts, pages) = (store.artifacts(&record.run)?, store.pages(&record.run)?);
     let standing = standing(&record, &states(root, std::iter::once(&record))?);
     let document = || {
         let mut document = json!(record);
         document["state"] = json!(standing);
         document["artifacts"] = json!(artifacts);
+        document["pages"] = json!(pages);
         document
     };
     printer.result(document, |paint| {
@@ -142,6 +143,7 @@ fn show(root: &Path, run: &str, printer: Printer) -> Result<(), Stop> {
             vec!["took".to_owned(), took(&record)],
         ];
         head.extend(record.reason.iter().map(|reason| vec!["reason".to_owned(), reason.message.clone()]));
+        head.extend(pages.iter().map(|page| vec!["page".to_owned(), page.clone()]));
         let metrics: Vec<_> =
             record.metrics.iter().map(|(name, value)| vec![name.clone(), number(Some(*value))]).collect();
         let inputs: Vec<_> = record

@@ -28,6 +28,7 @@ mod project;
 #[cfg(feature = "datafusion")]
 mod queries;
 mod refused;
+mod registry;
 mod runs;
 mod several_runs;
 mod shared;

@@ -73,6 +73,7 @@ fn a_run_is_there_with_its_model(server: &mut Mlflow) {
     assert_eq!((&tracked["run"], &tracked["status"]), (&json!(run), &json!("FINISHED")));
     assert_eq!((&tracked["tags"]["team"], &tracked["tags"]["decision"]), (&json!("growth"), &json!("promoted")));
     let shown = project.json(&["runs", "show", run]);
+    assert!(shown["pages"][0].as_str().unwrap().starts_with(&format!("{}/#/experiments/", server.url())), "{shown}");
     for (name, value) in shown["metrics"].as_object().unwrap() {
         assert_eq!(&tracked["metrics"][name], value, "{name}");
     }
@@ -101,12 +102,24 @@ fn a_run_is_there_with_its_model(server: &mut Mlflow) {
     }
     // The same again is kept; what nobody can do twice is not done twice.
     assert_eq!(project.run()["decision"], "kept");
-    assert_eq!(runs(server, "weekly").len(), 2);
+    assert_eq!(runs(server, "weekly").len(), 2, "one run for each execution");
     assert_eq!(project.json(&["models", "show", "weekly-predictor"])["versions"].as_array().unwrap().len(), 1);
     assert_eq!(project.json(&["runs", "sync"])["delivered"], json!([]));
-    // A replay asks nobody.
+    // A better one is compared with it there.
+    project.write(
+        "versions/models/v2.yaml",
+        project.read("versions/models/v1.yaml").replace("n_estimators: 100", "n_estimators: 60"),
+    );
+    let second = project.json(&["run", "--model", "2"]);
+    let second = second["run"].as_str().unwrap();
+    // A replay asks nobody, nor does a bundle.
     server.kill();
-    assert_eq!(project.json(&["verify", run])["identical"], true);
+    for run in [run, second] {
+        let proven = project.json(&["verify", run]);
+        assert_eq!(proven["identical"], true, "{proven}");
+    }
+    project.json(&["export", second, "second.tar.zst"]);
+    assert_eq!(project.json(&["verify", "second.tar.zst"])["identical"], true);
     server.start();
 }
 

@@ -229,7 +229,11 @@ impl Packing<'_> {
         };
         let number = found["version"].as_u64().and_then(|version| u32::try_from(version).ok()).unwrap_or_default();
         let told = |error: trainyard_tracking::Error| error.diagnostic();
-        let version = self.stores.tracking.version_by(&ModelReference::version(model, number)).map_err(told)?;
+        let tracking = &self.stores.tracking;
+        let digest = found["digest"].as_str().and_then(|digest| digest.parse::<Digest>().ok());
+        let made = digest.map(|digest| tracking.version_made(model, number, &digest)).transpose().map_err(told)?;
+        let known = || tracking.version_by(&ModelReference::version(model, number));
+        let version = made.flatten().map_or_else(known, Ok).map_err(told)?;
         let all = self.stores.tracking.folder_digests(&version.run, &version.artifact_path).map_err(told)?;
         let files: BTreeMap<String, Digest> =
             all.into_iter().filter(|(file, _)| MODEL_FILES.contains(&file.as_str())).collect();

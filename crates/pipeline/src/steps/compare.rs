@@ -19,16 +19,21 @@ impl Compare {
     fn incumbent(&self) -> Result<Option<VersionRecord>, Failure> {
         let project = &self.0.resolved.project;
         let Some(promote) = &project.promote else { return Ok(None) };
-        let reference = match self.0.recorded("compare") {
-            Some(record) => match record.output.facts["incumbent"]["version"].as_u64() {
-                Some(version) => format!("{}/{version}", project.model.value),
-                None => return Ok(None),
-            },
-            None => format!("{}@{}", project.model.value, promote.alias.value),
-        };
-        if let Some(stored) = self.stored() {
-            return Ok(Some(stored.version.clone()));
+        if let Some(record) = self.0.recorded("compare") {
+            let found = &record.output.facts["incumbent"];
+            let number = found["version"].as_u64().and_then(|version| u32::try_from(version).ok());
+            let digest = found["digest"].as_str().and_then(|digest| digest.parse::<Digest>().ok());
+            let (Some(number), Some(digest)) = (number, digest) else { return Ok(None) };
+            if let Some(stored) = self.stored() {
+                return Ok(Some(stored.version.clone()));
+            }
+            let model = &project.model.value;
+            let made = self.0.tracking.version_made(model, number, &digest).map_err(|error| error.diagnostic())?;
+            // One that is nowhere to be found is told as such.
+            let known = || self.0.tracking.version_by(&ModelReference::version(model, number));
+            return made.map_or_else(known, Ok).map(Some).map_err(|error| error.diagnostic().into());
         }
+        let reference = format!("{}@{}", project.model.value, promote.alias.value);
         let reference = reference.parse::<ModelReference>().map_err(|error| error.diagnostic())?;
         self.0.tracking.find_version(&reference).map_err(|error| error.diagnostic().into())
     }

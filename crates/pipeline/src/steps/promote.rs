@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trainyard_files::Digest;
-use trainyard_model::{Comparison, Decision, Reason, Rules, decide};
-use trainyard_tracking::{NewVersion, Promotion};
+use trainyard_model::{Comparison, Decision, Reason, Rules, Verdict, decide};
+use trainyard_spec::Resolved;
+use trainyard_tracking::{Action, Change, HistoryEntry, ModelReference, NewVersion, Promotion};
 
 use super::context::{Context, json as parse};
 use crate::code;
@@ -60,12 +61,26 @@ impl Step for Promote {
             true => Vec::new(),
             false => failed_gates(&parse(&scope.read("gate", "gates")?)?),
         };
-        let verdict = decide(&Rules::of(promote), &failed, &comparison);
-        let reason = words(&verdict.reason);
+        let mut verdict = decide(&Rules::of(promote), &failed, &comparison);
+        let mut reason = words(&verdict.reason);
+        if verdict.decision == Decision::Kept && matches!(verdict.reason, Reason::SameModel) && self.is_begun()? {
+            verdict.decision = Decision::Promoted;
+            reason = "the promotion that broke off".to_owned();
+        }
         let digest = scope.output("compare").and_then(|output| output.facts["digest"].as_str()?.parse::<Digest>().ok());
         let head = scope.output("compare").and_then(|output| output.facts["head"].as_str()?.parse::<Digest>().ok());
+        let change = self.change(scope, &verdict, &reason, &comparison);
         let mut outcome = json!(verdict.decision).as_str().unwrap_or_default().to_owned();
         let mut model = Value::Null;
+        let kept_back = match verdict.decision {
+            Decision::Promoted => None,
+            Decision::Kept => Some(Action::Kept),
+            Decision::Refused => Some(Action::Refused),
+        };
+        if let Some(action) = kept_back {
+            let recorded = self.0.tracking.record_decision(&project.model.value, action, &change);
+            recorded.map_err(|error| error.diagnostic())?;
+        }
         if let (Decision::Promoted, Some(digest)) = (verdict.decision, digest) {
             let rows = ["train", "validation", "reference"].map(|set| {
                 let rows = scope.output("split").and_then(|output| output.facts[set].as_u64());
@@ -79,13 +94,13 @@ impl Step for Promote {
                     digest,
                     artifact_path: "model".to_owned(),
                     rows: BTreeMap::from(rows),
-                    who: (self.0.who)(),
-                    created_ms: (self.0.now_ms)(),
+                    who: change.who,
+                    created_ms: change.at_ms,
                 },
                 stage: promote.to,
                 alias: promote.alias.value.clone(),
                 reason: reason.clone(),
-                decision: json!(verdict),
+                decision: change.decision,
                 expected_head: head,
             });
             let version = promoted.map_err(|error| error.diagnostic())?.version;
@@ -104,6 +119,49 @@ impl Step for Promote {
         };
         output.logged.tags.insert("decision".to_owned(), decision);
         Ok(output)
+    }
+}
+
+impl Promote {
+    /// Describes the decision for the history: what decided, and by which policy.
+    fn change(&self, scope: &Scope, verdict: &Verdict, reason: &str, comparison: &Comparison) -> Change {
+        let fact = |step: &'static str, name: &str| scope.output(step).map(|output| output.facts[name].clone());
+        let document = self.0.document();
+        let mut decision = json!(verdict);
+        decision["gates"] = json!(fact("gate", "gates").unwrap_or_else(|| json!([])));
+        decision["comparison"] = json!(comparison);
+        decision["candidate"] = json!(fact("compare", "digest"));
+        decision["incumbent"] = json!(fact("compare", "incumbent"));
+        decision["reference"] = json!(scope.digest("split", "reference").ok().map(|digest| digest.to_string()));
+        decision["policy"] = json!({
+            "promote": Resolved::section_of(document, "promote"), "gates": Resolved::section_of(document, "gates"),
+        });
+        Change {
+            at_ms: (self.0.now_ms)(),
+            who: (self.0.who)(),
+            run: Some(self.0.run.clone()),
+            reason: reason.to_owned(),
+            decision,
+        }
+    }
+}
+
+impl Promote {
+    /// Says whether a promotion by this very run broke off on a server when it had put the model into its place.
+    fn is_begun(&self) -> Result<bool, Failure> {
+        let project = &self.0.resolved.project;
+        let Some(promote) = project.promote.as_ref().filter(|_| self.0.asks_a_registry()) else { return Ok(false) };
+        let reference = ModelReference::alias(&project.model.value, &promote.alias.value);
+        let told = |error: trainyard_tracking::Error| error.diagnostic();
+        let holder = self.0.tracking.find_version(&reference).map_err(told)?;
+        if holder.is_none_or(|holder| holder.run != self.0.run) {
+            return Ok(false);
+        }
+        let history = self.0.tracking.history(&project.model.value).map_err(told)?;
+        let is_done = |entry: &HistoryEntry| {
+            entry.action == Action::Promoted && entry.run.as_deref() == Some(self.0.run.as_str())
+        };
+        Ok(!history.iter().any(is_done))
     }
 }
 

@@ -57,7 +57,9 @@ impl Fault {
 /// Reads a digest from a column of a row.
 pub(super) fn digest(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     let text: String = row.get(column)?;
-    text.parse().map_err(|error| conversion(column, FromSqlError::other(error)))
+    let digest: Digest = text.parse().map_err(|error| conversion(column, FromSqlError::other(error)))?;
+    // Other digits of the same value are not what was written.
+    if digest.to_string() == text { Ok(digest) } else { Err(conversion(column, FromSqlError::InvalidType)) }
 }
 
 /// Reads one of a few names from a column of a row.

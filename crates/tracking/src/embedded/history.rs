@@ -7,9 +7,9 @@ use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use super::fault::{Fault, digest};
-use super::registry::{models, versions};
+use super::registry::{models, standing};
 use crate::history::Link;
-use crate::{Action, Change, Effect, Error, HistoryEntry, HistoryFault};
+use crate::{Action, Change, Effect, Error, HistoryEntry, HistoryFault, Standing, VersionRecord};
 
 /// Is an entry to write.
 pub(super) struct Entry<'a> {
@@ -121,37 +121,60 @@ pub(super) fn entries(tx: &Transaction<'_>, registry: &str, model: &str) -> Resu
     found.into_iter().map(|(link, hash)| entry(link, hash)).collect()
 }
 
-/// Is what the registry holds of a model, as far as the history tells it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
-    versions: BTreeMap<u32, (Digest, Stage)>,
-    aliases: BTreeMap<String, u32>,
+/// Finds the version that a run has made in any registry, as it was then.
+pub(super) fn made(
+    tx: &Transaction<'_>,
+    model: &str,
+    version: u32,
+    digest: &Digest,
+) -> Result<Option<VersionRecord>, Fault> {
+    let mut statement = tx
+        .prepare_cached(&format!("{STORED} WHERE model = ?1 AND version = ?2 AND run IS NOT NULL ORDER BY sequence"))?;
+    let found = statement.query_map(params![model, version], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    for (link, hash) in found {
+        let entry = entry(link, hash)?;
+        let created = Effect::Created { version, digest: *digest };
+        if !entry.effects.contains(&created) {
+            continue;
+        }
+        let mut staged = entry.effects.iter().filter_map(|effect| match effect {
+            Effect::Staged { version: staged, to, .. } if *staged == version => Some(*to),
+            _ => None,
+        });
+        return Ok(entry.run.clone().map(|run| VersionRecord {
+            model: model.to_owned(),
+            version,
+            run,
+            digest: *digest,
+            artifact_path: "model".to_owned(),
+            stage: staged.next_back().unwrap_or(Stage::None),
+            aliases: Vec::new(),
+            rows: BTreeMap::new(),
+            created_ms: entry.at_ms,
+        }));
+    }
+    Ok(None)
 }
 
-impl Told {
-    /// Replays a change; false where it does not fit what was told before.
-    fn replay(&mut self, effect: Effect) -> bool {
-        match effect {
-            Effect::Created { version, digest } => self.versions.insert(version, (digest, Stage::None)).is_none(),
-            Effect::Staged { version, from, to } => match self.versions.get_mut(&version) {
-                Some((_, stage)) if *stage == from => {
-                    *stage = to;
-                    true
-                }
-                _ => false,
-            },
-            Effect::Aliased { alias, from, to: Some(to) } => {
-                self.versions.contains_key(&to) && self.aliases.insert(alias, to) == from
-            }
-            Effect::Aliased { alias, from, to: None } => self.aliases.remove(&alias) == from,
-        }
-    }
+/// Adds an entry about a run's decision, unless that is there.
+pub(super) fn append_once(tx: &Transaction<'_>, entry: &Entry<'_>) -> Result<(), Fault> {
+    let is_there = tx
+        .prepare_cached("SELECT 1 FROM history WHERE registry = ?1 AND model = ?2 AND run IS ?3 AND action = ?4")?
+        .exists(params![entry.registry, entry.model, entry.change.run, entry.action.name()])?;
+    if is_there { Ok(()) } else { append(tx, entry).map(drop) }
+}
+
+/// Lists the whole chain.
+pub(super) fn chain(tx: &Transaction<'_>) -> Result<Vec<HistoryEntry>, Fault> {
+    let mut statement = tx.prepare_cached(&format!("{STORED} ORDER BY sequence"))?;
+    let found = statement.query_map([], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    found.into_iter().map(|(link, hash)| entry(link, hash)).collect()
 }
 
 pub(super) fn verify(tx: &Transaction<'_>) -> Result<(), Fault> {
     let mut statement = tx.prepare_cached(&format!("{STORED} ORDER BY sequence"))?;
     let chain = statement.query_map([], link)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut told: BTreeMap<(String, String), Told> = BTreeMap::new();
+    let mut told: BTreeMap<(String, String), Standing> = BTreeMap::new();
     let (mut last, mut previous) = (0, Link::ORIGIN);
     for (link, hash) in chain {
         if link.hash() != hash {
@@ -163,21 +186,17 @@ pub(super) fn verify(tx: &Transaction<'_>) -> Result<(), Fault> {
         (last, previous) = (link.sequence, hash);
         let entry = entry(link.clone(), hash)?;
         let model = told.entry((entry.registry, entry.model)).or_default();
-        for effect in entry.effects {
-            if !model.replay(effect) {
-                return Err(broken(&link, HistoryFault::Disagrees));
-            }
+        if !model.replay(&entry.effects) {
+            return Err(broken(&link, HistoryFault::Disagrees));
         }
     }
-    let mut registered: BTreeMap<String, Told> = BTreeMap::new();
+    let mut registered: BTreeMap<String, Standing> = BTreeMap::new();
     for model in models(tx)? {
-        let versions = versions(tx, &model.name)?.into_iter();
-        let versions = versions.map(|version| (version.version, (version.digest, version.stage))).collect();
-        registered.insert(model.name, Told { versions, aliases: model.aliases });
+        registered.insert(model.name.clone(), standing(tx, &model.name)?);
     }
     // What a server holds is the server's to say. A model that was only refused is registered nowhere.
-    told.retain(|(registry, _), model| registry.is_empty() && *model != Told::default());
-    let told: BTreeMap<String, Told> = told.into_iter().map(|((_, model), told)| (model, told)).collect();
+    told.retain(|(registry, _), model| registry.is_empty() && *model != Standing::default());
+    let told: BTreeMap<String, Standing> = told.into_iter().map(|((_, model), told)| (model, told)).collect();
     if told != registered {
         return Err(Error::HistoryBroken { sequence: last.cast_unsigned(), fault: HistoryFault::Disagrees }.into());
     }

@@ -10,8 +10,6 @@ use crate::Batch;
 pub(crate) struct Pending {
     /// The place in the order of all that was logged.
     pub(crate) sequence: i64,
-    /// The run.
-    pub(crate) run: String,
     /// What it logged.
     pub(crate) batch: Batch,
 }
@@ -40,22 +38,19 @@ pub(super) fn add(tx: &Transaction<'_>, server: &str, run: &str, batch: &Batch) 
     Ok(())
 }
 
-/// Lists the first `limit` of what waits, without the runs that the server refused.
-pub(super) fn pending(tx: &Transaction<'_>, server: &str, limit: usize) -> Result<Vec<Pending>, Fault> {
+/// Lists the first `limit` of what waits of a run.
+pub(super) fn pending(tx: &Transaction<'_>, server: &str, run: &str, limit: usize) -> Result<Vec<Pending>, Fault> {
     let mut statement = tx.prepare_cached(
-        "SELECT sequence, run, batch FROM deliveries
-         WHERE server = ?1 AND run NOT IN (SELECT run FROM remote_runs WHERE server = ?1 AND refused IS NOT NULL)
-         ORDER BY sequence LIMIT ?2",
+        "SELECT sequence, batch FROM deliveries WHERE server = ?1 AND run = ?2 ORDER BY sequence LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![server, limit], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
+    let found = statement
+        .query_map(params![server, run, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let mut pending = Vec::new();
     for row in found {
-        let (sequence, run, batch) = row?;
+        let (sequence, batch) = row?;
         let batch = serde_json::from_str(&batch).map_err(|error| Fault::Content(error.to_string()))?;
-        pending.push(Pending { sequence, run, batch });
+        pending.push(Pending { sequence, batch });
     }
     Ok(pending)
 }
@@ -70,6 +65,31 @@ pub(super) fn waiting(tx: &Transaction<'_>, server: &str) -> Result<Vec<(String,
     let found =
         statement.query_map([server], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?)))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Lists the other servers for which something waits.
+pub(super) fn elsewhere(tx: &Transaction<'_>, server: &str) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        tx.prepare_cached("SELECT DISTINCT server FROM deliveries WHERE server <> ?1 ORDER BY server")?;
+    let found = statement.query_map([server], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Leaves out of what a server is told the metrics that a run has logged before: told again with another time, they would
+/// be there twice.
+pub(super) fn without_known(tx: &Transaction<'_>, run: &str, batch: &Batch) -> Result<Batch, Fault> {
+    let mut find = tx.prepare_cached("SELECT value FROM metrics WHERE run = ?1 AND key = ?2 AND step = ?3")?;
+    let mut left = batch.clone();
+    left.metrics.clear();
+    for metric in &batch.metrics {
+        let known =
+            find.query_row(params![run, metric.key, metric.step], |row| row.get::<_, Option<f64>>(0)).optional()?;
+        let is_known = known.is_some_and(|known| known.unwrap_or(f64::NAN).to_bits() == metric.value.to_bits());
+        if !is_known {
+            left.metrics.push(metric.clone());
+        }
+    }
+    Ok(left)
 }
 
 /// Takes out what the server has of a run, up to a place in the order.
@@ -97,6 +117,19 @@ pub(super) fn remote(tx: &Transaction<'_>, server: &str, run: &str) -> Result<Op
         })
         .optional()?;
     Ok(found)
+}
+
+/// Lists the servers that know a run, each with its page of it.
+pub(super) fn pages(tx: &Transaction<'_>, run: &str) -> Result<Vec<String>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT server, experiment, remote FROM remote_runs
+         WHERE run = ?1 AND experiment IS NOT NULL AND remote IS NOT NULL ORDER BY server",
+    )?;
+    let found = statement.query_map([run], |row| {
+        let (server, experiment, remote): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(format!("{server}/#/experiments/{experiment}/runs/{remote}"))
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn set_remote(tx: &Transaction<'_>, server: &str, run: &str, remote: &RemoteRun) -> Result<(), Fault> {

@@ -7,11 +7,12 @@ use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use super::fault::{Fault, digest, named};
-use super::history::{Entry, append};
+use super::history::{Entry, append, entries};
 use super::runs::expect;
-use crate::registry::{PREVIOUS, has_one_holder, head_of, parse_stage};
+use crate::registry::{head_of, parse_stage};
 use crate::{
-    Action, Change, Effect, Error, ModelRecord, ModelReference, NewVersion, Promoted, Promotion, VersionRecord, Which,
+    Action, Change, Effect, Error, ModelRecord, ModelReference, NewVersion, Promoted, Promotion, Standing,
+    VersionRecord, Which,
 };
 
 /// Where the registry is of which the history tells: in the same file.
@@ -23,68 +24,51 @@ pub(super) fn create_version(tx: &Transaction<'_>, model: &str, new: &NewVersion
     }
     let (version, effect) = insert(tx, model, new)?;
     let change = new.change("", serde_json::Value::Null);
-    append(
-        tx,
-        &Entry {
-            registry: HERE,
-            model,
-            version: Some(version),
-            action: Action::Registered,
-            effects: &[effect],
-            change: &change,
-        },
-    )?;
+    note(tx, model, version, Action::Registered, &[effect], &change)?;
     get(tx, model, version)
 }
 
-pub(super) fn transition(
+/// Changes a version as `effects` says, with one entry; what is so already is no change.
+pub(super) fn change(
     tx: &Transaction<'_>,
     model: &str,
     version: u32,
-    stage: Stage,
+    action: Action,
     change: &Change,
+    effects: impl FnOnce(&Standing) -> Vec<Effect>,
 ) -> Result<VersionRecord, Fault> {
     get(tx, model, version)?;
-    let effects = stage_effects(tx, model, version, stage)?;
+    let effects = effects(&standing(tx, model)?);
     if !effects.is_empty() {
-        append(
-            tx,
-            &Entry {
-                registry: HERE,
-                model,
-                version: Some(version),
-                action: Action::Transitioned,
-                effects: &effects,
-                change,
-            },
-        )?;
+        apply(tx, model, &effects)?;
+        note(tx, model, version, action, &effects, change)?;
     }
     get(tx, model, version)
 }
 
-pub(super) fn set_alias(
+/// Gives an alias back to its holder before.
+pub(super) fn rollback(
     tx: &Transaction<'_>,
     model: &str,
     alias: &str,
-    version: u32,
     change: &Change,
 ) -> Result<VersionRecord, Fault> {
-    get(tx, model, version)?;
-    let effects = alias_effects(tx, model, alias, version)?;
-    if !effects.is_empty() {
-        append(
-            tx,
-            &Entry {
-                registry: HERE,
-                model,
-                version: Some(version),
-                action: Action::Aliased,
-                effects: &effects,
-                change,
-            },
-        )?;
-    }
+    expect_model(tx, model)?;
+    let (version, effects) = standing(tx, model)?.rollback(model, alias, &entries(tx, HERE, model)?)?;
+    apply(tx, model, &effects)?;
+    note(tx, model, version, Action::RolledBack, &effects, change)?;
     get(tx, model, version)
+}
+
+fn note(
+    tx: &Transaction<'_>,
+    model: &str,
+    version: u32,
+    action: Action,
+    effects: &[Effect],
+    change: &Change,
+) -> Result<(), Fault> {
+    append(tx, &Entry { registry: HERE, model, version: Some(version), action, effects, change }).map(drop)
 }
 
 pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Promoted, Fault> {
@@ -112,20 +96,11 @@ pub(super) fn promote(tx: &Transaction<'_>, promotion: &Promotion) -> Result<Pro
             version
         }
     };
-    effects.extend(stage_effects(tx, model, version, promotion.stage)?);
-    effects.extend(alias_effects(tx, model, &promotion.alias, version)?);
+    let changes = standing(tx, model)?.promote(version, promotion.stage, Some(&promotion.alias));
+    apply(tx, model, &changes)?;
+    effects.extend(changes);
     let change = new.change(&promotion.reason, promotion.decision.clone());
-    append(
-        tx,
-        &Entry {
-            registry: HERE,
-            model,
-            version: Some(version),
-            action: Action::Promoted,
-            effects: &effects,
-            change: &change,
-        },
-    )?;
+    note(tx, model, version, Action::Promoted, &effects, &change)?;
     Ok(Promoted { version: get(tx, model, version)?, newly: true })
 }
 
@@ -160,51 +135,28 @@ fn insert(tx: &Transaction<'_>, model: &str, new: &NewVersion) -> Result<(u32, E
     Ok((version, Effect::Created { version, digest: new.digest }))
 }
 
-/// Gives a version its stage; who held a stage that has one holder is archived first.
-fn stage_effects(tx: &Transaction<'_>, model: &str, version: u32, stage: Stage) -> Result<Vec<Effect>, Fault> {
-    let from = get(tx, model, version)?.stage;
-    if from == stage {
-        return Ok(Vec::new());
-    }
-    let mut effects = Vec::new();
-    if has_one_holder(stage) {
-        for former in at_stage(tx, model, stage)? {
-            effects.push(Effect::Staged { version: former, from: stage, to: Stage::Archived });
-        }
-    }
-    effects.push(Effect::Staged { version, from, to: stage });
-    let mut update = tx.prepare_cached("UPDATE versions SET stage = ?3 WHERE model = ?1 AND version = ?2")?;
-    for effect in &effects {
-        if let Effect::Staged { version, to, .. } = effect {
-            update.execute(params![model, version, to.name()])?;
-        }
-    }
-    Ok(effects)
+/// Gives what stands of a model.
+pub(super) fn standing(tx: &Transaction<'_>, model: &str) -> Result<Standing, Fault> {
+    Ok(Standing::of(&versions(tx, model)?, &aliases(tx, model)?))
 }
 
-/// Points an alias at a version, and `previous` at its former holder.
-fn alias_effects(tx: &Transaction<'_>, model: &str, alias: &str, version: u32) -> Result<Vec<Effect>, Fault> {
-    let from = aliased(tx, model, alias)?;
-    if from == Some(version) {
-        return Ok(Vec::new());
-    }
-    let mut effects = vec![Effect::Aliased { alias: alias.to_owned(), from, to: Some(version) }];
-    if let Some(former) = from.filter(|_| alias != PREVIOUS) {
-        let before = aliased(tx, model, PREVIOUS)?;
-        if before != Some(former) {
-            effects.push(Effect::Aliased { alias: PREVIOUS.to_owned(), from: before, to: Some(former) });
-        }
-    }
-    let mut update = tx.prepare_cached(
+/// Changes stages and aliases, in the order given: a stage of one holder is free when the next gets it.
+fn apply(tx: &Transaction<'_>, model: &str, effects: &[Effect]) -> Result<(), Fault> {
+    let mut stage = tx.prepare_cached("UPDATE versions SET stage = ?3 WHERE model = ?1 AND version = ?2")?;
+    let mut point = tx.prepare_cached(
         "INSERT INTO aliases (model, alias, version) VALUES (?1, ?2, ?3)
          ON CONFLICT (model, alias) DO UPDATE SET version = excluded.version",
     )?;
-    for effect in &effects {
-        if let Effect::Aliased { alias, to: Some(to), .. } = effect {
-            update.execute(params![model, alias, to])?;
-        }
+    let mut take_away = tx.prepare_cached("DELETE FROM aliases WHERE model = ?1 AND alias = ?2")?;
+    for effect in effects {
+        match effect {
+            Effect::Created { .. } => 0,
+            Effect::Staged { version, to, .. } => stage.execute(params![model, version, to.name()])?,
+            Effect::Aliased { alias, to: Some(to), .. } => point.execute(params![model, alias, to])?,
+            Effect::Aliased { alias, to: None, .. } => take_away.execute(params![model, alias])?,
+        };
     }
-    Ok(effects)
+    Ok(())
 }
 
 fn at_stage(tx: &Transaction<'_>, model: &str, stage: Stage) -> Result<Vec<u32>, Fault> {
@@ -245,16 +197,19 @@ fn get(tx: &Transaction<'_>, model: &str, version: u32) -> Result<VersionRecord,
     if let Some(found) = known.iter().find(|known| known.version == version) {
         return Ok(found.clone());
     }
+    Err(Error::UnknownVersion {
+        aliases: expect_model(tx, model)?.aliases.into_keys().collect(),
+        reference: ModelReference::version(model, version),
+        versions: known.iter().map(|version| version.version).collect(),
+    }
+    .into())
+}
+
+fn expect_model(tx: &Transaction<'_>, model: &str) -> Result<ModelRecord, Fault> {
     let models = models(tx)?;
-    Err(match models.iter().find(|record| record.name == model) {
-        None => Error::unknown_model(model, models.iter().map(|record| record.name.as_str())).into(),
-        Some(record) => Error::UnknownVersion {
-            reference: ModelReference::version(model, version),
-            versions: known.iter().map(|version| version.version).collect(),
-            aliases: record.aliases.keys().cloned().collect(),
-        }
-        .into(),
-    })
+    let known = models.iter().map(|record| record.name.as_str());
+    let unknown = Error::unknown_model(model, known);
+    models.into_iter().find(|record| record.name == model).ok_or_else(|| unknown.into())
 }
 
 /// Lists a model's versions, the newest first.

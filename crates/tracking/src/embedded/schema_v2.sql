@@ -37,7 +37,7 @@ CREATE TABLE deliveries (
     run TEXT NOT NULL REFERENCES runs (run),
     batch TEXT NOT NULL
 ) STRICT;
-CREATE INDEX deliveries_of_server ON deliveries (server, sequence);
+CREATE INDEX deliveries_of_server ON deliveries (server, run, sequence);
 
 -- What a server calls the runs that it was told of.
 CREATE TABLE remote_runs (

@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use percent_encoding::percent_decode_str;
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url};
 
 use super::error::ServerError;
@@ -44,6 +45,11 @@ impl Address {
         Ok(Self { shown, url, user })
     }
 
+    /// Says whether the server is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.url.host_str().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
+    }
+
     /// Gives the address of a route, whose parts are taken as they stand.
     pub(crate) fn route(&self, parts: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
@@ -57,13 +63,21 @@ impl Address {
     }
 
     /// Makes a client of what the environment says, variable by variable.
-    pub(crate) fn client(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Client, ServerError> {
+    ///
+    /// With `hurries` a server may be silent only for a while.
+    pub(crate) fn client(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+        hurries: bool,
+    ) -> Result<Client, ServerError> {
         let wrong = |cause: String| ServerError::Settings { server: self.shown.clone(), cause };
         let given = |name: &str| variable(name).filter(|value| !value.is_empty());
         // There is one provider in this build; a second call finds it set.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder: ClientBuilder = Client::builder()
             .pool_idle_timeout(IDLE)
+            // What is asked elsewhere is asked in another way.
+            .redirect(Policy::none())
             .connect_timeout(CONNECT)
             .user_agent(concat!("trainyard/", env!("CARGO_PKG_VERSION")));
         let timeout = match given("MLFLOW_HTTP_REQUEST_TIMEOUT") {
@@ -73,7 +87,9 @@ impl Address {
             },
             None => ANSWER,
         };
-        builder = builder.read_timeout(timeout);
+        if hurries {
+            builder = builder.read_timeout(timeout);
+        }
         let read = |name: &str, path: &str| fs::read(path).map_err(|error| wrong(format!("{name}: {path}: {error}")));
         let trusts_all = given("MLFLOW_TRACKING_INSECURE_TLS").is_some_and(|value| is_true(&value));
         match (trusts_all, given("MLFLOW_TRACKING_SERVER_CERT_PATH")) {
@@ -175,7 +191,7 @@ mod tests {
         let nobody = Address::parse("http://host").unwrap();
         let token = |name: &str| (name == "MLFLOW_TRACKING_TOKEN").then(|| "t".to_owned());
         assert_eq!(nobody.who(&token), Who::Token("t".to_owned()));
-        let broken = nobody.client(&|name| (name == "MLFLOW_HTTP_REQUEST_TIMEOUT").then(|| "soon".to_owned()));
+        let broken = nobody.client(&|name| (name == "MLFLOW_HTTP_REQUEST_TIMEOUT").then(|| "soon".to_owned()), true);
         assert!(matches!(broken, Err(ServerError::Settings { .. })));
         assert_eq!(format!("{:?}", who(&user)), "User");
     }

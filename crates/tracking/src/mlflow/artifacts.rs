@@ -12,7 +12,10 @@ use trainyard_stores::{Connection, Unusable};
 
 use super::client::{Body, Client, Question, Unanswered};
 use super::error::ServerError;
+use crate::check_artifact_path;
 
+/// How far above a run's folder of artifacts the root of all is: the run, the experiment.
+const ROOT: usize = 3;
 /// How many files go at the same time.
 const TOGETHER: usize = 16;
 
@@ -78,7 +81,7 @@ impl Place {
                 let one = |name: &'f String| async move {
                     let path = Self::below(parent, name);
                     let mut question = artifacts(Method::PUT, &path);
-                    question.body = Some(Body::Bytes(read(name)?));
+                    question.body = Some(Body::Bytes(read(name)?.into()));
                     let sent = client.fetch_again(&question).await;
                     sent.map(drop).map_err(|error| error.told(server, &format!("take the artifact {name}")))
                 };
@@ -100,8 +103,10 @@ impl Place {
                 stream::iter(files).map(one).buffer_unordered(TOGETHER).try_collect::<()>().await
             }
             Self::Folder(folder) => {
-                // A server of another machine names a folder that is not here.
-                if !folder.ancestors().any(|folder| folder.parent().is_some() && DiskIo.exists(folder)) {
+                // A server of another machine names a folder that is not here: its root, above the experiment and the run,
+                // would be made anew, and nobody would look there.
+                let is_here = folder.ancestors().nth(ROOT).is_some_and(|root| DiskIo.exists(root));
+                if !is_here && !client.is_here() {
                     return Err(lost("it is a folder of the server's machine".to_owned()));
                 }
                 for name in files {
@@ -131,8 +136,8 @@ impl Place {
                         // Versions of the server differ in whether names begin at the path asked for.
                         let name = Self::below(&folder, name.strip_prefix(&format!("{path}/")).unwrap_or(name));
                         match file["is_dir"] == Value::Bool(true) {
-                            true => folders.push(name),
-                            false => files.push(name),
+                            true => folders.push(named(name).map_err(lost)?),
+                            false => files.push(named(name).map_err(lost)?),
                         }
                     }
                 }
@@ -155,7 +160,7 @@ impl Place {
                     let bytes = bytes.bytes().await.map_err(failed)?;
                     let name = object.location.as_ref();
                     let name = name.strip_prefix(connection.location.as_ref()).unwrap_or(name);
-                    files.push((name.trim_start_matches('/').to_owned(), bytes.to_vec()));
+                    files.push((named(name.trim_start_matches('/').to_owned()).map_err(lost)?, bytes.to_vec()));
                 }
                 Ok(files)
             }
@@ -185,6 +190,11 @@ impl Place {
             Self::Folder(folder) => folder.display().to_string(),
         }
     }
+}
+
+/// Refuses a name that would lead out of the folder that it is meant for.
+fn named(name: String) -> Result<String, String> {
+    check_artifact_path(&name).map(|()| name).map_err(|error| error.to_string())
 }
 
 async fn connect(address: &ObjectAddress) -> Result<Connection, String> {

@@ -1,9 +1,11 @@
 //! Questions to a server, one at a time, and what its answers mean.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use trainyard_stores::Runtime;
@@ -24,6 +26,9 @@ const WAITS: [Duration; 5] = [
 
 /// So, where somebody else tries again later.
 const MOMENTS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+/// How long an upload may take, and how many bytes of it more in a millisecond: a slow line, not a dead one.
+const UPLOAD: Duration = Duration::from_secs(120);
+const SLOWEST: u64 = 100;
 /// The longest that a server may ask to be left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
@@ -36,6 +41,8 @@ pub(crate) enum Unanswered {
         /// How long the server asks to be left alone.
         after: Option<Duration>,
     },
+    /// One side does not trust the other's certificate.
+    Untrusted { cause: String },
     /// The server says no.
     No { status: u16, code: String, message: String },
 }
@@ -56,6 +63,10 @@ impl Unanswered {
         let server = server.to_owned();
         match self {
             Self::Passing { cause, .. } => ServerError::Unreachable { server, cause },
+            Self::Untrusted { cause } => ServerError::Settings { server, cause },
+            Self::No { status: status @ 413, message, .. } => {
+                ServerError::Refused { server, deed: deed.to_owned(), code: status.to_string(), message }
+            }
             Self::No { status: status @ (401 | 403), message, .. } => {
                 ServerError::Denied { server, cause: format!("{status}: {message}") }
             }
@@ -81,7 +92,7 @@ pub(crate) struct Question<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Json(Value),
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
 }
 
 /// Asks for something of `mlflow/…`.
@@ -109,6 +120,10 @@ fn tracking(route: &str) -> Vec<&str> {
 pub(crate) struct Client {
     address: Address,
     http: reqwest::Client,
+    /// For what is long: it waits for an answer by its length.
+    uploads: reqwest::Client,
+    /// Counts answers, so that who waits knows that the server works.
+    answers: AtomicU64,
     who: Who,
     runtime: Arc<Runtime>,
 }
@@ -119,13 +134,30 @@ impl Client {
         variable: &dyn Fn(&str) -> Option<String>,
         runtime: &Arc<Runtime>,
     ) -> Result<Self, ServerError> {
-        let http = address.client(variable)?;
+        let (http, uploads) = (address.client(variable, true)?, address.client(variable, false)?);
         let who = address.who(variable);
-        Ok(Self { address: address.clone(), http, who, runtime: Arc::clone(runtime) })
+        Ok(Self {
+            address: address.clone(),
+            http,
+            uploads,
+            answers: AtomicU64::new(0),
+            who,
+            runtime: Arc::clone(runtime),
+        })
     }
 
     pub(crate) fn server(&self) -> &str {
         &self.address.shown
+    }
+
+    /// Says whether the server is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.address.is_here()
+    }
+
+    /// Gives how many answers came so far.
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// Waits for what asks, on the thread that calls.
@@ -197,19 +229,33 @@ impl Client {
         let mut parts = vec!["api", "2.0"];
         parts.extend(&question.route);
         let url = self.address.route(&parts, &question.query);
-        let request = self.who.sign(self.http.request(question.method.clone(), url));
+        let http = if matches!(question.body, Some(Body::Bytes(_))) { &self.uploads } else { &self.http };
+        let request = self.who.sign(http.request(question.method.clone(), url));
         let request: RequestBuilder = match &question.body {
             None => request,
             Some(Body::Json(value)) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Some(Body::Bytes(bytes)) => request.header(CONTENT_TYPE, "application/octet-stream").body(bytes.clone()),
+            Some(Body::Bytes(bytes)) => {
+                let patience = UPLOAD + Duration::from_millis(bytes.len() as u64 / SLOWEST);
+                request.header(CONTENT_TYPE, "application/octet-stream").timeout(patience).body(bytes.clone())
+            }
         };
-        let lost = |error: reqwest::Error| Unanswered::Passing { cause: innermost(&error), after: None };
+        // No waiting mends a certificate.
+        let lost = |error: reqwest::Error| match innermost(&error) {
+            cause if cause.contains("certificate") => Unanswered::Untrusted { cause },
+            cause => Unanswered::Passing { cause, after: None },
+        };
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let location = answer.headers().get(LOCATION).and_then(|value| Some(value.to_str().ok()?.to_owned()));
         let bytes = answer.bytes().await.map_err(lost)?;
         if status.is_success() {
+            self.answers.fetch_add(1, Ordering::Relaxed);
             return Ok(bytes.to_vec());
+        }
+        if status.is_redirection() {
+            let message = format!("it points to {}", location.unwrap_or_default());
+            return Err(Unanswered::No { status: status.as_u16(), code: String::new(), message });
         }
         let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);

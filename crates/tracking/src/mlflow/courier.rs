@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use serde::Serialize;
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::FileLock;
@@ -22,6 +24,8 @@ const LOCK: &str = "delivery.lock";
 /// What is waited before a server that could not be told is asked again: the first time, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long the question before a run may take.
+const REACH: Duration = Duration::from_secs(5);
 /// How often it is looked whether another thread has delivered.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -94,6 +98,8 @@ struct State {
     is_woken: bool,
     /// Counts what got on, so that who waits knows that the server works.
     progress: u64,
+    /// How long until a server that could not be told is asked again.
+    again: Option<Duration>,
     cause: Option<ServerError>,
 }
 
@@ -139,29 +145,28 @@ impl Courier {
         self.woken.notify_all();
     }
 
+    /// Delivers once somebody has logged, or once it is time to try again.
     fn deliver_once_woken(&self) {
         let mut state = locked(&self.state);
         if !state.is_woken {
             // A moment, so that the thread ends once nobody has the courier any more.
-            state = self.woken.wait_timeout(state, LONGEST_WAIT).unwrap_or_else(PoisonError::into_inner).0;
+            let wait = state.again.unwrap_or(LONGEST_WAIT);
+            state = self.woken.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if !std::mem::take(&mut state.is_woken) {
+        if !std::mem::take(&mut state.is_woken) && state.again.is_none() {
             return;
         }
         drop(state);
-        let mut wait = FIRST_WAIT;
-        while let Some(guard) = self.try_delivering() {
-            let delivered = self.deliver();
-            drop(guard);
-            match delivered {
-                Err(Stopped::Waiting(error)) if error.may_pass() => {
-                    let state = locked(&self.state);
-                    let _ = self.woken.wait_timeout(state, wait);
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-                _ => return,
+        let Some(guard) = self.try_delivering() else { return };
+        let delivered = self.deliver(None);
+        drop(guard);
+        let mut state = locked(&self.state);
+        state.again = match delivered {
+            Err(Stopped::Waiting(error)) if error.may_pass() => {
+                Some(state.again.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT)))
             }
-        }
+            _ => None,
+        };
     }
 
     fn try_delivering(&self) -> Option<MutexGuard<'_, ()>> {
@@ -176,8 +181,9 @@ impl Courier {
         Delivery { client: &self.client, store: &self.store, experiments: &self.experiments, certain: &self.certain }
     }
 
-    /// Delivers all that waits. While another process does, there is nothing to do.
-    fn deliver(&self) -> Result<(), Stopped> {
+    /// Delivers all that waits; with `patience` as long as the server answers something within that. While another process
+    /// does, there is nothing to do.
+    fn deliver(&self, patience: Option<Duration>) -> Result<(), Stopped> {
         let Ok(_lock) = FileLock::take(&self.lock).map_err(Error::from)? else {
             let (server, cause) = (self.client.server().to_owned(), "another process delivers".to_owned());
             return Err(Stopped::Waiting(ServerError::Unreachable { server, cause }));
@@ -185,7 +191,19 @@ impl Courier {
         let mut outcome = Ok(());
         let told = || locked(&self.state).progress += 1;
         let waited = self.client.wait(async {
-            outcome = self.delivery().deliver(told).await;
+            let delivery = self.delivery();
+            let work = pin!(delivery.deliver(told));
+            outcome = match patience {
+                None => work.await,
+                Some(patience) => match select(work, pin!(self.silence(patience))).await {
+                    Either::Left((outcome, _)) => outcome,
+                    Either::Right(((), _)) => {
+                        // Nobody knows how far what was broken off has come.
+                        locked(&self.certain).clear();
+                        Err(Stopped::Waiting(self.silent(patience)))
+                    }
+                },
+            };
             Ok(())
         });
         let outcome = waited.map_err(Stopped::Waiting).and(outcome);
@@ -196,17 +214,36 @@ impl Courier {
         outcome
     }
 
+    /// Waits until the server has answered nothing for a while.
+    async fn silence(&self, patience: Duration) {
+        loop {
+            let answers = self.client.answers();
+            tokio::time::sleep(patience).await;
+            if self.client.answers() == answers {
+                return;
+            }
+        }
+    }
+
+    fn silent(&self, patience: Duration) -> ServerError {
+        let cause = format!("it did not answer within {} s", patience.as_secs_f64());
+        ServerError::Unreachable { server: self.client.server().to_owned(), cause }
+    }
+
     /// Waits until a run, or all, is delivered, as long as the server gets on; gives what is not.
     pub(crate) fn settle(&self, patience: Duration, run: Option<&str>) -> Result<Undelivered, Error> {
         let (mut since, mut seen, mut wait) = (Instant::now(), locked(&self.state).progress, FIRST_WAIT);
-        let mut cause = None;
+        let (mut cause, mut left) = (None, u64::MAX);
         loop {
             let waiting = self.store.waiting(self.client.server())?;
             let is_open = |(name, _, refused): &&(String, u64, Option<String>)| {
                 refused.is_none() && run.is_none_or(|run| run == name)
             };
             let progress = locked(&self.state).progress;
-            if progress != seen {
+            // Another process may be the one that delivers.
+            let batches = waiting.iter().map(|(_, batches, _)| batches).sum();
+            if progress != seen || batches < left {
+                left = batches;
                 (since, seen, wait) = (Instant::now(), progress, FIRST_WAIT);
             }
             let is_certain = |error: &ServerError| !error.may_pass();
@@ -221,10 +258,10 @@ impl Courier {
                 thread::sleep(GLANCE);
                 continue;
             };
-            let delivered = self.deliver();
+            let delivered = self.deliver(Some(patience.max(FIRST_WAIT)));
             drop(guard);
             match delivered {
-                Ok(()) => {}
+                Ok(()) => cause = None,
                 Err(Stopped::Waiting(error)) => {
                     if error.may_pass() {
                         thread::sleep(wait.min(patience.saturating_sub(since.elapsed())));
@@ -239,6 +276,9 @@ impl Courier {
 
     /// Asks the server for an experiment, so that what no waiting mends is known before anything runs.
     pub(crate) fn reach(&self, experiment: &str) -> Result<(), ServerError> {
-        self.client.wait(self.delivery().experiment(experiment)).map(drop)
+        self.client.wait(async {
+            let reached = tokio::time::timeout(REACH, self.delivery().reach(experiment)).await;
+            reached.unwrap_or_else(|_| Err(self.silent(REACH)))
+        })
     }
 }

@@ -16,8 +16,8 @@ use crate::embedded::{Pending, RemoteRun};
 use crate::limits::cut;
 use crate::{Batch, EmbeddedStore, End, Error, Input, NewRun, Status, TAG_VALUE_LIMIT, Tracking};
 
-/// How much of what waits is read at once.
-const TOGETHER: usize = 500;
+/// How many of a run's batches are joined into one at most.
+const TOGETHER: usize = 100;
 
 /// The tag that holds our id of a run.
 pub(crate) const RUN_TAG: &str = "trainyard.run";
@@ -66,34 +66,59 @@ impl Delivery<'_> {
     }
 
     /// Delivers all that waits, run by run in the order of what they logged first. A run that the server refuses is left
-    /// where it is, and the others go on. `told` hears of each run that got on.
+    /// where it is, and so is one that it fails at; the others go on. `told` hears of each run that got on.
     pub(crate) async fn deliver(&self, mut told: impl FnMut()) -> Result<(), Stopped> {
-        loop {
-            let pending = self.store.pending(self.server(), TOGETHER)?;
-            let Some(first) = pending.first() else { return Ok(()) };
-            let run = first.run.clone();
-            let rows: Vec<Pending> = pending.into_iter().filter(|row| row.run == run).collect();
-            match self.send(&run, rows).await {
-                Ok(up_to) => {
-                    self.store.delivered(self.server(), &run, up_to)?;
-                    told();
-                }
-                Err(Failure::Ours(error)) => return Err(Stopped::Ours(error)),
-                Err(Failure::Server(error)) if error.may_pass() => {
-                    locked(self.certain).remove(&run);
-                    return Err(Stopped::Waiting(error));
-                }
-                // All runs are refused then, and nothing is wrong with this one.
-                Err(Failure::Server(
-                    error @ (ServerError::Denied { .. } | ServerError::Settings { .. } | ServerError::NotMlflow { .. }),
-                )) => return Err(Stopped::Waiting(error)),
-                Err(Failure::Server(error)) => {
-                    let mut remote = self.store.remote_run(self.server(), &run)?.unwrap_or_default();
-                    remote.refused = Some(words(&error));
-                    self.store.set_remote_run(self.server(), &run, &remote)?;
-                    told();
-                }
+        let mut failed = None;
+        for (run, _, refused) in self.store.waiting(self.server())? {
+            if refused.is_some() {
+                continue;
             }
+            loop {
+                let rows = self.store.pending(self.server(), &run, TOGETHER)?;
+                if rows.is_empty() {
+                    break;
+                }
+                let answers = self.client.answers();
+                let sent = self.send(&run, rows).await;
+                if sent.is_err() {
+                    locked(self.certain).remove(&run);
+                }
+                match sent {
+                    Ok(up_to) => self.store.delivered(self.server(), &run, up_to)?,
+                    Err(Failure::Ours(error)) => return Err(Stopped::Ours(error)),
+                    Err(Failure::Server(error)) if error.may_pass() => {
+                        // One that answers others, or would not answer this, may answer the next run.
+                        if self.client.answers() == answers {
+                            return Err(Stopped::Waiting(error));
+                        }
+                        failed = Some(error);
+                        break;
+                    }
+                    // Where it never answered as it should, nothing is wrong with this run.
+                    Err(Failure::Server(error)) if !error.is_of_one() && self.client.answers() == 0 => {
+                        return Err(Stopped::Waiting(error));
+                    }
+                    Err(Failure::Server(error)) => {
+                        let mut remote = self.store.remote_run(self.server(), &run)?.unwrap_or_default();
+                        remote.refused = Some(words(&error));
+                        self.store.set_remote_run(self.server(), &run, &remote)?;
+                        told();
+                        break;
+                    }
+                }
+                told();
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(Stopped::Waiting(error)))
+    }
+
+    /// Asks for an experiment, and makes none.
+    pub(crate) async fn reach(&self, name: &str) -> Result<(), ServerError> {
+        let found = self.client.ask_again(&get("experiments/get-by-name", &[("experiment_name", name)])).await;
+        match found {
+            Err(error) if error.is_absent() => Ok(()),
+            Err(error) => Err(error.told(self.server(), &format!("find the experiment {name}"))),
+            Ok(found) => self.keep_experiment(name, &found).map(drop),
         }
     }
 
@@ -118,7 +143,10 @@ impl Delivery<'_> {
             }
             other => other,
         };
-        let found = found.map_err(told)?;
+        self.keep_experiment(name, &found.map_err(told)?)
+    }
+
+    fn keep_experiment(&self, name: &str, found: &Value) -> Result<String, ServerError> {
         let experiment = &found["experiment"];
         if experiment["lifecycle_stage"] == "deleted" {
             let (server, experiment) = (self.server().to_owned(), name.to_owned());
@@ -144,8 +172,7 @@ impl Delivery<'_> {
         let mut rows = rows;
         if is_new {
             // What was logged while the server made the run goes with it.
-            let more = self.store.pending(self.server(), TOGETHER)?;
-            rows = more.into_iter().filter(|row| row.run == run).collect();
+            rows = self.store.pending(self.server(), run, TOGETHER)?;
         }
         let up_to = rows.last().map_or(0, |row| row.sequence);
         let batch = &joined(rows.into_iter().map(|row| row.batch));
@@ -248,6 +275,9 @@ impl Delivery<'_> {
         let mut tags = batch.tags.clone();
         if let Some(start) = batch.start.as_ref().filter(|_| !is_new) {
             tags.extend(start.tags.clone());
+            // What it ended with before is so no more.
+            tags.insert(STATUS_TAG.to_owned(), Status::Running.name().to_owned());
+            tags.insert(REASON_TAG.to_owned(), String::new());
         }
         if let Some(End { status, reason, .. }) = &batch.end {
             tags.insert(STATUS_TAG.to_owned(), status.name().to_owned());

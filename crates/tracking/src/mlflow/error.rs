@@ -90,13 +90,18 @@ impl ServerError {
         matches!(self, Self::Unreachable { .. })
     }
 
+    /// Says whether it is about what was asked, and not about who asks or the server.
+    pub(crate) const fn is_of_one(&self) -> bool {
+        !matches!(self, Self::Denied { .. } | Self::Settings { .. } | Self::NotMlflow { .. })
+    }
+
     /// Draws the error for a user.
     pub fn diagnostic(&self) -> Diagnostic {
         let say = |code: &str| Diagnostic::error(code, self.to_string());
         match self {
             Self::Settings { cause, .. } => say("tracking/server-settings")
                 .note(cause.clone())
-                .help("mend the variable MLFLOW_TRACKING_… of the environment, or leave it out"),
+                .help("check `tracking.uri` and the variables MLFLOW_TRACKING_… of the environment"),
             Self::Unreachable { cause, .. } => say("tracking/server-unreachable")
                 .note(cause.clone())
                 .help("check `tracking.uri` and the network; `trainyard runs sync` delivers what waits"),
@@ -140,7 +145,7 @@ impl fmt::Display for ServerError {
                 write!(f, "the model {model} of the tracking server {server} belongs to another project")
             }
             Self::RaceLost { model, version, .. } => {
-                write!(f, "the promotion of {model} v{version} was undone by another at the same time")
+                write!(f, "the change of {model} v{version} was undone by another at the same time")
             }
             Self::NoArtifacts { server, .. } => {
                 write!(f, "the artifacts of the tracking server {server} can't be written from here")

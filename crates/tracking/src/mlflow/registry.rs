@@ -10,8 +10,8 @@ use trainyard_spec::Stage;
 
 use super::client::{Client, Question, Unanswered, get, post, with};
 use super::error::ServerError;
-use crate::registry::{PREVIOUS, has_one_holder, parse_stage};
-use crate::{Effect, HistoryEntry, ModelRecord, ModelReference, NewVersion, VersionRecord, Which};
+use crate::registry::{has_one_holder, parse_stage};
+use crate::{Effect, ModelRecord, ModelReference, NewVersion, Standing, VersionRecord, Which};
 
 /// The tag of a registered model that names its project.
 const PROJECT_TAG: &str = "trainyard.project";
@@ -58,58 +58,9 @@ impl Registered {
         self.versions.iter().find(|version| version.version == number)
     }
 
-    /// Lists what changes what the history tells into what is here.
-    pub(crate) fn effects_since(&self, told: &Told) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for version in self.versions.iter().rev() {
-            let before = told.versions.get(&version.version).copied();
-            if before.is_none() {
-                effects.push(Effect::Created { version: version.version, digest: version.digest });
-            }
-            let from = before.unwrap_or(Stage::None);
-            if from != version.stage {
-                effects.push(Effect::Staged { version: version.version, from, to: version.stage });
-            }
-        }
-        let moved = self.aliases.iter().map(|(alias, to)| (alias, Some(*to)));
-        let gone = told.aliases.keys().filter(|alias| !self.aliases.contains_key(*alias)).map(|alias| (alias, None));
-        for (alias, to) in moved.chain(gone) {
-            let from = told.aliases.get(alias).copied();
-            if from != to {
-                effects.push(Effect::Aliased { alias: alias.clone(), from, to });
-            }
-        }
-        effects
-    }
-}
-
-/// Is a registered model as the project's history tells of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    versions: BTreeMap<u32, Stage>,
-    aliases: BTreeMap<String, u32>,
-}
-
-impl Told {
-    pub(crate) fn by(history: &[HistoryEntry]) -> Self {
-        let mut told = Self::default();
-        for effect in history.iter().flat_map(|entry| &entry.effects) {
-            match effect {
-                Effect::Created { version, .. } => {
-                    told.versions.insert(*version, Stage::None);
-                }
-                Effect::Staged { version, to, .. } => {
-                    told.versions.insert(*version, *to);
-                }
-                Effect::Aliased { alias, to: Some(to), .. } => {
-                    told.aliases.insert(alias.clone(), *to);
-                }
-                Effect::Aliased { alias, to: None, .. } => {
-                    told.aliases.remove(alias);
-                }
-            }
-        }
-        told
+    /// Gives what stands.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing::of(&self.versions, &self.aliases)
     }
 }
 
@@ -278,17 +229,30 @@ impl<'a> Registry<'a> {
         asked.map(drop).map_err(self.told("move an alias"))
     }
 
-    /// Lists what points the alias at a version, and `previous` at its former holder.
-    pub(crate) fn moves(registered: &Registered, alias: &str, version: u32) -> Vec<(String, Option<u32>)> {
-        let from = registered.aliases.get(alias).copied();
-        if from == Some(version) {
-            return Vec::new();
+    /// Does what changes were planned, an alias after `previous`: who dies between has not moved it.
+    pub(crate) async fn apply(self, model: &str, effects: &[Effect]) -> Result<(), ServerError> {
+        let mut freed = Vec::new();
+        for effect in effects {
+            if let Effect::Staged { to, .. } = effect
+                && has_one_holder(*to)
+            {
+                freed.push(*to);
+            }
         }
-        let mut moves = vec![(alias.to_owned(), Some(version))];
-        if let Some(former) = from.filter(|_| alias != PREVIOUS) {
-            moves.push((PREVIOUS.to_owned(), Some(former)));
+        for effect in effects {
+            match effect {
+                // The server archives the former holder itself.
+                Effect::Staged { from, to: Stage::Archived, .. } if freed.contains(from) => {}
+                Effect::Staged { version, to, .. } => self.stage(model, *version, *to).await?,
+                _ => {}
+            }
         }
-        moves
+        for effect in effects.iter().rev() {
+            if let Effect::Aliased { alias, to, .. } = effect {
+                self.alias(model, &[(alias.clone(), *to)]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes on a version which entry of the project's history tells of it.

@@ -10,7 +10,7 @@ use trainyard_faults::{Process, arguments, say, wait_for_death};
 use trainyard_spec::Stage;
 use trainyard_tracking::{EmbeddedStore, FILE_NAME, Status, Tracking};
 
-use crate::given::{map, open, promotion, trained};
+use crate::given::{change, map, open, promotion, trained};
 
 const MODEL: &str = "churn-predictor";
 
@@ -79,6 +79,52 @@ fn killed_promotions_are_done_or_not_begun() {
             store.end_run(&run.run, Status::Finished, 5_000, None).unwrap();
         }
         check_whole(&store);
+    }
+}
+
+/// Takes promotions back and does them again until it is killed; says each.
+fn decide_without_end(dir: &Path) {
+    let store = open(dir);
+    say("open");
+    loop {
+        store.rollback(MODEL, "champion", &change()).unwrap();
+        say("back");
+        store.promote_version(MODEL, 2, Stage::Production, Some("champion"), &change()).unwrap();
+        say("forth");
+    }
+}
+
+#[test]
+fn killed_rollbacks_are_done_or_not_begun() {
+    if let Some(told) = arguments() {
+        let [dir] = told.as_slice() else { panic!("{told:?}") };
+        return decide_without_end(Path::new(dir));
+    }
+    let dir = tempdir().unwrap();
+    let store = open(dir.path());
+    for run in ["a", "b"] {
+        store.promote(&promotion(trained(&store, run), Stage::Production, "champion")).unwrap();
+    }
+    drop(store);
+    for round in 0..12_u32 {
+        let test = "crash::killed_rollbacks_are_done_or_not_begun";
+        let mut child = Process::start(test, &[dir.path().to_str().unwrap()]);
+        assert_eq!(child.hear().as_deref(), Some("open"));
+        for _ in 0..round % 4 {
+            child.hear().unwrap();
+        }
+        std::thread::sleep(Duration::from_micros(u64::from(round) * 300));
+        child.kill();
+        let store = open(dir.path());
+        store.check().unwrap();
+        // Alias, stage, the other's stage and `previous` go together.
+        let standing = store.standing_at(MODEL, i64::MAX).unwrap();
+        let champion = standing.aliases["champion"];
+        let other = 3 - champion;
+        assert_eq!(standing.aliases["previous"], other);
+        assert_eq!(standing.versions[&champion].stage, Stage::Production);
+        assert_eq!(standing.versions[&other].stage, Stage::Archived);
+        store.promote_version(MODEL, 2, Stage::Production, Some("champion"), &change()).unwrap();
     }
 }
 

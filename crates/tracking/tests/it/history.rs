@@ -6,9 +6,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use trainyard_files::Digest;
 use trainyard_spec::Stage;
-use trainyard_tracking::{EmbeddedStore, Error, FILE_NAME, HistoryFault, Tracking};
+use trainyard_tracking::{Action, EmbeddedStore, Error, FILE_NAME, HistoryFault, Tracking};
 
-use crate::given::{open, promotion, store, trained};
+use crate::given::{change, open, promotion, store, trained};
 
 fn promoted_three_times() -> (TempDir, EmbeddedStore) {
     let (dir, store) = store();
@@ -96,4 +96,40 @@ fn whoever_gets_round_the_triggers_is_seen() {
         let Error::HistoryBroken { sequence, fault } = error else { panic!("{sql}: {error:?}") };
         assert_eq!((fault, sequence), (expected, at), "{sql}");
     }
+}
+
+#[test]
+fn one_flipped_byte_anywhere_is_seen() {
+    let (dir, store) = store();
+    store.promote(&promotion(trained(&store, "a"), Stage::Staging, "challenger")).unwrap();
+    let mut refused = change();
+    refused.run = Some("b".to_owned());
+    store.record_decision("churn-predictor", Action::Refused, &refused).unwrap();
+    drop(store);
+    raw(dir.path()).execute_batch("DROP TRIGGER history_stands; DROP TRIGGER history_stays;").unwrap();
+    let store = open(dir.path());
+    store.verify_history().unwrap();
+    let database = raw(dir.path());
+    let mut flipped = 0;
+    for column in ["registry", "model", "action", "effects", "who", "run", "reason", "decision", "previous", "hash"] {
+        for sequence in [1, 2] {
+            let sql = format!("SELECT {column} FROM history WHERE sequence = {sequence}");
+            let Some(text) = database.query_row(&sql, [], |row| row.get::<_, Option<String>>(0)).unwrap() else {
+                continue;
+            };
+            let update = format!("UPDATE history SET {column} = ?1 WHERE sequence = {sequence}");
+            for at in 0..text.len() {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1;
+                // A flipped byte of a letter of more than one byte is no text, and can't be read.
+                let Ok(other) = String::from_utf8(bytes) else { continue };
+                database.execute(&update, [&other]).unwrap();
+                assert!(store.verify_history().is_err(), "{column} of {sequence}, byte {at}: {other}");
+                flipped += 1;
+            }
+            database.execute(&update, [&text]).unwrap();
+        }
+    }
+    assert!(flipped > 500, "{flipped}");
+    store.check().unwrap();
 }

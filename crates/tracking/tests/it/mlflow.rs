@@ -166,7 +166,7 @@ fn whole_runs(server: &mut Mlflow) {
     log_whole(&store, "whole");
     assert_settled(&store);
     assert_whole(server, "whole");
-    assert!(store.remote_page("whole").unwrap().unwrap().starts_with(&format!("{}/#/experiments/", server.url())));
+    assert!(store.local().pages("whole").unwrap()[0].starts_with(&format!("{}/#/experiments/", server.url())));
     // A run that goes on, from another process: it fails, is taken up, and finishes.
     store.start_run(&begin("resumed")).unwrap();
     store.end_run("resumed", Status::Failed, 1_700_000_001_000, Some(&reason())).unwrap();
@@ -305,6 +305,29 @@ fn the_registry(server: &mut Mlflow) {
     assert_eq!(by_stage.version, 2);
     store.set_alias(model, "champion", 2, &change()).unwrap();
     assert_eq!(server.ask(REGISTERED, &json!({ "model": model }))["aliases"]["champion"], 2);
+    // By hand: back to the first, the second promoted again, the first put away.
+    let by_hand = |server: &mut Mlflow| {
+        let found = server.ask(REGISTERED, &json!({ "model": model }));
+        let stage = |version: &str| found["versions"][version]["stage"].as_str().unwrap().to_owned();
+        (stage("1"), stage("2"), found["aliases"].clone())
+    };
+    let (archived, production) = ("Archived".to_owned(), "Production".to_owned());
+    assert_eq!(store.rollback(model, "champion", &change()).unwrap().version, 1);
+    let expected = json!({ "challenger": 2, "champion": 1, "previous": 2 });
+    assert_eq!(by_hand(server), (production.clone(), archived.clone(), expected));
+    assert!(matches!(store.rollback(model, "champion", &change()), Err(Error::NothingBefore { .. })));
+    store.promote_version(model, 2, Stage::Production, Some("champion"), &change()).unwrap();
+    store.promote_version(model, 2, Stage::Production, Some("champion"), &change()).unwrap();
+    store.archive(model, 1, &change()).unwrap();
+    assert_eq!(by_hand(server), (archived, production, json!({ "challenger": 2, "champion": 2 })));
+    let kept = trainyard_tracking::Change { run: Some("second".to_owned()), ..change() };
+    store.record_decision(model, Action::Kept, &kept).unwrap();
+    store.record_decision(model, Action::Kept, &kept).unwrap();
+    let actions: Vec<_> = store.history(model).unwrap().iter().map(|entry| entry.action).collect();
+    let expected = [Action::Aliased, Action::RolledBack, Action::Promoted, Action::Archived, Action::Kept];
+    assert_eq!(actions[4..], expected);
+    assert_eq!(store.standing_at(model, i64::MAX).unwrap().aliases["champion"], 2);
+    store.verify_history().unwrap();
     // A project elsewhere reads the files of a version that it never made.
     let elsewhere = TempDir::new().unwrap();
     let reader = on(&elsewhere, &server.url());

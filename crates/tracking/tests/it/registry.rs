@@ -236,3 +236,119 @@ fn models_are_listed_by_name() {
     );
     assert!(store.versions("c").unwrap().is_empty() && store.history("c").unwrap().is_empty());
 }
+
+#[test]
+fn a_version_is_promoted_by_hand_with_one_entry() {
+    let (_dir, store) = store();
+    promote(&store, "a", Stage::Production, "champion");
+    promote(&store, "b", Stage::Staging, "challenger");
+    let promoted = store.promote_version(MODEL, 2, Stage::Production, Some("champion"), &change()).unwrap();
+    assert_eq!((promoted.stage, promoted.aliases), (Stage::Production, vec!["challenger".into(), "champion".into()]));
+    assert_eq!(shown(&store), ["2 Production challenger champion", "1 Archived previous"]);
+    let entry = store.history(MODEL).unwrap().pop().unwrap();
+    assert_eq!((entry.sequence, entry.action, entry.version, entry.run), (3, Action::Promoted, Some(2), None));
+    assert_eq!(entry.effects.len(), 4);
+    // The same again is no change.
+    store.promote_version(MODEL, 2, Stage::Production, Some("champion"), &change()).unwrap();
+    store.promote_version(MODEL, 2, Stage::Production, None, &change()).unwrap();
+    assert_eq!(store.history(MODEL).unwrap().len(), 3);
+    let refused = store.promote_version(MODEL, 3, Stage::Production, None, &change());
+    assert!(matches!(refused, Err(Error::UnknownVersion { .. })));
+    let refused = store.promote_version(MODEL, 2, Stage::Production, Some("v2"), &change());
+    assert!(matches!(refused, Err(Error::Invalid { field: Field::Alias, .. })));
+    store.verify_history().unwrap();
+}
+
+#[test]
+fn a_rollback_gives_alias_and_stage_back_one_holder_after_the_other() {
+    let (_dir, store) = store();
+    for run in ["a", "b", "c"] {
+        promote(&store, run, Stage::Production, "champion");
+    }
+    assert_eq!(store.rollback(MODEL, "champion", &change()).unwrap().version, 2);
+    assert_eq!(shown(&store), ["3 Archived previous", "2 Production champion", "1 Archived"]);
+    let entry = store.history(MODEL).unwrap().pop().unwrap();
+    assert_eq!((entry.sequence, entry.action, entry.version), (4, Action::RolledBack, Some(2)));
+    // What was found wrong is not gone back to.
+    assert_eq!(store.rollback(MODEL, "champion", &change()).unwrap().version, 1);
+    assert_eq!(shown(&store), ["3 Archived", "2 Archived previous", "1 Production champion"]);
+    let head = store.head(MODEL).unwrap();
+    let none = store.rollback(MODEL, "champion", &change());
+    assert!(matches!(none, Err(Error::NothingBefore { .. })), "{none:?}");
+    assert!(matches!(store.rollback(MODEL, "nobody", &change()), Err(Error::NothingBefore { .. })));
+    assert!(matches!(store.rollback("other", "champion", &change()), Err(Error::UnknownModel { .. })));
+    assert_eq!((store.head(MODEL).unwrap(), store.history(MODEL).unwrap().len()), (head, 5));
+    promote(&store, "d", Stage::Production, "champion");
+    assert_eq!(store.rollback(MODEL, "champion", &change()).unwrap().version, 1);
+    store.verify_history().unwrap();
+}
+
+#[test]
+fn what_was_put_away_is_not_gone_back_to() {
+    let (_dir, store) = store();
+    for run in ["a", "b", "c"] {
+        promote(&store, run, Stage::Production, "champion");
+    }
+    store.archive(MODEL, 2, &change()).unwrap();
+    assert_eq!(shown(&store), ["3 Production champion", "2 Archived", "1 Archived"]);
+    assert_eq!(store.rollback(MODEL, "champion", &change()).unwrap().version, 1);
+    assert_eq!(shown(&store), ["3 Archived previous", "2 Archived", "1 Production champion"]);
+    let entries = store.history(MODEL).unwrap().len();
+    store.archive(MODEL, 2, &change()).unwrap();
+    assert_eq!(store.history(MODEL).unwrap().len(), entries);
+    // A champion that is put away leaves its place; who goes back from there gets the place with the alias.
+    promote(&store, "d", Stage::Production, "champion");
+    let away = store.archive(MODEL, 4, &change()).unwrap();
+    assert_eq!((away.stage, away.aliases.len()), (Stage::Archived, 0));
+    assert_eq!(store.rollback(MODEL, "champion", &change()).unwrap().version, 1);
+    assert_eq!(shown(&store)[3], "1 Production champion previous");
+    store.verify_history().unwrap();
+}
+
+#[test]
+fn decisions_against_a_candidate_are_in_the_history_once() {
+    let (_dir, store) = store();
+    let mut decided = change();
+    decided.run = Some("r".to_owned());
+    for action in [Action::Refused, Action::Refused, Action::Kept, Action::Kept] {
+        store.record_decision(MODEL, action, &decided).unwrap();
+    }
+    decided.run = Some("s".to_owned());
+    store.record_decision(MODEL, Action::Kept, &decided).unwrap();
+    let history = store.history(MODEL).unwrap();
+    let told: Vec<_> = history.iter().map(|entry| (entry.action, entry.run.as_deref(), entry.version)).collect();
+    let expected =
+        [(Action::Refused, Some("r"), None), (Action::Kept, Some("r"), None), (Action::Kept, Some("s"), None)];
+    assert_eq!(told, expected);
+    assert!(store.models().unwrap().is_empty());
+    store.verify_history().unwrap();
+}
+
+#[test]
+fn what_stood_then_is_told_whatever_came_after() {
+    let (_dir, store) = store();
+    let mut told = Vec::new();
+    for (number, run) in ["a", "b", "c"].into_iter().enumerate() {
+        let mut promotion = promotion(trained(&store, run), Stage::Production, "champion");
+        promotion.version.created_ms = 1_000 * (number as i64 + 1);
+        store.promote(&promotion).unwrap();
+        told.push((promotion.version.created_ms, shown(&store)));
+    }
+    store.rollback(MODEL, "champion", &change()).unwrap();
+    for (at, shown) in told {
+        for at in [at, at + 999] {
+            let standing = store.standing_at(MODEL, at).unwrap();
+            // The rollback is dated like the third promotion.
+            if at < 3_000 {
+                assert_eq!(standing.versions.len(), shown.len(), "{at}");
+                assert_eq!(standing.aliases["champion"], standing.versions.len() as u32, "{at}");
+                let last = standing.versions.last_key_value().unwrap();
+                assert_eq!(last.1.stage, Stage::Production);
+            }
+        }
+    }
+    assert_eq!(store.standing_at(MODEL, 999).unwrap(), trainyard_tracking::Standing::default());
+    let now = store.standing_at(MODEL, i64::MAX).unwrap();
+    assert_eq!((now.aliases["champion"], now.aliases["previous"], now.versions[&3].stage), (2, 3, Stage::Archived));
+    assert_eq!(now.versions[&2].digest, Digest::of(b"b"));
+}

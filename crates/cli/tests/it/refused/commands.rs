@@ -206,6 +206,17 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("version that is not registered", |project| drop(project.run()), &["models", "show", "churn-predictor/9"]),
     (
+        "archived version promoted without force",
+        |project| {
+            project.run();
+            project.json(&["models", "archive", "churn-predictor/1"]);
+        },
+        &["models", "promote", "churn-predictor/1", "--to", "Production"],
+    ),
+    ("promotion of no model", |_| {}, &["models", "promote", "churn-predictor/1", "--to", "Staging"]),
+    ("rollback to nothing", |project| drop(project.run()), &["models", "rollback", "churn-predictor"]),
+    ("head of another history", |project| drop(project.run()), &["models", "audit", "--expect", "00c0ffee"]),
+    (
         "folder for a model that is not empty",
         |project| drop(project.run()),
         &["models", "export", "churn-predictor", "--output", "data"],
