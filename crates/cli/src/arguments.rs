@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod gate;
 mod models;
 mod runs;
 mod shared;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use gate::{Gate, Replay};
 pub(crate) use models::Models;
 pub(crate) use runs::{Output, Runs};
 pub(crate) use shared::Shared;
@@ -286,6 +288,17 @@ MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns."
     Models {
         #[command(subcommand)]
         action: Models,
+    },
+    /// Asks what other gates and rules of promotion would have decided
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_help = "EXAMPLES:
+  trainyard gate replay stricter.yaml"
+    )]
+    Gate {
+        #[command(subcommand)]
+        action: Gate,
     },
     /// Predicts the rows of a table with a registered model
     #[command(after_help = "EXAMPLES:

@@ -22,6 +22,17 @@ pub enum Decision {
     Refused,
 }
 
+impl Decision {
+    /// Gives the name as it is recorded.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Decision::Promoted => "promoted",
+            Decision::Kept => "kept",
+            Decision::Refused => "refused",
+        }
+    }
+}
+
 /// A decision with its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -52,6 +63,15 @@ pub enum Reason {
         metric: String,
         /// By how much it is better: 0 or below.
         by: f64,
+    },
+    /// Kept: better, but by less than is asked for.
+    SmallGain {
+        /// The metric.
+        metric: String,
+        /// By how much it is better.
+        by: f64,
+        /// By how much it had to be better at least.
+        minimum: f64,
     },
     /// Kept: better, but by no more than chance explains.
     NotSignificant {
@@ -130,6 +150,8 @@ pub struct Rules {
     pub may_lose: Vec<(String, f64)>,
     /// What the p-value must be below, with [`When::Better`].
     pub significant: Option<f64>,
+    /// What the metric must gain at least, with [`When::Better`].
+    pub minimum_gain: Option<f64>,
 }
 
 impl Rules {
@@ -141,6 +163,7 @@ impl Rules {
             when: spec.when,
             may_lose: may_lose.collect(),
             significant: spec.significant.as_ref().map(|limit| limit.value),
+            minimum_gain: spec.minimum_gain.as_ref().map(|limit| limit.value),
         }
     }
 }
@@ -187,16 +210,21 @@ pub fn decide(rules: &Rules, failed_gates: &[String], comparison: &Comparison) -
     }
     let metric = rules.metric.clone();
     let Some(by) = gain(&metric) else { return kept(Reason::NoValue { metric }) };
-    match (rules.when, rules.significant) {
-        (When::NotWorse, _) if by >= -ROUNDING => Verdict { decision: Decision::Promoted, reason: Reason::NotWorse },
+    if rules.when == When::NotWorse && by >= -ROUNDING {
+        return Verdict { decision: Decision::Promoted, reason: Reason::NotWorse };
+    }
+    if rules.when == When::NotWorse || by <= 0.0 {
+        return kept(Reason::NotBetter { metric, by });
+    }
+    if let Some(minimum) = rules.minimum_gain.filter(|minimum| by < minimum - ROUNDING) {
+        return kept(Reason::SmallGain { metric, by, minimum });
+    }
+    match rules.significant {
         // A p-value that is not known is no evidence.
-        (When::Better, Some(limit)) if by > 0.0 && (measured.p_value >= limit || measured.p_value.is_nan()) => {
+        Some(limit) if measured.p_value >= limit || measured.p_value.is_nan() => {
             kept(Reason::NotSignificant { metric, by, p_value: measured.p_value, limit })
         }
-        (When::Better, _) if by > 0.0 => {
-            Verdict { decision: Decision::Promoted, reason: Reason::Better { metric, by } }
-        }
-        _ => kept(Reason::NotBetter { metric, by }),
+        _ => Verdict { decision: Decision::Promoted, reason: Reason::Better { metric, by } },
     }
 }
 

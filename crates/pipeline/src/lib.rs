@@ -10,6 +10,7 @@ mod difference;
 mod doctor;
 pub mod engine;
 mod files_query;
+mod gate_replay;
 mod given;
 mod init;
 mod lineage;
@@ -31,6 +32,7 @@ pub use bundle::{BUNDLE, ExportReport, export};
 pub use difference::Difference;
 pub use doctor::{Examination, Finding, Health, examine};
 pub use engine::{Cancel, Event, Failure as StepFailure, Planned, Reporter, Silent, StepStatus};
+pub use gate_replay::{GateReplay, Rejudged, replay_gates};
 pub use given::{Asked, Given, given, pass_over};
 pub use init::{Init, InitReport, init};
 pub use lineage::{Branch, Direction, Kind as LineageKind, Lineage, lineage, open_lineage};
@@ -39,7 +41,7 @@ pub use look::{
     step_codes, tracking, why,
 };
 pub use predict::{Predictions, predict};
-pub use project::Request;
+pub use project::{Request, read_policy};
 pub use registry::{AuditReport, ByHand, as_of, audit, promote_version, put_away, roll_back};
 pub use report::{GateLine, RunResult, StepLine, figure};
 pub use session::{Failure, StepReport, resume, run, step};

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trainyard_data::Master;
-use trainyard_diagnostics::{Diagnostic, Source};
+use trainyard_diagnostics::{Diagnostic, Problems, Source, nearest};
 use trainyard_engines::Engines;
 use trainyard_files::{Error as FileError, Io, Operation, read, write_atomic};
 use trainyard_sources::{Error as SourceError, Listing, Runtime};
 use trainyard_spec::{
-    Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Part, Resolved, SpecFiles, resolve_beside, sound_parts,
+    Choice, DataSpec, FeatureSpec, KeptSchema, Lock, Part, Policy, Resolved, SpecFiles, resolve_beside, sound_parts,
 };
 use trainyard_versioning::Settings;
 
@@ -226,6 +226,24 @@ fn table_problems(io: &dyn Io, request: &Request, data: &DataSpec, features: &Fe
         found.extend(problems.into_vec());
     }
     found
+}
+
+/// Reads gates and rules of promotion from a file that is named as it was typed, with `--set` laid over them.
+pub fn read_policy(request: &Request, file: &Path) -> Result<Policy, Vec<Diagnostic>> {
+    let shown = file.display().to_string();
+    if let Some(source) = text(&*request.io, Path::new(""), &shown)? {
+        return Policy::parse(&source, &request.overrides).map_err(Problems::into_vec);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = request.io.list(folder).unwrap_or_default();
+    let names: Vec<String> =
+        beside.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    let asked = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let near = nearest(&asked, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+    let absent = request.io.read(file).err().unwrap_or_else(|| std::io::ErrorKind::NotFound.into());
+    let mut problem = FileError::io(Operation::Open, file, absent).diagnostic();
+    problem.help.splice(0..0, near);
+    Err(vec![problem])
 }
 
 /// Reads the kept schema; a project that has none has an empty one.

@@ -282,6 +282,11 @@ pub fn figure(value: f64) -> String {
     }
 }
 
+/// Gives how many decimals it takes to tell two numbers apart: three, or as many more as it takes, up to twelve.
+pub(crate) fn decimals_apart(one: f64, other: f64) -> usize {
+    (3..12).find(|decimals| format!("{one:.decimals$}") != format!("{other:.decimals$}")).unwrap_or(12)
+}
+
 #[cfg(test)]
 mod tests {
     use super::figure;

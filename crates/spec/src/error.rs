@@ -179,6 +179,18 @@ pub enum Error {
         /// The metric.
         metric: String,
     },
+    /// A promotion asks for a gain, and only for a model that is not worse.
+    GainWithoutBetter {
+        /// The key of the gain.
+        gain: Origin,
+        /// The key of what it takes.
+        when: Origin,
+    },
+    /// A file that should hold a policy has neither gates nor a promotion.
+    NoPolicy {
+        /// The file.
+        spot: Spot,
+    },
     /// A gate bounds the worst slice, and there are no slices.
     WorstSliceWithoutSlices {
         /// The metric that is bounded.

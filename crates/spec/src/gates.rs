@@ -27,6 +27,14 @@ impl Bound {
             Bound::AtMost => "at_most",
         }
     }
+
+    /// Gives the sign between a value and its limit.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Bound::AtLeast => "≥",
+            Bound::AtMost => "≤",
+        }
+    }
 }
 
 /// One limit.
@@ -43,6 +51,19 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Says whether a value keeps to the limit; an undefined one keeps to none.
+    pub fn passes(&self, value: f64) -> bool {
+        match self.bound {
+            Bound::AtLeast => value >= self.limit.value,
+            Bound::AtMost => value <= self.limit.value,
+        }
+    }
+
+    /// Says the limit: `roc_auc ≥ 0.75`.
+    pub fn words(&self) -> String {
+        format!("{} {} {}", self.name(), self.bound.sign(), self.limit.value)
+    }
+
     /// Names what is bounded: `roc_auc`, `worst_slice.roc_auc`.
     pub fn name(&self) -> String {
         if self.of_worst_slice { format!("{WORST_SLICE}.{}", self.metric.value) } else { self.metric.value.clone() }

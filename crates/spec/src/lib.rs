@@ -20,6 +20,7 @@ mod metric;
 mod model;
 mod name;
 mod origin;
+mod policy;
 mod project;
 mod promote;
 mod record;
@@ -54,6 +55,7 @@ pub use lock::{Lock, ReferenceLock, SplitLock, VersionLock};
 pub use metric::{MetricInfo, metric_higher_is_better, metric_reference, metrics};
 pub use model::{CrossValidation, ExplainSpec, ModelSpec, Refit};
 pub use origin::{Located, Origin};
+pub use policy::Policy;
 pub use project::{Active, Project, TrackingSpec};
 pub use promote::{PromoteSpec, Stage, When};
 pub use resolve::{

@@ -89,9 +89,14 @@ fn check_project(project: &mut Project, _: &Section<'_>, decoder: &mut Decoder) 
             follower.value.clone_from(name);
         }
     }
+    take_losses(project.promote.as_mut(), decoder);
+}
+
+/// Gives the promotion the limits on losses that were written as gates.
+pub(crate) fn take_losses(mut promote: Option<&mut PromoteSpec>, decoder: &mut Decoder) {
     let losses = std::mem::take(&mut decoder.may_lose);
     for (metric, limit) in losses {
-        match &mut project.promote {
+        match &mut promote {
             Some(promote) => match promote.may_lose.iter().find(|(other, _)| *other == metric) {
                 Some((first, _)) => {
                     let (first, metric_name) = (first.clone(), metric.value.clone());

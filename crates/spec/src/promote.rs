@@ -1,7 +1,10 @@
 //! Promotion: what becomes of a model that passed its gates.
 
 use crate::Located;
-use crate::declare::{bare, choice, decided, named, number, optional, or_empty, record, required, unless_given};
+use crate::declare::{
+    Decoder, Section, bare, choice, decided, named, number, optional, or_empty, record, required, unless_given,
+};
+use crate::error::Error;
 use crate::metric::{Losses, Metric};
 use crate::name::Name;
 
@@ -44,5 +47,18 @@ record! {
         may_lose: Vec<(Located<String>, Located<f64>)> = or_empty(Losses),
         /// The p-value that the difference must stay below.
         significant: Option<Located<f64>> = optional(number().above(0.0).below(1.0)),
+        /// What the metric must gain at least, as an absolute difference to the better side; with `when: better` alone.
+        minimum_gain: Option<Located<f64>> = optional(number().at_least(0.0)),
+    }
+    check check_promote
+}
+
+fn check_promote(promote: &mut PromoteSpec, section: &Section<'_>, decoder: &mut Decoder) {
+    if promote.when != When::NotWorse || promote.minimum_gain.is_none() {
+        return;
+    }
+    let [when, gain] = ["when", "minimum_gain"].map(|name| section.entry(name, &[], decoder).map(|(key, _)| key));
+    if let (Some(when), Some(gain)) = (when, gain) {
+        decoder.errors.push(Error::GainWithoutBetter { gain: gain.origin.clone(), when: when.origin.clone() });
     }
 }

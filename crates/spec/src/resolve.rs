@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::tree::{self, Node};
 use crate::{DataSpec, FeatureSpec, KeptSchema, Located, Lock, ModelSpec, Origin, Project, SplitSpec};
 
+pub(crate) use context::check_project as check_policy;
 use version::Chosen;
 
 /// The texts that a configuration is made of.
@@ -308,23 +309,7 @@ fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
         }
         errors.append(&mut decoder.errors);
     }
-    for (key, value) in &files.overrides {
-        let flag = Origin::Flag(format!("--set {key}={value}"));
-        let mut found = Vec::new();
-        // In YAML these begin a block of text, which no flag holds: here they stand for themselves.
-        if value == "|" || value == ">" {
-            let node = Node::plain(value.clone(), flag.clone());
-            errors.extend(tree::set(&mut tree, key, node, &flag).err().map(|error| *error));
-            continue;
-        }
-        match tree::parse(&Source::new("command line", value.clone()), &mut found) {
-            Some(node) if found.is_empty() => {
-                let node = if value.trim().is_empty() { Node::plain("", flag.clone()) } else { node.moved_to(&flag) };
-                errors.extend(tree::set(&mut tree, key, node, &flag).err().map(|error| *error));
-            }
-            _ => errors.push(Error::SetValue { flag }),
-        }
-    }
+    override_with(&mut tree, &files.overrides, errors);
     for part in Part::ALL {
         if let Some(version) = files.choose.of(part) {
             let flag = Origin::Flag(format!("--{} {version}", part.key()));
@@ -334,6 +319,27 @@ fn layered(files: &SpecFiles, errors: &mut Vec<Error>) -> Option<Node> {
         }
     }
     Some(tree)
+}
+
+/// Lays `--set key=value` over a file, in the order given.
+pub(crate) fn override_with(tree: &mut Node, overrides: &[(String, String)], errors: &mut Vec<Error>) {
+    for (key, value) in overrides {
+        let flag = Origin::Flag(format!("--set {key}={value}"));
+        let mut found = Vec::new();
+        // In YAML these begin a block of text, which no flag holds: here they stand for themselves.
+        if value == "|" || value == ">" {
+            let node = Node::plain(value.clone(), flag.clone());
+            errors.extend(tree::set(tree, key, node, &flag).err().map(|error| *error));
+            continue;
+        }
+        match tree::parse(&Source::new("command line", value.clone()), &mut found) {
+            Some(node) if found.is_empty() => {
+                let node = if value.trim().is_empty() { Node::plain("", flag.clone()) } else { node.moved_to(&flag) };
+                errors.extend(tree::set(tree, key, node, &flag).err().map(|error| *error));
+            }
+            _ => errors.push(Error::SetValue { flag }),
+        }
+    }
 }
 
 impl Choice {

@@ -6,6 +6,7 @@ mod doctor;
 mod engines;
 mod explain;
 mod export;
+mod gate;
 mod init;
 mod lineage;
 mod models;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Runs { action } => runs::run(&place(arguments), action, printer),
         Command::Tune { action } => tune::run(&place(arguments), action, printer),
         Command::Models { action } => models::run(&request(global, None, Choose::default()), action, printer),
+        Command::Gate { action } => gate::run(&request(global, None, Choose::default()), action, printer),
         Command::Doctor => doctor::run(&request(global, None, Choose::default()), global.project.is_some(), printer),
         Command::Data { action } => data::run(action, &request(global, None, Choose::default()), printer),
         Command::Engines { action } => engines::run(*action, printer),

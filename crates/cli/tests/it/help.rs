@@ -43,6 +43,8 @@ const COMMANDS: &[&[&str]] = &[
     &["models", "as-of"],
     &["models", "audit"],
     &["models", "export"],
+    &["gate"],
+    &["gate", "replay"],
     &["predict"],
     &["data"],
     &["data", "add"],

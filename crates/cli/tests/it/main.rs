@@ -24,11 +24,13 @@ mod lineage;
 mod messages;
 mod mlflow;
 mod other_data;
+mod policy;
 mod project;
 #[cfg(feature = "datafusion")]
 mod queries;
 mod refused;
 mod registry;
+mod replay;
 mod runs;
 mod several_runs;
 mod shared;

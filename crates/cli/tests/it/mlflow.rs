@@ -118,6 +118,10 @@ fn a_run_is_there_with_its_model(server: &mut Mlflow) {
         let proven = project.json(&["verify", run]);
         assert_eq!(proven["identical"], true, "{proven}");
     }
+    project.write("policy.yaml", "gates: {at_least: {roc_auc: 1}}\n");
+    let judged = project.json(&["gate", "replay", "policy.yaml"]);
+    assert_eq!((&judged["judged"], &judged["changed"]), (&json!(3), &json!(3)), "{judged}");
+    assert_eq!(judged["decisions"][0]["registry"], server.url());
     project.json(&["export", second, "second.tar.zst"]);
     assert_eq!(project.json(&["verify", "second.tar.zst"])["identical"], true);
     server.start();

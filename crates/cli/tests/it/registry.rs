@@ -6,14 +6,15 @@ use std::process::Stdio;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use trainyard_files::Digest;
 
-use crate::project::Project;
+use crate::project::{Project, REFERENCE};
 use crate::text;
 
-const MODEL: &str = "churn-predictor";
+pub(crate) const MODEL: &str = "churn-predictor";
 
 /// Gives `version stage aliases` of every version, the newest first.
-fn shown(project: &Project) -> Vec<String> {
+pub(crate) fn shown(project: &Project) -> Vec<String> {
     let found = project.json(&["models", "show", MODEL]);
     let line = |version: &Value| {
         let aliases: Vec<&str> = version["aliases"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -24,7 +25,7 @@ fn shown(project: &Project) -> Vec<String> {
 }
 
 /// Gives the entries of the history.
-fn history(project: &Project) -> Vec<Value> {
+pub(crate) fn history(project: &Project) -> Vec<Value> {
     project.json(&["models", "history", MODEL])["history"].as_array().unwrap().clone()
 }
 
@@ -41,7 +42,7 @@ fn two_versions() -> Project {
     project
 }
 
-fn failed(project: &Project, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn failed(project: &Project, arguments: &[&str]) -> (i32, String) {
     let output = project.call(&[arguments, &["--json"]].concat());
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let code = document["error"][0]["code"].as_str().unwrap_or_default().to_owned();
@@ -61,6 +62,8 @@ fn what_was_decided_is_told_with_its_grounds_and_can_be_taken_back() {
     assert!(gates.iter().any(|gate| gate["passed"] == false && gate["value"].is_number()), "{gates:?}");
     assert_eq!(told[1]["decision"]["comparison"]["outcome"], "measured");
     assert_eq!(told[1]["decision"]["incumbent"]["version"], 1);
+    let reference = Digest::of(&fs::read(project.path(REFERENCE)).unwrap()).to_string();
+    assert!(told.iter().all(|entry| entry["decision"]["reference"] == reference.as_str()), "{told:?}");
     assert!(told.iter().all(|entry| entry["who"].as_str().unwrap().contains('@')));
 
     let promote = ["models", "promote", "churn-predictor@challenger", "--to", "Production", "--reason", "a good week"];

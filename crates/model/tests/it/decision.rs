@@ -23,7 +23,7 @@ fn measured(candidate: &[(&str, f64)], incumbent: &[(&str, f64)], p_value: f64) 
 
 fn rules(metric: &str, when: When, may_lose: &[(&str, f64)], significant: Option<f64>) -> Rules {
     let may_lose = may_lose.iter().map(|(name, limit)| ((*name).to_owned(), *limit)).collect();
-    Rules { metric: metric.into(), when, may_lose, significant }
+    Rules { metric: metric.into(), when, may_lose, significant, minimum_gain: None }
 }
 
 /// Names a verdict in a word and the kind of its reason.
@@ -92,6 +92,43 @@ fn with_an_incumbent_that_was_measured() {
         let refused = decide(&rules, &["precision".into()], &comparison);
         assert_eq!(refused.decision, Decision::Refused);
         assert_eq!(refused.reason, Reason::Gates { failed: vec!["precision".into()] });
+    }
+}
+
+#[test]
+fn a_gain_must_reach_the_minimum() {
+    // (metric, roc_auc of both, log_loss of both, minimum, significant, p, outcome)
+    type Case<'a> = (&'a str, (f64, f64), (f64, f64), f64, Option<f64>, f64, &'a str);
+    let loss = (0.4, 0.4);
+    let cases: &[Case<'_>] = &[
+        ("roc_auc", (0.842, 0.84), loss, 0.005, None, 0.9, "kept small_gain"),
+        ("roc_auc", (0.846, 0.84), loss, 0.005, None, 0.9, "promoted better"),
+        // At the minimum, in spite of rounding: 0.80 − 0.75 is above 0.05 in doubles, 0.85 − 0.80 below.
+        ("roc_auc", (0.85, 0.80), loss, 0.05, None, 0.9, "promoted better"),
+        ("roc_auc", (0.80, 0.75), loss, 0.05, None, 0.9, "promoted better"),
+        // To the better side, whichever way the metric points.
+        ("log_loss", (0.9, 0.8), (0.396, 0.4), 0.005, None, 0.9, "kept small_gain"),
+        ("log_loss", (0.8, 0.9), (0.39, 0.4), 0.005, None, 0.9, "promoted better"),
+        ("log_loss", (0.9, 0.8), (0.41, 0.4), 0.005, None, 0.9, "kept not_better"),
+        // No better is no gain, also where none is asked for.
+        ("roc_auc", (0.84, 0.84), loss, 0.0, None, 0.9, "kept not_better"),
+        ("roc_auc", (0.8400001, 0.84), loss, 0.0, None, 0.9, "promoted better"),
+        // Both must hold.
+        ("roc_auc", (0.846, 0.84), loss, 0.005, Some(0.05), 0.2, "kept not_significant"),
+        ("roc_auc", (0.842, 0.84), loss, 0.005, Some(0.05), 0.001, "kept small_gain"),
+        ("roc_auc", (0.846, 0.84), loss, 0.005, Some(0.05), 0.001, "promoted better"),
+    ];
+    for (row, (metric, auc, log_loss, minimum, significant, p_value, expected)) in cases.iter().enumerate() {
+        let comparison = measured(
+            &[("roc_auc", auc.0), ("log_loss", log_loss.0)],
+            &[("roc_auc", auc.1), ("log_loss", log_loss.1)],
+            *p_value,
+        );
+        let rules = Rules { minimum_gain: Some(*minimum), ..rules(metric, When::Better, &[], *significant) };
+        let verdict = decide(&rules, &[], &comparison);
+        assert_eq!(name(&verdict), *expected, "case {row}");
+        let json = serde_json::to_string(&verdict).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
     }
 }
 

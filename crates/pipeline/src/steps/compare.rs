@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use serde_json::json;
 use trainyard_files::{Digest, Digester};
 use trainyard_model::{CompareRequest, Comparison, Incumbent, Model, compare};
+use trainyard_spec::Resolved;
 use trainyard_tracking::{ModelReference, VersionRecord};
 
 use super::context::{Context, Mode, RESAMPLES, StoredIncumbent, model_reads, to_json};
@@ -57,6 +59,27 @@ impl Compare {
         let read = |(file, digest): (&String, &Digest)| Ok((file.clone(), self.0.recorded_object(digest)?));
         stored.files.iter().map(read).collect()
     }
+}
+
+/// Puts a candidate beside an incumbent as a run of this configuration does.
+pub(crate) fn compared(
+    resolved: &Resolved,
+    metric: &str,
+    (candidate, candidate_digest): (&Model, Digest),
+    incumbent: Option<Incumbent<'_>>,
+    reference: &RecordBatch,
+) -> Result<Comparison, trainyard_model::Error> {
+    compare(&CompareRequest {
+        candidate,
+        candidate_digest,
+        incumbent,
+        reference,
+        data: &resolved.project.data,
+        more: &resolved.further_metrics(),
+        metric,
+        resamples: RESAMPLES,
+        seed: resolved.split.spec.seed.value,
+    })
 }
 
 impl Step for Compare {
@@ -112,21 +135,12 @@ impl Step for Compare {
             let folder = self.folder(version)?;
             Model::from_folder(&folder).map_err(|error| error.to_string())
         });
-        let comparison = compare(&CompareRequest {
-            candidate: &candidate,
-            candidate_digest: digest,
-            incumbent: incumbent.as_ref().zip(loaded.as_ref()).map(|(version, loaded)| Incumbent {
-                digest: version.digest,
-                model: loaded.as_ref().map_err(Clone::clone),
-            }),
-            reference: &reference,
-            data: &project.data,
-            more: &self.0.resolved.further_metrics(),
-            metric: &promote.metric.value,
-            resamples: RESAMPLES,
-            seed: self.0.resolved.split.spec.seed.value,
-        })
-        .map_err(|error| error.diagnostic())?;
+        let beside = incumbent.as_ref().zip(loaded.as_ref()).map(|(version, loaded)| Incumbent {
+            digest: version.digest,
+            model: loaded.as_ref().map_err(Clone::clone),
+        });
+        let comparison = compared(&self.0.resolved, &promote.metric.value, (&candidate, digest), beside, &reference)
+            .map_err(|error| error.diagnostic())?;
         let subject = match &incumbent {
             Some(version) => format!("against v{}", version.version),
             None => format!("no {} yet", promote.alias.value),

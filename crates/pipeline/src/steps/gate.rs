@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trainyard_files::Digest;
 use trainyard_model::{Slice, worst};
-use trainyard_spec::Bound;
 
 use super::context::{Context, internal, json as parse, metrics_of, to_json};
 use crate::code;
@@ -93,13 +92,7 @@ impl Step for Gate {
                 false => metrics.get(metric).or_else(|| measured.get(metric)).copied(),
             };
             let value = value.unwrap_or(f64::NAN);
-            let name = gate.name();
-            // An undefined value passes no gate.
-            let (sign, passed) = match gate.bound {
-                Bound::AtLeast => ("≥", value >= limit),
-                Bound::AtMost => ("≤", value <= limit),
-            };
-            let shown = format!("{name} {sign} {limit}");
+            let (name, sign, passed) = (gate.name(), gate.bound.sign(), gate.passes(value));
             let mut line = json!({ "name": name, "limit": limit, "bound": sign, "value": value, "passed": passed });
             if let Some((slice, _)) = found {
                 line["slice"] = json!(slice.words());
@@ -107,7 +100,7 @@ impl Step for Gate {
             lines.push(line);
             let is_stored = gate.of_worst_slice || metrics.contains_key(metric);
             let stored = if is_stored { json!(value) } else { json!("measured") };
-            judged.push(json!({ "gate": shown, "value": stored, "passed": passed }));
+            judged.push(json!({ "gate": gate.words(), "value": stored, "passed": passed }));
         }
         let failed = lines.iter().filter(|line| line["passed"] == json!(false)).count();
         output.artifacts.insert("gates".to_owned(), scope.store(&to_json(&judged))?);

@@ -29,8 +29,10 @@ use std::sync::Arc;
 
 use trainyard_diagnostics::Diagnostic;
 
-pub(crate) use context::{Context, MODEL_FILES, Mode, SourceAt, StoredIncumbent};
+pub(crate) use compare::compared;
+pub(crate) use context::{Context, MODEL_FILES, Mode, SourceAt, StoredIncumbent, metrics_of};
 pub(crate) use ingest::Ingest;
+pub(crate) use promote::words;
 pub(crate) use training::ENGINE;
 pub(crate) use tune::{REPORT, STUDIES, Tune, search_of};
 pub(crate) use validate::Validate;

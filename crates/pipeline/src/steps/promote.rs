@@ -12,6 +12,7 @@ use trainyard_tracking::{Action, Change, HistoryEntry, ModelReference, NewVersio
 use super::context::{Context, json as parse};
 use crate::code;
 use crate::engine::{Failure, Input, Output, Read, Scope, Step};
+use crate::report::decimals_apart;
 
 pub(crate) struct Promote(pub(crate) Arc<Context>);
 
@@ -132,7 +133,8 @@ impl Promote {
         decision["comparison"] = json!(comparison);
         decision["candidate"] = json!(fact("compare", "digest"));
         decision["incumbent"] = json!(fact("compare", "incumbent"));
-        decision["reference"] = json!(scope.digest("split", "reference").ok().map(|digest| digest.to_string()));
+        let reference = scope.output("split").and_then(|output| output.artifacts.get("reference"));
+        decision["reference"] = json!(reference.map(ToString::to_string));
         decision["policy"] = json!({
             "promote": Resolved::section_of(document, "promote"), "gates": Resolved::section_of(document, "gates"),
         });
@@ -181,6 +183,10 @@ pub(crate) fn words(reason: &Reason) -> String {
         Reason::Better { metric, by } => format!("{metric} {by:+.3}"),
         Reason::NotWorse => "no metric lost more than it may".to_owned(),
         Reason::NotBetter { metric, by } => format!("{metric} {by:+.3} is not better"),
+        Reason::SmallGain { metric, by, minimum } => {
+            let decimals = decimals_apart(*by, *minimum);
+            format!("{metric} {by:+.decimals$} is less than the {minimum} asked for")
+        }
         Reason::NotSignificant { metric, by, p_value, limit } => {
             format!("{metric} {by:+.3} may be chance (p = {p_value:.3}, limit {limit})")
         }

@@ -331,6 +331,17 @@ fn meaning(error: &Error) -> Diagnostic {
                 key.origin.point(Diagnostic::error("spec/loss-without-promotion", title), "needs `promote`");
             diagnostic.help("add `promote: {alias: champion}`, so that models are compared")
         }
+        Error::GainWithoutBetter { gain, when } => {
+            let title = "`minimum_gain` asks for a better model, and `when` only for one that is not worse";
+            let diagnostic = gain.point(Diagnostic::error("spec/gain-without-better", title), "asks for a gain");
+            also(diagnostic, when, "asks for none").help("write `when: better`, or leave `minimum_gain` out")
+        }
+        Error::NoPolicy { spot } => {
+            let diagnostic = Diagnostic::error("spec/no-policy", "the file has neither `gates` nor `promote`");
+            spot.origin
+                .point(diagnostic, "says nothing of what is promoted")
+                .help("write one of the two sections as in trainyard.yaml: `gates: {at_least: {roc_auc: 0.8}}`")
+        }
         Error::WorstSliceWithoutSlices { metric } => {
             let title = format!("a gate bounds `{}` of the worst slice, and there are no slices", metric.value);
             let diagnostic = Diagnostic::error("spec/worst-slice-without-slices", title);

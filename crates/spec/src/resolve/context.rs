@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Fills the metric of promotion, and refuses metrics of the other task.
-pub(super) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
+pub(crate) fn check_project(project: &mut Project, errors: &mut Vec<Error>) {
     let target = &project.data.target;
     for gate in &project.gates {
         let section = if gate.of_worst_slice { "gates.worst_slice" } else { "gates" };

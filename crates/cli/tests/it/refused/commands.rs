@@ -53,6 +53,38 @@ fn bundle(project: &Project, files: &[(&str, &str)]) {
 }
 
 pub(super) const CASES: &[Case] = &[
+    (
+        "policy with wrong keys",
+        |project| {
+            let gates = "gates:\n  at_least: {roc_acu: 0.8}\n  max_f1_regresion: 0.05\n";
+            project.write("policy.yaml", format!("{gates}promote: {{alias: champion, minimum_gian: 0.005}}\n"));
+        },
+        &["gate", "replay", "policy.yaml"],
+    ),
+    (
+        "policy that says nothing of promotion",
+        |project| project.write("policy.yaml", "name: churn\ntracking: {experiment: churn}\n"),
+        &["gate", "replay", "policy.yaml"],
+    ),
+    (
+        "policy that may lose without a promotion",
+        |project| project.write("policy.yaml", "gates: {max_f1_regression: 0.05}\n"),
+        &["gate", "replay", "policy.yaml"],
+    ),
+    (
+        "policy of another task",
+        |project| {
+            project.run();
+            project.write("policy.yaml", "promote: {alias: challenger, metric: rmse}\n");
+        },
+        &["gate", "replay", "policy.yaml"],
+    ),
+    ("policy that is not there", |_| {}, &["gate", "replay", "trainyrd.yaml"]),
+    (
+        "policy for a model that nobody decided about",
+        |project| drop(project.run()),
+        &["gate", "replay", "trainyard.yaml", "--model", "churn-predicter"],
+    ),
     ("filter with or", |_| {}, &["runs", "list", "--where", "metrics.auc > 0.8 or status = 'failed'"]),
     ("filter of an unknown name", |_| {}, &["runs", "list", "--where", "metrcs.auc > 0.8 and status = 'failed'"]),
     ("filter that compares a text by size", |_| {}, &["runs", "list", "--where", "params.depth > '3'"]),

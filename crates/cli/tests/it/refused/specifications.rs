@@ -7,6 +7,11 @@ use crate::project::CUSTOMERS;
 
 pub(super) const CASES: &[Case] = &[
     ("unknown key", |project| project.edit(PROJECT, "active:", "activ:"), &["run"]),
+    (
+        "minimum gain of what is only not worse",
+        |project| project.edit(PROJECT, "when: better", "when: not_worse, minimum_gain: 0.005"),
+        &["run"],
+    ),
     ("unknown key in a version", |project| project.edit(SPLIT, "stratify:", "stratifed:"), &["run"]),
     (
         "comma between cells and in numbers",
