@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod exchange;
 mod gate;
 mod models;
 mod runs;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use exchange::Import;
 pub(crate) use gate::{Gate, Replay};
 pub(crate) use models::Models;
 pub(crate) use runs::{Output, Runs};
@@ -206,16 +208,17 @@ A bundle needs no project and no network: `trainyard export` writes one.")]
               value_parser = clap::value_parser!(u16).range(1..=1024))]
         at: Vec<u16>,
     },
-    /// Writes a run into one file that `verify` repeats it from, or runs as MLflow's folder
+    /// Writes a run into one file that `verify` repeats, or runs into MLflow's folder or server
     #[command(
         override_usage = "trainyard export [OPTIONS] <RUN> <BUNDLE.tar.zst>
-       trainyard export [OPTIONS] --to <DIR> [RUN]...",
+       trainyard export [OPTIONS] --to <DIR|SERVER> [RUN]...",
         after_help = "EXAMPLES:
   trainyard export 7f3a run.tar.zst
   trainyard export 7f3a run.tar.zst --whole
   trainyard verify run.tar.zst
   trainyard export --to mlruns
   trainyard export --to mlruns 7f3a 91c0
+  trainyard export --to http://mlflow.example:5000
 
 The bundle holds the configuration and the version files, the data that was read, the expectations, the model
 that the candidate was compared with, the run's journal and the digest of every artifact; of an engine only the
@@ -223,7 +226,11 @@ name and the digest of its library. The same run gives the same bytes.
 
 The folder of --to holds experiments, runs with the whole history of their metrics, data sets, artifacts and
 registered models, as MLflow's store of files has them: its client and its pages open it with
-MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns."
+MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns.
+
+An MLflow server gets the same over its REST API, with the versions of registered models, their stages and
+aliases. Again brings what is missing there: nothing is there twice. Who asks, and whom to trust, say the
+variables MLFLOW_TRACKING_…"
     )]
     Export {
         /// The run; with --to any number, all where none is named
@@ -235,10 +242,22 @@ MLFLOW_ALLOW_FILE_STORE=true and the tracking URI file:///…/mlruns."
         /// Holds the bytes of every artifact, tables and large ones too
         #[arg(long, conflicts_with = "to")]
         whole: bool,
-        /// The folder to write runs into, as MLflow's store of files; it may not be there, or has to be empty
-        #[arg(long, value_name = "DIR")]
+        /// The folder to write runs into, as MLflow's store of files, which may not be there or has to be empty; or the
+        /// address of an MLflow server
+        #[arg(long, value_name = "DIR|SERVER")]
         to: Option<String>,
     },
+    /// Brings runs of an MLflow server into the project
+    #[command(after_help = "EXAMPLES:
+  trainyard import http://mlflow.example:5000
+  trainyard import http://mlflow.example:5000 --experiment churn
+  trainyard import http://mlflow.example:5000 --where \"metrics.accuracy > 0.8 and tags.team = 'growth'\"
+  trainyard import http://mlflow.example:5000 --run 3f0c9a1be2d84e6f8a7b5c4d3e2f1a0b
+
+Each run comes with its params, tags, data sets, the whole history of its metrics, artifacts and models, or not
+at all; what is here already is not read again. The tag trainyard.imported names its page on the server. Who asks,
+and whom to trust, say the variables MLFLOW_TRACKING_…")]
+    Import(Import),
     /// Says what something was made from, and what was made of it
     #[command(after_help = "EXAMPLES:
   trainyard lineage latest

@@ -38,10 +38,10 @@ macro_rules! files {
 }
 
 /// The files, in the order in which a user meets their areas.
-const FILES: [(&str, &str); 38] = files!(
+const FILES: [(&str, &str); 39] = files!(
     "command-line" "explain" "init" "project" "spec" "versions" "data" "versioned" "source" "query" "expectations" "drift" "split" "expression" "features" "learn" "model" "tune"
     "engines"
-    "evaluate" "run" "resume" "step" "why" "verify" "export" "bundle" "lineage" "predict" "output" "tracking" "filter" "sql" "files" "memory" "engine" "pipeline" "internal"
+    "evaluate" "run" "resume" "step" "why" "verify" "export" "import" "bundle" "lineage" "predict" "output" "tracking" "filter" "sql" "files" "memory" "engine" "pipeline" "internal"
 );
 
 /// Gives all areas.

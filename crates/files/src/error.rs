@@ -158,7 +158,12 @@ impl Error {
                 .note(format!("object {digest} would be {}", path.display()))
                 .help("run the step that made it again, or restore the folder from a copy"),
             Self::Held(holder) => {
-                let diagnostic = Diagnostic::error("files/project-locked", "another run is working on this project");
+                let title = match (holder.run.as_str(), holder.command.as_str()) {
+                    ("", "") => "another process is working on this project".to_owned(),
+                    ("", command) => format!("`trainyard {command}` is working on this project"),
+                    _ => "another run is working on this project".to_owned(),
+                };
+                let diagnostic = Diagnostic::error("files/project-locked", title);
                 let diagnostic = if holder.pid == 0 {
                     diagnostic.note("its process has not said who it is")
                 } else {

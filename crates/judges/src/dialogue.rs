@@ -23,7 +23,8 @@ impl Dialogue {
     pub(crate) fn start(judge: &Judge, program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(judge.interpreter());
         command.args(["-W", "ignore", "-c", program]).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A test that fails shows what it said.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         // A proxy is no way to this machine.
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         let mut program = command.spawn().expect("the judge's interpreter starts");

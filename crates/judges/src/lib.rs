@@ -10,6 +10,7 @@ mod mlflow;
 mod postgres;
 mod proxy;
 mod s3;
+mod tls;
 mod web;
 
 use std::io::Write;
@@ -22,8 +23,9 @@ pub use azure::{Azure, azure};
 pub use memory::peak_memory;
 pub use mlflow::{Mlflow, mlflow};
 pub use postgres::{DATABASE, PASSWORD, Postgres, USER, postgres};
-pub use proxy::{Proxy, Way};
+pub use proxy::{Exchange, Proxy, Way};
 pub use s3::{S3, s3};
+pub use tls::{Tls, tls};
 pub use web::{Asked, Reply, Web};
 
 /// Runs Python scripts in one pinned environment.

@@ -9,7 +9,7 @@ use crate::python;
 /// Starts and kills a server when asked to, and runs what the official client is to do; serves until its input ends,
 /// which it does with the process that started it.
 const SERVER: &str = r#"
-import json, os, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import contextlib, json, os, signal, socket, subprocess, sys, tempfile, time, traceback, urllib.request
 
 folder = tempfile.TemporaryDirectory(prefix="trainyard-mlflow-")
 with socket.socket() as free:
@@ -75,8 +75,12 @@ try:
                 import mlflow
                 names |= {"mlflow": mlflow, "client": mlflow.MlflowClient()}
             own = {**names, "given": asked["given"]}
-            exec(asked["code"], own)
-            answer = own.get("answer")
+            try:
+                with contextlib.redirect_stdout(sys.stderr):
+                    exec(asked["code"], own)
+                answer = own.get("answer")
+            except Exception:
+                answer = {"it failed": traceback.format_exc()}
         print(json.dumps(answer), flush=True)
 finally:
     kill()
@@ -134,6 +138,8 @@ impl Mlflow {
     /// # Panics
     /// Panics when the code fails.
     pub fn ask(&mut self, code: &str, given: &Value) -> Value {
-        self.server.ask(&json!({ "do": "run", "code": code, "given": given }))
+        let answer = self.server.ask(&json!({ "do": "run", "code": code, "given": given }));
+        assert!(answer["it failed"].is_null(), "{}", answer["it failed"].as_str().unwrap_or_default());
+        answer
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
@@ -20,6 +21,8 @@ use crate::stores::Stores;
 /// The free bytes below which a run may not end, and below which it is time to make room.
 const TOO_LITTLE: u64 = 100_000_000;
 const LITTLE: u64 = 1_000_000_000;
+/// How long a tracking server may take to answer.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,11 +92,15 @@ pub fn examine(request: &Request) -> Examination {
     };
     let stores = tracked.as_ref().ok().or(stores.as_ref());
     let mut examination = Examination { name: None, findings: Vec::new(), engines: BTreeSet::new() };
+    let server = stores.and_then(|stores| server(request, stores));
     if let Some(stores) = stores {
-        specs(request, stores, &mut examination);
+        // Who asks what is done asks the registry, and would wait for it.
+        let is_answered = server.as_ref().is_none_or(|server| server.health != Health::Broken);
+        specs(request, stores, is_answered, &mut examination);
     }
     let findings = &mut examination.findings;
     findings.push(tracking(&request.root, tracked.as_ref()));
+    findings.extend(server);
     if let Some(stores) = stores {
         findings.push(objects(stores));
         findings.push(runs(stores));
@@ -104,7 +111,7 @@ pub fn examine(request: &Request) -> Examination {
 }
 
 /// Looks at the specs, and, where they are sound, at the steps.
-fn specs(request: &Request, stores: &Stores, examination: &mut Examination) {
+fn specs(request: &Request, stores: &Stores, is_answered: bool, examination: &mut Examination) {
     let loaded = project::load(&*request.io, request);
     let checked = loaded.and_then(|resolved| {
         let context = stores.context(resolved, "none", Mode::Live, request);
@@ -128,7 +135,10 @@ fn specs(request: &Request, stores: &Stores, examination: &mut Examination) {
                     Finding::ill("spec", Health::Warning, among(&first.title, more.len()), "`trainyard check`")
                 }
             });
-            findings.push(steps(&context, stores));
+            findings.push(match is_answered {
+                true => steps(&context, stores),
+                false => Finding::ill("steps", Health::Warning, "unknown without the server", "`trainyard plan`"),
+            });
         }
         Err(problems) => findings.push(several("spec", &problems, "`trainyard check`")),
     }
@@ -187,6 +197,33 @@ fn tracking(root: &Path, stores: Result<&Stores, &Vec<Diagnostic>>) -> Finding {
     Finding::well("tracking", format!("runs: {}, models: {models}; file and history are whole", count(runs as u64)))
 }
 
+/// Asks the tracking server, where one is named, and looks what it has still to be told.
+fn server(request: &Request, stores: &Stores) -> Option<Finding> {
+    let resolved = project::load(&*request.io, request).ok()?;
+    let asked = stores.tracking_of(&resolved, &request.runtime);
+    let project = &resolved.project;
+    let answered = match asked.call(&project.tracking.experiment.value, ANSWER) {
+        Ok(answered) => answered?,
+        // Steps go on without it; a decision about a model does not.
+        Err(error @ TrackingError::Server(_)) => {
+            let waits = matches!(&error, TrackingError::Server(error) if error.may_pass()) && project.promote.is_none();
+            let health = if waits { Health::Warning } else { Health::Broken };
+            return Some(Finding::of("server", health, &error.diagnostic()));
+        }
+        Err(error) => return Some(Finding::of("server", Health::Broken, &error.diagnostic())),
+    };
+    let version = answered.version.unwrap_or_else(|| "of an unknown version".to_owned());
+    let what = format!("MLflow {version}, answers in {} ms", count(answered.after.as_millis() as u64));
+    Some(match asked.waiting() {
+        Ok(Some(waiting)) if !waiting.runs.is_empty() => {
+            let runs = waiting.runs.len();
+            let more = format!("{what}; {runs} {} to be told", if runs == 1 { "run waits" } else { "runs wait" });
+            Finding::ill("server", Health::Warning, more, "`trainyard runs sync`")
+        }
+        _ => Finding::well("server", what),
+    })
+}
+
 /// Looks whether the store can be written, and whether the models that aliases point at are in it, whole.
 fn objects(stores: &Stores) -> Finding {
     let root = stores.objects.root();
@@ -240,6 +277,9 @@ fn runs(stores: &Stores) -> Finding {
         return Finding::ill("runs", Health::Warning, what, mend);
     }
     match stores.holder_of() {
+        Some(Holder { pid, host, run, command, .. }) if run.is_empty() => {
+            Finding::well("runs", format!("`trainyard {command}` is going on: process {pid} on {host}"))
+        }
         Some(Holder { pid, host, run, .. }) => {
             Finding::well("runs", format!("run {run} is going on: process {pid} on {host}"))
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use trainyard_data::ReadOptions;
 use trainyard_diagnostics::{Diagnostic, nearest, one_of, there_are};
 use trainyard_files::{Digest, DiskIo};
-use trainyard_tracking::{EmbeddedStore, MlflowStore, Tracking};
+use trainyard_tracking::{EmbeddedStore, IMPORTED_TAG, MlflowStore, RunRecord, Tracking};
 
 use crate::engine::{Action, Cache, Entry, Event, Failure as StepFailure, Planned, Reporter, plan as plan_graph};
 use crate::project::{self, Request};
@@ -357,5 +357,19 @@ pub(crate) fn find_run<'a>(states: &'a [RunState], wanted: &str) -> Result<&'a R
             let title = format!("{} runs begin with {wanted}", several.len());
             Err(Diagnostic::error("run/ambiguous", title).help(format!("write more of it: {}", one_of(&names, 5))))
         }
+    }
+}
+
+/// Says so where a run that has no steps here was imported; any other problem stays as it is.
+pub(crate) fn or_imported(problem: Diagnostic, tracking: &EmbeddedStore, wanted: &str) -> Diagnostic {
+    let page = |run: &RunRecord| run.tags.get(IMPORTED_TAG).cloned();
+    let found = tracking.find_run(wanted).ok().filter(|_| problem.code == "run/unknown");
+    match found.and_then(|run| Some((page(&run)?, run.run))) {
+        Some((page, run)) => {
+            Diagnostic::error("run/imported", format!("run {run} was imported, and none of its steps was done here"))
+                .note(format!("it is {page}"))
+                .help(format!("look at it with `trainyard runs show {run}`; repeat it where it was made"))
+        }
+        None => problem,
     }
 }

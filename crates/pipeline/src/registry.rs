@@ -31,6 +31,15 @@ pub struct ByHand {
     pub force: bool,
 }
 
+/// What came of a change by hand.
+#[derive(Debug)]
+pub struct Changed {
+    /// The version as it stands now.
+    pub version: VersionRecord,
+    /// What another changed at the same moment.
+    pub warning: Option<Diagnostic>,
+}
+
 /// What `audit` found.
 #[derive(Debug, Serialize)]
 pub struct AuditReport {
@@ -65,12 +74,13 @@ fn alias_of(resolved: &Resolved, stage: Stage) -> Option<String> {
     }
 }
 
-/// Changes the registry under the project's lock. What `look` refuses is refused before anything is written.
+/// Changes the registry under the project's lock, which says that `command` holds it. What `look` refuses is refused before anything is written.
 fn under_lock(
     request: &Request,
+    command: &str,
     look: impl FnOnce(&Resolved, &dyn Tracking) -> Result<(), Vec<Diagnostic>>,
     work: impl FnOnce(&Resolved, &dyn Tracking) -> Result<VersionRecord, Vec<Diagnostic>>,
-) -> Result<VersionRecord, Vec<Diagnostic>> {
+) -> Result<Changed, Vec<Diagnostic>> {
     let resolved = project::load(&*request.io, request)?;
     look(&resolved, &*crate::look::registry(request)?)?;
     let stores = Stores::open(&request.io, &request.root)?;
@@ -78,9 +88,10 @@ fn under_lock(
         Failure::Problems(problems) => problems,
         Failure::Interrupted { .. } => Vec::new(),
     };
-    let _lock = stores.lock("", false).map_err(problems)?;
+    let _lock = stores.lock_for(command, "", false).map_err(problems)?;
     let tracking: Arc<dyn Tracking> = stores.tracking_of(&resolved, &request.runtime);
-    work(&resolved, &*tracking)
+    let version = work(&resolved, &*tracking)?;
+    Ok(Changed { version, warning: tracking.take_meanwhile().map(|meanwhile| meanwhile.diagnostic()) })
 }
 
 fn change(reason: &str, decision: serde_json::Value) -> Change {
@@ -103,7 +114,7 @@ fn doubt(version: &VersionRecord, history: &[HistoryEntry]) -> Option<String> {
 }
 
 /// Gives a version a stage and the alias that goes with it, and records who did it and why.
-pub fn promote_version(request: &Request, asked: &ByHand) -> Result<VersionRecord, Vec<Diagnostic>> {
+pub fn promote_version(request: &Request, asked: &ByHand) -> Result<Changed, Vec<Diagnostic>> {
     let judged = |tracking: &dyn Tracking| {
         let version = tracking.version_by(&asked.reference).map_err(told)?;
         let doubt = doubt(&version, &tracking.history(&version.model).map_err(told)?);
@@ -118,7 +129,7 @@ pub fn promote_version(request: &Request, asked: &ByHand) -> Result<VersionRecor
         Ok((version, doubt))
     };
     let look = |_: &Resolved, tracking: &dyn Tracking| judged(tracking).map(drop);
-    under_lock(request, look, |resolved, tracking| {
+    under_lock(request, "models promote", look, |resolved, tracking| {
         let (version, doubt) = judged(tracking)?;
         let alias = asked.alias.clone().or_else(|| alias_of(resolved, asked.stage));
         let decision = json!({ "decision": "by_hand", "forced": doubt.is_some(), "doubt": doubt });
@@ -134,27 +145,31 @@ pub fn roll_back(
     model: &str,
     alias: Option<&str>,
     reason: &str,
-) -> Result<VersionRecord, Vec<Diagnostic>> {
+) -> Result<Changed, Vec<Diagnostic>> {
     let alias_in = |resolved: &Resolved| {
         let of_project = resolved.project.promote.as_ref().map(|promote| promote.alias.value.clone());
         alias.map(str::to_owned).or(of_project).unwrap_or_else(|| "champion".to_owned())
     };
     let look = |resolved: &Resolved, tracking: &dyn Tracking| {
+        // What broke off has moved some of what is looked at.
+        if tracking.broke_off() {
+            return Ok(());
+        }
         let newest = ModelReference { model: model.to_owned(), which: Which::Latest };
         tracking.version_by(&newest).map_err(told)?;
         let standing = standing(tracking, model)?;
         let history = tracking.history(model).map_err(told)?;
         standing.rollback(model, &alias_in(resolved), &history).map(drop).map_err(told)
     };
-    under_lock(request, look, |resolved, tracking| {
+    under_lock(request, "models rollback", look, |resolved, tracking| {
         tracking.rollback(model, &alias_in(resolved), &change(reason, serde_json::Value::Null)).map_err(told)
     })
 }
 
 /// Archives a version and takes its aliases away, and records who did it and why.
-pub fn put_away(request: &Request, reference: &ModelReference, reason: &str) -> Result<VersionRecord, Vec<Diagnostic>> {
+pub fn put_away(request: &Request, reference: &ModelReference, reason: &str) -> Result<Changed, Vec<Diagnostic>> {
     let look = |_: &Resolved, tracking: &dyn Tracking| tracking.version_by(reference).map(drop).map_err(told);
-    under_lock(request, look, |_, tracking| {
+    under_lock(request, "models archive", look, |_, tracking| {
         let version = tracking.version_by(reference).map_err(told)?;
         let change = change(reason, serde_json::Value::Null);
         tracking.archive(&version.model, version.version, &change).map_err(told)

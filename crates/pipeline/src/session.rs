@@ -16,7 +16,7 @@ use crate::engine::{
     Action, Cancel, Engine, Entry, Event, Failure as StepFailure, Graph, Journal, Outcome, Planned, Record, Reporter,
     Sink, StepStatus, journal_problem, plan, still_done,
 };
-use crate::look::{RunState, find_run};
+use crate::look::{RunState, find_run, or_imported};
 use crate::project::{self, Request};
 use crate::report::{RunResult, result_of};
 use crate::sink::TrackingSink;
@@ -118,9 +118,10 @@ pub fn resume(
     let run = match run_named {
         None => states.iter().rfind(open).map(|state| state.run.clone()),
         Some(wanted) => {
-            let found = find_run(&states, wanted)?;
+            let stores = Stores::look(&request.io, &request.root)?;
+            let found = find_run(&states, wanted).map_err(|problem| or_imported(problem, &stores.tracking, wanted))?;
             // A journal that cannot be read does not say that the run has ended.
-            Stores::look(&request.io, &request.root)?.entries(&found.run)?;
+            stores.entries(&found.run)?;
             Some(found).filter(open).map(|state| state.run.clone())
         }
     };

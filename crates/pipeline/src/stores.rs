@@ -310,7 +310,11 @@ impl Stores {
     }
 
     pub(crate) fn lock(&self, run: &str, shared: bool) -> Result<ProjectLock, Failure> {
-        let command = if shared { "step" } else { "run" };
+        self.lock_for(if shared { "step" } else { "run" }, run, shared)
+    }
+
+    /// Takes the lock for a command, which is named to whoever wants it meanwhile.
+    pub(crate) fn lock_for(&self, command: &str, run: &str, shared: bool) -> Result<ProjectLock, Failure> {
         let holder = Holder {
             pid: std::process::id(),
             host: host_name(),

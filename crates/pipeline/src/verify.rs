@@ -16,7 +16,7 @@ use crate::engine::{
     StepStatus,
 };
 use crate::given::outside_scratch;
-use crate::look::find_run;
+use crate::look::{find_run, or_imported, states_of};
 use crate::project::{self, Request, SCHEMA, STATE};
 use crate::session::{Failure, graph_of};
 use crate::steps::{ENGINE, Mode, SourceAt, StoredIncumbent};
@@ -118,7 +118,9 @@ pub fn verify(
     cancel: &Cancel,
 ) -> Result<VerifyReport, Failure> {
     let stores = Stores::look(&request.io, &request.root)?;
-    let run = find_run(&crate::look::run_states(&request.root)?, run)?.run.clone();
+    let states = states_of(&stores);
+    let found = find_run(&states, run).map_err(|problem| or_imported(problem, &stores.tracking, run))?;
+    let run = found.run.clone();
     stores.recorded(&run)?;
     let entries = stores.entries(&run)?;
     let scratch = Scratch(stores.root.join(STATE).join(format!("{VERIFY}{}-{}", std::process::id(), now_ms())));

@@ -153,6 +153,25 @@ impl EmbeddedStore {
         })
     }
 
+    /// Has a server told what a run logged before: in place of what waits of it, or where nothing does. The run itself stays
+    /// as it is.
+    pub(crate) fn tell(&self, server: &str, run: &str, batches: &[Batch], anew: bool) -> Result<(), Error> {
+        self.write(|tx| {
+            if anew {
+                outbox::delivered(tx, server, run, i64::MAX)?;
+            }
+            if outbox::pending(tx, server, run, 1)?.is_empty() {
+                batches.iter().try_for_each(|batch| outbox::add(tx, server, run, batch))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Finds the run that a server calls so.
+    pub(crate) fn run_called(&self, server: &str, remote: &str) -> Result<Option<String>, Error> {
+        self.read(|tx| outbox::run_called(tx, server, remote))
+    }
+
     /// Lists the first `limit` of what a server has still to be told of a run.
     pub(crate) fn pending(&self, server: &str, run: &str, limit: usize) -> Result<Vec<Pending>, Error> {
         self.read(|tx| outbox::pending(tx, server, run, limit))

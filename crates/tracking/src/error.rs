@@ -193,6 +193,8 @@ pub enum Error {
         model: String,
         /// The alias.
         alias: String,
+        /// The versions that it could go back to, were they not deleted.
+        gone: Vec<u32>,
     },
     /// The registry has changed since the decision.
     HeadMoved {
@@ -315,9 +317,17 @@ impl Error {
             Self::IncompleteModel { paths, .. } => say("tracking/incomplete-model")
                 .note(format!("missing or damaged: {}", list(paths, 5)))
                 .help("run the step that trains the model again"),
-            Self::NothingBefore { model, .. } => say("tracking/nothing-before")
-                .note("versions that were rolled back, or archived by hand, are not gone back to")
-                .help(format!("`trainyard models history {model}` tells what there was")),
+            Self::NothingBefore { model, gone, .. } => {
+                let told = say("tracking/nothing-before");
+                let told = match gone.as_slice() {
+                    [] => told.note("versions that were rolled back, or archived by hand, are not gone back to"),
+                    gone => {
+                        let gone: Vec<String> = gone.iter().map(|version| format!("v{version}")).collect();
+                        told.note(format!("deleted from the registry: {}", list(&gone, 5)))
+                    }
+                };
+                told.help(format!("`trainyard models history {model}` tells what there was"))
+            }
             Self::HeadMoved { .. } => say("tracking/head-moved")
                 .note("nothing was promoted")
                 .help("run again, to be compared with what is there now"),
@@ -367,7 +377,7 @@ impl fmt::Display for Error {
                 write!(f, "run {run} has registered another model before, as version {version}")
             }
             Self::IncompleteModel { run, .. } => write!(f, "the model of run {run} is not complete"),
-            Self::NothingBefore { model, alias } => {
+            Self::NothingBefore { model, alias, .. } => {
                 write!(f, "there is no version of `{model}` that `{alias}` could go back to")
             }
             Self::HeadMoved { model } => write!(f, "the versions of `{model}` have changed since the comparison"),

@@ -10,7 +10,7 @@ use trainyard_spec::Stage;
 use crate::registry::{parse_stage, stage_name};
 
 /// Names what was asked of the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A version was made.
@@ -106,6 +106,16 @@ pub enum Effect {
         /// Its new holder; none where the alias was taken away.
         to: Option<u32>,
     },
+    /// A version was deleted on a server, past every project.
+    Deleted {
+        /// The version.
+        version: u32,
+        /// The digest of its model folder.
+        digest: Digest,
+        /// The stage that it had.
+        #[serde(serialize_with = "stage_name", deserialize_with = "named_stage")]
+        stage: Stage,
+    },
 }
 
 impl fmt::Display for Effect {
@@ -116,6 +126,7 @@ impl fmt::Display for Effect {
             Self::Aliased { alias, from: Some(from), to: Some(to) } => write!(f, "{alias} v{from} → v{to}"),
             Self::Aliased { alias, from: None, to: Some(to) } => write!(f, "{alias} → v{to}"),
             Self::Aliased { alias, to: None, .. } => write!(f, "{alias} taken away"),
+            Self::Deleted { version, .. } => write!(f, "v{version} deleted"),
         }
     }
 }

@@ -20,10 +20,15 @@ pub use embedded::{Answer, Cell, EmbeddedStore, FILE_NAME, QueryError, SCHEMA_VE
 pub use error::{Error, HistoryFault};
 pub use history::{Action, Effect, HistoryEntry};
 pub use limits::{Field, PARAM_VALUE_LIMIT, TAG_VALUE_LIMIT, check_artifact_path};
-pub use mlflow::{MlflowServer, MlflowStore, ServerError, Undelivered, Waiting};
+pub use mlflow::{
+    Answered, Brought, BroughtModel, Fetched, FetchedRun, Fetching, IMPORTED_TAG, MlflowServer, MlflowStore,
+    ServerError, Undelivered, Waiting,
+};
 pub use mlruns::{ExportError, Exported, export_mlruns};
 pub use reference::{ModelReference, Which};
-pub use registry::{Change, ModelRecord, NewVersion, PREVIOUS, Promoted, Promotion, VersionRecord, parse_stage};
+pub use registry::{
+    Change, Meanwhile, ModelRecord, NewVersion, PREVIOUS, Promoted, Promotion, VersionRecord, parse_stage,
+};
 pub use run::{ArtifactRecord, Batch, End, Input, Metric, NewRun, Reason, RunRecord, Status};
 pub use search::{
     Attribute, Condition, Dataset, FilterError, Order, OrderBy, Search, Subject, Test, parse_filter, parse_order,

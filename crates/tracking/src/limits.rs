@@ -102,6 +102,12 @@ pub fn check_artifact_path(path: &str) -> Result<(), Error> {
     check(Field::ArtifactPath, path)
 }
 
+/// Says whether a value was cut by [`cut`].
+pub(crate) fn is_cut(value: &str) -> bool {
+    let mark = value.rsplit_once("… [cut: ").and_then(|(_, mark)| mark.strip_suffix(" characters]"));
+    mark.is_some_and(|length| !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
 /// Cuts a value to a number of characters and says so in it; gives the whole length of one that was cut.
 pub(crate) fn cut(value: &str, limit: usize) -> (String, Option<usize>) {
     let length = value.chars().count();

@@ -2,17 +2,22 @@
 
 mod address;
 mod artifacts;
+mod begun;
 mod client;
 mod courier;
 mod delivery;
 mod error;
+mod export;
+mod import;
 mod limits;
+mod records;
 mod registry;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,23 +29,32 @@ use crate::history::Action;
 use crate::limits::{Field, check};
 use crate::registry::head_of;
 use crate::{
-    ArtifactRecord, Batch, Change, Effect, EmbeddedStore, End, Error, HistoryEntry, Input, Metric, ModelRecord,
-    ModelReference, NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status, Tracking,
-    VersionRecord, Which,
+    ArtifactRecord, Batch, Change, Effect, EmbeddedStore, End, Error, HistoryEntry, Input, Meanwhile, Metric,
+    ModelRecord, ModelReference, NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status,
+    Tracking, VersionRecord, Which,
 };
 use address::Address;
 use artifacts::Place;
+use begun::Begun;
 use client::Client;
 use courier::Courier;
+use delivery::Experiments;
 use registry::{Made, Registered, Registry};
 
+pub use client::Answered;
 pub use courier::{Undelivered, Waiting};
 pub use error::ServerError;
+pub use export::{Brought, BroughtModel};
+pub use import::{Fetched, FetchedRun, Fetching, IMPORTED_TAG};
 
 /// How long what was read of the registry stands for what is there. A promotion always reads anew.
 const FRESH: Duration = Duration::from_secs(2);
 /// How long a promotion waits for the run to be delivered.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the end of a run waits for a server that was waited for in vain a moment ago.
+const SHORT: Duration = Duration::from_secs(1);
+/// How long who ends waits for what is written beside other things.
+const MARKED: Duration = Duration::from_secs(5);
 
 /// Is an MLflow server, with what is known of it: one for all that a process asks.
 #[derive(Debug)]
@@ -48,7 +62,7 @@ pub struct MlflowServer {
     address: Result<Address, ServerError>,
     client: OnceLock<Result<Arc<Client>, ServerError>>,
     runtime: Arc<Runtime>,
-    experiments: Arc<Mutex<BTreeMap<String, String>>>,
+    experiments: Arc<Experiments>,
     read: Mutex<BTreeMap<String, (Instant, Registered)>>,
 }
 
@@ -88,6 +102,10 @@ pub struct MlflowStore {
     courier: Mutex<Option<Arc<Courier>>>,
     /// The folder for the lock that one who delivers holds.
     folder: PathBuf,
+    /// The marks that are being written; each says when it is.
+    marks: Mutex<Vec<Receiver<()>>>,
+    /// What others were found to have done while this store changed the registry.
+    meanwhile: Mutex<Option<Meanwhile>>,
 }
 
 impl MlflowStore {
@@ -95,7 +113,15 @@ impl MlflowStore {
     /// are marked with.
     pub fn new(local: Arc<EmbeddedStore>, remote: Arc<MlflowServer>, project: &str) -> Self {
         let folder = local.path().parent().map(PathBuf::from).unwrap_or_default();
-        Self { local, remote, project: project.to_owned(), courier: Mutex::default(), folder }
+        Self {
+            local,
+            remote,
+            project: project.to_owned(),
+            courier: Mutex::default(),
+            folder,
+            marks: Mutex::default(),
+            meanwhile: Mutex::default(),
+        }
     }
 
     /// Returns the store of the project itself.
@@ -148,8 +174,48 @@ impl MlflowStore {
         Ok(registered)
     }
 
+    /// Completes a change by hand that broke off on its way to the server; gives it where it is done now.
+    ///
+    /// One of which the server heard nothing, or after which another has changed something, is as if it had not been
+    /// asked for.
+    fn complete(&self) -> Result<Option<Begun>, Error> {
+        let Some(begun) = Begun::read(&self.folder) else { return Ok(None) };
+        let (client, server) = (self.client()?, self.server()?);
+        let Begun { model, version, action, effects, change, .. } = &begun;
+        if begun.server != server {
+            return Ok(None);
+        }
+        let history = self.local.history_of(server, model)?;
+        let is_it = |entry: &&HistoryEntry| {
+            entry.action == *action && entry.version == Some(*version) && entry.at_ms == change.at_ms
+        };
+        let mut told = history.iter().rev().find(is_it).map(|entry| entry.hash);
+        if told.is_none() {
+            let (before, now) = (Standing::told(&history), self.registered_now(model)?.standing());
+            let done = before.changes_to(&now);
+            if !done.is_empty() && done.iter().all(|effect| effects.contains(effect)) {
+                let mut expected = before.clone();
+                expected.replay(effects);
+                let left = now.changes_to(&expected);
+                client.wait(Registry { client }.apply(model, &left)).map_err(of_registry)?;
+                let after = self.registered_now(model)?;
+                if effects.iter().all(|effect| became(&after, effect).is_ok()) {
+                    let all = before.changes_to(&after.standing());
+                    told = Some(self.local.append_history(server, model, Some(*version), *action, &all, change)?);
+                }
+            }
+        }
+        if let Some(hash) = told {
+            self.mark(client, model, *version, hash);
+            self.settle_marks();
+        }
+        Begun::remove(&self.folder);
+        Ok(told.map(|_| begun))
+    }
+
     /// Reads a registered model to change it, and refuses that of another project.
     fn own(&self, model: &str) -> Result<Registered, Error> {
+        self.complete()?;
         let registered = self.registered_now(model)?;
         match &registered.project {
             Some(project) if *project != self.project => Err(ServerError::OtherProject {
@@ -162,54 +228,95 @@ impl MlflowStore {
         }
     }
 
+    /// Reads a registered model to promote to it. One that was not there a moment ago is made: the server makes a name once,
+    /// so who made it knows that nothing stands there, and need not read.
+    fn own_or_made(&self, model: &str, expected_head: Option<Digest>) -> Result<Registered, Error> {
+        let was_absent = locked(&self.remote.read).get(model).is_some_and(|(_, known)| !known.exists);
+        if was_absent && expected_head.is_none_or(|head| head == head_of(model, &[])) {
+            let client = self.client()?;
+            let asked = client.wait(async { Ok(Registry { client }.register(model, &self.project).await) })?;
+            // Whatever came between, the reading tells.
+            if asked.is_ok() {
+                locked(&self.remote.read).remove(model);
+                return Ok(Registered { exists: true, project: Some(self.project.clone()), ..Registered::default() });
+            }
+        }
+        self.own(model)
+    }
+
     /// Notes in the history what was changed on the server past this project.
-    fn observe(&self, model: &str, registered: &Registered, change: &Change) -> Result<(), Error> {
-        let server = self.server()?;
-        let effects = self.told(model)?.changes_to(&registered.standing());
+    fn observe(&self, model: &str, effects: &[Effect], reason: &str, change: &Change) -> Result<(), Error> {
         if effects.is_empty() {
             return Ok(());
         }
-        let seen = Change {
-            run: None,
-            reason: "the registry was changed past this project".to_owned(),
-            decision: Value::Null,
-            ..change.clone()
+        let seen = Change { run: None, reason: reason.to_owned(), decision: Value::Null, ..change.clone() };
+        self.local.append_history(self.server()?, model, None, Action::Observed, effects, &seen).map(drop)
+    }
+
+    /// Writes on a version which entry of the history tells of it, beside what comes next: who ends waits for it.
+    fn mark(&self, client: &Arc<Client>, model: &str, version: u32, hash: Digest) {
+        let (client, model) = (Arc::clone(client), model.to_owned());
+        let (done, marked) = channel();
+        let work = move || {
+            // What is done stays done, though nobody hears of the mark.
+            let _ = client.wait(Registry { client: &client }.mark(&model, version, &hash));
+            let _ = done.send(());
         };
-        self.local.append_history(server, model, None, Action::Observed, &effects, &seen).map(drop)
+        if thread::Builder::new().name("mark".to_owned()).spawn(work).is_ok() {
+            locked(&self.marks).push(marked);
+        }
+    }
+
+    fn settle_marks(&self) {
+        for marked in std::mem::take(&mut *locked(&self.marks)) {
+            let _ = marked.recv_timeout(MARKED);
+        }
     }
 
     /// Changes a registered model: what `ask` asks of the server, what stands there after, and what the history tells.
+    ///
+    /// `ask` gives the version and the changes that make what stood before what should stand then. What stands there
+    /// beyond them was changed by another between our reading and our writing: the server has no way to forbid it.
     fn change(
         &self,
         (model, before): (&str, Registered),
         action: Action,
         change: &Change,
-        ask: impl AsyncFnOnce(Registry<'_>, &Registered) -> Result<u32, Error>,
-        holds: impl FnOnce(&Registered, u32) -> Result<(), String>,
+        ask: impl AsyncFnOnce(Registry<'_>, &Registered) -> Result<(u32, Vec<Effect>), Error>,
+        holds: impl FnOnce(&Registered, u32, &[Effect]) -> Result<(), String>,
     ) -> Result<VersionRecord, Error> {
         let client = self.client()?;
         let registry = Registry { client };
         // What a try that died has done is no other's doing.
         let is_ours = |version: &VersionRecord| change.run.as_ref() == Some(&version.run);
         if !before.versions.iter().any(is_ours) {
-            self.observe(model, &before, change)?;
+            let seen = self.told(model)?.changes_to(&before.standing());
+            self.observe(model, &seen, "the registry was changed past this project", change)?;
         }
         let asked = self.remote.runtime.block_on(ask(registry, &before));
-        let version =
+        let (version, planned) =
             asked.map_err(|none| ServerError::Settings { server: client.server().to_owned(), cause: none.cause })??;
         let after = self.registered_now(model)?;
         let server = client.server();
-        let effects = self.told(model)?.changes_to(&after.standing());
-        if let Err(found) = holds(&after, version) {
+        let told = self.told(model)?;
+        if let Err(found) = holds(&after, version, &planned) {
+            let effects = told.changes_to(&after.standing());
             self.local.append_history(server, model, Some(version), Action::Lost, &effects, change)?;
             let (server, model) = (server.to_owned(), model.to_owned());
             return Err(ServerError::RaceLost { server, model, version, found }.into());
         }
+        let mut expected = before.standing();
+        expected.replay(&planned);
+        let (effects, others) = (told.changes_to(&expected), expected.changes_to(&after.standing()));
         // A run's promotion is told of though nothing is left to change: a try that died has done it.
         if !effects.is_empty() || (action == Action::Promoted && change.run.is_some()) {
             let hash = self.local.append_history(server, model, Some(version), action, &effects, change)?;
-            // What is done stays done, though nobody hears of the mark.
-            let _ = client.wait(registry.mark(model, version, &hash));
+            self.mark(client, model, version, hash);
+        }
+        if !others.is_empty() {
+            self.observe(model, &others, "another changed the registry at the same moment", change)?;
+            let changes = others.iter().map(ToString::to_string).collect();
+            *locked(&self.meanwhile) = Some(Meanwhile { model: model.to_owned(), changes });
         }
         let reference = ModelReference::version(model, version);
         after.find(&reference).cloned().ok_or_else(|| Error::UnknownVersion {
@@ -227,17 +334,30 @@ impl MlflowStore {
         change: &Change,
         plan: impl FnOnce(&Standing, &[HistoryEntry]) -> Result<(u32, Vec<Effect>), Error>,
     ) -> Result<VersionRecord, Error> {
-        let planned = OnceCell::new();
         let ask = async |registry: Registry<'_>, before: &Registered| {
             let history = self.local.history_of(self.server()?, model)?;
             let (version, effects) = plan(&before.standing(), &history)?;
-            let effects: &Vec<Effect> = planned.get_or_init(|| effects);
-            registry.apply(model, effects).await.map_err(of_registry)?;
-            Ok(version)
+            if !effects.is_empty() {
+                let (server, model, change) = (self.server()?.to_owned(), model.to_owned(), change.clone());
+                let begun = Begun { server, model, version, action, effects: effects.clone(), change };
+                begun.write(&self.folder)?;
+            }
+            registry.apply(model, &effects).await.map_err(of_registry)?;
+            Ok((version, effects))
         };
-        self.change((model, self.own(model)?), action, change, ask, |after, _| {
-            planned.get().into_iter().flatten().try_for_each(|effect| became(after, effect))
-        })
+        let changed = self.change((model, self.own(model)?), action, change, ask, |after, _, planned| {
+            planned.iter().try_for_each(|effect| became(after, effect))
+        });
+        let is_told = match &changed {
+            Ok(_) => true,
+            Err(Error::Server(error)) => matches!(**error, ServerError::RaceLost { .. }),
+            Err(_) => false,
+        };
+        if is_told {
+            self.settle_marks();
+            Begun::remove(&self.folder);
+        }
+        changed
     }
 
     /// Tells what the history says of a model on the server.
@@ -366,7 +486,7 @@ impl Tracking for MlflowStore {
         let ask = async |registry: Registry<'_>, before: &Registered| {
             self.make_version(registry, before, model, version, &run, &logged_model, "").await
         };
-        self.change((model, self.own(model)?), Action::Registered, &change, ask, |_, _| Ok(()))
+        self.change((model, self.own(model)?), Action::Registered, &change, ask, |_, _, _| Ok(()))
     }
 
     fn transition(&self, model: &str, version: u32, stage: Stage, change: &Change) -> Result<VersionRecord, Error> {
@@ -399,6 +519,13 @@ impl Tracking for MlflowStore {
     }
 
     fn rollback(&self, model: &str, alias: &str, change: &Change) -> Result<VersionRecord, Error> {
+        // Who asks again for one that broke off goes back once.
+        let moves = |effect: &Effect| matches!(effect, Effect::Aliased { alias: moved, .. } if moved == alias);
+        let is_same =
+            |done: &Begun| done.action == Action::RolledBack && done.model == model && done.effects.iter().any(moves);
+        if let Some(done) = self.complete()?.filter(is_same) {
+            return self.version_by(&ModelReference::version(model, done.version));
+        }
         self.version_by(&ModelReference { model: model.to_owned(), which: Which::Latest })?;
         self.change_by(model, Action::RolledBack, change, |now, history| now.rollback(model, alias, history))
     }
@@ -425,7 +552,7 @@ impl Tracking for MlflowStore {
             return Ok(Promoted { version, newly: false });
         }
         let (run, logged_model) = self.delivered(&new.run)?;
-        let before = self.own(model)?;
+        let before = self.own_or_made(model, promotion.expected_head)?;
         let change = new.change(&promotion.reason, promotion.decision.clone());
         let ask = async |registry: Registry<'_>, before: &Registered| {
             // A promotion that died half-way has made its version; one that was put into its place is all but done.
@@ -438,14 +565,15 @@ impl Tracking for MlflowStore {
             {
                 return Err(Error::HeadMoved { model: model.clone() });
             }
-            let number =
+            let (number, mut planned) =
                 self.make_version(registry, before, model, new, &run, &logged_model, &promotion.reason).await?;
-            let moves: Vec<(String, Option<u32>)> = before
-                .standing()
-                .alias(alias, number)
-                .into_iter()
+            let mut standing = before.standing();
+            standing.replay(&planned);
+            planned.extend(standing.promote(number, *stage, Some(alias)));
+            let moves: Vec<(String, Option<u32>)> = planned
+                .iter()
                 .filter_map(|effect| match effect {
-                    Effect::Aliased { alias, to, .. } => Some((alias, to)),
+                    Effect::Aliased { alias, to, .. } => Some((alias.clone(), *to)),
                     _ => None,
                 })
                 .collect();
@@ -453,9 +581,9 @@ impl Tracking for MlflowStore {
                 futures_util::future::join(registry.stage(model, number, *stage), registry.alias(model, &moves)).await;
             staged.map_err(of_registry)?;
             moved.map_err(of_registry)?;
-            Ok(number)
+            Ok((number, planned))
         };
-        let holds = |after: &Registered, version| stands(after, model, version, *stage, Some(alias));
+        let holds = |after: &Registered, version, _: &[Effect]| stands(after, model, version, *stage, Some(alias));
         let version = self.change((model, before), Action::Promoted, &change, ask, holds)?;
         Ok(Promoted { version, newly: true })
     }
@@ -523,6 +651,10 @@ impl Tracking for MlflowStore {
         Ok(self.courier()?.reach(experiment)?)
     }
 
+    fn call(&self, experiment: &str, limit: Duration) -> Result<Option<Answered>, Error> {
+        Ok(Some(self.client()?.call(experiment, limit)?))
+    }
+
     fn waiting_elsewhere(&self) -> Result<Vec<String>, Error> {
         self.local.waiting_elsewhere(self.server()?)
     }
@@ -533,18 +665,41 @@ impl Tracking for MlflowStore {
     }
 
     fn settle(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
-        let undelivered = self.courier()?.settle(patience, None)?;
-        Ok((!undelivered.runs.is_empty()).then_some(undelivered))
+        // Who has just waited for it in vain waits no second time as long.
+        let patience = if self.client()?.gave_up_lately() { patience.min(SHORT) } else { patience };
+        self.settle_for(patience)
     }
 
     fn sync(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
         self.local.forgive(self.server()?)?;
-        self.settle(patience)
+        self.settle_for(patience)
+    }
+
+    fn broke_off(&self) -> bool {
+        Begun::exists(&self.folder)
+    }
+
+    fn take_meanwhile(&self) -> Option<Meanwhile> {
+        locked(&self.meanwhile).take()
     }
 }
 
 impl MlflowStore {
-    /// Finds the version that a run has made before, or makes it.
+    fn settle_for(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
+        let undelivered = self.courier()?.settle(patience, None)?;
+        self.settle_marks();
+        Ok((!undelivered.runs.is_empty()).then_some(undelivered))
+    }
+}
+
+impl Drop for MlflowStore {
+    fn drop(&mut self) {
+        self.settle_marks();
+    }
+}
+
+impl MlflowStore {
+    /// Finds the version that a run has made before, or makes it; gives what that changes.
     #[expect(clippy::too_many_arguments, reason = "each says another thing of the one version")]
     async fn make_version(
         &self,
@@ -555,23 +710,24 @@ impl MlflowStore {
         run: &str,
         logged_model: &str,
         description: &str,
-    ) -> Result<u32, Error> {
+    ) -> Result<(u32, Vec<Effect>), Error> {
         if let Some(made) = before.versions.iter().find(|version| version.run == new.run) {
             if made.digest != new.digest {
                 let (stored, offered) = (made.digest, new.digest);
                 return Err(Error::VersionConflict { version: made.version, run: new.run.clone(), stored, offered });
             }
-            return Ok(made.version);
+            return Ok((made.version, Vec::new()));
         }
         let made = Made { project: &self.project, run, logged_model, description };
-        registry.create(model, new, &made, before).await.map_err(of_registry)
+        let version = registry.create(model, new, &made, before).await.map_err(of_registry)?;
+        Ok((version, vec![Effect::Created { version, digest: new.digest }]))
     }
 }
 
 /// Says whether a change that was asked for is there; else what stands there.
 fn became(after: &Registered, effect: &Effect) -> Result<(), String> {
     match effect {
-        Effect::Created { .. } => Ok(()),
+        Effect::Created { .. } | Effect::Deleted { .. } => Ok(()),
         Effect::Staged { version, to, .. } => match after.standing().versions.get(version) {
             Some(held) if held.stage == *to => Ok(()),
             Some(held) => Err(format!("v{version} is in {}, not in {to}", held.stage)),

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Digest, Digester};
 use trainyard_spec::Stage;
 
@@ -81,7 +82,7 @@ pub struct ModelRecord {
 }
 
 /// Says when, why and by which run a version's stage or alias changes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
@@ -121,6 +122,28 @@ pub struct Promoted {
     pub version: VersionRecord,
     /// Whether this call did it; a repeated one finds it done.
     pub newly: bool,
+}
+
+/// Is what another changed of a model while this project changed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meanwhile {
+    /// The model.
+    pub model: String,
+    /// What the other changed, in words.
+    pub changes: Vec<String>,
+}
+
+impl Meanwhile {
+    /// Tells a user of it.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let title = format!("another changed {} at the same moment", self.model);
+        let warning = Diagnostic::warning("tracking/changed-meanwhile", title);
+        let told = self.changes.iter().fold(warning, |warning, change| warning.note(change.clone()));
+        told.note("what this command did stands, and was decided without knowing of it").help(format!(
+            "`trainyard models history {}` tells both; promote again what should be in charge",
+            self.model
+        ))
+    }
 }
 
 impl NewVersion {

@@ -81,14 +81,24 @@ impl Standing {
                 self.aliases.insert(alias.clone(), *to) == *from && self.versions.contains_key(to)
             }
             Effect::Aliased { alias, from, to: None } => self.aliases.remove(alias) == *from,
+            Effect::Deleted { version, digest, stage } => {
+                self.versions.remove(version) == Some(Held { digest: *digest, stage: *stage })
+            }
         }
     }
 
     /// Lists what changes this standing into another.
     pub fn changes_to(&self, other: &Self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let deleted = |version: u32, held: &Held| Effect::Deleted { version, digest: held.digest, stage: held.stage };
         for (&version, held) in &other.versions {
-            let before = self.versions.get(&version).map(|held| held.stage);
+            let mut before = self.versions.get(&version);
+            // The number of one that was deleted with its model is given again.
+            if let Some(former) = before.filter(|former| former.digest != held.digest) {
+                effects.push(deleted(version, former));
+                before = None;
+            }
+            let before = before.map(|held| held.stage);
             if before.is_none() {
                 effects.push(Effect::Created { version, digest: held.digest });
             }
@@ -105,6 +115,8 @@ impl Standing {
                 effects.push(Effect::Aliased { alias: alias.clone(), from, to });
             }
         }
+        let gone = self.versions.iter().filter(|(version, _)| !other.versions.contains_key(version));
+        effects.extend(gone.map(|(&version, held)| deleted(version, held)));
         effects
     }
 
@@ -156,16 +168,22 @@ impl Standing {
     ///
     /// What was rolled back, or put away by hand, is not gone back to. [`Error::NothingBefore`] where nobody is left.
     pub fn rollback(&self, model: &str, alias: &str, history: &[HistoryEntry]) -> Result<(u32, Vec<Effect>), Error> {
-        let none = || Error::NothingBefore { model: model.to_owned(), alias: alias.to_owned() };
         let holder = self.aliases.get(alias).copied();
         let mut held = holders(alias, history);
+        let is_gone = |version: &u32| !self.versions.contains_key(version);
+        let gone: BTreeSet<u32> = held.iter().map(|one| one.version).filter(is_gone).collect();
+        let (model, alias_name) = (model.to_owned(), alias.to_owned());
+        let none = || Error::NothingBefore { model, alias: alias_name, gone: gone.into_iter().collect() };
         // The registry is the truth: what the history tells beyond its holder is gone.
         let lost = match holder {
             Some(holder) => {
                 while held.pop().is_some_and(|one| one.version != holder) {}
                 self.versions.get(&holder).map(|held| held.stage)
             }
-            None => held.pop().ok_or_else(none)?.lost,
+            None => match held.pop() {
+                Some(last) => last.lost,
+                None => return Err(none()),
+            },
         };
         let put_away = put_away(history);
         let before = held.into_iter().rev().map(|one| one.version).find(|version| {
@@ -198,7 +216,11 @@ fn holders(alias: &str, history: &[HistoryEntry]) -> Vec<Holder> {
             }
             let Some(version) = *to else {
                 let staged = entry.effects.iter().find_map(|effect| match effect {
-                    Effect::Staged { version, from: stage, .. } if Some(*version) == *from => Some(*stage),
+                    Effect::Staged { version, from: stage, .. } | Effect::Deleted { version, stage, .. }
+                        if Some(*version) == *from =>
+                    {
+                        Some(*stage)
+                    }
                     _ => None,
                 });
                 if let Some(last) = held.last_mut() {

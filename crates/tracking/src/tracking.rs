@@ -7,8 +7,9 @@ use trainyard_files::Digest;
 use trainyard_spec::Stage;
 
 use crate::{
-    Action, ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Metric, ModelRecord, ModelReference, NewRun,
-    NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status, Undelivered, VersionRecord,
+    Action, Answered, ArtifactRecord, Batch, Change, Error, HistoryEntry, Input, Meanwhile, Metric, ModelRecord,
+    ModelReference, NewRun, NewVersion, Promoted, Promotion, Reason, RunRecord, Standing, Status, Undelivered,
+    VersionRecord,
 };
 
 /// Keeps runs and registered models.
@@ -50,7 +51,8 @@ pub trait Tracking: Send + Sync {
     /// Lists the newest runs first, at most `limit`, only those of a status where one is given.
     fn runs(&self, limit: usize, status: Option<Status>) -> Result<Vec<RunRecord>, Error>;
     /// Finds the data set called `input` of the newest run of an experiment that finished or was refused, among those that
-    /// began before `run`; among all where `run` has not begun. Gives that run and the digest.
+    /// began before `run`; among all where `run` has not begun. One that was imported has no data here. Gives that run and the
+    /// digest.
     fn input_before(&self, run: &str, experiment: &str, input: &str) -> Result<Option<(String, Digest)>, Error>;
     /// Lists all values of a metric in the order of their steps.
     fn metric_history(&self, run: &str, key: &str) -> Result<Vec<Metric>, Error>;
@@ -136,6 +138,12 @@ pub trait Tracking: Send + Sync {
         Ok(None)
     }
 
+    /// Asks the server whether it is there and takes who asks, once and not longer than `limit`; none where there is no
+    /// server.
+    fn call(&self, _experiment: &str, _limit: Duration) -> Result<Option<Answered>, Error> {
+        Ok(None)
+    }
+
     /// Waits until a server has been told all, as long as it gets on; gives what it was not told.
     fn settle(&self, _patience: Duration) -> Result<Option<Undelivered>, Error> {
         Ok(None)
@@ -144,6 +152,16 @@ pub trait Tracking: Send + Sync {
     /// Does so also for the runs that the server has refused before.
     fn sync(&self, patience: Duration) -> Result<Option<Undelivered>, Error> {
         self.settle(patience)
+    }
+
+    /// Says whether a change by hand broke off on its way to a server; the next change completes it.
+    fn broke_off(&self) -> bool {
+        false
+    }
+
+    /// Takes what another was found to have changed while this changed the registry, so that it is told once.
+    fn take_meanwhile(&self) -> Option<Meanwhile> {
+        None
     }
 
     /// Finds the version that a reference points at; [`Error::UnknownModel`] or [`Error::UnknownVersion`] otherwise.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trainyard_diagnostics::{Diagnostic, Fault};
+use trainyard_diagnostics::{Diagnostic, Fault, conceal};
 use trainyard_files::{Error as FileError, Operation};
 use trainyard_pipeline::{Cancel, Failure, Request, export, tracking};
 use trainyard_tracking::{ExportError, RunRecord, Tracking, export_mlruns};
@@ -60,9 +60,10 @@ pub(super) fn folder(
     printer: Printer,
 ) -> Result<u8, Stop> {
     if to.contains("://") {
-        let title = format!("{to} is an address, and runs are exported into a folder");
+        let title = format!("{} is neither a folder nor a server", conceal(to));
         let diagnostic = Diagnostic::error("export/no-folder", title);
-        return Err(vec![diagnostic.help("name a folder that is not there yet, such as mlruns")].into());
+        let help = "name a folder that is not there yet, such as mlruns, or a server as http://HOST:PORT";
+        return Err(vec![diagnostic.help(help)].into());
     }
     let store = tracking(&request.root)?;
     let mut runs = Vec::new();

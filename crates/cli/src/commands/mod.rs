@@ -4,6 +4,7 @@ mod check;
 mod data;
 mod doctor;
 mod engines;
+mod exchange;
 mod explain;
 mod export;
 mod gate;
@@ -66,10 +67,12 @@ pub(crate) fn run(arguments: &Arguments, printer: Printer) -> Result<u8, Stop> {
         Command::Export { run, bundle, whole, to } => {
             let request = request(global, None, Choose::default());
             match to {
+                Some(to) if exchange::is_server(to) => exchange::export(&request, to, run.as_deref(), bundle, printer),
                 Some(to) => export::folder(&request, to, run.as_deref(), bundle, printer),
                 None => export::run(&request, run.as_deref().unwrap_or_default(), bundle, *whole, printer),
             }
         }
+        Command::Import(asked) => exchange::import(&request(global, None, Choose::default()), asked, printer),
         Command::Lineage(asked) => lineage::run(&request(global, None, Choose::default()), asked, printer),
         Command::Runs { action: Runs::Sync { patience } } => {
             sync::run(&request(global, None, Choose::default()), *patience, printer)

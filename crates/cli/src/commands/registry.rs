@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use trainyard_diagnostics::Diagnostic;
-use trainyard_pipeline::{ByHand, Request, as_of, audit, promote_version, put_away, registry, roll_back};
-use trainyard_tracking::{HistoryEntry, ModelReference, VersionRecord, Which};
+use trainyard_pipeline::{ByHand, Changed, Request, as_of, audit, promote_version, put_away, registry, roll_back};
+use trainyard_tracking::{HistoryEntry, ModelReference, Which};
 
 use super::models::title;
 use crate::arguments::Models;
@@ -30,16 +30,17 @@ pub(super) fn run(request: &Request, action: &Models, printer: Printer) -> Resul
     }
 }
 
-fn changed(outcome: Result<VersionRecord, Vec<Diagnostic>>, printer: Printer) -> Result<(), Stop> {
+fn changed(outcome: Result<Changed, Vec<Diagnostic>>, printer: Printer) -> Result<(), Stop> {
     // A server that fails, or another who was faster, may have left half of it.
     let may_be_half_done = |problem: &Diagnostic| {
         let code = problem.code.as_str();
         code.starts_with("tracking/server") || matches!(code, "tracking/race-lost" | "tracking/registry-unreachable")
     };
-    let version = outcome.map_err(|diagnostics| {
+    let Changed { version, warning } = outcome.map_err(|diagnostics| {
         let state = if diagnostics.iter().any(may_be_half_done) { String::new() } else { NOTHING.to_owned() };
         Stop::Problems { diagnostics, state }
     })?;
+    printer.warnings(warning.as_slice());
     printer.result(
         || json!(&version),
         |paint| {

@@ -21,6 +21,7 @@ const COMMANDS: &[&[&str]] = &[
     &["why"],
     &["verify"],
     &["export"],
+    &["import"],
     &["lineage"],
     &["runs"],
     &["runs", "list"],

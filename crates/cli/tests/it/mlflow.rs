@@ -22,7 +22,7 @@ answer = [{"run": r.data.tags.get("trainyard.run"), "status": r.info.status, "ta
 "#;
 
 /// Loads models as MLflow's users do, and predicts.
-const PREDICTED: &str = r#"
+pub(crate) const PREDICTED: &str = r#"
 import pandas
 rows = pandas.read_csv(given["rows"]).drop(columns=["customerID", "Churn"], errors="ignore")
 answer = {}

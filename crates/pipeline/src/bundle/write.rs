@@ -15,7 +15,7 @@ use super::manifest::{
     VERSIONS,
 };
 use crate::engine::{Entry, Record};
-use crate::look::{find_run, states_of};
+use crate::look::{find_run, or_imported, states_of};
 use crate::project::{Request, source_path};
 use crate::session::Failure;
 use crate::steps::{ENGINE, MODEL_FILES};
@@ -68,7 +68,7 @@ enum Content {
 pub fn export(request: &Request, run: &str, bundle: &Path, is_whole: bool) -> Result<ExportReport, Failure> {
     let stores = Stores::look(&request.io, &request.root)?;
     let states = states_of(&stores);
-    let state = find_run(&states, run)?;
+    let state = find_run(&states, run).map_err(|problem| or_imported(problem, &stores.tracking, run))?;
     let run = state.run.clone();
     stores.recorded(&run)?;
     let entries = stores.entries(&run)?;

@@ -7,7 +7,7 @@ use trainyard_files::hash_file;
 use trainyard_tracking::{ModelReference, Tracking};
 
 use super::graph::{Graph, Kind, Place, model_id, run_id};
-use crate::look::find_run;
+use crate::look::{find_run, or_imported};
 use crate::project::Request;
 use crate::stores::Stores;
 
@@ -76,7 +76,10 @@ pub(super) fn find(
         }
         Ok(state) => Ok(graph.place(&run_id(&state.run)).into_iter().collect()),
         Err(problem) if problem.code == "run/ambiguous" => Err(vec![problem]),
-        Err(_) => Err(vec![unknown(graph, &models_of(stores), wanted)]),
+        Err(problem) => Err(vec![match or_imported(problem, &stores.tracking, wanted) {
+            imported if imported.code == "run/imported" => imported,
+            _ => unknown(graph, &models_of(stores), wanted),
+        }]),
     }
 }
 

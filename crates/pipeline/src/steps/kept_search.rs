@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use trainyard_diagnostics::Diagnostic;
 use trainyard_files::{Error, Io, Operation, create_folder, write_atomic};
@@ -16,6 +17,8 @@ pub(super) struct Kept {
     io: Arc<dyn Io>,
     path: PathBuf,
     log: Mutex<Log>,
+    /// How long runs that died had searched.
+    spent: Duration,
     /// Why a line could not be written.
     problem: OnceLock<Diagnostic>,
 }
@@ -43,13 +46,32 @@ impl Kept {
             }
             Err(_) => None,
         };
+        let spent = known.as_ref().and_then(|_| spent(&*io, path)).unwrap_or_default();
         let (record, log, text) = known.unwrap_or_else(|| {
             let (log, text) = Log::begin(&begun);
             (begun, log, text)
         });
         create_folder(&*io, folder).map_err(|error| error.diagnostic())?;
         write_atomic(&*io, path, text.as_bytes()).map_err(|error| error.diagnostic())?;
-        Ok((record, Kept { io, path: path.to_owned(), log: Mutex::new(log), problem: OnceLock::new() }, warning))
+        let kept = Kept { io, path: path.to_owned(), log: Mutex::new(log), spent, problem: OnceLock::new() };
+        Ok((record, kept, warning))
+    }
+
+    /// Says how long runs that died had searched, as far as it was kept.
+    pub(super) const fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    /// Keeps how long the search has taken so far. What is lost of it lets a search that goes on take longer, no more.
+    pub(super) fn keep_spent(&self, spent: Duration) {
+        let path = seconds_file(&self.path);
+        let _ = self.io.remove_file(&path);
+        let write = || {
+            let mut file = self.io.create(&path)?;
+            file.write_all(format!("{}\n", spent.as_secs_f64()).as_bytes())?;
+            file.flush()
+        };
+        let _ = write();
     }
 
     /// Adds a trial that has ended. After one that could not be written none is: the search ends.
@@ -80,6 +102,7 @@ impl Kept {
     pub(super) fn remove(&self) {
         // One that stays costs space, and the same failures once more.
         let _ = self.io.remove_file(&self.path);
+        let _ = self.io.remove_file(&seconds_file(&self.path));
     }
 
     fn write(&self, text: &str) -> Result<(), Diagnostic> {
@@ -95,10 +118,47 @@ impl Kept {
     }
 }
 
+fn seconds_file(path: &Path) -> PathBuf {
+    path.with_extension("seconds")
+}
+
+fn spent(io: &dyn Io, path: &Path) -> Option<Duration> {
+    let text = String::from_utf8(io.read(&seconds_file(path)).ok()?).ok()?;
+    Duration::try_from_secs_f64(text.strip_suffix('\n')?.parse().ok()?).ok()
+}
+
 /// Reads what was written of the same search.
 fn same(text: &str, begun: &Record) -> Option<(Record, Log, String)> {
     let study = &begun.study;
     let read = journal::read(text, Some(&study.name)).ok()?;
     let is_same = read.record.study.space == study.space && read.record.study.direction == study.direction;
     is_same.then(|| (read.record, read.log, text[..read.whole].to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_files::DiskIo;
+    use trainyard_tune::Direction;
+
+    use super::*;
+
+    #[test]
+    fn the_seconds_of_a_search_that_died_are_known_as_long_as_its_trials_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("search.journal");
+        let open = || {
+            let begun = Record::new("trees".to_owned(), Direction::Maximize, Space::new(Vec::new()).unwrap());
+            Kept::open(Arc::new(DiskIo), folder.path(), &path, begun).unwrap_or_else(|_| panic!("it opens")).1
+        };
+        let kept = open();
+        assert_eq!(kept.spent(), Duration::ZERO);
+        kept.keep_spent(Duration::from_millis(1500));
+        kept.keep_spent(Duration::from_millis(2500));
+        assert_eq!(open().spent(), Duration::from_millis(2500));
+        std::fs::write(path.with_extension("seconds"), "2.").unwrap();
+        assert_eq!(open().spent(), Duration::ZERO, "a death cut it");
+        kept.keep_spent(Duration::from_millis(2500));
+        std::fs::write(&path, "no journal").unwrap();
+        assert_eq!(open().spent(), Duration::ZERO, "it begins anew");
+    }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use trainyard_diagnostics::Diagnostic;
 use trainyard_files::Digest;
 use trainyard_model::{Comparison, Decision, Reason, Rules, Verdict, decide};
 use trainyard_spec::Resolved;
-use trainyard_tracking::{Action, Change, HistoryEntry, ModelReference, NewVersion, Promotion};
+use trainyard_tracking::{Action, Change, HistoryEntry, Meanwhile, ModelReference, NewVersion, Promotion};
 
 use super::context::{Context, json as parse};
 use crate::code;
@@ -52,6 +54,11 @@ impl Step for Promote {
 
     fn computes(&self) -> bool {
         false
+    }
+
+    fn warnings(&self, output: &Output) -> Vec<Diagnostic> {
+        let meanwhile = Meanwhile::deserialize(&output.facts["meanwhile"]).ok();
+        meanwhile.iter().map(Meanwhile::diagnostic).collect()
     }
 
     fn run(&self, scope: &Scope) -> Result<Output, Failure> {
@@ -118,6 +125,9 @@ impl Step for Promote {
             headline: (project.model.value.clone(), outcome),
             ..Output::default()
         };
+        if let Some(meanwhile) = self.0.tracking.take_meanwhile() {
+            output.facts["meanwhile"] = json!(meanwhile);
+        }
         output.logged.tags.insert("decision".to_owned(), decision);
         Ok(output)
     }

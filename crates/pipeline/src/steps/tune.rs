@@ -349,9 +349,14 @@ impl Tune {
         let most = u64::from(self.spec()?.trials.value);
         let most = search.combinations().filter(|_| self.is_grid()).map_or(most, |count| count.min(most));
         let telling = Telling::new(scope, search, most, &record);
+        let before = kept.as_ref().map(Kept::spent).unwrap_or_default();
+        let is_timed = self.spec()?.max_seconds.is_some();
         let hear = |event: Event<'_>| {
             if let (Event::Ended { trial, rungs }, Some(kept)) = (&event, &kept) {
                 kept.append(&search.space, trial, rungs);
+                if is_timed {
+                    kept.keep_spent(before + begun.elapsed());
+                }
             }
             telling.hear(&event);
         };
@@ -362,7 +367,7 @@ impl Tune {
             threads: pool.current_num_threads(),
             pruner: &*pruner,
             rules: &rules,
-            elapsed: &|| begun.elapsed(),
+            elapsed: &|| before + begun.elapsed(),
             replay,
             warm: &warm,
             interrupted: &|| stop() || is_broken(),

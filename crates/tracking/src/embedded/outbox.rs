@@ -119,6 +119,15 @@ pub(super) fn remote(tx: &Transaction<'_>, server: &str, run: &str) -> Result<Op
     Ok(found)
 }
 
+/// Finds the run that a server calls so.
+pub(super) fn run_called(tx: &Transaction<'_>, server: &str, remote: &str) -> Result<Option<String>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT run FROM remote_runs WHERE server = ?1 AND remote = ?2")?
+        .query_row([server, remote], |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}
+
 /// Lists the servers that know a run, each with its page of it.
 pub(super) fn pages(tx: &Transaction<'_>, run: &str) -> Result<Vec<String>, Fault> {
     let mut statement = tx.prepare_cached(

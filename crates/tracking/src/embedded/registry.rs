@@ -150,7 +150,8 @@ fn apply(tx: &Transaction<'_>, model: &str, effects: &[Effect]) -> Result<(), Fa
     let mut take_away = tx.prepare_cached("DELETE FROM aliases WHERE model = ?1 AND alias = ?2")?;
     for effect in effects {
         match effect {
-            Effect::Created { .. } => 0,
+            // None is deleted here.
+            Effect::Created { .. } | Effect::Deleted { .. } => 0,
             Effect::Staged { version, to, .. } => stage.execute(params![model, version, to.name()])?,
             Effect::Aliased { alias, to: Some(to), .. } => point.execute(params![model, alias, to])?,
             Effect::Aliased { alias, to: None, .. } => take_away.execute(params![model, alias])?,

@@ -8,6 +8,7 @@ use trainyard_diagnostics::nearest;
 use trainyard_files::Digest;
 
 use super::fault::{Fault, count, digest, named, stored};
+use crate::mlflow::IMPORTED_TAG;
 use crate::{ArtifactRecord, Error, Input, Metric, NewRun, Reason, RunRecord, Status};
 
 /// How many ids an error may show, and how many it looks at for a near one.
@@ -251,9 +252,10 @@ pub(super) fn input_before(
             "SELECT runs.run, inputs.digest FROM runs JOIN inputs ON inputs.run = runs.run AND inputs.name = ?3
              WHERE runs.experiment = ?2 AND runs.run <> ?1 AND runs.status IN ('FINISHED', 'REFUSED')
                AND runs.sequence < coalesce((SELECT sequence FROM runs WHERE run = ?1), 9223372036854775807)
+               AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.run = runs.run AND tags.key = ?4)
              ORDER BY runs.sequence DESC LIMIT 1",
         )?
-        .query_row([run, experiment, input], |row| Ok((row.get(0)?, digest(row, 1)?)))
+        .query_row([run, experiment, input, IMPORTED_TAG], |row| Ok((row.get(0)?, digest(row, 1)?)))
         .optional()?;
     Ok(found)
 }

@@ -92,16 +92,22 @@ impl Address {
         }
         let read = |name: &str, path: &str| fs::read(path).map_err(|error| wrong(format!("{name}: {path}: {error}")));
         let trusts_all = given("MLFLOW_TRACKING_INSECURE_TLS").is_some_and(|value| is_true(&value));
-        match (trusts_all, given("MLFLOW_TRACKING_SERVER_CERT_PATH")) {
-            (true, Some(_)) => {
+        // So does MLflow's client, in this order.
+        let authorities = ["MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE"];
+        let authority = authorities.into_iter().find_map(|name| Some((name, given(name)?)));
+        match (trusts_all, authority) {
+            (true, Some(("MLFLOW_TRACKING_SERVER_CERT_PATH", _))) => {
                 let both = "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH are both set";
                 return Err(wrong(both.to_owned()));
             }
-            (true, None) => builder = builder.tls_danger_accept_invalid_certs(true),
-            (false, Some(path)) => {
-                let name = "MLFLOW_TRACKING_SERVER_CERT_PATH";
+            (true, _) => builder = builder.tls_danger_accept_invalid_certs(true),
+            (false, Some((name, path))) => {
                 let known = Certificate::from_pem_bundle(&read(name, &path)?);
-                builder = builder.tls_certs_only(known.map_err(|error| wrong(format!("{name}: {path}: {error}")))?);
+                let known = known.map_err(|error| wrong(format!("{name}: {path}: {error}")))?;
+                if known.is_empty() {
+                    return Err(wrong(format!("{name}: {path} holds no certificate")));
+                }
+                builder = builder.tls_certs_only(known);
             }
             (false, None) => {}
         }

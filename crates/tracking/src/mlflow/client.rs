@@ -1,16 +1,17 @@
 //! Questions to a server, one at a time, and what its answers mean.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use futures_util::future::join;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use trainyard_stores::Runtime;
 
 use super::address::{Address, Who, innermost};
+use super::artifacts::Content;
 use super::error::ServerError;
 
 /// The most letters of what a server says that a message repeats.
@@ -29,6 +30,8 @@ const MOMENTS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis
 /// How long an upload may take, and how many bytes of it more in a millisecond: a slow line, not a dead one.
 const UPLOAD: Duration = Duration::from_secs(120);
 const SLOWEST: u64 = 100;
+/// How long it is remembered that a server was waited for in vain.
+const LATELY: Duration = Duration::from_secs(15);
 /// The longest that a server may ask to be left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
@@ -63,7 +66,7 @@ impl Unanswered {
         let server = server.to_owned();
         match self {
             Self::Passing { cause, .. } => ServerError::Unreachable { server, cause },
-            Self::Untrusted { cause } => ServerError::Settings { server, cause },
+            Self::Untrusted { cause } => ServerError::Untrusted { server, cause },
             Self::No { status: status @ 413, message, .. } => {
                 ServerError::Refused { server, deed: deed.to_owned(), code: status.to_string(), message }
             }
@@ -76,6 +79,15 @@ impl Unanswered {
             Self::No { code, message, .. } => ServerError::Refused { server, deed: deed.to_owned(), code, message },
         }
     }
+}
+
+/// Is what a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// How long it took.
+    pub after: Duration,
+    /// Its version, where it tells it.
+    pub version: Option<String>,
 }
 
 /// Is a question: a route of MLflow's, and what goes with it.
@@ -92,7 +104,7 @@ pub(crate) struct Question<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Json(Value),
-    Bytes(Bytes),
+    Content(Content),
 }
 
 /// Asks for something of `mlflow/…`.
@@ -124,6 +136,8 @@ pub(crate) struct Client {
     uploads: reqwest::Client,
     /// Counts answers, so that who waits knows that the server works.
     answers: AtomicU64,
+    /// When somebody waited for the server in vain, and nothing has answered since.
+    given_up: Mutex<Option<Instant>>,
     who: Who,
     runtime: Arc<Runtime>,
 }
@@ -141,6 +155,7 @@ impl Client {
             http,
             uploads,
             answers: AtomicU64::new(0),
+            given_up: Mutex::default(),
             who,
             runtime: Arc::clone(runtime),
         })
@@ -158,6 +173,43 @@ impl Client {
     /// Gives how many answers came so far.
     pub(crate) fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Says whether somebody has waited for the server in vain a moment ago, and nobody has heard of it since.
+    pub(crate) fn gave_up_lately(&self) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < LATELY)
+    }
+
+    fn give_up(&self, at: Option<Instant>) {
+        *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Asks once for the server's version, and, as who asks, for an experiment.
+    pub(crate) fn call(&self, experiment: &str, limit: Duration) -> Result<Answered, ServerError> {
+        let begun = Instant::now();
+        self.wait(async {
+            let known = get("experiments/get-by-name", &[("experiment_name", experiment)]);
+            let version = async {
+                let url = self.address.route(&["version"], &[]);
+                let answer = self.who.sign(self.http.get(url)).send().await.ok()?;
+                let version = if answer.status().is_success() { answer.text().await.ok()? } else { String::new() };
+                // A page in its place is no version.
+                version.starts_with(|letter: char| letter.is_ascii_digit()).then(|| shortened(&version))
+            };
+            let asked = tokio::time::timeout(limit, join(self.ask(&known), version)).await;
+            let (known, version) = asked.map_err(|_| ServerError::Unreachable {
+                server: self.server().to_owned(),
+                cause: format!("it did not answer within {} s", limit.as_secs_f64()),
+            })?;
+            match known {
+                Err(error) if !error.is_absent() => Err(error.told(self.server(), "find the experiment")),
+                Ok(found) if found["experiment"]["lifecycle_stage"] == "deleted" => {
+                    let (server, experiment) = (self.server().to_owned(), experiment.to_owned());
+                    Err(ServerError::ExperimentDeleted { server, experiment })
+                }
+                _ => Ok(Answered { after: begun.elapsed(), version }),
+            }
+        })
     }
 
     /// Waits for what asks, on the thread that calls.
@@ -179,7 +231,13 @@ impl Client {
 
     /// Asks until there is an answer, as often as one who waits for it has patience; only for what may be asked twice.
     pub(crate) async fn ask_patiently(&self, question: &Question<'_>) -> Result<Value, Unanswered> {
-        read(&self.fetch_with(question, &WAITS).await?)
+        // Who has just waited in vain waits no second time as long: a server that is down is asked, and not waited for.
+        let waits: &[Duration] = if self.gave_up_lately() { &MOMENTS } else { &WAITS };
+        let answer = self.fetch_with(question, waits).await;
+        if let Err(Unanswered::Passing { .. }) = &answer {
+            self.give_up(Some(Instant::now()));
+        }
+        read(&answer?)
     }
 
     /// Has something made, once, however many answers are lost: before it is asked for again, it is looked for. `made` and
@@ -229,19 +287,36 @@ impl Client {
         let mut parts = vec!["api", "2.0"];
         parts.extend(&question.route);
         let url = self.address.route(&parts, &question.query);
-        let http = if matches!(question.body, Some(Body::Bytes(_))) { &self.uploads } else { &self.http };
+        let http = if matches!(question.body, Some(Body::Content(_))) { &self.uploads } else { &self.http };
         let request = self.who.sign(http.request(question.method.clone(), url));
         let request: RequestBuilder = match &question.body {
             None => request,
             Some(Body::Json(value)) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Some(Body::Bytes(bytes)) => {
-                let patience = UPLOAD + Duration::from_millis(bytes.len() as u64 / SLOWEST);
-                request.header(CONTENT_TYPE, "application/octet-stream").timeout(patience).body(bytes.clone())
+            Some(Body::Content(content)) => {
+                let length = match content {
+                    Content::Bytes(bytes) => bytes.len() as u64,
+                    Content::Stored(stored) => stored.length,
+                };
+                let patience = UPLOAD + Duration::from_millis(length / SLOWEST);
+                let request = request.header(CONTENT_TYPE, "application/octet-stream").timeout(patience);
+                match content {
+                    Content::Bytes(bytes) => request.body(bytes.clone()),
+                    Content::Stored(stored) => {
+                        let unread = |error: trainyard_files::Error| Unanswered::Passing {
+                            cause: error.to_string(),
+                            after: None,
+                        };
+                        let pieces = reqwest::Body::wrap_stream(stored.pieces().map_err(unread)?);
+                        request.header(CONTENT_LENGTH, length).body(pieces)
+                    }
+                }
             }
         };
         // No waiting mends a certificate.
         let lost = |error: reqwest::Error| match innermost(&error) {
-            cause if cause.contains("certificate") => Unanswered::Untrusted { cause },
+            cause if ["certificate", "Certificate", "UnknownCA"].iter().any(|word| cause.contains(word)) => {
+                Unanswered::Untrusted { cause }
+            }
             cause => Unanswered::Passing { cause, after: None },
         };
         let answer = request.send().await.map_err(lost)?;
@@ -251,6 +326,7 @@ impl Client {
         let bytes = answer.bytes().await.map_err(lost)?;
         if status.is_success() {
             self.answers.fetch_add(1, Ordering::Relaxed);
+            self.give_up(None);
             return Ok(bytes.to_vec());
         }
         if status.is_redirection() {

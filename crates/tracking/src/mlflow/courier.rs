@@ -1,6 +1,6 @@
 //! Who delivers: one thread of one process at a time, and whoever waits for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,7 +13,7 @@ use trainyard_diagnostics::Diagnostic;
 use trainyard_files::FileLock;
 
 use super::client::Client;
-use super::delivery::{Delivery, Stopped};
+use super::delivery::{Delivery, Experiments, Stopped};
 use super::error::ServerError;
 use crate::{EmbeddedStore, Error};
 
@@ -84,7 +84,7 @@ pub(crate) struct Courier {
     client: Arc<Client>,
     store: Arc<EmbeddedStore>,
     lock: PathBuf,
-    experiments: Arc<Mutex<BTreeMap<String, String>>>,
+    experiments: Arc<Experiments>,
     certain: Mutex<BTreeSet<String>>,
     /// Held by the thread that delivers.
     delivering: Mutex<()>,
@@ -110,7 +110,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Courier {
     pub(crate) fn new(
         client: Arc<Client>,
-        experiments: Arc<Mutex<BTreeMap<String, String>>>,
+        experiments: Arc<Experiments>,
         store: Arc<EmbeddedStore>,
         folder: &Path,
     ) -> Self {

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use trainyard_files::Digest;
 
-use super::artifacts::Place;
+use super::artifacts::{Content, Place};
 use super::client::{Client, Unanswered, get, post, with};
 use super::error::ServerError;
 use super::limits::batches;
@@ -22,11 +22,11 @@ const TOGETHER: usize = 100;
 /// The tag that holds our id of a run.
 pub(crate) const RUN_TAG: &str = "trainyard.run";
 /// The tag that holds how far the run's log has come.
-const DELIVERED_TAG: &str = "trainyard.delivered";
+pub(crate) const DELIVERED_TAG: &str = "trainyard.delivered";
 /// The tag that holds how a run stands, where MLflow has no word for it.
-const STATUS_TAG: &str = "trainyard.status";
+pub(crate) const STATUS_TAG: &str = "trainyard.status";
 /// The tag that holds why a run ended as it did.
-const REASON_TAG: &str = "trainyard.reason";
+pub(crate) const REASON_TAG: &str = "trainyard.reason";
 /// The folder among a run's artifacts that holds its model.
 const MODEL: &str = "model";
 
@@ -45,13 +45,15 @@ impl From<Error> for Stopped {
     }
 }
 
+/// Holds the ids of experiments that are known; none for one that was looked for and not there.
+pub(crate) type Experiments = Mutex<BTreeMap<String, Option<String>>>;
+
 /// Brings one server what it has still to be told.
 #[derive(Debug)]
 pub(crate) struct Delivery<'a> {
     pub(crate) client: &'a Client,
     pub(crate) store: &'a EmbeddedStore,
-    /// The ids of experiments that are known.
-    pub(crate) experiments: &'a Mutex<BTreeMap<String, String>>,
+    pub(crate) experiments: &'a Experiments,
     /// The runs that this process has told the server of without doubt.
     pub(crate) certain: &'a Mutex<BTreeSet<String>>,
 }
@@ -116,7 +118,10 @@ impl Delivery<'_> {
     pub(crate) async fn reach(&self, name: &str) -> Result<(), ServerError> {
         let found = self.client.ask_again(&get("experiments/get-by-name", &[("experiment_name", name)])).await;
         match found {
-            Err(error) if error.is_absent() => Ok(()),
+            Err(error) if error.is_absent() => {
+                locked(self.experiments).insert(name.to_owned(), None);
+                Ok(())
+            }
             Err(error) => Err(error.told(self.server(), &format!("find the experiment {name}"))),
             Ok(found) => self.keep_experiment(name, &found).map(drop),
         }
@@ -124,24 +129,30 @@ impl Delivery<'_> {
 
     /// Finds an experiment's id, and makes it where there is none.
     pub(crate) async fn experiment(&self, name: &str) -> Result<String, ServerError> {
-        if let Some(id) = locked(self.experiments).get(name) {
-            return Ok(id.clone());
+        let known = locked(self.experiments).get(name).cloned();
+        if let Some(Some(id)) = known {
+            return Ok(id);
         }
         let told = |error: Unanswered| error.told(self.server(), &format!("find the experiment {name}"));
         let ask = async || {
             let query = [("experiment_name", name)];
             self.client.ask_again(&get("experiments/get-by-name", &query)).await
         };
-        let found = match ask().await {
-            Err(error) if error.is_absent() => {
-                let made = self.client.ask(&post("experiments/create", json!({ "name": name }))).await;
-                match made {
-                    Ok(made) => Ok(json!({ "experiment": made })),
-                    Err(error) if error.exists() => ask().await,
-                    Err(error) => Err(error),
-                }
+        let make = async || {
+            let made = self.client.ask(&post("experiments/create", json!({ "name": name }))).await;
+            match made {
+                Ok(made) => Ok(json!({ "experiment": made })),
+                Err(error) if error.exists() => ask().await,
+                Err(error) => Err(error),
             }
-            other => other,
+        };
+        let found = match known {
+            // It was looked for before the run; if another has made it since, the server says so.
+            Some(_) => make().await,
+            None => match ask().await {
+                Err(error) if error.is_absent() => make().await,
+                other => other,
+            },
         };
         self.keep_experiment(name, &found.map_err(told)?)
     }
@@ -155,7 +166,7 @@ impl Delivery<'_> {
         let Some(id) = experiment["experiment_id"].as_str() else {
             return Err(self.strange("an experiment without an id"));
         };
-        locked(self.experiments).insert(name.to_owned(), id.to_owned());
+        locked(self.experiments).insert(name.to_owned(), Some(id.to_owned()));
         Ok(id.to_owned())
     }
 
@@ -310,8 +321,8 @@ impl Delivery<'_> {
             batch.artifacts.keys().cloned().partition(|path| path.starts_with("model/"));
         let read = |path: &str| {
             let digest: Option<&Digest> = batch.artifacts.get(path);
-            let bytes = digest.map(|digest| self.store.objects().get(digest));
-            bytes.unwrap_or_else(|| Ok(Vec::new())).map_err(|error| ServerError::NoArtifacts {
+            let content = digest.map(|digest| Content::of(self.store.objects(), digest));
+            content.unwrap_or_else(|| Ok(Vec::new().into())).map_err(|error| ServerError::NoArtifacts {
                 server: self.server().to_owned(),
                 place: path.to_owned(),
                 cause: error.to_string(),
@@ -339,8 +350,10 @@ impl Delivery<'_> {
                 model.iter().map(|path| path.strip_prefix("model/").unwrap_or(path).to_owned()).collect();
             let own = remote.model.clone().unwrap_or_default();
             let read_model = |name: &str| {
-                let bytes = read(&format!("{MODEL}/{name}"))?;
-                Ok(if name == "MLmodel" { described(bytes, &id, &own) } else { bytes })
+                Ok(match read(&format!("{MODEL}/{name}"))? {
+                    Content::Bytes(bytes) if name == "MLmodel" => described(bytes.to_vec(), &id, &own).into(),
+                    content => content,
+                })
             };
             self.place(remote.model_artifacts.as_deref())?.put(self.client, &files, read_model).await?;
             if !is_made {
@@ -436,7 +449,7 @@ fn tag<'v>(run: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 /// Gives the word that MLflow has for how a run stands. A refused run did all that it should.
-const fn status(status: Status) -> &'static str {
+pub(crate) const fn status(status: Status) -> &'static str {
     match status {
         Status::Running => "RUNNING",
         Status::Finished | Status::Refused => "FINISHED",
@@ -462,8 +475,20 @@ fn dataset(input: &Input) -> Value {
 
 /// Adds to the description of a model what only its delivery gives it.
 fn described(mut bytes: Vec<u8>, run: &str, model: &str) -> Vec<u8> {
-    bytes.extend_from_slice(format!("run_id: {run}\nmodel_id: {model}\nartifact_path: models:/{model}\n").as_bytes());
+    bytes.extend_from_slice(description(run, model).as_bytes());
     bytes
+}
+
+/// Takes away from the description of a model what its delivery gave it.
+pub(crate) fn undescribed(mut bytes: Vec<u8>, run: &str, model: &str) -> Vec<u8> {
+    if let Some(rest) = bytes.strip_suffix(description(run, model).as_bytes()) {
+        bytes.truncate(rest.len());
+    }
+    bytes
+}
+
+fn description(run: &str, model: &str) -> String {
+    format!("run_id: {run}\nmodel_id: {model}\nartifact_path: models:/{model}\n")
 }
 
 /// Joins what a run logged at several times into what it would have logged at one.

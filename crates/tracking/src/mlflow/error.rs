@@ -28,6 +28,13 @@ pub enum ServerError {
         /// What it said.
         cause: String,
     },
+    /// One side does not trust the other's certificate.
+    Untrusted {
+        /// The server's address.
+        server: String,
+        /// What was seen.
+        cause: String,
+    },
     /// What answers is no MLflow server.
     NotMlflow {
         /// The address.
@@ -73,7 +80,23 @@ pub enum ServerError {
         /// What stands there now, in words.
         found: String,
     },
-    /// Where a run's artifacts go can't be written from here.
+    /// What was asked for by name is not on the server.
+    NotThere {
+        /// The server's address.
+        server: String,
+        /// What it is, and its name: `experiment churn`.
+        what: String,
+        /// A name that is near, and is there.
+        nearest: Option<String>,
+    },
+    /// The server does not take a filter of runs.
+    WrongFilter {
+        /// The server's address.
+        server: String,
+        /// What it said.
+        message: String,
+    },
+    /// Where a run's artifacts lie can't be reached from here.
     NoArtifacts {
         /// The server's address.
         server: String,
@@ -92,7 +115,7 @@ impl ServerError {
 
     /// Says whether it is about what was asked, and not about who asks or the server.
     pub(crate) const fn is_of_one(&self) -> bool {
-        !matches!(self, Self::Denied { .. } | Self::Settings { .. } | Self::NotMlflow { .. })
+        !matches!(self, Self::Denied { .. } | Self::Settings { .. } | Self::Untrusted { .. } | Self::NotMlflow { .. })
     }
 
     /// Draws the error for a user.
@@ -108,6 +131,13 @@ impl ServerError {
             Self::Denied { cause, .. } => say("tracking/server-denied")
                 .note(cause.clone())
                 .help("set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+            // The server's word for what it misses is an alert.
+            Self::Untrusted { cause, .. } if cause.contains("alert") => say("tracking/server-untrusted")
+                .note(cause.clone())
+                .help("name a certificate that the server takes, with its key, in MLFLOW_TRACKING_CLIENT_CERT_PATH"),
+            Self::Untrusted { cause, .. } => say("tracking/server-untrusted")
+                .note(cause.clone())
+                .help("name the certificate of its authority in MLFLOW_TRACKING_SERVER_CERT_PATH"),
             Self::NotMlflow { cause, .. } => say("tracking/not-mlflow")
                 .note(cause.clone())
                 .help("check `tracking.uri`; the server's web page shows it"),
@@ -123,6 +153,13 @@ impl ServerError {
             Self::RaceLost { found, .. } => say("tracking/race-lost")
                 .note(found.clone())
                 .help("resume the run, to be compared with what is there now"),
+            Self::NotThere { nearest, .. } => say("tracking/not-there").help(match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "the server's web page lists what it has".to_owned(),
+            }),
+            Self::WrongFilter { message, .. } => say("import/filter")
+                .note(message.clone())
+                .help("a filter is such as: metrics.accuracy > 0.8 and params.depth = '6' and status = 'FINISHED'"),
             Self::NoArtifacts { place, cause, .. } => say("tracking/no-artifacts")
                 .note(format!("{}: {cause}", conceal(place)))
                 .help("start the server with --artifacts-destination, so that artifacts go through it"),
@@ -136,6 +173,12 @@ impl fmt::Display for ServerError {
             Self::Settings { server, .. } => write!(f, "the way to the tracking server {server} is not clear"),
             Self::Unreachable { server, .. } => write!(f, "the tracking server {server} can't be reached"),
             Self::Denied { server, .. } => write!(f, "the tracking server {server} does not let you in"),
+            Self::Untrusted { server, cause } if cause.contains("alert") => {
+                write!(f, "the tracking server {server} does not trust the certificate of this machine")
+            }
+            Self::Untrusted { server, .. } => {
+                write!(f, "the certificate of the tracking server {server} is not trusted")
+            }
             Self::NotMlflow { server, .. } => write!(f, "{server} is no MLflow server"),
             Self::ExperimentDeleted { server, experiment } => {
                 write!(f, "the experiment {experiment} of the tracking server {server} was deleted")
@@ -147,8 +190,12 @@ impl fmt::Display for ServerError {
             Self::RaceLost { model, version, .. } => {
                 write!(f, "the change of {model} v{version} was undone by another at the same time")
             }
+            Self::NotThere { server, what, .. } => write!(f, "the tracking server {server} has no {what}"),
+            Self::WrongFilter { server, .. } => {
+                write!(f, "the tracking server {server} does not take the filter of --where")
+            }
             Self::NoArtifacts { server, .. } => {
-                write!(f, "the artifacts of the tracking server {server} can't be written from here")
+                write!(f, "the artifacts of the tracking server {server} can't be reached from here")
             }
         }
     }

@@ -169,6 +169,13 @@ impl<'a> Registry<'a> {
         Ok(models)
     }
 
+    /// Makes the registered model of a project. Where its name is taken, by whomever, that is an error.
+    pub(crate) async fn register(self, model: &str, project: &str) -> Result<(), Unanswered> {
+        let tags = [json!({ "key": PROJECT_TAG, "value": project })];
+        let body = json!({ "name": model, "tags": tags });
+        self.client.ask(&post("registered-models/create", body)).await.map(drop)
+    }
+
     /// Makes a version; the registered model, too, where there is none.
     pub(crate) async fn create(
         self,
@@ -178,10 +185,7 @@ impl<'a> Registry<'a> {
         registered: &Registered,
     ) -> Result<u32, ServerError> {
         if !registered.exists {
-            let tags = [json!({ "key": PROJECT_TAG, "value": made.project })];
-            let asked =
-                self.client.ask(&post("registered-models/create", json!({ "name": model, "tags": tags }))).await;
-            match asked {
+            match self.register(model, made.project).await {
                 Err(error) if !error.exists() => return Err(self.told("register the model")(error)),
                 _ => {}
             }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod error;
+mod exchange;
 mod given;
 mod history;
 mod mlflow;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use trainyard_tracking::{
     Promotion, Reason, ServerError, Status, Tracking,
 };
 
-use crate::given::{change, map, open, promotion, trained};
+use crate::given::{change, map, objects, open, promotion, trained};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -24,7 +24,7 @@ fn on(dir: &TempDir, uri: &str) -> MlflowStore {
     of_project(&Arc::new(open(dir.path())), uri, "churn")
 }
 
-fn of_project(local: &Arc<EmbeddedStore>, uri: &str, project: &str) -> MlflowStore {
+pub(crate) fn of_project(local: &Arc<EmbeddedStore>, uri: &str, project: &str) -> MlflowStore {
     let server = MlflowServer::new(uri, Arc::new(Runtime::default()));
     MlflowStore::new(Arc::clone(local), Arc::new(server), project)
 }
@@ -33,7 +33,7 @@ fn metric(key: &str, step: i64, value: f64) -> Metric {
     Metric { key: key.to_owned(), value, step, timestamp_ms: 1_700_000_000_000 + step }
 }
 
-fn begin(run: &str) -> NewRun {
+pub(crate) fn begin(run: &str) -> NewRun {
     NewRun {
         run: run.to_owned(),
         experiment: "churn / weekly: ü".to_owned(),
@@ -44,7 +44,7 @@ fn begin(run: &str) -> NewRun {
 }
 
 /// Logs what a whole run does, in several batches, and ends it.
-fn log_whole(store: &MlflowStore, run: &str) {
+pub(crate) fn log_whole(store: &dyn Tracking, run: &str) {
     store.start_run(&begin(run)).unwrap();
     store.log_params(run, &map([("max_iter", "100"), ("long", &"é".repeat(6001)), ("empty", "")])).unwrap();
     let mut metrics: Vec<Metric> = (0..2500).map(|step| metric("loss", step, 1.0 / (step + 1) as f64)).collect();
@@ -65,7 +65,7 @@ fn log_whole(store: &MlflowStore, run: &str) {
     store.log_batch(run, &Batch { tags, end: Some(end), ..Batch::default() }).unwrap();
 }
 
-fn reason() -> Reason {
+pub(crate) fn reason() -> Reason {
     Reason { code: "gate/missed".to_owned(), message: "roc_auc 0.7 < 0.8".to_owned() }
 }
 
@@ -100,7 +100,7 @@ fn found(server: &mut Mlflow, run: &str) -> Value {
 }
 
 /// Holds what the server has of a run against what was logged: all of it, and once.
-fn assert_whole(server: &mut Mlflow, run: &str) {
+pub(crate) fn assert_whole(server: &mut Mlflow, run: &str) {
     let found = found(server, run);
     assert_eq!(found["runs"], 1, "{run}: {found}");
     assert_eq!((&found["name"], &found["status"]), (&json!(format!("churn {run}")), &json!("FINISHED")), "{run}");
@@ -156,7 +156,89 @@ fn a_real_server_is_told_everything_once_however_it_fails() {
     a_server_that_dies(&mut server);
     the_registry(&mut server);
     two_at_once(&mut server);
+    one_that_was_displaced(&mut server);
     what_the_server_refuses(&mut server);
+    long_artifacts(&mut server);
+}
+
+const LONG: usize = 64;
+
+/// Puts an object of as many MiB into a store without holding it, and logs it as an artifact and as a file of the model.
+fn log_long(store: &MlflowStore, dir: &TempDir, run: &str) -> Digest {
+    let block: Vec<u8> = (0..1_usize << 20).map(|at| (at % 251) as u8).collect();
+    let objects = objects(dir.path());
+    std::fs::create_dir_all(objects.root()).unwrap();
+    let written = objects.root().join("written");
+    let mut file = std::fs::File::create(&written).unwrap();
+    for _ in 0..LONG {
+        std::io::Write::write_all(&mut file, &block).unwrap();
+    }
+    let (digest, _) = trainyard_files::hash_file(&trainyard_files::DiskIo, &written).unwrap();
+    let path = objects.path(&digest);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::rename(written, path).unwrap();
+    let artifacts = BTreeMap::from([("long.bin".to_owned(), digest), ("model/long.bin".to_owned(), digest)]);
+    let start = Some(begin(run));
+    store.log_batch(run, &Batch { start, artifacts, ..Batch::default() }).unwrap();
+    digest
+}
+
+/// Long files arrive, and a damaged one does not.
+fn long_artifacts(server: &mut Mlflow) {
+    let dir = TempDir::new().unwrap();
+    let store = on(&dir, &server.url());
+    let digest = log_long(&store, &dir, "long");
+    assert_settled(&store);
+    let is_whole = r#"
+experiment = client.get_experiment_by_name(given["experiment"]).experiment_id
+run = client.search_runs([experiment], f"tags.`trainyard.run` = '{given['run']}'")[0].info.run_id
+model = mlflow.search_logged_models([experiment], filter_string=f"source_run_id = '{run}'", output_format="list")
+block = bytes(i % 251 for i in range(1 << 20))
+answer = []
+paths = [mlflow.artifacts.download_artifacts(f"runs:/{run}/long.bin"),
+         mlflow.artifacts.download_artifacts(f"models:/{model[0].model_id}") + "/long.bin"]
+for path in paths:
+    with open(path, "rb") as file:
+        answer.append(all(file.read(1 << 20) == block for _ in range(given["long"])) and not file.read())
+"#;
+    let asked = |run: &str| json!({ "experiment": begin(run).experiment, "run": run, "long": LONG });
+    assert_eq!(server.ask(is_whole, &asked("long")), json!([true, true]));
+    drop(store);
+    // A bit flips on the disk before the server hears of the run.
+    let dir = TempDir::new().unwrap();
+    let is_up = Arc::new(AtomicBool::new(false));
+    let asked_for = Arc::clone(&is_up);
+    let choose = move |_: &Asked, _| if asked_for.load(Ordering::SeqCst) { Way::Through } else { Way::Status(503) };
+    let proxy = Proxy::new(server.port(), choose);
+    let store = on(&dir, &proxy.url());
+    log_long(&store, &dir, "damaged");
+    let mut file = std::fs::OpenOptions::new().write(true).open(objects(dir.path()).path(&digest)).unwrap();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(40 << 20)).unwrap();
+    std::io::Write::write_all(&mut file, b"!").unwrap();
+    drop(file);
+    is_up.store(true, Ordering::SeqCst);
+    let undelivered = store.settle(PATIENCE).unwrap().unwrap();
+    let refused = undelivered.runs[0].refused.as_ref().unwrap();
+    assert!(refused.contains("do not have the digest") || refused.contains("damaged"), "{refused}");
+    let files = r#"
+experiment = client.get_experiment_by_name(given["experiment"]).experiment_id
+run = client.search_runs([experiment], f"tags.`trainyard.run` = '{given['run']}'")[0].info.run_id
+answer = [file.path for file in client.list_artifacts(run)]
+"#;
+    assert_eq!(server.ask(files, &asked("damaged")), json!([]));
+}
+
+/// What is delivered is not held: the process that delivers long files stays smaller than one of them.
+#[test]
+fn long_artifacts_are_not_held() {
+    let peak = trainyard_judges::peak_memory("mlflow::long_artifacts_are_not_held", "long", || {
+        let Some(server) = mlflow() else { return };
+        let dir = TempDir::new().unwrap();
+        let store = on(&dir, &server.url());
+        log_long(&store, &dir, "long");
+        assert_settled(&store);
+    });
+    assert!(peak < (LONG as u64) << 20, "{} MiB", peak >> 20);
 }
 
 fn whole_runs(server: &mut Mlflow) {
@@ -274,6 +356,8 @@ fn the_registry(server: &mut Mlflow) {
     assert!(matches!(store.promote(&stale), Err(Error::HeadMoved { .. })));
     let second = promoted(&store, "second", "challenger");
     assert_eq!(second.version, 2);
+    // The mark of the history is written beside what comes next.
+    assert_settled(&store);
     let registered = server.ask(REGISTERED, &json!({ "model": model }));
     assert_eq!(registered["aliases"], json!({ "challenger": 2, "previous": 1 }));
     assert_eq!(registered["tags"], json!({ "trainyard.project": "churn" }));
@@ -371,6 +455,42 @@ fn two_at_once(server: &mut Mlflow) {
     assert_eq!(history.last().unwrap().action, Action::Lost, "{history:?}");
     store.verify_history().unwrap();
     assert_eq!(server.ask(REGISTERED, &json!({ "model": model }))["aliases"]["challenger"], 3);
+}
+
+/// Who promotes between our last reading and our writing is displaced, and that is noticed.
+fn one_that_was_displaced(server: &mut Mlflow) {
+    let (dir, other_dir) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let model = "displaced";
+    let other = on(&other_dir, &server.url());
+    let ours = |store: &MlflowStore, run: &str| Promotion {
+        model: model.to_owned(),
+        ..promotion(trained(store, run), Stage::Staging, "challenger")
+    };
+    other.promote(&ours(&other, "rival0")).unwrap();
+    let mut theirs = Some(ours(&other, "rival1"));
+    let proxy = Proxy::new(server.port(), move |asked, _| {
+        if asked.path.contains("model-versions/create")
+            && let Some(theirs) = theirs.take()
+        {
+            other.promote(&theirs).unwrap();
+        }
+        Way::Through
+    });
+    let store = on(&dir, &proxy.url());
+    let promoted = store.promote(&ours(&store, "ours")).unwrap();
+    assert_eq!(promoted.version.version, 3);
+    let meanwhile = store.take_meanwhile().unwrap();
+    assert!(meanwhile.changes.iter().any(|change| change.contains("v2")), "{meanwhile:?}");
+    assert!(store.take_meanwhile().is_none(), "it is told once");
+    let history = store.history(model).unwrap();
+    let actions: Vec<_> = history.iter().map(|entry| entry.action).collect();
+    assert_eq!(actions, [Action::Observed, Action::Promoted, Action::Observed]);
+    store.verify_history().unwrap();
+    let registered = server.ask(REGISTERED, &json!({ "model": model }));
+    let stage = |version: &str| registered["versions"][version]["stage"].clone();
+    assert_eq!((stage("1"), stage("2"), stage("3")), (json!("Archived"), json!("Archived"), json!("Staging")));
+    assert_eq!(registered["aliases"], json!({ "challenger": 3, "previous": 1 }));
+    assert_eq!(store.standing_at(model, i64::MAX).unwrap().aliases["challenger"], 3);
 }
 
 fn what_the_server_refuses(server: &mut Mlflow) {

@@ -115,7 +115,8 @@ pub(super) const CASES: &[Case] = &[
         &["export", "--to", "mlruns"],
     ),
     ("export of no run", |_| {}, &["export", "--to", "mlruns"]),
-    ("export to an address", |_| {}, &["export", "--to", "http://localhost:5000"]),
+    ("export to a bucket", |_| {}, &["export", "--to", "s3://team/mlruns"]),
+    ("import from a folder", |_| {}, &["import", "mlruns"]),
     (
         "two runs meant",
         |project| ["nightly-1", "nightly-2"].iter().for_each(|run| begun(project, run)),
