@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use trainyard_random::Key;
 
 use crate::campaigns::{copy_folder, target};
@@ -193,9 +193,11 @@ impl Project {
             return Err(format!("another candidate: {}", result["candidate"]["digest"]));
         }
         let history = self.document(&["models", "history", "churn-predictor"])?;
-        let entries = history["history"].as_array().map_or(0, Vec::len);
-        if entries != 1 {
-            return Err(format!("{entries} entries of history"));
+        let actions = history["history"].as_array().into_iter().flatten().map(|entry| entry["action"].clone());
+        let actions: Vec<Value> = actions.collect();
+        // A run that had ended before it was killed is followed by another, whose candidate is the model in charge.
+        if actions != ["promoted"] && actions != ["promoted", "kept"] {
+            return Err(format!("the history tells {}", json!(actions)));
         }
         let half_written = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "tmp");
         if let Some(path) = files_below(&self.folder).into_iter().find(half_written) {
